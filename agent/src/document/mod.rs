@@ -1,0 +1,271 @@
+//! YAML documents that people write: parsed with the place of every value, read into types with every mistake found, not only the first.
+//! Configuration, connectors and indicators are all read through here. No I/O: text in, types and mistakes out.
+
+mod decode;
+mod mistake;
+mod parse;
+
+use std::collections::HashSet;
+
+use serde::de::DeserializeOwned;
+
+pub use mistake::{Mistake, Mistakes};
+
+/// A parsed YAML file. Values are nodes; a node knows its line and its path.
+#[derive(Debug)]
+pub struct Document {
+    file: String,
+    nodes: Vec<Node>,
+}
+
+#[derive(Debug)]
+struct Node {
+    line: usize,
+    parent: Option<usize>,
+    step: Step,
+    data: Data,
+    /// Came out of a reference to the environment or a file, or stands under a key that holds secrets: never shown.
+    secret: bool,
+}
+
+#[derive(Debug)]
+enum Step {
+    Root,
+    Key(String),
+    Index(usize),
+}
+
+#[derive(Debug)]
+enum Data {
+    Null,
+    Boolean(bool),
+    Integer(i64),
+    Real(f64),
+    Text(String),
+    List(Vec<usize>),
+    Map(Vec<(String, usize)>),
+}
+
+impl Document {
+    /// The file's name, as mistakes show it.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// Reads the whole document as `T`. Unknown keys are mistakes. `None` when anything was wrong; `mistakes` then has all of it.
+    ///
+    /// Serde stops at the first error. So each error is noted, its node hidden, and the rest read again, until nothing new turns up.
+    pub fn read<T: DeserializeOwned>(&self, mistakes: &mut Mistakes) -> Option<T> {
+        let before = mistakes.len();
+        let mut hidden = HashSet::new();
+        loop {
+            let unknown = std::cell::RefCell::new(Vec::new());
+            let result = T::deserialize(decode::Reader { document: self, node: 0, hidden: &hidden, unknown: &unknown });
+            let Err(error) = result else {
+                for (node, key, known) in unknown.into_inner() {
+                    mistakes.push(self.unknown_key(node, &key, known));
+                }
+                return result.ok().filter(|_| mistakes.len() == before);
+            };
+            let node = error.node.unwrap_or(0);
+            let caused_by_hiding = error.missing.as_deref().is_some_and(|key| self.child(node, key).is_some_and(|child| hidden.contains(&child)));
+            if !caused_by_hiding {
+                mistakes.push(self.decode_mistake(node, error));
+            }
+            if node == 0 || !hidden.insert(node) {
+                for (node, key, known) in unknown.into_inner() {
+                    mistakes.push(self.unknown_key(node, &key, known));
+                }
+                return None;
+            }
+        }
+    }
+
+    /// A mistake about the value at `path` (`sources[2].cron`; empty: the whole file) that reading its type could not see.
+    /// A path that is not there points at its nearest ancestor.
+    pub fn mistake(&self, path: &str, expected: impl Into<String>) -> Mistake {
+        let (node, whole) = self.find(path);
+        let found = if whole { self.shown(node) } else { "nothing".to_owned() };
+        Mistake { file: self.file.clone(), line: Some(self.nodes[node].line), path: path.to_owned(), found, expected: expected.into() }
+    }
+
+    /// The line of the value at `path`.
+    pub fn line(&self, path: &str) -> usize {
+        self.nodes[self.find(path).0].line
+    }
+
+    /// Whether something is written at `path`.
+    pub fn has(&self, path: &str) -> bool {
+        self.find(path).1
+    }
+
+    fn find(&self, path: &str) -> (usize, bool) {
+        let mut node = 0;
+        for step in path.split(['.', '[']).filter(|step| !step.is_empty()) {
+            let next = match step.strip_suffix(']') {
+                Some(index) => index.parse().ok().and_then(|index: usize| match &self.nodes[node].data {
+                    Data::List(items) => items.get(index).copied(),
+                    _ => None,
+                }),
+                None => self.child(node, step),
+            };
+            match next {
+                Some(next) => node = next,
+                None => return (node, false),
+            }
+        }
+        (node, true)
+    }
+
+    fn child(&self, node: usize, key: &str) -> Option<usize> {
+        match &self.nodes[node].data {
+            Data::Map(entries) => entries.iter().find(|(name, _)| name == key).map(|(_, child)| *child),
+            _ => None,
+        }
+    }
+
+    fn path(&self, node: usize) -> String {
+        let Some(parent) = self.nodes[node].parent else { return String::new() };
+        let parent = self.path(parent);
+        match &self.nodes[node].step {
+            Step::Root => parent,
+            Step::Key(key) if parent.is_empty() => key.clone(),
+            Step::Key(key) => format!("{parent}.{key}"),
+            Step::Index(index) => format!("{parent}[{index}]"),
+        }
+    }
+
+    fn shown(&self, node: usize) -> String {
+        let node = &self.nodes[node];
+        if node.secret {
+            return "a value that is not shown".to_owned();
+        }
+        match &node.data {
+            Data::Null => "nothing".to_owned(),
+            Data::Boolean(truth) => truth.to_string(),
+            Data::Integer(number) => number.to_string(),
+            Data::Real(number) => number.to_string(),
+            Data::Text(text) => format!("{:?}", mistake::shortened(text)),
+            Data::List(_) => "a list".to_owned(),
+            Data::Map(_) => "a map".to_owned(),
+        }
+    }
+
+    fn decode_mistake(&self, node: usize, error: decode::Error) -> Mistake {
+        let (path, found) = match &error.missing {
+            Some(key) => (join(&self.path(node), key), "nothing".to_owned()),
+            None => (self.path(node), self.shown(node)),
+        };
+        Mistake { file: self.file.clone(), line: Some(self.nodes[node].line), path, found, expected: error.expected }
+    }
+
+    fn unknown_key(&self, node: usize, key: &str, known: &[&str]) -> Mistake {
+        let line = self.child(node, key).map_or(self.nodes[node].line, |child| self.nodes[child].line);
+        let expected = match nearest(key, known.iter().copied()) {
+            Some(near) => format!("`{near}`"),
+            None => format!("one of {}", known.join(", ")),
+        };
+        Mistake { file: self.file.clone(), line: Some(line), path: join(&self.path(node), key), found: "an unknown key".to_owned(), expected }
+    }
+}
+
+fn join(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}
+
+/// The known word that was probably meant: nearest by edits, and near enough.
+pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let near = known.into_iter().map(|word| (strsim::damerau_levenshtein(typed, word), word)).min();
+    near.filter(|(edits, word)| *edits * 3 <= word.len().max(3)).map(|(_, word)| word)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Shop {
+        name: String,
+        #[serde(default)]
+        open: bool,
+        #[serde(default)]
+        items: Vec<Item>,
+        #[serde(default)]
+        prices: BTreeMap<String, f64>,
+        #[serde(default)]
+        mode: Option<Mode>,
+    }
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Item {
+        id: u32,
+        colour: Option<String>,
+    }
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(rename_all = "snake_case")]
+    enum Mode {
+        Fast,
+        Slow { factor: f64 },
+    }
+
+    fn read(text: &str) -> Result<Shop, Vec<String>> {
+        let mut mistakes = Mistakes::default();
+        let shop = Document::parse("shop.yaml", text, &mut mistakes).and_then(|document| document.read(&mut mistakes));
+        shop.ok_or_else(|| mistakes.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn a_good_document_reads() {
+        let shop = read("name: corner\nopen: true\nitems: [{id: 1}, {id: 2, colour: red}]\nprices: {tea: 2, jam: 3.5}\nmode: {slow: {factor: 2}}\n").unwrap();
+        assert_eq!(shop.items[1], Item { id: 2, colour: Some("red".into()) });
+        assert_eq!(shop.prices["tea"], 2.0);
+        assert_eq!(shop.mode, Some(Mode::Slow { factor: 2.0 }));
+        assert_eq!(read("name: a\nmode: fast\n").unwrap().mode, Some(Mode::Fast));
+    }
+
+    #[test]
+    fn every_mistake_is_found_at_once() {
+        let mistakes = read("open: maybe\nitmes: []\nitems:\n  - {id: one}\n  - {id: 2, color: red}\n  - {colour: 3}\nprices: {tea: dear}\nmode: quick\n").unwrap_err();
+        assert_eq!(
+            mistakes,
+            [
+                "shop.yaml:1: open: \"maybe\"; expected true or false",
+                "shop.yaml:4: items[0].id: \"one\"; expected a whole number",
+                "shop.yaml:6: items[2].colour: 3; expected a text",
+                "shop.yaml:6: items[2].id: nothing; expected a value, it is required",
+                "shop.yaml:7: prices.tea: \"dear\"; expected a number",
+                "shop.yaml:8: mode: \"quick\"; expected `fast` or `slow`",
+                "shop.yaml:1: name: nothing; expected a value, it is required",
+                "shop.yaml:2: itmes: an unknown key; expected `items`",
+                "shop.yaml:5: items[1].color: an unknown key; expected `colour`",
+            ]
+        );
+    }
+
+    #[test]
+    fn broken_yaml_says_where() {
+        for (text, message) in [
+            ("name: [a\n", "shop.yaml:2: "),
+            ("name: a\nname: b\n", "shop.yaml:2: "),
+            ("", "shop.yaml:1: the file is empty"),
+            ("a: 1\n---\nb: 2\n", "shop.yaml:1: 2 documents"),
+        ] {
+            let mistakes = read(text).unwrap_err();
+            assert!(mistakes[0].starts_with(message), "{text:?}: {mistakes:?}");
+        }
+    }
+
+    #[test]
+    fn paths_lead_to_lines() {
+        let mut mistakes = Mistakes::default();
+        let document = Document::parse("f.yaml", "a:\n  - b: 1\n  - b: 2\n", &mut mistakes).unwrap();
+        assert_eq!(document.line("a[1].b"), 3);
+        assert_eq!(document.mistake("a[1].b", "3").to_string(), "f.yaml:3: a[1].b: 2; expected 3");
+        assert_eq!(document.mistake("a[1].c", "something").to_string(), "f.yaml:3: a[1].c: nothing; expected something");
+    }
+}

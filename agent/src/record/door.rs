@@ -1,0 +1,347 @@
+//! The door: a JSON object that a connector's mapping yielded becomes a checked, typed [`Record`], or is refused with what, where and
+//! what was expected. Pure: the current time and the zone are parameters.
+
+use serde_json::{Map, Value as Json};
+
+use super::{
+    Doubt, DoubtReason, Field, Kind, Presence, Record, Shape, Value, Zone, case,
+    read::{Reading, read, text_of},
+    review,
+    shape::{SHAPES, by_name},
+};
+
+/// What the door needs to know.
+#[derive(Debug, Clone, Copy)]
+pub struct Door {
+    /// Now, in epoch seconds.
+    pub now: i64,
+    /// The organisation's time zone: a time without an offset is local, a day is a day there.
+    pub zone: Zone,
+}
+
+/// Clocks of upstreams may be ahead of ours by this much before a time counts as being in the future.
+const CLOCK_TOLERANCE_SECONDS: i64 = 300;
+
+/// Why a record was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{shape}{}{path}: {found}; expected {expected}", if path.is_empty() { "" } else { "." })]
+pub struct Refusal {
+    /// The shape, or `record` when even that is unknown.
+    pub shape: String,
+    /// The field.
+    pub path: String,
+    /// What was there, shortened.
+    pub found: String,
+    /// What should have been there.
+    pub expected: String,
+}
+
+/// Keys that every shape has.
+const COMMON: &[&str] = &["record", "id", "url", "attributes"];
+
+impl Door {
+    /// Admits one object as one record, or two for a review that announces its next occasion.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it: unknown shape or field, a missing required field, a value of the wrong type.
+    pub fn admit(&self, json: &Json) -> Result<Vec<Record>, Refusal> {
+        let Json::Object(object) = json else {
+            return Err(refuse("record", "", &shown(json), "an object with a `record` field"));
+        };
+        let shape = shape_of(object)?;
+        refuse_unknown(shape, object)?;
+        let mut record = self.record(shape, object)?;
+        if shape.name == "case" {
+            case::derive(&mut record, object.get("grade").filter(|grade| !grade.is_null()).map(text_of).filter(|grade| !grade.is_empty()).as_deref());
+        }
+        let mut admitted = Vec::with_capacity(1);
+        if shape.name == "review" {
+            review::derive(&mut record, self.zone);
+            admitted.extend(review::next_occasion(&record, self.zone));
+        }
+        admitted.insert(0, record);
+        Ok(admitted)
+    }
+
+    /// Works out again what depends on the zone, for records that were stored under another one.
+    pub fn derive_again(&self, record: &mut Record) {
+        if record.shape.name == "review" {
+            review::derive(record, self.zone);
+        }
+    }
+
+    fn record(&self, shape: &'static Shape, object: &Map<String, Json>) -> Result<Record, Refusal> {
+        let mut doubts = Vec::new();
+        let mut values = Vec::with_capacity(shape.fields.len());
+        let mut flags = Vec::new();
+        for field in shape.fields {
+            let value = match self.field(shape, field, object.get(field.name), &mut doubts)? {
+                Typed::Value(value) => value,
+                Typed::NotFinite(flag) => {
+                    flags.push((field.name, flag));
+                    Value::Null
+                }
+            };
+            values.push(value);
+        }
+        let mut record = Record {
+            shape,
+            id: id(shape, object)?,
+            url: text(object.get("url")),
+            system_keys: system_keys(shape, object)?,
+            values,
+            lists: lists(shape, object)?,
+            attributes: self.attributes(shape, object)?,
+            doubts,
+        };
+        for (name, flag) in flags {
+            record.set(&format!("{name}_flag"), Value::Text(flag.to_owned()));
+        }
+        Ok(record)
+    }
+
+    fn field(&self, shape: &Shape, field: &Field, json: Option<&Json>, doubts: &mut Vec<Doubt>) -> Result<Typed, Refusal> {
+        if field.presence == Presence::Derived {
+            return Ok(Typed::Value(Value::Null));
+        }
+        let json = json.unwrap_or(&Json::Null);
+        let mut doubt = |reason| doubts.push(Doubt { reason, field: field.name.to_owned(), value: shown(json) });
+        let value = match read(json, field.kind, self.zone) {
+            Reading::Good(value) => value,
+            Reading::NotFinite(flag) => {
+                doubt(DoubtReason::NotFinite);
+                return if shape.field(&format!("{}_flag", field.name)).is_some() { Ok(Typed::NotFinite(flag)) } else { Ok(Typed::Value(Value::Null)) };
+            }
+            Reading::Bad(expected) => return Err(refuse(shape.name, field.name, &shown(json), &expected)),
+        };
+        match (&value, field.presence) {
+            (Value::Null, Presence::Required) => Err(refuse(shape.name, field.name, "nothing", "a value, it is required")),
+            (Value::Null, Presence::Default(default)) => {
+                let Reading::Good(value) = read(&Json::String(default.to_owned()), field.kind, self.zone) else {
+                    unreachable!("a test reads every default of the shape table")
+                };
+                Ok(Typed::Value(value))
+            }
+            (Value::Integer(moment), _) if field.kind == Kind::PastTime && *moment > self.now + CLOCK_TOLERANCE_SECONDS => {
+                doubt(DoubtReason::FutureTime);
+                Ok(Typed::Value(Value::Null))
+            }
+            _ => Ok(Typed::Value(value)),
+        }
+    }
+
+    fn attributes(&self, shape: &Shape, object: &Map<String, Json>) -> Result<Vec<(String, Value)>, Refusal> {
+        let given = match object.get("attributes") {
+            None | Some(Json::Null) => return Ok(Vec::new()),
+            Some(Json::Object(given)) => given,
+            Some(other) => return Err(refuse(shape.name, "attributes", &shown(other), "an object of texts and numbers")),
+        };
+        let mut attributes = Vec::with_capacity(given.len());
+        for (key, json) in given {
+            let kind = if json.is_number() { Kind::Real } else { Kind::Text };
+            match read(json, kind, self.zone) {
+                Reading::Good(Value::Null) | Reading::NotFinite(_) => {}
+                Reading::Good(value) => attributes.push((key.clone(), value)),
+                Reading::Bad(expected) => return Err(refuse(shape.name, &format!("attributes.{key}"), &shown(json), &expected)),
+            }
+        }
+        attributes.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(attributes)
+    }
+}
+
+enum Typed {
+    Value(Value),
+    NotFinite(&'static str),
+}
+
+fn shape_of(object: &Map<String, Json>) -> Result<&'static Shape, Refusal> {
+    let name = text(object.get("record")).unwrap_or_default();
+    by_name(&name).ok_or_else(|| {
+        let known: Vec<_> = SHAPES.iter().map(|shape| shape.name).collect();
+        let found = if name.is_empty() { "no `record` field".to_owned() } else { format!("`record: {name}`") };
+        refuse("record", "", &found, &format!("one of {}", known.join(", ")))
+    })
+}
+
+fn refuse_unknown(shape: &Shape, object: &Map<String, Json>) -> Result<(), Refusal> {
+    let settable = |name: &str| {
+        COMMON.contains(&name)
+            || (name == "system" && shape.belongs_to_system)
+            || (name == "grade" && shape.name == "case")
+            || shape.field(name).is_some_and(|field| field.presence != Presence::Derived)
+            || shape.lists.iter().any(|list| list.field == name)
+    };
+    let Some(unknown) = object.keys().find(|name| !settable(name)) else { return Ok(()) };
+    let known: Vec<_> = shape.fields.iter().filter(|field| field.presence != Presence::Derived).map(|field| field.name).collect();
+    Err(refuse(shape.name, unknown, "an unknown field", &format!("one of {}, or a key of `attributes`", known.join(", "))))
+}
+
+fn id(shape: &Shape, object: &Map<String, Json>) -> Result<String, Refusal> {
+    text(object.get("id")).ok_or_else(|| refuse(shape.name, "id", "nothing", "an id, unique within the source"))
+}
+
+fn system_keys(shape: &Shape, object: &Map<String, Json>) -> Result<Vec<String>, Refusal> {
+    let keys: Vec<String> = match object.get("system") {
+        None | Some(Json::Null) => Vec::new(),
+        Some(Json::Array(keys)) => keys.iter().filter(|key| !key.is_null()).map(text_of).collect(),
+        Some(Json::Object(found)) => {
+            return Err(refuse(shape.name, "system", &shown(&Json::Object(found.clone())), "a name or a list of names, best first"));
+        }
+        Some(key) => vec![text_of(key)],
+    };
+    Ok(keys.into_iter().filter(|key| !key.is_empty()).collect())
+}
+
+fn lists(shape: &Shape, object: &Map<String, Json>) -> Result<Vec<Vec<Vec<String>>>, Refusal> {
+    shape.lists.iter().map(|list| rows(shape, list, object.get(list.field))).collect()
+}
+
+fn rows(shape: &Shape, list: &super::List, json: Option<&Json>) -> Result<Vec<Vec<String>>, Refusal> {
+    let expected = || format!("a list of objects with {}", list.columns.join(", "));
+    let items = match json {
+        None | Some(Json::Null) => return Ok(Vec::new()),
+        // A spreadsheet's cell holds a list as text.
+        Some(Json::String(text)) if list.columns.len() == 1 => {
+            return Ok(text.split([',', ';']).map(str::trim).filter(|item| !item.is_empty()).map(|item| vec![item.to_owned()]).collect());
+        }
+        Some(Json::Array(items)) => items,
+        Some(other) => return Err(refuse(shape.name, list.field, &shown(other), &expected())),
+    };
+    let row = |item: &Json| match item {
+        Json::Object(columns) if columns.keys().all(|key| list.columns.contains(&key.as_str())) => {
+            Ok(list.columns.iter().map(|column| text(columns.get(*column)).unwrap_or_default()).collect())
+        }
+        Json::String(_) | Json::Number(_) if list.columns.len() == 1 => Ok(vec![text_of(item)]),
+        other => Err(refuse(shape.name, list.field, &shown(other), &expected())),
+    };
+    items.iter().map(row).collect()
+}
+
+fn text(json: Option<&Json>) -> Option<String> {
+    json.filter(|json| !json.is_null()).map(text_of).filter(|text| !text.is_empty())
+}
+
+/// The longest piece of an upstream's value that an error quotes.
+const SHOWN_CHARS: usize = 60;
+
+fn shown(json: &Json) -> String {
+    let whole = json.to_string();
+    match whole.char_indices().nth(SHOWN_CHARS) {
+        Some((end, _)) => format!("{}...", &whole[..end]),
+        None => whole,
+    }
+}
+
+fn refuse(shape: &str, path: &str, found: &str, expected: &str) -> Refusal {
+    Refusal { shape: shape.to_owned(), path: path.to_owned(), found: found.to_owned(), expected: expected.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const DOOR: Door = Door { now: 1_790_000_000, zone: Zone::UTC };
+
+    fn admit(json: Json) -> Record {
+        DOOR.admit(&json).unwrap().remove(0)
+    }
+
+    #[test]
+    fn every_default_reads() {
+        for shape in SHAPES {
+            for field in shape.fields {
+                if let Presence::Default(default) = field.presence {
+                    assert!(matches!(read(&json!(default), field.kind, Zone::UTC), Reading::Good(value) if value != Value::Null), "{}.{}", shape.name, field.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_record_survives_its_body() {
+        let record = admit(json!({"record": "case", "id": "7", "kind": "incident", "severity": "Sev-2", "system": ["aims:Credit", "ops"], "attributes": {"b": 1.5, "a": "x"}}));
+        let again = Record::from_body(record.shape, &record.id, &record.body()).unwrap();
+        assert_eq!(again, record);
+    }
+
+    #[test]
+    fn refusals_say_what_where_and_what_was_expected() {
+        let cases = [
+            (json!(3), "record: 3; expected an object with a `record` field"),
+            (json!({"record": "model"}), "record: `record: model`; expected one of system, model_version"),
+            (json!({"record": "case", "kind": "incident"}), "case.id: nothing; expected an id, unique within the source"),
+            (json!({"record": "case", "id": 1, "kind": "bug"}), "case.kind: \"bug\"; expected one of incident, nonconformity"),
+            (json!({"record": "case", "id": 1}), "case.kind: nothing; expected a value, it is required"),
+            (json!({"record": "case", "id": 1, "kind": "incident", "opend_at": 1}), "case.opend_at: an unknown field; expected one of kind, title"),
+            (json!({"record": "case", "id": 1, "kind": "incident", "due": "tomorrow"}), "case.due: \"tomorrow\"; expected a day such as 2026-03-31"),
+            (json!({"record": "run", "id": 1, "pipeline": {"x": 1}, "outcome": "success"}), "run.pipeline: {\"x\":1}; expected a text, not a list or an object"),
+            (json!({"record": "case", "id": 1, "kind": "incident", "is_open": false}), "case.is_open: an unknown field"),
+        ];
+        for (json, message) in cases {
+            let refusal = DOOR.admit(&json).unwrap_err().to_string();
+            assert!(refusal.starts_with(message), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn what_happened_in_the_future_did_not_happen_yet() {
+        let record = admit(json!({"record": "review", "id": "r", "kind": "impact_assessment", "approved_at": 1_790_000_301}));
+        assert_eq!(*record.value("approved_at"), Value::Null);
+        assert_eq!(record.doubts[0].reason, DoubtReason::FutureTime);
+        let record = admit(json!({"record": "review", "id": "r", "kind": "impact_assessment", "approved_at": 1_790_000_299}));
+        assert_eq!(*record.value("approved_at"), Value::Integer(1_790_000_299));
+    }
+
+    #[test]
+    fn not_a_number_is_null_with_a_flag() {
+        let record = admit(json!({"record": "measurement", "id": "m", "family": "drift", "method": "psi", "value": "NaN"}));
+        assert_eq!((record.value("value"), record.value("value_flag")), (&Value::Null, &Value::Text("nan".into())));
+    }
+
+    #[test]
+    fn a_row_with_next_due_yields_the_next_occasion() {
+        let records = DOOR
+            .admit(&json!({"record": "review", "id": "r", "kind": "internal_audit", "due": "2026-01-31", "next_due": "2027-01-31", "status": "reported", "completed_at": "2026-01-30"}))
+            .unwrap();
+        let next = &records[1];
+        assert_eq!(next.id, "r/next");
+        assert_eq!((next.value("status"), next.value("completed_at")), (&Value::Text("planned".into()), &Value::Null));
+        assert_eq!(next.value("due_ends_at"), &Value::Integer(1_801_440_000));
+    }
+
+    #[test]
+    fn ruling_10_severities_grades_and_openness() {
+        let case = |extra: Json| {
+            let mut json = json!({"record": "case", "id": "1", "kind": "nonconformity"});
+            json.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+            let record = admit(json);
+            let text = |field| record.value(field).as_text().unwrap_or("-").to_owned();
+            (text("severity"), text("grade"), record.value("is_open").as_integer().unwrap(), record.doubts.len())
+        };
+        let row = |severity: &str, grade: &str, open, doubts| (severity.to_owned(), grade.to_owned(), open, doubts);
+        assert_eq!(case(json!({"severity": "Urgent"})), row("critical", "major", 1, 0));
+        assert_eq!(case(json!({"severity": "Major"})), row("high", "major", 1, 0));
+        assert_eq!(case(json!({"severity": "minor"})), row("low", "minor", 1, 0));
+        assert_eq!(case(json!({"severity": "Normal"})), row("medium", "minor", 1, 0));
+        assert_eq!(case(json!({"severity": "high", "grade": "Minor"})), row("high", "minor", 1, 0));
+        assert_eq!(case(json!({"severity": "spicy"})), row("high", "major", 1, 1));
+        assert_eq!(case(json!({"grade": "medium-rare"})), row("-", "major", 1, 1));
+        assert_eq!(case(json!({"status": "Closed"})), row("-", "minor", 0, 0));
+        assert_eq!(case(json!({"status": "Resolved", "resolved_at": 1})), row("-", "minor", 1, 0));
+        assert_eq!(case(json!({"kind": "incident", "status": "Resolved"})), row("-", "-", 0, 0));
+        assert_eq!(case(json!({"kind": "incident", "resolved_at": 1})), row("-", "-", 0, 0));
+        assert_eq!(case(json!({"closed_at": 9_999_999_999_i64})), row("-", "minor", 1, 1));
+    }
+
+    #[test]
+    fn lists_come_as_lists_or_as_a_cell() {
+        let aliases = |json: Json| admit(json!({"record": "system", "id": "s", "aliases": json})).lists.remove(0);
+        assert_eq!(aliases(json!("a; b,c ")), [["a"], ["b"], ["c"]]);
+        assert_eq!(aliases(json!(["a", 7])), [["a"], ["7"]]);
+        let covers = admit(json!({"record": "review", "id": "r", "kind": "bias_test", "covers": [{"model": "m", "version": "3"}]}));
+        assert_eq!(covers.lists[0], [["m", "3"]]);
+    }
+}

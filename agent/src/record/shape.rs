@@ -1,0 +1,380 @@
+//! The table of record shapes: declared once, read by everyone. The door (`door.rs`) checks records against it, the store makes its
+//! tables from it, the documentation prints it. No I/O and no behaviour beyond looking things up.
+
+use Kind::{Boolean, Day, Integer, PastTime, Real, Text, Time, Word};
+use Presence::{Default, Derived, Optional, Required};
+
+/// One kind of record: its table and fields.
+#[derive(Debug)]
+pub struct Shape {
+    /// What a connector writes in `record:`, singular: `model_version`.
+    pub name: &'static str,
+    /// The SQL table, plural: `model_versions`. Also the name used in an indicator's `reads:`.
+    pub table: &'static str,
+    /// What one row is.
+    pub about: &'static str,
+    /// Whether rows belong to an AI system: adds the columns `system` (resolved id or NULL) and `upstream_key` (what the upstream said).
+    pub belongs_to_system: bool,
+    /// The field by which feeds and `reads:` divide the shape (`reviews(impact_assessment)`).
+    pub kind_field: Option<&'static str>,
+    /// The columns beside `source`, `id`, `url`, `observed_at` (and `system`, `upstream_key`).
+    pub fields: &'static [Field],
+    /// Lists, each in a table of its own.
+    pub lists: &'static [List],
+}
+
+/// One column.
+#[derive(Debug)]
+pub struct Field {
+    /// Column name; no SQL keyword.
+    pub name: &'static str,
+    /// Type, and how text is read into it.
+    pub kind: Kind,
+    /// Who fills it, and what an absent value means.
+    pub presence: Presence,
+    /// Meaning.
+    pub about: &'static str,
+}
+
+/// The type of a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Any text.
+    Text,
+    /// One of a closed list of words; matched without regard to case, blanks and hyphens read as underscores.
+    Word(&'static [&'static str]),
+    /// A severity; see [`super::Severity`]. Unknown words are read as `high` and noted as a doubt.
+    Severity,
+    /// A whole number.
+    Integer,
+    /// A real number. Not-a-number and infinities become NULL; `<field>_flag` says which.
+    Real,
+    /// 0 or 1.
+    Boolean,
+    /// Epoch seconds, UTC.
+    Time,
+    /// Epoch seconds of something that happened. In the future it can't have: the value is left out and noted as a doubt.
+    PastTime,
+    /// Days since 1970-01-01 in the organisation's time zone.
+    Day,
+}
+
+/// Who fills a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// A record without it is refused.
+    Required,
+    /// NULL when absent.
+    Optional,
+    /// Absent means this word or number.
+    Default(&'static str),
+    /// Worked out from other fields at the door or by the store; a connector can't set it.
+    Derived,
+}
+
+/// A list field: a table `(source, id, <columns>)` with one row per item.
+#[derive(Debug)]
+pub struct List {
+    /// The field that holds the list in a record.
+    pub field: &'static str,
+    /// Its table.
+    pub table: &'static str,
+    /// Text columns; an item is an object with them, or a text when there is one column.
+    pub columns: &'static [&'static str],
+    /// Meaning.
+    pub about: &'static str,
+}
+
+impl PartialEq for Shape {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Shape {
+    /// The field of this name.
+    pub fn field(&self, name: &str) -> Option<&'static Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// The closed list of kinds, when the shape is divided by one.
+    pub fn kinds(&self) -> &'static [&'static str] {
+        match self.kind_field.and_then(|name| self.field(name)).map(|field| field.kind) {
+            Some(Kind::Word(words)) => words,
+            _ => &[],
+        }
+    }
+}
+
+/// The shape with this singular name.
+pub fn by_name(name: &str) -> Option<&'static Shape> {
+    SHAPES.iter().find(|shape| shape.name == name)
+}
+
+/// The shape with this table name.
+pub fn by_table(table: &str) -> Option<&'static Shape> {
+    SHAPES.iter().find(|shape| shape.table == table)
+}
+
+const fn field(name: &'static str, kind: Kind, presence: Presence, about: &'static str) -> Field {
+    Field { name, kind, presence, about }
+}
+
+/// Kinds of review: something planned, due on a day, done or not.
+pub const REVIEW_KINDS: &[&str] = &[
+    "impact_assessment", "risk_assessment", "bias_test", "internal_audit", "external_audit", "management_review", "supplier_review",
+    "document_review", "training", "validation", "stage1_audit", "stage2_audit", "surveillance_audit", "recertification", "obligation",
+];
+
+/// Kinds of case: something open until it is closed.
+pub const CASE_KINDS: &[&str] = &[
+    "incident", "nonconformity", "corrective_action", "concern", "risk", "risk_treatment", "review_action", "change",
+];
+
+/// Every shape, in the order of the documentation.
+pub const SHAPES: &[Shape] = &[
+    Shape {
+        name: "system",
+        table: "systems",
+        about: "an AI system in the inventory; its `id` is the system id that everything else refers to",
+        belongs_to_system: false,
+        kind_field: None,
+        fields: &[
+            field("name", Text, Optional, "What people call it."),
+            field("owner_role", Text, Optional, "The role that owns it; never a person's name."),
+            field("role", Word(&["developer", "provider", "deployer"]), Optional, "The organisation's role for it (ISO/IEC 42001, 4.1)."),
+            field("risk_tier", Word(&["high", "limited", "minimal", "unacceptable"]), Optional, "Risk tier of the organisation."),
+            field("lifecycle", Word(&["planned", "development", "staging", "production", "retired"]), Default("production"), "Where it is in its life."),
+            field("eu_ai_act_class", Text, Optional, "Class under the EU AI Act."),
+            field("in_scope", Boolean, Default("1"), "Whether the AIMS covers it (4.3)."),
+            field("registry", Text, Optional, "Name of the source where its models should be found."),
+        ],
+        lists: &[List { field: "aliases", table: "system_aliases", columns: &["alias"], about: "Other names by which upstreams know it." }],
+    },
+    Shape {
+        name: "model_version",
+        table: "model_versions",
+        about: "a version of a model in a registry",
+        belongs_to_system: true,
+        kind_field: None,
+        fields: &[
+            field("model", Text, Required, "The model's name in the registry."),
+            field("version", Text, Required, "The version, as the registry writes it."),
+            field("stage", Text, Optional, "Stage, where the registry has stages."),
+            field("aliases", Text, Optional, "Aliases, comma separated, sorted."),
+            field("in_production", Boolean, Default("0"), "Whether an alias or stage says production (ruling 3)."),
+            field("stage_conflict", Boolean, Default("0"), "Archived and yet aliased as production (ruling 3)."),
+            field("created_at", PastTime, Optional, "When the version was registered."),
+            field("promoted_at", PastTime, Optional, "When it went into production: from the registry, else the first poll that saw it there (ruling 3)."),
+            field("first_seen_at", Time, Derived, "The first poll that saw it."),
+            field("approved", Boolean, Optional, "The registry's own approval mark, when it has one."),
+        ],
+        lists: &[],
+    },
+    Shape {
+        name: "pipeline",
+        table: "pipelines",
+        about: "a pipeline, job or check suite that exists, whether it ran or not",
+        belongs_to_system: true,
+        kind_field: None,
+        fields: &[
+            field("dataset", Text, Optional, "The data set it makes."),
+            field("paused", Boolean, Default("0"), "Whether it is switched off."),
+            field("broken", Boolean, Default("0"), "Whether the upstream can't load its definition."),
+            field("freshness_limit_seconds", Integer, Optional, "Oldest acceptable age of its newest successful run, in seconds."),
+            field("created_at", PastTime, Optional, "When it first existed, when known."),
+        ],
+        lists: &[],
+    },
+    Shape {
+        name: "run",
+        table: "runs",
+        about: "one run of a pipeline",
+        belongs_to_system: true,
+        kind_field: None,
+        fields: &[
+            field("pipeline", Text, Required, "Id of the pipeline, in the same source."),
+            field("outcome", Word(&["success", "failed", "running", "queued", "cancelled", "skipped"]), Required, "How it stands or ended."),
+            field("started_at", PastTime, Optional, "Start."),
+            field("ended_at", PastTime, Optional, "End; NULL while it runs."),
+            field("checks_executed", Integer, Optional, "Data checks executed."),
+            field("checks_passed", Integer, Optional, "Data checks passed."),
+            field("checks_failed_warn", Integer, Optional, "Data checks failed with severity warn."),
+            field("checks_failed_error", Integer, Optional, "Data checks failed with severity error."),
+        ],
+        lists: &[],
+    },
+    Shape {
+        name: "dataset",
+        table: "datasets",
+        about: "a data set in use, and when its source, rights, lineage and preparation were recorded",
+        belongs_to_system: false,
+        kind_field: None,
+        fields: &[
+            field("name", Text, Optional, "Name."),
+            field("source_recorded_at", PastTime, Optional, "When its source was recorded (A.7.3)."),
+            field("rights_recorded_at", PastTime, Optional, "When the rights to use it were recorded (A.7.3)."),
+            field("lineage_recorded_at", PastTime, Optional, "When its lineage was recorded (A.7.5)."),
+            field("preparation_recorded_at", PastTime, Optional, "When its preparation was recorded (A.7.6)."),
+        ],
+        lists: &[List { field: "systems", table: "dataset_systems", columns: &["system_key"], about: "The systems that use it." }],
+    },
+    Shape {
+        name: "measurement",
+        table: "measurements",
+        about: "one measured value",
+        belongs_to_system: true,
+        kind_field: Some("family"),
+        fields: &[
+            field("model", Text, Optional, "The model, when it is known."),
+            field("version", Text, Optional, "The model version, when it is known."),
+            field("family", Word(&["drift", "bias", "quality", "performance", "objective"]), Required, "What it is about."),
+            field("method", Text, Required, "How it was computed, the catalogue's token: `psi`, `ks`, `disparate_impact_ratio`."),
+            field("kind", Word(&["statistic", "p_value", "ratio", "count"]), Default("statistic"), "What the number is; a statistic is never a p-value."),
+            field("unit", Word(&["raw", "normed"]), Optional, "Whether a distance is in the data's unit or normed."),
+            field("feature", Text, Optional, "The feature."),
+            field("feature_role", Word(&["feature", "prediction", "target", "score"]), Optional, "What the feature is to the model."),
+            field("attribute", Text, Optional, "The protected attribute."),
+            field("subgroup", Text, Optional, "The group that is compared."),
+            field("reference_subgroup", Text, Optional, "The group it is compared with."),
+            field("segment", Text, Optional, "The part of the data."),
+            field("value", Real, Optional, "The value; NULL when it was not a finite number."),
+            field("value_flag", Word(&["nan", "infinity"]), Derived, "Why the value is NULL."),
+            field("baseline", Real, Optional, "The value it is compared with."),
+            field("direction", Word(&["higher", "lower", "two_sided", "abs"]), Optional, "Which way is worse."),
+            field("adjusted", Boolean, Default("0"), "Whether a p-value is already corrected for multiple tests."),
+            field("bins", Integer, Optional, "Number of bins."),
+            field("n_reference", Integer, Optional, "Rows in the reference window."),
+            field("n_current", Integer, Optional, "Rows in the current window."),
+            field("n_subgroup", Integer, Optional, "Rows in the smaller of the groups compared."),
+            field("window_start", Time, Optional, "Start of the current window."),
+            field("window_end", Time, Optional, "End of the current window."),
+            field("measured_at", PastTime, Optional, "When it was computed."),
+            field("tool", Text, Optional, "What computed it."),
+            field("tool_limit", Real, Optional, "The tool's own limit."),
+            field("tool_verdict", Text, Optional, "The tool's own verdict."),
+            field("parameters", Text, Optional, "Parameters, as JSON."),
+            field("input_digest", Text, Optional, "Digest of the input data."),
+        ],
+        lists: &[],
+    },
+    Shape {
+        name: "review",
+        table: "reviews",
+        about: "one planned occasion: due on a day, done or not (ruling 1)",
+        belongs_to_system: true,
+        kind_field: Some("kind"),
+        fields: &[
+            field("kind", Word(REVIEW_KINDS), Required, "What is reviewed."),
+            field("title", Text, Optional, "Title; shown, never a label."),
+            field("scope", Text, Optional, "Scope: an audit's part, a review's type, a supplier, a document."),
+            field("level", Word(&["critical", "high", "medium", "low"]), Optional, "Level of what is reviewed."),
+            field("status", Word(&["planned", "draft", "in_progress", "performed", "reported", "approved", "rejected", "cancelled"]), Default("planned"), "Status."),
+            field("due", Day, Optional, "The day it is due."),
+            field("due_ends_at", Time, Derived, "The end of the due day in the organisation's time zone."),
+            field("next_due", Day, Optional, "The day the next occasion is due; yields that occasion as a row of its own."),
+            field("completed_at", PastTime, Optional, "When it was carried out."),
+            field("approved_at", PastTime, Optional, "When its result was approved, signed or reported."),
+        ],
+        lists: &[List {
+            field: "covers",
+            table: "review_covers",
+            columns: &["model", "version"],
+            about: "The model versions it covers; none means all.",
+        }],
+    },
+    Shape {
+        name: "case",
+        table: "cases",
+        about: "something open until it is closed: an incident, a nonconformity, a risk, an action",
+        belongs_to_system: true,
+        kind_field: Some("kind"),
+        fields: &[
+            field("kind", Word(CASE_KINDS), Required, "What it is."),
+            field("title", Text, Optional, "Title; shown, never a label."),
+            field("severity", Kind::Severity, Optional, "Severity (ruling 10)."),
+            field("severity_word", Text, Derived, "The upstream's own word for the severity."),
+            field("grade", Word(&["major", "minor"]), Derived, "Grade of a nonconformity (ruling 10)."),
+            field("origin", Text, Optional, "Where it came from: internal_audit, external_audit, incident, review, ..."),
+            field("category", Text, Optional, "Category."),
+            field("status", Text, Optional, "The upstream's own status."),
+            field("is_open", Boolean, Derived, "Whether it is open (ruling 10)."),
+            field("opened_at", PastTime, Optional, "When it was opened or detected."),
+            field("aware_at", PastTime, Optional, "When the organisation became aware."),
+            field("triaged_at", PastTime, Optional, "When it was triaged."),
+            field("notify_by", Time, Optional, "Deadline of a notice to an authority."),
+            field("notified_at", PastTime, Optional, "When the notice was given."),
+            field("due", Day, Optional, "The day it is due."),
+            field("implemented_at", PastTime, Optional, "When the action was implemented."),
+            field("resolved_at", PastTime, Optional, "When it was resolved."),
+            field("verify_due", Day, Optional, "The day its effectiveness is to be verified."),
+            field("verified_at", PastTime, Optional, "When its effectiveness was verified."),
+            field("closed_at", PastTime, Optional, "When it was closed."),
+            field("residual", Real, Optional, "Residual risk."),
+            field("accepted_until", Day, Optional, "Until when the residual risk is accepted."),
+            field("significant", Boolean, Optional, "Whether a change is significant (8.4)."),
+            field("approved_at", PastTime, Optional, "When it was approved."),
+            field("parent", Text, Optional, "Id of the case it belongs to."),
+        ],
+        lists: &[],
+    },
+    Shape {
+        name: "control",
+        table: "controls",
+        about: "one line of the Statement of Applicability",
+        belongs_to_system: false,
+        kind_field: None,
+        fields: &[
+            field("control", Text, Required, "The control: A.6.2.6."),
+            field("applicable", Boolean, Required, "Whether it applies."),
+            field("justification", Text, Optional, "Why, or why not."),
+            field("status", Word(&["planned", "partial", "implemented", "not_applicable"]), Optional, "How far it is."),
+            field("evidence_at", PastTime, Optional, "When its evidence was recorded."),
+            field("evidence_until", Day, Optional, "Until when the evidence counts."),
+            field("audited_at", PastTime, Optional, "When it was last audited."),
+        ],
+        lists: &[],
+    },
+    Shape {
+        name: "objective",
+        table: "objectives",
+        about: "an AI objective (6.2)",
+        belongs_to_system: true,
+        kind_field: None,
+        fields: &[
+            field("title", Text, Optional, "Title."),
+            field("theme", Text, Optional, "Theme."),
+            field("indicator", Text, Optional, "The indicator that measures it, or"),
+            field("measure", Text, Optional, "what else does."),
+            field("baseline", Real, Optional, "Where it started."),
+            field("target", Real, Optional, "Where it is to get."),
+            field("direction", Word(&["higher", "lower"]), Optional, "Which way is better."),
+            field("planned", Real, Optional, "The planned trajectory's value today."),
+            field("value", Real, Optional, "The value; NULL when unmeasured or not finite."),
+            field("value_flag", Word(&["nan", "infinity"]), Derived, "Why the value is NULL."),
+            field("due", Day, Optional, "The day it is due."),
+        ],
+        lists: &[],
+    },
+    Shape {
+        name: "plan_entry",
+        table: "plan_entries",
+        about: "one line of the monitoring plan (9.1)",
+        belongs_to_system: true,
+        kind_field: None,
+        fields: &[
+            field("what", Text, Required, "What is monitored."),
+            field("indicator", Text, Optional, "The indicator."),
+            field("selector", Text, Optional, "Labels of the series it expands to, as JSON."),
+            field("technique", Text, Optional, "The method, in words."),
+            field("measure_every_seconds", Integer, Optional, "How often it is measured."),
+            field("max_age_seconds", Integer, Optional, "Oldest acceptable age."),
+            field("analyse_every_seconds", Integer, Optional, "How often results are analysed."),
+            field("analysed_by", Text, Optional, "The role that analyses."),
+            field("last_analysed_at", PastTime, Optional, "When results were last analysed."),
+            field("valid_from", Day, Optional, "First day."),
+            field("review_due", Day, Optional, "The day the entry itself is due for review."),
+        ],
+        lists: &[],
+    },
+];
