@@ -1,0 +1,139 @@
+//! Opening the database: one agent per data folder, crash-safe settings, schema versions.
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    path::Path,
+};
+
+use rusqlite::{Connection, OpenFlags, Transaction};
+
+use super::{Error, tables};
+
+/// The schema of everything but the record tables, which are made anew from record versions whenever their shapes change.
+/// A migration is a step from the version before; a released step is never edited.
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE meta (name TEXT PRIMARY KEY, content TEXT NOT NULL) STRICT;
+
+    CREATE TABLE record_versions (
+        version INTEGER PRIMARY KEY,
+        source TEXT NOT NULL, stream TEXT NOT NULL, shape TEXT NOT NULL, id TEXT NOT NULL,
+        digest BLOB NOT NULL, body TEXT NOT NULL,
+        held_from INTEGER NOT NULL, held_until INTEGER,
+        from_entry INTEGER NOT NULL, until_entry INTEGER
+    ) STRICT;
+    CREATE UNIQUE INDEX record_versions_current ON record_versions (source, shape, id) WHERE held_until IS NULL;
+    CREATE INDEX record_versions_until ON record_versions (until_entry) WHERE until_entry IS NOT NULL;
+    CREATE INDEX record_versions_from ON record_versions (from_entry);
+
+    CREATE TABLE source_states (
+        source TEXT PRIMARY KEY, first_success_at INTEGER, last_success_at INTEGER
+    ) STRICT;
+    CREATE TABLE stream_states (
+        source TEXT NOT NULL, stream TEXT NOT NULL, position TEXT NOT NULL, feeds TEXT NOT NULL,
+        PRIMARY KEY (source, stream)
+    ) STRICT;
+
+    CREATE TABLE reading_intervals (
+        reading INTEGER PRIMARY KEY,
+        indicator TEXT NOT NULL, labels TEXT NOT NULL,
+        measured REAL, since INTEGER, per REAL,
+        state TEXT NOT NULL, reason TEXT, rule TEXT, facts TEXT NOT NULL, thresholds TEXT NOT NULL,
+        held_from INTEGER NOT NULL, held_until INTEGER,
+        from_entry INTEGER NOT NULL, until_entry INTEGER
+    ) STRICT;
+    CREATE UNIQUE INDEX reading_intervals_current ON reading_intervals (indicator, labels) WHERE held_until IS NULL;
+    CREATE INDEX reading_intervals_until ON reading_intervals (until_entry) WHERE until_entry IS NOT NULL;
+    CREATE INDEX reading_intervals_from ON reading_intervals (from_entry);
+    CREATE TABLE waiting_rules (
+        indicator TEXT NOT NULL, labels TEXT NOT NULL, memory TEXT NOT NULL, PRIMARY KEY (indicator, labels)
+    ) STRICT;
+
+    CREATE TABLE evidence (
+        entry INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL,
+        previous BLOB NOT NULL, digest BLOB NOT NULL
+    ) STRICT;
+"];
+
+/// The file in the data folder.
+pub const DATABASE_FILE: &str = "clause9.sqlite";
+
+/// The file whose lock says that an agent works on the folder. The lock goes with the process, however it ends.
+const LOCK_FILE: &str = "clause9.lock";
+
+/// Takes the folder's lock, or says that somebody else has it.
+pub(super) fn lock(data_dir: &Path) -> Result<File, Error> {
+    let path = data_dir.join(LOCK_FILE);
+    let file = OpenOptions::new().create(true).write(true).truncate(false).open(&path).map_err(|source| Error::Folder { path: path.clone(), source })?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::InUse { data_dir: data_dir.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(Error::Folder { path, source }),
+    }
+}
+
+/// Opens the database for writing and brings its schema up to date.
+pub(super) fn open(path: &Path) -> Result<Connection, Error> {
+    let mut connection = Connection::open(path)?;
+    let found = version(&connection)?;
+    if found > MIGRATIONS.len() {
+        return Err(Error::Newer { path: path.to_owned(), found, known: MIGRATIONS.len() });
+    }
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // In WAL mode this survives a crash of the process at any moment and of the machine up to the last transactions; evidence is
+    // worth the flush per commit that keeps those too.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.set_prepared_statement_cache_capacity(128);
+    let transaction = connection.transaction()?;
+    for migration in &MIGRATIONS[found..] {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.execute_batch(&format!("PRAGMA user_version = {}", MIGRATIONS.len()))?;
+    transaction.commit()?;
+    Ok(connection)
+}
+
+/// A second connection that can only read.
+pub(super) fn open_reader(path: &Path) -> Result<Connection, Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.set_prepared_statement_cache_capacity(128);
+    Ok(connection)
+}
+
+fn version(connection: &Connection) -> Result<usize, Error> {
+    let version: i64 = connection.query_row("SELECT user_version FROM pragma_user_version", [], |row| row.get(0))?;
+    Ok(usize::try_from(version).unwrap_or(usize::MAX))
+}
+
+/// A value of the table `meta`.
+pub(super) fn meta(connection: &Connection, name: &str) -> Result<Option<String>, Error> {
+    let mut statement = connection.prepare_cached("SELECT content FROM meta WHERE name = ?1")?;
+    let mut rows = statement.query([name])?;
+    Ok(rows.next()?.map(|row| row.get(0)).transpose()?)
+}
+
+/// Sets a value of the table `meta`.
+pub(super) fn set_meta(transaction: &Transaction<'_>, name: &str, content: &str) -> Result<(), Error> {
+    transaction.execute("INSERT INTO meta (name, content) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET content = excluded.content", [name, content])?;
+    Ok(())
+}
+
+/// Makes the record tables anew when their definition is another one than the stored one was made with. True when they are empty now.
+pub(super) fn renew_record_tables(transaction: &Transaction<'_>) -> Result<bool, Error> {
+    let statements = tables::create_statements(tables::Dialect::Sqlite);
+    let definition = crate::record::Digest::of(statements.join("\n").as_bytes()).to_string();
+    if meta(transaction, "record_tables")?.as_deref() == Some(definition.as_str()) {
+        return Ok(false);
+    }
+    for table in meta(transaction, "record_table_names")?.unwrap_or_default().split(' ').filter(|name| !name.is_empty()) {
+        transaction.execute_batch(&format!("DROP TABLE IF EXISTS {table}"))?;
+    }
+    for statement in &statements {
+        transaction.execute_batch(statement)?;
+    }
+    set_meta(transaction, "record_tables", &definition)?;
+    let names: Vec<_> = statements.iter().filter_map(|statement| statement.strip_prefix("CREATE TABLE ")?.split([' ', '(']).next()).collect();
+    set_meta(transaction, "record_table_names", &names.join(" "))?;
+    Ok(true)
+}

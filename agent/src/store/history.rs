@@ -1,0 +1,162 @@
+//! Readings over time: an interval for each value and state that held. What is stored is what changed, not every tick.
+
+use rusqlite::{Connection, Row, Transaction, params};
+
+use super::{Error, evidence};
+
+/// Which reading: indicator and labels.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key {
+    /// The indicator's id.
+    pub indicator: String,
+    /// Labels as a JSON object with sorted names.
+    pub labels: String,
+}
+
+/// What held.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Interval {
+    /// The value; absent while unknown, and for clocks.
+    pub measured: Option<f64>,
+    /// For a clock: since when it runs, epoch seconds, and how many seconds make one.
+    pub clock: Option<(i64, f64)>,
+    /// `ok`, `warning`, `breach` or `unknown`.
+    pub state: String,
+    /// Why it is unknown.
+    pub reason: Option<String>,
+    /// The rule that was hit.
+    pub rule: Option<String>,
+    /// Facts at the start of the interval, as a JSON object.
+    pub facts: String,
+    /// Digest of the method: SQL, parameters and rules.
+    pub method: String,
+}
+
+impl Interval {
+    /// Whether this is the same as far as the history goes: facts may have moved on, value and state not.
+    pub fn continues(&self, other: &Self) -> bool {
+        let same = |a: Option<f64>, b: Option<f64>| a.map(f64::to_bits) == b.map(f64::to_bits);
+        same(self.measured, other.measured)
+            && self.clock.map(|(since, per)| (since, per.to_bits())) == other.clock.map(|(since, per)| (since, per.to_bits()))
+            && (&self.state, &self.reason, &self.rule, &self.method) == (&other.state, &other.reason, &other.rule, &other.method)
+    }
+}
+
+/// One change to store.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// The reading.
+    pub key: Key,
+    /// What holds from now on; `None`: the reading is no more.
+    pub opens: Option<Interval>,
+    /// Whether an interval holds until now.
+    pub closes: bool,
+    /// What the threshold rules must remember (`for`, hysteresis), if anything.
+    pub memory: Option<String>,
+}
+
+/// Stores changes inside `transaction`.
+pub(super) fn record(transaction: &Transaction<'_>, changes: &[Change], now: i64) -> Result<(), Error> {
+    let mut lines = Vec::new();
+    let mut select = transaction.prepare_cached(&format!("SELECT {COLUMNS} FROM reading_intervals WHERE indicator = ?1 AND labels = ?2 AND held_until IS NULL"))?;
+    for change in changes {
+        if change.closes {
+            let (key, interval) = select.query_row([&change.key.indicator, &change.key.labels], read)?;
+            lines.push(line(false, &key, &interval));
+        }
+        lines.extend(change.opens.as_ref().map(|interval| line(true, &change.key, interval)));
+    }
+    if lines.is_empty() {
+        return changes.iter().try_for_each(|change| remember(transaction, &change.key, change.memory.as_deref()));
+    }
+    let body = serde_json::json!({ "readings": lines.len(), "digest": evidence::digest_of_lines(lines).to_string() });
+    let entry = evidence::append(transaction, now, "evaluation", &body)?;
+    for change in changes {
+        apply(transaction, change, entry, now)?;
+    }
+    Ok(())
+}
+
+fn apply(transaction: &Transaction<'_>, change: &Change, entry: i64, now: i64) -> Result<(), Error> {
+    let Key { indicator, labels } = &change.key;
+    if change.closes {
+        transaction
+            .prepare_cached("UPDATE reading_intervals SET held_until = ?3, until_entry = ?4 WHERE indicator = ?1 AND labels = ?2 AND held_until IS NULL")?
+            .execute(params![indicator, labels, now, entry])?;
+    }
+    if let Some(interval) = &change.opens {
+        let (since, per) = interval.clock.unzip();
+        transaction
+            .prepare_cached(
+                "INSERT INTO reading_intervals (indicator, labels, measured, since, per, state, reason, rule, facts, thresholds, held_from, from_entry)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            )?
+            .execute(params![
+                indicator, labels, interval.measured, since, per, interval.state, interval.reason, interval.rule, interval.facts, interval.method, now, entry
+            ])?;
+    }
+    remember(transaction, &change.key, change.memory.as_deref())
+}
+
+/// Stores what the threshold rules must remember of a reading.
+pub(super) fn remember(transaction: &Transaction<'_>, key: &Key, memory: Option<&str>) -> Result<(), Error> {
+    match memory {
+        Some(memory) => transaction
+            .prepare_cached(
+                "INSERT INTO waiting_rules (indicator, labels, memory) VALUES (?1, ?2, ?3) ON CONFLICT (indicator, labels) DO UPDATE SET memory = excluded.memory",
+            )?
+            .execute([&key.indicator, &key.labels, memory])?,
+        None => transaction.prepare_cached("DELETE FROM waiting_rules WHERE indicator = ?1 AND labels = ?2")?.execute([&key.indicator, &key.labels])?,
+    };
+    Ok(())
+}
+
+/// The readings that hold now, each with what its rules remember.
+pub(super) fn current(connection: &Connection) -> Result<Vec<(Key, Interval, Option<String>)>, Error> {
+    let mut statement = connection.prepare(&format!(
+        "SELECT {COLUMNS}, (SELECT memory FROM waiting_rules w WHERE w.indicator = r.indicator AND w.labels = r.labels)
+         FROM reading_intervals r WHERE held_until IS NULL"
+    ))?;
+    let rows = statement.query_map([], |row| read(row).and_then(|(key, interval)| Ok((key, interval, row.get(10)?))))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// What an evidence entry vouches for, read back from what is stored.
+pub(super) fn lines_of_entry(connection: &Connection, entry: i64) -> Result<Vec<String>, Error> {
+    let mut lines = Vec::new();
+    for (opened, column) in [(true, "from_entry"), (false, "until_entry")] {
+        let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM reading_intervals WHERE {column} = ?1"))?;
+        let rows = statement.query_map([entry], read)?;
+        for row in rows {
+            let (key, interval) = row?;
+            lines.push(line(opened, &key, &interval));
+        }
+    }
+    Ok(lines)
+}
+
+const COLUMNS: &str = "indicator, labels, measured, since, per, state, reason, rule, facts, thresholds";
+
+fn read(row: &Row<'_>) -> rusqlite::Result<(Key, Interval)> {
+    let (since, per): (Option<i64>, Option<f64>) = (row.get(3)?, row.get(4)?);
+    let interval = Interval {
+        measured: row.get(2)?,
+        clock: since.zip(per),
+        state: row.get(5)?,
+        reason: row.get(6)?,
+        rule: row.get(7)?,
+        facts: row.get(8)?,
+        method: row.get(9)?,
+    };
+    Ok((Key { indicator: row.get(0)?, labels: row.get(1)? }, interval))
+}
+
+fn line(opened: bool, key: &Key, interval: &Interval) -> String {
+    let Interval { measured, clock, state, reason, rule, facts, method } = interval;
+    format!(
+        "{} {} {} {measured:?} {clock:?} {state} {reason:?} {rule:?} {facts} {method}",
+        if opened { '+' } else { '-' },
+        key.indicator,
+        key.labels
+    )
+}

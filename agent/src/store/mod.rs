@@ -1,0 +1,304 @@
+//! The store: records with every version they had, readings with their history, and the evidence chain. SQLite, one writer.
+//!
+//! What is stored is never changed, only closed: a record version and a reading hold over an interval. The record tables that indicators
+//! query are a projection of the current versions and can be made anew from them at any time.
+
+mod core;
+mod evidence;
+mod history;
+mod names;
+mod project;
+mod records;
+pub mod tables;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
+    path::{Path, PathBuf},
+};
+
+use rusqlite::{Connection, ErrorCode};
+
+use crate::record::{Door, Feed, Record, Shape, Zone};
+
+pub use self::core::DATABASE_FILE;
+pub use evidence::{Broken, verify};
+pub use history::{Change, Interval, Key};
+
+/// An open store. Holds the folder's lock for as long as it lives.
+#[derive(Debug)]
+pub struct Store {
+    writer: Connection,
+    reader: Connection,
+    names: names::Names,
+    path: PathBuf,
+    _lock: File,
+}
+
+/// What went wrong in the store.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Another agent works on the folder.
+    #[error("{} is in use by another clause9; stop that one, or give this one a `data_dir` of its own", data_dir.display())]
+    InUse {
+        /// The folder.
+        data_dir: PathBuf,
+    },
+    /// Written by a later version of clause9. Nothing was changed.
+    #[error("{} was written by a newer clause9 (schema {found}, this one knows {known}); it was left as it is: use the newer clause9", path.display())]
+    Newer {
+        /// The database.
+        path: PathBuf,
+        /// Its schema version.
+        found: usize,
+        /// The newest version that this program knows.
+        known: usize,
+    },
+    /// The disk is full. What was stored before is intact, the change at hand is not stored.
+    #[error("the disk that holds the database is full; nothing that was stored is lost: free some space")]
+    Full,
+    /// The folder can't be used.
+    #[error("{} can't be used", path.display())]
+    Folder {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// Records of two sources or two systems contradict each other.
+    #[error("{0}")]
+    Conflict(String),
+    /// Anything else that SQLite reports.
+    #[error("the database reports an error")]
+    Database(#[source] rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full,
+            _ => Self::Database(error),
+        }
+    }
+}
+
+/// How a stream's records stand to those that are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// All there are: what is absent is gone.
+    Snapshot,
+    /// Those that changed: what is absent stays.
+    Changes,
+    /// The upstream says that nothing changed.
+    Unchanged,
+}
+
+/// What one stream of a poll delivers.
+#[derive(Debug)]
+pub struct Delivered {
+    /// The stream's name.
+    pub stream: String,
+    /// How to read `records`.
+    pub mode: Mode,
+    /// The records.
+    pub records: Vec<Record>,
+    /// Where the next poll goes on, opaque to the store; `None` keeps what was there.
+    pub position: Option<String>,
+    /// What the stream feeds.
+    pub feeds: Vec<Feed>,
+}
+
+/// What a commit changed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// Tables and kinds of records that were added, changed or removed; the kind is empty where the shape has none.
+    pub touched: BTreeSet<(&'static str, String)>,
+    /// Records added.
+    pub added: usize,
+    /// Records changed.
+    pub changed: usize,
+    /// Records removed.
+    pub removed: usize,
+}
+
+/// What the store remembers of a source.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SourceState {
+    /// The first complete poll ever.
+    pub first_success_at: Option<i64>,
+    /// The last complete poll.
+    pub last_success_at: Option<i64>,
+    /// Positions by stream.
+    pub positions: BTreeMap<String, String>,
+    /// What it fed at its last complete poll.
+    pub feeds: Vec<Feed>,
+}
+
+impl Store {
+    /// Opens the store in `data_dir`, making folder and database where they are missing.
+    ///
+    /// # Errors
+    /// [`Error::InUse`], [`Error::Newer`], [`Error::Folder`], or what SQLite reports.
+    pub fn open(data_dir: &Path, zone: Zone) -> Result<Self, Error> {
+        std::fs::create_dir_all(data_dir).map_err(|source| Error::Folder { path: data_dir.to_owned(), source })?;
+        let lock = core::lock(data_dir)?;
+        let path = data_dir.join(DATABASE_FILE);
+        let mut writer = core::open(&path)?;
+        let transaction = writer.transaction()?;
+        let renewed = core::renew_record_tables(&transaction)?;
+        let zone_changed = core::meta(&transaction, "zone")?.as_deref() != Some(zone.name());
+        if renewed || zone_changed {
+            core::set_meta(&transaction, "zone", zone.name())?;
+            project::renew(&transaction, &Door { now: 0, zone })?;
+        }
+        let names = names::Names::load(&transaction)?;
+        transaction.commit()?;
+        let reader = core::open_reader(&path)?;
+        Ok(Self { writer, reader, names, path, _lock: lock })
+    }
+
+    /// A read-only connection that sees what was committed last.
+    pub fn reader(&self) -> &Connection {
+        &self.reader
+    }
+
+    /// Another read-only connection.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn open_reader(&self) -> Result<Connection, Error> {
+        core::open_reader(&self.path)
+    }
+
+    /// Where the database lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What is remembered of a source.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn source_state(&self, source: &str) -> Result<SourceState, Error> {
+        records::source_state(&self.writer, source)
+    }
+
+    /// Stores what a complete poll delivered, in one transaction: all of it or nothing.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`], [`Error::Full`], or what SQLite reports; nothing is changed then.
+    pub fn commit(&mut self, source: &str, delivered: &[Delivered], now: i64) -> Result<Committed, Error> {
+        let transaction = self.writer.transaction()?;
+        let mut names = self.names.clone();
+        let committed = records::commit(&transaction, source, delivered, &mut names, now)?;
+        transaction.commit()?;
+        self.names = names;
+        Ok(committed)
+    }
+
+    /// Removes the records of sources that are not configured any more. Their versions stay in the history.
+    ///
+    /// # Errors
+    /// [`Error::Full`], or what SQLite reports; nothing is changed then.
+    pub fn forget_sources_except(&mut self, configured: &[&str], now: i64) -> Result<Committed, Error> {
+        let mut committed = Committed::default();
+        for source in records::known_sources(&self.writer)? {
+            if configured.contains(&source.as_str()) {
+                continue;
+            }
+            let empty: Vec<_> = records::streams(&self.writer, &source)?
+                .into_iter()
+                .map(|stream| Delivered { stream, mode: Mode::Snapshot, records: Vec::new(), position: None, feeds: Vec::new() })
+                .collect();
+            let removed = self.commit(&source, &empty, now)?;
+            committed.touched.extend(removed.touched);
+            committed.removed += removed.removed;
+            self.writer.execute("DELETE FROM source_states WHERE source = ?1", [&source])?;
+            self.writer.execute("DELETE FROM stream_states WHERE source = ?1", [&source])?;
+        }
+        Ok(committed)
+    }
+
+    /// Replaces the table `sources` that indicators read.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn set_sources(&mut self, rows: &[tables::SourceRow]) -> Result<(), Error> {
+        let transaction = self.writer.transaction()?;
+        tables::replace_sources(&transaction, rows)?;
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// The readings that hold now.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn current_readings(&self) -> Result<Vec<(Key, Interval, Option<String>)>, Error> {
+        history::current(&self.writer)
+    }
+
+    /// Stores changes of readings, with one evidence entry for all of them.
+    ///
+    /// # Errors
+    /// [`Error::Full`], or what SQLite reports; nothing is changed then.
+    pub fn record_readings(&mut self, changes: &[Change], now: i64) -> Result<(), Error> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let transaction = self.writer.transaction()?;
+        history::record(&transaction, changes, now)?;
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// Puts an indicator's method into the evidence, unless it is the one that was put there last.
+    ///
+    /// # Errors
+    /// [`Error::Full`], or what SQLite reports; nothing is changed then.
+    pub fn record_method(&mut self, indicator: &str, digest: &str, document: &serde_json::Value, now: i64) -> Result<(), Error> {
+        let name = format!("method:{indicator}");
+        if core::meta(&self.writer, &name)?.as_deref() == Some(digest) {
+            return Ok(());
+        }
+        let transaction = self.writer.transaction()?;
+        evidence::append(&transaction, now, "method", document)?;
+        core::set_meta(&transaction, &name, digest)?;
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// How many records of a source are odd, by reason.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn doubt_counts(&self, source: &str) -> Result<BTreeMap<String, u64>, Error> {
+        let mut statement = self.reader.prepare_cached("SELECT reason, count(*) FROM doubts WHERE source = ?1 GROUP BY reason")?;
+        let rows = statement.query_map([source], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// How many records of each table a source holds now.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn record_counts(&self, source: &str) -> Result<BTreeMap<&'static str, u64>, Error> {
+        let mut statement = self.reader.prepare_cached("SELECT shape, count(*) FROM record_versions WHERE source = ?1 AND held_until IS NULL GROUP BY shape")?;
+        let rows = statement.query_map([source], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
+        let mut counts = BTreeMap::new();
+        for row in rows {
+            let (shape, count) = row?;
+            if let Some(shape) = crate::record::shape::by_name(&shape) {
+                counts.insert(shape.table, count.unsigned_abs());
+            }
+        }
+        Ok(counts)
+    }
+}
+
+/// The key under which touched records are reported.
+fn touched_key(shape: &'static Shape, kind: Option<&str>) -> (&'static str, String) {
+    (shape.table, kind.unwrap_or_default().to_owned())
+}

@@ -1,0 +1,248 @@
+//! Storing what a poll delivered: what is new, what changed, what is gone; and what is remembered of a source between polls.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+use super::{Committed, Delivered, Error, Mode, SourceState, evidence, names::Names, project, touched_key};
+use crate::record::{Digest, Feed, Record, Shape, Value, shape};
+
+/// A current version, as far as comparing needs it.
+struct Held {
+    version: i64,
+    digest: Digest,
+}
+
+/// One difference between what is stored and what was delivered.
+struct Difference<'d> {
+    shape: &'static Shape,
+    id: String,
+    kind: String,
+    closes: Option<Held>,
+    opens: Option<Opening<'d>>,
+}
+
+/// A version to be stored.
+struct Opening<'d> {
+    stream: &'d str,
+    record: Record,
+    body: String,
+    digest: Digest,
+}
+
+/// Stores a poll inside `transaction`.
+pub(super) fn commit(transaction: &Transaction<'_>, source: &str, delivered: &[Delivered], names: &mut Names, now: i64) -> Result<Committed, Error> {
+    let first_poll = source_state(transaction, source)?.first_success_at.is_none();
+    let mut differences = Vec::new();
+    for stream in delivered {
+        compare(transaction, source, stream, first_poll, now, &mut differences)?;
+    }
+    let mut committed = Committed::default();
+    if !differences.is_empty() {
+        let entry = evidence::append(transaction, now, "poll", &summary(source, &differences))?;
+        apply(transaction, source, differences, names, entry, now, &mut committed)?;
+    }
+    remember(transaction, source, delivered, now)?;
+    Ok(committed)
+}
+
+fn compare<'d>(
+    transaction: &Transaction<'_>, source: &str, stream: &'d Delivered, first_poll: bool, now: i64, differences: &mut Vec<Difference<'d>>,
+) -> Result<(), Error> {
+    if stream.mode == Mode::Unchanged {
+        return Ok(());
+    }
+    let mut held = held_versions(transaction, source, &stream.stream)?;
+    for record in &stream.records {
+        let mut record = record.clone();
+        let key = (record.shape.name, record.id.clone());
+        let before = held.remove(&key);
+        if record.shape.name == "model_version" {
+            let previous = before.as_ref().map(|held| stored(transaction, record.shape, &record.id, held.version)).transpose()?;
+            keep_what_registries_forget(&mut record, previous.as_ref(), first_poll, now);
+        }
+        let body = record.body();
+        let digest = Digest::of(body.as_bytes());
+        if before.as_ref().is_some_and(|held| held.digest == digest) {
+            continue;
+        }
+        let kind = record.kind().unwrap_or_default().to_owned();
+        let opens = Opening { stream: &stream.stream, record, body, digest };
+        differences.push(Difference { shape: opens.record.shape, id: key.1, kind, closes: before, opens: Some(opens) });
+    }
+    if stream.mode == Mode::Snapshot {
+        for ((name, id), gone) in held {
+            let shape = shape::by_name(name).expect("held versions are of known shapes");
+            let kind = stored(transaction, shape, &id, gone.version)?.kind().unwrap_or_default().to_owned();
+            differences.push(Difference { shape, id, kind, closes: Some(gone), opens: None });
+        }
+    }
+    Ok(())
+}
+
+/// Registries don't say when a version was first there or when its alias was set, so the store keeps that from poll to poll (ruling 3).
+fn keep_what_registries_forget(record: &mut Record, previous: Option<&Record>, first_poll: bool, now: i64) {
+    let first_seen = previous.map_or(Value::Integer(now), |previous| previous.value("first_seen_at").clone());
+    record.set("first_seen_at", first_seen);
+    let in_production = |record: &Record| *record.value("in_production") == Value::Integer(1);
+    if !in_production(record) || *record.value("promoted_at") != Value::Null {
+        return;
+    }
+    let promoted = match previous.filter(|previous| in_production(previous)) {
+        Some(previous) => previous.value("promoted_at").clone(),
+        None if first_poll && *record.value("created_at") != Value::Null => record.value("created_at").clone(),
+        None => Value::Integer(now),
+    };
+    record.set("promoted_at", promoted);
+}
+
+fn apply(
+    transaction: &Transaction<'_>, source: &str, differences: Vec<Difference<'_>>, names: &mut Names, entry: i64, now: i64, committed: &mut Committed,
+) -> Result<(), Error> {
+    let mut inventory_changed = false;
+    let mut late = Vec::new();
+    for difference in differences {
+        match (&difference.closes, &difference.opens) {
+            (None, _) => committed.added += 1,
+            (Some(_), Some(_)) => committed.changed += 1,
+            (Some(_), None) => committed.removed += 1,
+        }
+        committed.touched.insert(touched_key(difference.shape, Some(&difference.kind)));
+        if let Some(closed) = difference.closes {
+            transaction
+                .prepare_cached("UPDATE record_versions SET held_until = ?2, until_entry = ?3 WHERE version = ?1")?
+                .execute(params![closed.version, now, entry])?;
+            project::remove(transaction, source, difference.shape, &difference.id)?;
+        }
+        let is_system = difference.shape.name == "system";
+        inventory_changed |= is_system;
+        let Some(Opening { stream, record, body, digest }) = difference.opens else { continue };
+        let inserted = transaction
+            .prepare_cached(
+                "INSERT INTO record_versions (source, stream, shape, id, digest, body, held_from, from_entry) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            )?
+            .execute(params![source, stream, record.shape.name, record.id, digest.0, body, now, entry]);
+        inserted.map_err(|error| twice(error, source, &record))?;
+        if is_system {
+            project::insert(transaction, source, &record, now, names)?;
+        } else {
+            late.push(record);
+        }
+    }
+    if inventory_changed {
+        *names = Names::load(transaction)?;
+        let shapes = project::resolve_again(transaction, names)?;
+        committed.touched.extend(shapes.iter().flat_map(|shape| everything_of(shape)));
+    }
+    for record in late {
+        project::insert(transaction, source, &record, now, names)?;
+    }
+    Ok(())
+}
+
+fn everything_of(shape: &'static Shape) -> impl Iterator<Item = (&'static str, String)> {
+    shape.kinds().iter().copied().chain(shape.kinds().is_empty().then_some("")).map(move |kind| touched_key(shape, Some(kind)))
+}
+
+/// Two streams of one source delivered the same record.
+fn twice(error: rusqlite::Error, source: &str, record: &Record) -> Error {
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::ConstraintViolation) => {
+            Error::Conflict(format!("two streams of `{source}` deliver the {} `{}`; ids are unique within a source and shape", record.shape.name, record.id))
+        }
+        _ => error.into(),
+    }
+}
+
+/// The evidence entry of a poll: counts, and a digest over every version that it closes and opens, so that the entry vouches for each.
+fn summary(source: &str, differences: &[Difference<'_>]) -> serde_json::Value {
+    let closed = differences.iter().filter_map(|d| Some(evidence::record_line(false, d.shape.name, &d.id, &d.closes.as_ref()?.digest)));
+    let opened = differences.iter().filter_map(|d| Some(evidence::record_line(true, d.shape.name, &d.id, &d.opens.as_ref()?.digest)));
+    let lines: Vec<_> = closed.chain(opened).collect();
+    serde_json::json!({ "source": source, "versions": lines.len(), "digest": evidence::digest_of_lines(lines).to_string() })
+}
+
+fn held_versions(transaction: &Transaction<'_>, source: &str, stream: &str) -> Result<HashMap<(&'static str, String), Held>, Error> {
+    let mut statement =
+        transaction.prepare_cached("SELECT shape, id, version, digest FROM record_versions WHERE source = ?1 AND stream = ?2 AND held_until IS NULL")?;
+    let mut rows = statement.query([source, stream])?;
+    let mut held = HashMap::new();
+    while let Some(row) = rows.next()? {
+        let name: String = row.get(0)?;
+        if let Some(shape) = shape::by_name(&name) {
+            held.insert((shape.name, row.get(1)?), Held { version: row.get(2)?, digest: Digest(row.get(3)?) });
+        }
+    }
+    Ok(held)
+}
+
+fn stored(transaction: &Transaction<'_>, shape: &'static Shape, id: &str, version: i64) -> Result<Record, Error> {
+    let body: String = transaction.prepare_cached("SELECT body FROM record_versions WHERE version = ?1")?.query_row([version], |row| row.get(0))?;
+    Record::from_body(shape, id, &body).map_err(|error| Error::Conflict(format!("the stored {} `{id}` can't be read: {error}", shape.name)))
+}
+
+fn remember(transaction: &Transaction<'_>, source: &str, delivered: &[Delivered], now: i64) -> Result<(), Error> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO source_states (source, first_success_at, last_success_at) VALUES (?1, ?2, ?2)
+             ON CONFLICT (source) DO UPDATE SET last_success_at = excluded.last_success_at",
+        )?
+        .execute(params![source, now])?;
+    let present: HashSet<_> = delivered.iter().map(|stream| stream.stream.as_str()).collect();
+    for stream in streams(transaction, source)? {
+        if !present.contains(stream.as_str()) {
+            transaction.execute("DELETE FROM stream_states WHERE source = ?1 AND stream = ?2", [source, &stream])?;
+        }
+    }
+    for stream in delivered {
+        let feeds = serde_json::to_string(&stream.feeds).expect("names always serialise");
+        transaction
+            .prepare_cached(
+                "INSERT INTO stream_states (source, stream, position, feeds) VALUES (?1, ?2, coalesce(?3, ''), ?4)
+                 ON CONFLICT (source, stream) DO UPDATE SET position = coalesce(?3, position), feeds = excluded.feeds",
+            )?
+            .execute(params![source, stream.stream, stream.position, feeds])?;
+    }
+    Ok(())
+}
+
+/// What is remembered of a source.
+pub(super) fn source_state(connection: &Connection, source: &str) -> Result<SourceState, Error> {
+    let times = connection
+        .prepare_cached("SELECT first_success_at, last_success_at FROM source_states WHERE source = ?1")?
+        .query_row([source], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let (first_success_at, last_success_at) = times.unwrap_or_default();
+    let mut statement = connection.prepare_cached("SELECT stream, position, feeds FROM stream_states WHERE source = ?1 ORDER BY stream")?;
+    let mut rows = statement.query([source])?;
+    let mut state = SourceState { first_success_at, last_success_at, ..SourceState::default() };
+    while let Some(row) = rows.next()? {
+        let (stream, position, feeds): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        if !position.is_empty() {
+            state.positions.insert(stream, position);
+        }
+        let feeds: Vec<Feed> = serde_json::from_str(&feeds).unwrap_or_default();
+        state.feeds.extend(feeds);
+    }
+    Ok(state)
+}
+
+/// Every source that has records or a state.
+pub(super) fn known_sources(connection: &Connection) -> Result<BTreeSet<String>, Error> {
+    texts(connection, "SELECT source FROM source_states UNION SELECT DISTINCT source FROM record_versions WHERE held_until IS NULL", &[])
+}
+
+/// The streams of a source that have records or a state.
+pub(super) fn streams(connection: &Connection, source: &str) -> Result<BTreeSet<String>, Error> {
+    texts(
+        connection,
+        "SELECT stream FROM stream_states WHERE source = ?1 UNION SELECT DISTINCT stream FROM record_versions WHERE source = ?1 AND held_until IS NULL",
+        &[source],
+    )
+}
+
+fn texts(connection: &Connection, sql: &str, values: &[&str]) -> Result<BTreeSet<String>, Error> {
+    let mut statement = connection.prepare(sql)?;
+    let rows = statement.query_map(rusqlite::params_from_iter(values), |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,200 @@
+//! The tables that indicators read, made from the table of record shapes: their definitions for SQLite and PostgreSQL, and what fills the
+//! ones that no record fills. The store's own tables (versions, history, evidence) are not here.
+
+mod chi_square;
+mod views;
+
+use std::fmt::Write as _;
+
+use rusqlite::{Connection, params};
+
+use crate::record::{Field, Kind, Presence, SHAPES, Shape};
+
+pub use views::{VIEWS, View};
+
+/// The SQL engines that the record tables live in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// SQLite, embedded.
+    Sqlite,
+    /// PostgreSQL 15 or later.
+    Postgres,
+}
+
+/// One row of the table `sources`: what the agent knows of a source at the time of an evaluation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceRow {
+    /// The source's name.
+    pub name: String,
+    /// Its connector.
+    pub connector: String,
+    /// The connector's kind: `model_registry`, `data_pipeline`, `incident_tracker`, `register_file`, `metric_report`, ...
+    pub kind: String,
+    /// The planned interval between two polls; for a cron expression its longest gap.
+    pub interval_seconds: i64,
+    /// After how long without a complete poll it is stale.
+    pub stale_after_seconds: i64,
+    /// The last complete poll, epoch seconds; `None`: it was never read.
+    pub last_success_at: Option<i64>,
+}
+
+/// Every statement that makes the tables, in order: tables first, then views and indexes.
+pub fn create_statements(dialect: Dialect) -> Vec<String> {
+    let mut statements: Vec<_> = VIEWS.iter().map(|view| format!("DROP VIEW IF EXISTS {}", view.name)).collect();
+    statements.extend(SHAPES.iter().flat_map(|shape| shape_tables(dialect, shape)));
+    statements.extend(OTHER_TABLES.iter().map(|table| adapted(dialect, table)));
+    statements.push(chi_square::insert_statement());
+    statements.extend(VIEWS.iter().map(|view| format!("CREATE VIEW {} AS\n{}", view.name, view.sql)));
+    statements.extend(SHAPES.iter().flat_map(list_indexes));
+    statements.extend(SHAPES.iter().filter(|shape| shape.belongs_to_system).map(stranger_index));
+    statements.extend(INDEXES.iter().map(|index| (*index).to_owned()));
+    statements
+}
+
+/// The statement that inserts one record of this shape: `source`, `id`, `url`, `observed_at`, for shapes that belong to a system `system` and
+/// `upstream_key`, then the fields in their order. Placeholders are `?1` and so on.
+pub fn insert_statement(shape: &Shape) -> String {
+    let columns = columns(shape);
+    let marks: Vec<_> = (1..=columns.len()).map(|number| format!("?{number}")).collect();
+    format!("INSERT INTO {} ({}) VALUES ({})", shape.table, columns.join(", "), marks.join(", "))
+}
+
+/// The columns of a shape's table, in order.
+pub fn columns(shape: &Shape) -> Vec<&'static str> {
+    let mut columns = vec!["source", "id", "url", "observed_at"];
+    if shape.belongs_to_system {
+        columns.extend(["system", "upstream_key"]);
+    }
+    columns.extend(shape.fields.iter().map(|field| field.name));
+    columns
+}
+
+/// Replaces the rows of the table `sources`.
+///
+/// # Errors
+/// What SQLite reports.
+pub fn replace_sources(connection: &Connection, rows: &[SourceRow]) -> rusqlite::Result<()> {
+    connection.execute("DELETE FROM sources", [])?;
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO sources (name, connector, kind, interval_seconds, stale_after_seconds, last_success_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    for row in rows {
+        insert.execute(params![row.name, row.connector, row.kind, row.interval_seconds, row.stale_after_seconds, row.last_success_at])?;
+    }
+    Ok(())
+}
+
+/// Tables that belong to no single shape, in PostgreSQL's types.
+const OTHER_TABLES: &[&str] = &[
+    "CREATE TABLE attributes (shape TEXT NOT NULL, source TEXT NOT NULL, id TEXT NOT NULL, attribute_key TEXT NOT NULL, content TEXT, \
+     number DOUBLE PRECISION, PRIMARY KEY (shape, source, id, attribute_key))",
+    "CREATE TABLE doubts (shape TEXT NOT NULL, source TEXT NOT NULL, id TEXT NOT NULL, reason TEXT NOT NULL, field TEXT NOT NULL, content TEXT)",
+    "CREATE TABLE system_names (name TEXT NOT NULL PRIMARY KEY, system TEXT NOT NULL)",
+    "CREATE TABLE sources (name TEXT NOT NULL PRIMARY KEY, connector TEXT NOT NULL, kind TEXT NOT NULL, interval_seconds BIGINT NOT NULL, \
+     stale_after_seconds BIGINT NOT NULL, last_success_at BIGINT)",
+    "CREATE TABLE chi_square_99 (degrees BIGINT NOT NULL PRIMARY KEY, quantile DOUBLE PRECISION NOT NULL)",
+];
+
+/// What makes the catalogue's queries fast.
+const INDEXES: &[&str] = &[
+    "CREATE INDEX systems_id ON systems (id)",
+    "CREATE INDEX model_versions_system ON model_versions (system, in_production)",
+    "CREATE INDEX reviews_kind ON reviews (kind, system, due)",
+    "CREATE INDEX cases_kind ON cases (kind, is_open, system)",
+    "CREATE INDEX runs_pipeline ON runs (source, pipeline, outcome, ended_at)",
+    "CREATE INDEX measurements_system ON measurements (system, family, method, version, model)",
+    "CREATE INDEX doubts_record ON doubts (shape, source, id)",
+];
+
+fn shape_tables(dialect: Dialect, shape: &Shape) -> Vec<String> {
+    let mut table = format!("CREATE TABLE {} (source TEXT NOT NULL, id TEXT NOT NULL, url TEXT, observed_at BIGINT NOT NULL", shape.table);
+    if shape.belongs_to_system {
+        table.push_str(", system TEXT, upstream_key TEXT");
+    }
+    for field in shape.fields {
+        let _ = write!(table, ", {} {}{}", field.name, sql_type(field.kind), null(field));
+    }
+    table.push_str(", PRIMARY KEY (source, id))");
+    let list = |list: &crate::record::List| {
+        let columns: String = list.columns.iter().map(|column| format!(", {column} TEXT NOT NULL")).collect();
+        format!("CREATE TABLE {} (source TEXT NOT NULL, id TEXT NOT NULL{columns})", list.table)
+    };
+    [table].into_iter().chain(shape.lists.iter().map(list)).map(|table| adapted(dialect, &table)).collect()
+}
+
+fn list_indexes(shape: &Shape) -> impl Iterator<Item = String> {
+    shape.lists.iter().map(|list| format!("CREATE INDEX {0}_record ON {0} (source, id)", list.table))
+}
+
+/// Records whose upstream key names no system are few and looked for often.
+fn stranger_index(shape: &Shape) -> String {
+    format!("CREATE INDEX {0}_strangers ON {0} (source, upstream_key) WHERE system IS NULL AND upstream_key IS NOT NULL", shape.table)
+}
+
+fn sql_type(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Text | Kind::Word(_) | Kind::Severity => "TEXT",
+        Kind::Integer | Kind::Boolean | Kind::Time | Kind::PastTime | Kind::Day => "BIGINT",
+        Kind::Real => "DOUBLE PRECISION",
+    }
+}
+
+fn null(field: &Field) -> &'static str {
+    match field.presence {
+        Presence::Required | Presence::Default(_) => " NOT NULL",
+        Presence::Optional | Presence::Derived => "",
+    }
+}
+
+/// SQLite's strict tables refuse a value of the wrong type, as PostgreSQL does; their types have other names.
+fn adapted(dialect: Dialect, table: &str) -> String {
+    match dialect {
+        Dialect::Postgres => table.to_owned(),
+        Dialect::Sqlite => format!("{} STRICT", table.replace(" BIGINT", " INTEGER").replace(" DOUBLE PRECISION", " REAL")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn database() -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        for statement in create_statements(Dialect::Sqlite) {
+            connection.execute_batch(&statement).unwrap_or_else(|error| panic!("{error}: {statement}"));
+        }
+        connection
+    }
+
+    #[test]
+    fn every_shape_can_be_inserted() {
+        let connection = database();
+        for shape in SHAPES {
+            connection.prepare(&insert_statement(shape)).unwrap_or_else(|error| panic!("{}: {error}", shape.name));
+        }
+    }
+
+    #[test]
+    fn the_tables_can_be_made_anew() {
+        let connection = database();
+        let tables: Vec<_> = create_statements(Dialect::Sqlite).iter().filter_map(|statement| Some(statement.strip_prefix("CREATE TABLE ")?.split(' ').next()?.to_owned())).collect();
+        for table in tables {
+            connection.execute_batch(&format!("DROP TABLE {table}")).unwrap();
+        }
+        for statement in create_statements(Dialect::Sqlite) {
+            connection.execute_batch(&statement).unwrap();
+        }
+    }
+
+    #[test]
+    fn sources_are_replaced_whole() {
+        let connection = database();
+        let row = |name: &str| SourceRow {
+            name: name.into(), connector: "mlflow".into(), kind: "model_registry".into(), interval_seconds: 300, stale_after_seconds: 900, last_success_at: None,
+        };
+        replace_sources(&connection, &[row("a"), row("b")]).unwrap();
+        replace_sources(&connection, &[row("c")]).unwrap();
+        let names: String = connection.query_row("SELECT group_concat(name) FROM sources", [], |row| row.get(0)).unwrap();
+        assert_eq!(names, "c");
+    }
+}
