@@ -1,0 +1,69 @@
+//! clause9 watches an organisation's AI systems the way Clause 9 of ISO/IEC 42001 asks for: one daemon polls upstreams, keeps what they say as
+//! records, computes indicators from the records, judges every reading, and shows readings and verdicts to Prometheus and on a page.
+//!
+//! # The flow, one way only
+//!
+//! ```text
+//! config ─► schedule ─► connector ─► records ─► store ─► indicators ─► thresholds ─► board ─► exporter ─► Prometheus, pages
+//!                                                 │                                    │
+//!                                                 └── history, evidence chain ◄────────┘
+//! ```
+//!
+//! Where a record goes, step by step:
+//!
+//! 1. [`pipeline`] has one task for each source. When [`schedule`] says so, it asks [`connector`] for a poll.
+//! 2. The connector's engine walks every page of every stream that `connector.yaml` describes, maps each row with jq and hands the objects to
+//!    the [`record::Door`], which checks and types them. Anything wrong anywhere fails the whole poll, with one [`connector::FailureReason`].
+//! 3. The pipeline hands a complete poll to its core, a thread of its own, which commits it to the [`store`] in one transaction: new and changed
+//!    records become versions, absent ones are closed, systems are resolved by the inventory's names, an evidence entry vouches for all of it.
+//! 4. The core evaluates the indicators that read what was touched: [`indicator`] runs their SQL on a read-only connection.
+//! 5. Rows that depend on a source that is stale, was never read or does not exist become `unknown`; [`threshold`] judges the rest.
+//! 6. What changed goes into the store as intervals with an evidence entry, and only then a new [`board`] is published: as metric families
+//!    to the exporter, which renders them once, and to the pages of [`web`].
+//!
+//! # Code map
+//!
+//! | Module | What lives there |
+//! |---|---|
+//! | [`record`] | shapes (one table), records, values, the door, time zone; values only |
+//! | [`document`] | YAML with the place of every value; every mistake at once |
+//! | [`config`] | `raw` as typed, `Config` proved good, watching files |
+//! | [`connector`] | the one engine for all upstreams: requests, paging, formats, jq, failure reasons, recorded answers |
+//! | [`schedule`], [`span`] | cron and intervals, the clock; spans of time |
+//! | [`store`] | SQLite: record versions, reading intervals, evidence chain, the tables that indicators query |
+//! | [`indicator`] | the catalogue (YAML and SQL) and its evaluation |
+//! | [`threshold`] | rules, conditions, verdicts; pure |
+//! | [`board`] | the current picture, and the picture as metric families |
+//! | [`pipeline`] | the only module that knows all of the above |
+//! | [`web`] | pages and JSON API |
+//! | [`cli`] | one file for each command |
+//!
+//! Connectors and indicators themselves are data: `config/connectors/` and `config/indicators/`, embedded when the program is built.
+//!
+//! # Invariants
+//!
+//! - [`record`] imports nothing of ours. [`connector`], [`indicator`], [`threshold`] and [`store`] do not import one another, but for the rule
+//!   type that the catalogue declares beside its SQL.
+//! - Only [`schedule`] reads the clock for data; everywhere else `now` is a parameter.
+//! - A poll changes everything or nothing. Nothing that was stored is changed, only closed.
+//! - No value is ever carried on as if it were fresh: when a number can't be known, it is `unknown` with a reason, and has no sample.
+//! - A reading is published after it is stored, never before.
+//! - A scrape computes nothing. No request from outside reaches an upstream, except one that asks for a poll of a configured source.
+//! - What belongs to one upstream stands in its `connector.yaml`; there is no vendor's name in Rust.
+//! - Secrets are of the type [`secret::Secret`]; nothing that is logged, shown or returned as an error holds one.
+//! - No `unsafe`.
+
+pub mod board;
+pub mod cli;
+pub mod config;
+pub mod connector;
+pub mod document;
+pub mod indicator;
+pub mod pipeline;
+pub mod record;
+pub mod schedule;
+pub mod secret;
+pub mod span;
+pub mod store;
+pub mod threshold;
+pub mod web;

@@ -1,0 +1,78 @@
+//! The routes every exporter has, and what lies around all routes: counting, authentication, plain answers to what
+//! is not there. Connections and TLS are `server`'s; pages for people are the caller's.
+
+use axum::Router;
+use axum::http::{StatusCode, header};
+use axum::middleware;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+
+use crate::exporter::Exporter;
+
+mod auth;
+mod count;
+mod headers;
+mod negotiate;
+mod probes;
+mod scrape;
+
+pub use auth::Auth;
+pub(crate) use count::HttpMetrics;
+pub use headers::security_headers;
+pub use probes::{Reload, ReloadError};
+
+const METRICS: &str = "/metrics";
+const HEALTHY: &str = "/-/healthy";
+const READY: &str = "/-/ready";
+const RELOAD: &str = "/-/reload";
+
+/// What an exporter's routes do beyond the usual.
+#[derive(Clone, Debug, Default)]
+pub struct AppOptions {
+    /// Who may see anything but `/-/healthy` and `/-/ready`. Default: everybody.
+    pub auth: Option<Auth>,
+    /// What `POST /-/reload` does. Default: there is no such route.
+    pub reload: Option<Reload>,
+}
+
+/// All of an exporter's routes, with the caller's `pages` beside them:
+///
+/// - `GET /metrics`: the page and the exporter's own metrics; before the first publication, its own metrics only.
+/// - `GET /-/healthy`: 200 while the process runs. Never asks for credentials.
+/// - `GET /-/ready`: 200, or 503 with the reasons, one a line. Never asks for credentials.
+/// - `POST /-/reload`, if [`AppOptions::reload`] is given.
+///
+/// Anything else is answered 404 or 405 in plain text.
+///
+/// # Panics
+/// If `pages` has one of these routes.
+pub fn app(exporter: &Exporter, options: AppOptions, pages: Router) -> Router {
+    let mut routes = Router::new()
+        .route(METRICS, get(scrape::metrics).with_state(exporter.clone()))
+        .route(HEALTHY, get(probes::healthy))
+        .route(READY, get(probes::ready).with_state(exporter.clone()));
+    if let Some(reload) = options.reload {
+        routes = routes.route(RELOAD, post(probes::reload).with_state(reload));
+    }
+    let mut app = routes.merge(pages).fallback(not_found).method_not_allowed_fallback(method_not_allowed);
+    if let Some(auth) = options.auth {
+        app = app.layer(middleware::from_fn_with_state(auth, auth::require));
+    }
+    // Last, and so outermost: refusals are counted too.
+    app.layer(middleware::from_fn_with_state(exporter.clone(), count::requests))
+}
+
+async fn not_found() -> Response {
+    plain(StatusCode::NOT_FOUND, "not found\n")
+}
+
+async fn method_not_allowed() -> Response {
+    plain(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n")
+}
+
+fn plain(status: StatusCode, text: impl IntoResponse) -> Response {
+    (status, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
+}
+
+#[cfg(test)]
+mod tests;

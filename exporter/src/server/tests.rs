@@ -1,0 +1,260 @@
+//! Real connections on the loopback interface: limits, timeouts, TLS, draining, many scrapers. Waiting is always for
+//! something that happens, with a limit that only a broken server reaches.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::routing::get;
+use bytes::Bytes;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsConnector;
+
+use super::*;
+use crate::{AppOptions, Exporter, Family, Kind, LabelName, MetricName, OwnMetrics};
+
+/// A server that runs until it is told to stop.
+struct Server {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<usize>,
+}
+
+impl Server {
+    async fn start(app: Router, options: ServeOptions) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(serve(listener, app, options, async { stopped.await.unwrap_or_default() }));
+        Self { address, stop, task }
+    }
+
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    async fn stop(self) -> usize {
+        self.stop.send(()).unwrap();
+        soon(self.task).await.unwrap()
+    }
+}
+
+/// Long enough for the slowest machine, short enough for a test that hangs.
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    time::timeout(Duration::from_secs(30), future).await.expect("waited for half a minute")
+}
+
+const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+
+/// Sends `request` and reads to the end.
+async fn ask(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &[u8]) -> String {
+    stream.write_all(request).await.unwrap();
+    let mut answer = Vec::new();
+    soon(stream.read_to_end(&mut answer)).await.unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+fn page() -> Router {
+    Router::new().route("/", get(async || "page"))
+}
+
+#[tokio::test]
+async fn a_client_that_never_ends_its_headers_is_dropped() {
+    let options = ServeOptions { header_timeout: Duration::from_millis(500), ..ServeOptions::default() };
+    let server = Server::start(page(), options).await;
+    let answer = ask(server.connect().await, b"GET / HTTP/1.1\r\nhost:").await;
+    assert!(!answer.contains("200"), "{answer}");
+    assert!(ask(server.connect().await, GET).await.ends_with("page"), "others are served");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_is_dropped() {
+    let large = Bytes::from(vec![b'x'; 64 << 20]);
+    let app = Router::new().route("/", get(async move || large.clone()));
+    let options = ServeOptions { stall_timeout: Duration::from_millis(50), max_connections: 1, ..ServeOptions::default() };
+    let server = Server::start(app, options).await;
+    let mut stalled = server.connect().await;
+    stalled.write_all(GET).await.unwrap();
+    // There is one slot: the second client is answered only once the first has lost it.
+    let mut second = server.connect().await;
+    second.write_all(GET).await.unwrap();
+    let mut start = [0; 15];
+    soon(second.read_exact(&mut start)).await.unwrap();
+    assert_eq!(&start, b"HTTP/1.1 200 OK");
+    drop((stalled, second));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn connections_beyond_the_bound_wait_their_turn() {
+    let server = Server::start(page(), ServeOptions { max_connections: 1, ..ServeOptions::default() }).await;
+    let mut first = server.connect().await;
+    first.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    soon(first.read_u8()).await.unwrap();
+    let second = tokio::spawn(ask(server.connect().await, GET));
+    time::sleep(Duration::from_millis(50)).await;
+    assert!(!second.is_finished(), "two connections at a time");
+    drop(first);
+    assert!(soon(second).await.unwrap().ends_with("page"));
+    server.stop().await;
+}
+
+/// A route that says when it was reached and answers when it is told to.
+fn slow_route() -> (Router, oneshot::Receiver<()>, oneshot::Sender<()>) {
+    let (reached, was_reached) = oneshot::channel();
+    let (answer, may_answer) = oneshot::channel();
+    let turn = Arc::new(std::sync::Mutex::new(Some((reached, may_answer))));
+    let app = Router::new().route(
+        "/",
+        get(async move || {
+            let (reached, may_answer): (oneshot::Sender<()>, oneshot::Receiver<()>) = turn.lock().unwrap().take().unwrap();
+            reached.send(()).unwrap();
+            may_answer.await.unwrap_or_default();
+            "finished"
+        }),
+    );
+    (app, was_reached, answer)
+}
+
+#[tokio::test]
+async fn shutdown_lets_requests_finish_and_closes_idle_connections() {
+    let (app, was_reached, answer) = slow_route();
+    let server = Server::start(app, ServeOptions::default()).await;
+    let mut idle = server.connect().await;
+    let request = tokio::spawn(ask(server.connect().await, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"));
+    soon(was_reached).await.unwrap();
+    let address = server.address;
+    let stopping = tokio::spawn(server.stop());
+    // The idle connection is closed although a request is still under way.
+    assert_eq!(soon(idle.read(&mut [0])).await.unwrap_or(0), 0);
+    assert!(TcpStream::connect(address).await.is_err(), "new connections are refused");
+    assert!(!stopping.is_finished());
+    answer.send(()).unwrap();
+    assert!(soon(request).await.unwrap().ends_with("finished"));
+    assert_eq!(soon(stopping).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn shutdown_does_not_wait_for_ever() {
+    let (app, was_reached, answer) = slow_route();
+    let options = ServeOptions { drain_timeout: Duration::from_millis(50), ..ServeOptions::default() };
+    let server = Server::start(app, options).await;
+    let request = tokio::spawn(ask(server.connect().await, GET));
+    soon(was_reached).await.unwrap();
+    assert_eq!(server.stop().await, 1);
+    assert_eq!(soon(request).await.unwrap(), "");
+    drop(answer);
+}
+
+/// Writes a certificate for `name` and its key; returns the certificate to trust.
+fn certificate(folder: &Path, name: &str) -> CertificateDer<'static> {
+    let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+    fs::write(folder.join("cert.pem"), made.cert.pem()).unwrap();
+    fs::write(folder.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    made.cert.der().clone()
+}
+
+async fn ask_tls(server: &Server, name: &'static str, trusted: &CertificateDer<'static>) -> io::Result<String> {
+    let mut roots = RootCertStore::empty();
+    roots.add(trusted.clone()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from(name).unwrap();
+    let stream = soon(TlsConnector::from(Arc::new(config)).connect(name, server.connect().await)).await?;
+    Ok(ask(stream, GET).await)
+}
+
+#[tokio::test]
+async fn tls_is_served_and_its_certificate_replaced_while_serving() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = certificate(folder.path(), "first.test");
+    let tls = Tls::from_files(folder.path().join("cert.pem"), folder.path().join("key.pem")).unwrap();
+    let options = ServeOptions { tls: Some(tls.clone()), ..ServeOptions::default() };
+    let server = Server::start(page(), options).await;
+    assert!(ask_tls(&server, "first.test", &first).await.unwrap().ends_with("page"));
+    assert!(!ask(server.connect().await, GET).await.contains("page"), "plain HTTP is not answered");
+
+    fs::write(folder.path().join("cert.pem"), "-----BEGIN").unwrap();
+    assert!(tls.reload().is_err());
+    assert!(ask_tls(&server, "first.test", &first).await.is_ok(), "the old certificate stays");
+
+    let second = certificate(folder.path(), "second.test");
+    tls.reload().unwrap();
+    assert!(ask_tls(&server, "second.test", &second).await.unwrap().ends_with("page"));
+    assert!(ask_tls(&server, "first.test", &first).await.is_err(), "the old one is gone");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_that_never_ends_its_handshake_is_dropped() {
+    let folder = tempfile::tempdir().unwrap();
+    certificate(folder.path(), "one.test");
+    let tls = Tls::from_files(folder.path().join("cert.pem"), folder.path().join("key.pem")).unwrap();
+    let options = ServeOptions { tls: Some(tls), header_timeout: Duration::from_millis(50), ..ServeOptions::default() };
+    let server = Server::start(page(), options).await;
+    assert_eq!(ask(server.connect().await, b"").await, "");
+    server.stop().await;
+}
+
+#[test]
+fn certificates_that_cannot_be_used_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |file: &str| folder.path().join(file);
+    certificate(folder.path(), "one.test");
+    fs::rename(at("key.pem"), at("other.pem")).unwrap();
+    certificate(folder.path(), "two.test");
+    fs::write(at("empty.pem"), "").unwrap();
+    for (name, cert, key, expected) in [
+        ("no file", "none.pem", "key.pem", "cannot be read"),
+        ("no certificate in it", "empty.pem", "key.pem", "holds no certificate"),
+        ("no key in it", "cert.pem", "empty.pem", "cannot be read"),
+        ("another certificate's key", "cert.pem", "other.pem", "cannot be used"),
+    ] {
+        let error = Tls::from_files(at(cert), at(key)).unwrap_err().to_string();
+        assert!(error.contains(expected), "{name}: {error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn scrapers_that_give_up_and_come_again_cause_no_rendering() {
+    const N_SCRAPERS: usize = 20;
+    const N_TRIES: usize = 20;
+    const SERIES: LabelName = LabelName::from_static("series");
+    let exporter = Exporter::new(OwnMetrics::new("t").unwrap()).unwrap();
+    let mut family = Family::new(MetricName::from_static("reading"), "", Kind::Gauge);
+    for i in 0..20_000 {
+        family.sample([(&SERIES, i.to_string())], 1.0).unwrap();
+    }
+    exporter.publish(&[family]).unwrap();
+    let app = crate::app(&exporter, AppOptions::default(), Router::new());
+    let server = Server::start(app, ServeOptions::default()).await;
+    let (address, n_complete) = (server.address, Arc::new(AtomicUsize::new(0)));
+    let scrape = async move || {
+        let stream = TcpStream::connect(address).await.unwrap();
+        ask(stream, b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await
+    };
+    let mut scrapers = JoinSet::new();
+    for _ in 0..N_SCRAPERS {
+        let n_complete = Arc::clone(&n_complete);
+        scrapers.spawn(async move {
+            for _ in 0..N_TRIES {
+                let given_up = time::timeout(Duration::from_millis(2), scrape()).await.is_err();
+                n_complete.fetch_add(usize::from(!given_up), Ordering::Relaxed);
+            }
+        });
+    }
+    soon(scrapers.join_all()).await;
+    let page = scrape().await;
+    assert!(page.contains("\nt_page_renderings_total 1\n"), "{} tries were complete", n_complete.load(Ordering::Relaxed));
+    assert!(page.contains("reading{series=\"19999\"} 1\n"));
+    server.stop().await;
+}
