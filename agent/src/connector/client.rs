@@ -1,0 +1,91 @@
+//! A source that can be polled. Made once per source and kept: connections, the login's token and the budget of requests live in it.
+
+use std::{path::PathBuf, sync::Arc};
+
+use serde_json::Value as Json;
+
+use super::{
+    description::{Description, Transport},
+    expression::{self, Val},
+    failure::{Failure, FailureReason},
+    format::OwnColumns,
+    http::Web,
+    source::{Location, Source},
+};
+use crate::record::Digest;
+
+/// A source that can be polled. Clones share everything.
+#[derive(Debug, Clone)]
+pub struct Client(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    source: Source,
+    settings: Val,
+    web: Option<Web>,
+    files: Option<(PathBuf, OwnColumns)>,
+    /// Digest of connector, settings and address: what a cursor or an `ETag` belongs to.
+    method: Digest,
+}
+
+impl Client {
+    /// Proves a source's settings and sets up its connection; nothing is sent yet.
+    ///
+    /// # Errors
+    /// `configuration`: settings that the connector does not know, credentials that it does not take, certificates that can't be read.
+    pub fn new(source: Source) -> Result<Self, Failure> {
+        let wrong = |message: String| Failure::new(FailureReason::Configuration, message);
+        let settings = source.connector.settings(&source.settings).map_err(|mistakes| {
+            let each: Vec<_> = mistakes.iter().map(|(name, expected)| format!("settings.{name}: expected {expected}")).collect();
+            wrong(each.join("; "))
+        })?;
+        let method = Digest::of(format!("{} {} {}", source.connector.digest, Json::Object(settings.clone()), address(&source.location)).as_bytes());
+        let settings = expression::from_json(&Json::Object(settings));
+        let (mut web, mut files) = (None, None);
+        match (&source.location, source.connector.transport) {
+            (Location::Http(http), Transport::Http) => web = Some(Web::new(http, &source.connector, &source.limits, settings.clone())?),
+            (Location::Files(location), Transport::Files) => {
+                let columns = serde_json::from_value(Json::Object(location.columns.clone()));
+                let columns = columns.map_err(|_| wrong("columns: expected for each table a map of headers to fields".to_owned()))?;
+                files = Some((location.path.clone(), columns));
+            }
+            (Location::Http(_), Transport::Files) => return Err(wrong(format!("{} reads files: give it a `path`, not a `url`", source.connector.name))),
+            (Location::Files(_), Transport::Http) => {
+                return Err(wrong(format!("{} reads from a server: give it a `url`, not a `path`", source.connector.name)));
+            }
+        }
+        Ok(Self(Arc::new(Inner { source, settings, web, files, method })))
+    }
+
+    /// The source.
+    pub fn source(&self) -> &Source {
+        &self.0.source
+    }
+
+    pub(super) fn connector(&self) -> &Description {
+        &self.0.source.connector
+    }
+
+    pub(super) fn settings(&self) -> Val {
+        self.0.settings.clone()
+    }
+
+    pub(super) fn web(&self) -> &Web {
+        self.0.web.as_ref().expect("requests are made only for connectors whose transport is http")
+    }
+
+    pub(super) fn files(&self) -> &(PathBuf, OwnColumns) {
+        self.0.files.as_ref().expect("files are read only for connectors whose transport is files")
+    }
+
+    pub(super) fn method(&self) -> Digest {
+        self.0.method
+    }
+}
+
+fn address(location: &Location) -> String {
+    match location {
+        Location::Http(http) => http.base.to_string(),
+        Location::Files(files) => format!("{} {}", files.path.display(), Json::Object(files.columns.clone())),
+    }
+}

@@ -1,0 +1,101 @@
+//! How far a stream has been read: what the store keeps between polls, and what follows from it for the next one. Pure.
+
+use chrono::DateTime;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    description::Cursor,
+    expression::{self, Val},
+};
+use crate::record::Feed;
+
+/// How far a stream has been read. The store keeps it; it counts only when the poll that made it was stored.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamCursor {
+    /// The latest change seen, epoch seconds.
+    #[serde(default)]
+    pub changed_at: Option<i64>,
+    /// When everything was last read, epoch seconds.
+    #[serde(default)]
+    pub swept_at: Option<i64>,
+    /// `ETag` of the last answer.
+    #[serde(default)]
+    pub etag: Option<String>,
+    /// `Last-Modified` of the last answer.
+    #[serde(default)]
+    pub last_modified: Option<String>,
+    /// What the files were found to hold, for streams that take any record.
+    #[serde(default)]
+    pub feeds: Vec<Feed>,
+    /// Digest of the files read.
+    #[serde(default)]
+    pub files: Option<String>,
+    /// Digest of connector, settings and address. When it differs, what was read before says nothing.
+    #[serde(default)]
+    pub method: String,
+}
+
+/// From when on a stream asks. `None`: everything.
+pub(super) fn since(cursor: &Cursor, known: Option<&StreamCursor>, now: i64) -> Option<i64> {
+    let known = known?;
+    let swept = known.swept_at?;
+    let due = now >= swept.saturating_add(cursor.sweep_seconds);
+    known.changed_at.filter(|_| !due).map(|changed| changed.saturating_sub(cursor.overlap_seconds))
+}
+
+/// RFC 3339 in UTC, as most upstreams take it.
+pub(super) fn rfc3339(epoch_seconds: i64) -> String {
+    DateTime::from_timestamp(epoch_seconds, 0).unwrap_or_default().format("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// A row's change as epoch seconds: RFC 3339 (also `+0800` without a colon) or a number. `Ok(None)` when it has none.
+pub(super) fn moment(value: &Val) -> Result<Option<i64>, ()> {
+    match expression::to_json(value) {
+        serde_json::Value::Null => Ok(None),
+        serde_json::Value::Number(number) => number.as_i64().or_else(|| floor(number.as_f64()?)).map(Some).ok_or(()),
+        serde_json::Value::String(text) => {
+            let parsed = DateTime::parse_from_rfc3339(&text).or_else(|_| DateTime::parse_from_str(&text, "%Y-%m-%dT%H:%M:%S%.f%z"));
+            parsed.map(|moment| Some(moment.timestamp())).map_err(|_| ())
+        }
+        _ => Err(()),
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "checked to be inside the range of i64")]
+fn floor(number: f64) -> Option<i64> {
+    (number.abs() < 9e15).then(|| number.floor() as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::connector::expression::Expression;
+
+    #[test]
+    fn a_stream_asks_from_its_last_change_and_sweeps_in_time() {
+        let cursor = Cursor { value: Expression::compile(".", &expression::Words::default()).unwrap(), overlap_seconds: 120, sweep_seconds: 1000 };
+        let known = |changed_at, swept_at| StreamCursor { changed_at, swept_at, ..StreamCursor::default() };
+        assert_eq!(since(&cursor, None, 5000), None);
+        assert_eq!(since(&cursor, Some(&known(Some(4900), Some(4500))), 5000), Some(4780));
+        assert_eq!(since(&cursor, Some(&known(Some(4900), Some(4000))), 5000), None, "a sweep is due");
+        assert_eq!(since(&cursor, Some(&known(None, Some(4500))), 5000), None, "no row was ever seen");
+        assert_eq!(since(&cursor, Some(&known(Some(4900), None)), 5000), None, "never swept");
+    }
+
+    #[test]
+    fn moments_are_read_as_upstreams_write_them() {
+        for (value, expected) in [
+            (json!("1970-01-01T00:01:00Z"), Ok(Some(60))),
+            (json!("1970-01-01T01:01:00.5+0100"), Ok(Some(60))),
+            (json!(60.9), Ok(Some(60))),
+            (json!(null), Ok(None)),
+            (json!("1970-01-01 00:01:00"), Err(())),
+            (json!([1]), Err(())),
+        ] {
+            assert_eq!(moment(&expression::from_json(&value)), expected, "{value}");
+        }
+        assert_eq!(rfc3339(60), "1970-01-01T00:01:00Z");
+    }
+}

@@ -1,0 +1,225 @@
+//! From a connector's YAML as typed to a proved [`Description`]: every mistake is noted with its line. Streams are in `stream.rs`.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
+
+use reqwest::header::{HeaderName, HeaderValue};
+use serde_json::{Value as Json, json};
+
+use super::{Description, Format, KeyHeader, Login, Method, Probe, Request, Setting, Variant, raw, stream};
+use crate::{
+    connector::{
+        auth::AuthKind,
+        expression::{Expression, Words},
+        template::{JsonTemplate, Template},
+    },
+    document::{Document, Mistake, Mistakes},
+    record::Digest,
+};
+
+/// Variables that every expression has.
+pub(super) const BASE: &[&str] = &["settings", "vars", "source", "now"];
+
+/// Variables of a login.
+const LOGIN: &[&str] = &["settings", "vars", "source", "now", "user", "password"];
+
+/// Notes mistakes with their places.
+pub(super) struct Checker<'a> {
+    document: &'a Document,
+    defs: Arc<str>,
+    mistakes: &'a mut Mistakes,
+}
+
+/// Proves a description.
+pub(super) fn description(document: &Document, text: &str, mistakes: &mut Mistakes) -> Option<Description> {
+    let raw: raw::Connector = document.read(mistakes)?;
+    let before = mistakes.len();
+    let mut checker = Checker { document, defs: Arc::default(), mistakes };
+    checker.name("name", &raw.name);
+    if let Some(defs) = &raw.defs {
+        // As an expression of their own first: what is wrong with them would be wrong everywhere.
+        checker.expression("defs", &format!("{defs}\n."), BASE)?;
+        checker.defs = defs.as_str().into();
+    }
+    let api_key = raw.api_key.and_then(|key| checker.key_header(&key));
+    let login = raw.login.and_then(|login| {
+        let token = checker.expression("login.token", &login.token, BASE);
+        Some(Login { request: checker.request("login.request", login.request, LOGIN)?, token: token? })
+    });
+    checker.auth(&raw.auth, api_key.is_some(), login.is_some());
+    let probe = raw.probe.and_then(|probe| {
+        let ok = probe.ok.as_deref().map(|ok| checker.expression("probe.ok", ok, BASE));
+        let request = checker.request("probe.request", probe.request, BASE);
+        Some(Probe { request: request?, ok: ok.transpose_ok()?, about: probe.about })
+    });
+    let variants = checker.variants(raw.variants);
+    let variant_names: Vec<_> = variants.iter().map(|variant| variant.name.clone()).collect();
+    let headers = checker.headers("headers", &raw.headers);
+    let streams = stream::streams(&mut checker, raw.streams, &stream::About { transport: raw.transport, variants: &variant_names });
+    let settings = raw.settings.into_iter().map(|(name, setting)| Setting {
+        name,
+        default: setting.default.unwrap_or_default(),
+        required: setting.required,
+        about: setting.about,
+    });
+    let settings = settings.collect();
+    let auth = if raw.auth.is_empty() { vec![AuthKind::None] } else { raw.auth };
+    (mistakes.len() == before).then(|| Description {
+        name: raw.name,
+        kind: raw.kind,
+        about: raw.about,
+        transport: raw.transport,
+        auth,
+        api_key,
+        settings,
+        streams,
+        text: text.to_owned(),
+        digest: Digest::of(text.as_bytes()),
+        login,
+        headers,
+        probe,
+        variants,
+    })
+}
+
+/// An optional part: absent is fine, wrong is not.
+pub(super) trait TransposeOk<T> {
+    /// `None` when the part is there and wrong.
+    fn transpose_ok(self) -> Option<Option<T>>;
+}
+
+impl<T> TransposeOk<T> for Option<Option<T>> {
+    fn transpose_ok(self) -> Option<Option<T>> {
+        match self {
+            None => Some(None),
+            Some(None) => None,
+            Some(some) => Some(some),
+        }
+    }
+}
+
+impl Checker<'_> {
+    /// Notes that the value at `path` is wrong.
+    pub(super) fn wrong(&mut self, path: &str, expected: impl Into<String>) {
+        self.mistakes.push(self.document.mistake(path, expected));
+    }
+
+    /// Compiles the expression at `path`.
+    pub(super) fn expression(&mut self, path: &str, text: &str, variables: &[&str]) -> Option<Expression> {
+        match Expression::compile(text, &Words { variables, defs: Arc::clone(&self.defs) }) {
+            Ok(expression) => Some(expression),
+            Err(error) => {
+                // A block's place is its first line of content, not its key's.
+                let line = Some(self.document.line(path) + error.line - 1);
+                let file = self.document.file().to_owned();
+                self.mistakes.push(Mistake { file, line, path: path.to_owned(), found: format!("jq: {}", error.message), expected: String::new() });
+                None
+            }
+        }
+    }
+
+    /// Compiles an optional expression; the outer `None` means that it is wrong.
+    pub(super) fn optional(&mut self, path: &str, text: Option<&str>, variables: &[&str]) -> Option<Option<Expression>> {
+        text.map(|text| self.expression(path, text, variables)).transpose_ok()
+    }
+
+    fn json_template(&mut self, path: &str, json: &Json, variables: &[&str]) -> Option<JsonTemplate> {
+        JsonTemplate::parse(json, &Words { variables, defs: Arc::clone(&self.defs) }).map_err(|expected| self.wrong(path, expected)).ok()
+    }
+
+    /// Proves a request whose templates may use `variables`.
+    pub(super) fn request(&mut self, path: &str, raw: raw::Request, variables: &[&str]) -> Option<Request> {
+        if !raw.path.starts_with('/') && !raw.path.starts_with("{{") {
+            self.wrong(&format!("{path}.path"), "a path that starts with `/`");
+        }
+        let template = Template::parse(&raw.path, &Words { variables, defs: Arc::clone(&self.defs) })
+            .map_err(|expected| self.wrong(&format!("{path}.path"), expected))
+            .ok();
+        let query: Vec<_> =
+            raw.query.iter().map(|(name, json)| Some((name.clone(), self.json_template(&format!("{path}.query.{name}"), json, variables)?))).collect();
+        let graphql = raw.graphql.is_some();
+        let body = match (raw.json, raw.graphql) {
+            (Some(_), Some(_)) => {
+                self.wrong(&format!("{path}.graphql"), "either `json` or `graphql`");
+                None
+            }
+            (Some(json), None) => Some(self.json_template(&format!("{path}.json"), &json, variables)?),
+            (None, Some(graphql)) => {
+                let given: serde_json::Map<_, _> = graphql.variables.into_iter().collect();
+                let inside = self.json_template(&format!("{path}.graphql.variables"), &Json::Object(given), variables)?;
+                Some(JsonTemplate::Map(vec![("query".to_owned(), JsonTemplate::Literal(json!(graphql.query))), ("variables".to_owned(), inside)]))
+            }
+            (None, None) => None,
+        };
+        if body.is_some() && raw.method == Method::Get {
+            self.wrong(&format!("{path}.method"), "POST, because the request has a body");
+        }
+        let headers = self.headers(&format!("{path}.headers"), &raw.headers);
+        let query = query.into_iter().collect::<Option<_>>();
+        Some(Request { method: raw.method, path: template?, query: query?, body, graphql, headers, format: raw.format })
+    }
+
+    fn headers(&mut self, path: &str, raw: &BTreeMap<String, String>) -> Vec<(HeaderName, HeaderValue)> {
+        let mut headers = Vec::new();
+        for (name, value) in raw {
+            let parsed = HeaderName::try_from(name.as_str()).ok().zip(HeaderValue::try_from(value.as_str()).ok());
+            match parsed {
+                Some(header) => headers.push(header),
+                None => self.wrong(&format!("{path}.{name}"), "a header's name and value in plain ASCII"),
+            }
+        }
+        headers
+    }
+
+    fn key_header(&mut self, raw: &raw::ApiKey) -> Option<KeyHeader> {
+        let name = HeaderName::try_from(raw.header.as_str()).map_err(|_| self.wrong("api_key.header", "a header's name"));
+        Some(KeyHeader { name: name.ok()?, prefix: raw.prefix.clone() })
+    }
+
+    fn auth(&mut self, kinds: &[AuthKind], key: bool, login: bool) {
+        for (kind, described, path) in [(AuthKind::ApiKey, key, "api_key"), (AuthKind::Login, login, "login")] {
+            let accepted = kinds.contains(&kind);
+            if accepted && !described && !self.document.has(path) {
+                self.wrong(path, format!("`{path}`, because `auth` accepts it"));
+            }
+            if !accepted && described {
+                self.wrong("auth", format!("`{path}` among them, because it is described"));
+            }
+        }
+    }
+
+    fn variants(&mut self, raw: Vec<raw::Variant>) -> Vec<Variant> {
+        let mut variants = Vec::new();
+        for (position, variant) in raw.into_iter().enumerate() {
+            let path = format!("variants[{position}]");
+            self.name(&format!("{path}.name"), &variant.name);
+            let vars = Json::Object(variant.vars.into_iter().collect());
+            if let Some(request) = self.request(&format!("{path}.request"), variant.request, BASE) {
+                variants.push(Variant { name: variant.name, request, vars });
+            }
+        }
+        let names: HashSet<_> = variants.iter().map(|variant| &variant.name).collect();
+        if names.len() < variants.len() {
+            self.wrong("variants", "names that differ");
+        }
+        variants
+    }
+
+    /// Names become labels and variables.
+    pub(super) fn name(&mut self, path: &str, name: &str) {
+        let good =
+            name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-');
+        if !good {
+            self.wrong(path, "a name of lower-case letters, digits and underscores");
+        }
+    }
+
+    /// Text is only of use to a request that nobody takes rows from.
+    pub(super) fn json_only(&mut self, path: &str, request: &Request) {
+        if request.format == Format::Text {
+            self.wrong(&format!("{path}.format"), "`json`, because rows are taken from the answer");
+        }
+    }
+}

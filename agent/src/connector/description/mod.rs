@@ -1,0 +1,310 @@
+//! What a connector describes, proved good: compiled expressions, parsed templates, streams that refer only to earlier ones.
+
+mod check;
+mod raw;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+use reqwest::header::{HeaderName, HeaderValue};
+use serde::Deserialize;
+use serde_json::{Map, Value as Json};
+
+use super::{
+    auth::AuthKind,
+    expression::Expression,
+    format::Wanted,
+    template::{JsonTemplate, Template},
+};
+use crate::{
+    document::{Document, Mistakes},
+    record::{Digest, Feed},
+};
+
+/// A connector.
+#[derive(Debug)]
+pub struct Description {
+    /// The name, as sources refer to it.
+    pub name: String,
+    /// What sort of upstream it is.
+    pub kind: ConnectorKind,
+    /// What it reads, in one line.
+    pub about: String,
+    /// Where bytes come from.
+    pub transport: Transport,
+    /// The credentials that the upstream takes.
+    pub auth: Vec<AuthKind>,
+    /// Where an API key goes.
+    pub api_key: Option<KeyHeader>,
+    /// What a source may set.
+    pub settings: Vec<Setting>,
+    /// What is read, in this order.
+    pub streams: Vec<Stream>,
+    /// The text that was read: the method behind its records.
+    pub text: String,
+    /// Digest of that text.
+    pub digest: Digest,
+    pub(super) login: Option<Login>,
+    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(super) probe: Option<Probe>,
+    pub(super) variants: Vec<Variant>,
+}
+
+/// What sort of upstream a connector reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConnectorKind {
+    /// Models and their versions.
+    ModelRegistry,
+    /// Pipelines, runs, data checks.
+    DataPipeline,
+    /// Incidents, nonconformities, actions.
+    IncidentTracker,
+    /// Registers kept in files.
+    RegisterFile,
+    /// Reports of drift, bias and performance.
+    MetricReport,
+    /// Records as they are.
+    Records,
+}
+
+impl ConnectorKind {
+    /// The word in a description.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ModelRegistry => "model_registry",
+            Self::DataPipeline => "data_pipeline",
+            Self::IncidentTracker => "incident_tracker",
+            Self::RegisterFile => "register_file",
+            Self::MetricReport => "metric_report",
+            Self::Records => "records",
+        }
+    }
+}
+
+/// Where bytes come from.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Transport {
+    /// A server.
+    #[default]
+    Http,
+    /// Files.
+    Files,
+}
+
+/// How a stream's records relate to those of the poll before.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// They are all there is; what is absent is gone.
+    #[default]
+    Snapshot,
+    /// They are what changed; what is absent stays.
+    Changes,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(super) enum Method {
+    #[default]
+    #[serde(rename = "GET")]
+    Get,
+    #[serde(rename = "POST")]
+    Post,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Format {
+    #[default]
+    Json,
+    /// The whole answer is one text.
+    Text,
+}
+
+/// Where a paging parameter goes.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Place {
+    #[default]
+    Query,
+    /// A key of the request's JSON.
+    Json,
+}
+
+/// Where an API key goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyHeader {
+    /// The header.
+    pub name: HeaderName,
+    /// What stands before the key.
+    pub prefix: String,
+}
+
+/// What a source may set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Setting {
+    /// Its name.
+    pub name: String,
+    /// The value when the source says nothing.
+    pub default: Json,
+    /// Whether the source must set it.
+    pub required: bool,
+    /// Meaning.
+    pub about: String,
+}
+
+#[derive(Debug)]
+pub(super) struct Login {
+    pub(super) request: Request,
+    pub(super) token: Expression,
+}
+
+#[derive(Debug)]
+pub(super) struct Probe {
+    pub(super) request: Request,
+    pub(super) ok: Option<Expression>,
+    pub(super) about: String,
+}
+
+#[derive(Debug)]
+pub(super) struct Variant {
+    pub(super) name: String,
+    pub(super) request: Request,
+    pub(super) vars: Json,
+}
+
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) method: Method,
+    pub(super) path: Template,
+    pub(super) query: Vec<(String, JsonTemplate)>,
+    pub(super) body: Option<JsonTemplate>,
+    pub(super) graphql: bool,
+    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(super) format: Format,
+}
+
+/// One thing that a connector reads.
+#[derive(Debug)]
+pub struct Stream {
+    /// Its name.
+    pub name: String,
+    /// What it is, in one line.
+    pub about: String,
+    /// The record shapes (and kinds) that it yields.
+    pub feeds: Vec<Feed>,
+    /// How its records relate to those before.
+    pub mode: Mode,
+    pub(super) origin: Origin,
+    pub(super) page: Option<Page>,
+    pub(super) rows: Rows,
+    pub(super) key: Option<Expression>,
+    pub(super) cursor: Option<Cursor>,
+    pub(super) for_each: Option<ForEach>,
+    pub(super) lookups: Vec<Lookup>,
+    pub(super) errors: Option<Expression>,
+    pub(super) optional_status: Vec<u16>,
+    pub(super) conditional: bool,
+    /// The variants in which it runs; empty: all.
+    pub(super) only: Vec<String>,
+    pub(super) records: Option<Expression>,
+    /// Whether a later stream walks its rows or looks them up.
+    pub(super) kept: bool,
+}
+
+/// Where a stream's rows come from.
+#[derive(Debug)]
+pub(super) enum Origin {
+    Request(Request),
+    /// Tables of files.
+    Tables(Wanted),
+}
+
+#[derive(Debug)]
+pub(super) struct Rows {
+    /// The rows; or, when `listed`, the list that holds them.
+    pub(super) expression: Expression,
+    /// Whether the text ended in `[]`, which was taken off: then a missing list can be told from an empty one.
+    pub(super) listed: bool,
+    pub(super) absent_is_empty: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct ForEach {
+    /// Position of the stream whose rows are walked.
+    pub(super) stream: usize,
+    pub(super) filter: Option<Expression>,
+}
+
+#[derive(Debug)]
+pub(super) struct Lookup {
+    pub(super) name: String,
+    /// Position of the stream whose rows are looked up.
+    pub(super) stream: usize,
+    pub(super) key: Expression,
+}
+
+#[derive(Debug)]
+pub(super) struct Cursor {
+    pub(super) value: Expression,
+    pub(super) overlap_seconds: i64,
+    pub(super) sweep_seconds: i64,
+}
+
+#[derive(Debug)]
+pub(super) enum Page {
+    Token { next: Expression, param: String, place: Place },
+    Link,
+    Offset { param: String, place: Place, limit: Option<(String, u64)>, total: Option<Expression>, total_cap: Option<u64> },
+    Number { param: String, place: Place, first: u64, size: Option<(String, u64)>, total: Option<Expression>, pages: Option<Expression> },
+    Cursor { end: Expression, more: Expression, variable: String },
+}
+
+impl Description {
+    /// Reads a description. `None` when something is wrong with it; `mistakes` then has all of it.
+    pub fn parse(file: &str, text: &str, mistakes: &mut Mistakes) -> Option<Self> {
+        let document = Document::parse(file, text, mistakes)?;
+        check::description(&document, text, mistakes)
+    }
+
+    /// The settings that a source gets: its own over the defaults.
+    ///
+    /// # Errors
+    /// For each setting that is unknown, missing or of another type than its default: its name and what was expected.
+    pub fn settings(&self, given: &Map<String, Json>) -> Result<Map<String, Json>, Vec<(String, String)>> {
+        let mut wrong = Vec::new();
+        for name in given.keys().filter(|name| self.settings.iter().all(|setting| setting.name != **name)) {
+            let known: Vec<_> = self.settings.iter().map(|setting| setting.name.as_str()).collect();
+            let expected = if known.is_empty() { "no settings, this connector has none".to_owned() } else { format!("one of {}", known.join(", ")) };
+            wrong.push((name.clone(), expected));
+        }
+        let mut merged = Map::new();
+        for setting in &self.settings {
+            let value = given.get(&setting.name).unwrap_or(&setting.default);
+            if value.is_null() && setting.required {
+                wrong.push((setting.name.clone(), format!("a value, it is required: {}", setting.about)));
+            } else if !value.is_null() && !setting.default.is_null() && type_name(value) != type_name(&setting.default) {
+                wrong.push((setting.name.clone(), format!("{}, like the default {}", type_name(&setting.default), setting.default)));
+            }
+            merged.insert(setting.name.clone(), value.clone());
+        }
+        if wrong.is_empty() { Ok(merged) } else { Err(wrong) }
+    }
+
+    /// What its streams yield, each once.
+    pub fn feeds(&self) -> impl Iterator<Item = &Feed> {
+        self.streams.iter().flat_map(|stream| &stream.feeds)
+    }
+}
+
+fn type_name(json: &Json) -> &'static str {
+    match json {
+        Json::Null => "nothing",
+        Json::Bool(_) => "true or false",
+        Json::Number(_) => "a number",
+        Json::String(_) => "a text",
+        Json::Array(_) => "a list",
+        Json::Object(_) => "a map",
+    }
+}

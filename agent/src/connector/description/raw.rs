@@ -1,0 +1,294 @@
+//! A connector's YAML as it is typed. The meaning of each key is documented here; [`super::check`] proves the rest.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer, de::Error as _};
+use serde_json::Value as Json;
+
+use super::{ConnectorKind, Format, Method, Mode, Place, Transport};
+use crate::connector::{auth::AuthKind, format::Wanted};
+
+/// `connector.yaml`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Connector {
+    /// The name, as sources refer to it; also the folder's.
+    pub(super) name: String,
+    /// What sort of upstream it is.
+    pub(super) kind: ConnectorKind,
+    /// What it reads, in one line.
+    pub(super) about: String,
+    /// Where bytes come from. Default: http.
+    #[serde(default)]
+    pub(super) transport: Transport,
+    /// The credentials that the upstream takes. Default: none.
+    #[serde(default)]
+    pub(super) auth: Vec<AuthKind>,
+    /// Where an API key goes.
+    #[serde(default)]
+    pub(super) api_key: Option<ApiKey>,
+    /// How to log in for a token.
+    #[serde(default)]
+    pub(super) login: Option<Login>,
+    /// Headers of every request.
+    #[serde(default)]
+    pub(super) headers: BTreeMap<String, String>,
+    /// What a source may set; `$settings` in every expression.
+    #[serde(default)]
+    pub(super) settings: BTreeMap<String, Setting>,
+    /// jq functions of the connector's own, for every expression.
+    #[serde(default)]
+    pub(super) defs: Option<String>,
+    /// A request that proves who we are, made before anything else.
+    #[serde(default)]
+    pub(super) probe: Option<Probe>,
+    /// Versions of the upstream's interface; the first whose request is answered is used.
+    #[serde(default)]
+    pub(super) variants: Vec<Variant>,
+    /// What is read, in this order.
+    pub(super) streams: Vec<Stream>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ApiKey {
+    /// The header's name.
+    pub(super) header: String,
+    /// What stands before the key in the header. Default: nothing.
+    #[serde(default)]
+    pub(super) prefix: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Login {
+    /// The request; `user` and `password` may be used in it.
+    pub(super) request: Request,
+    /// Where the token is in the answer.
+    pub(super) token: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Setting {
+    /// The value when the source says nothing. Default: null.
+    #[serde(default)]
+    pub(super) default: Option<Json>,
+    /// Whether the source must set it. Default: no.
+    #[serde(default)]
+    pub(super) required: bool,
+    /// Meaning.
+    pub(super) about: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Probe {
+    pub(super) request: Request,
+    /// Whether the answer says that we are known. Default: any good status will do.
+    #[serde(default)]
+    pub(super) ok: Option<String>,
+    /// What to do when it says no.
+    pub(super) about: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Variant {
+    pub(super) name: String,
+    pub(super) request: Request,
+    /// `$vars` in every expression.
+    #[serde(default)]
+    pub(super) vars: BTreeMap<String, Json>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Request {
+    /// Default: GET.
+    #[serde(default)]
+    pub(super) method: Method,
+    /// Path below the source's address; a template.
+    pub(super) path: String,
+    /// Query parameters; values are templates, a null leaves its parameter out, a list repeats it.
+    #[serde(default)]
+    pub(super) query: BTreeMap<String, Json>,
+    /// Body; texts in it are templates.
+    #[serde(default)]
+    pub(super) json: Option<Json>,
+    /// A GraphQL query as body.
+    #[serde(default)]
+    pub(super) graphql: Option<Graphql>,
+    /// Headers of this request.
+    #[serde(default)]
+    pub(super) headers: BTreeMap<String, String>,
+    /// What the answer is. Default: json.
+    #[serde(default)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Graphql {
+    pub(super) query: String,
+    /// Variables; texts in it are templates.
+    #[serde(default)]
+    pub(super) variables: BTreeMap<String, Json>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Stream {
+    pub(super) name: String,
+    /// What the stream is, in one line.
+    #[serde(default)]
+    pub(super) about: String,
+    /// The record shapes (and kinds) that it yields: `model_versions`, `measurements(drift, bias)`.
+    #[serde(default)]
+    pub(super) feeds: Vec<String>,
+    /// Default: snapshot.
+    #[serde(default)]
+    pub(super) mode: Mode,
+    #[serde(default)]
+    pub(super) request: Option<Request>,
+    /// For transport `files`: which tables.
+    #[serde(default)]
+    pub(super) files: Option<Wanted>,
+    #[serde(default)]
+    pub(super) page: Option<Page>,
+    /// jq: a page → rows. Default for files: each row of the table.
+    #[serde(default)]
+    pub(super) rows: Option<String>,
+    /// What a page without the list of rows means. Default: a mistake.
+    #[serde(default)]
+    pub(super) absent: Absent,
+    /// jq: a row → what tells it from others.
+    #[serde(default)]
+    pub(super) key: Option<String>,
+    #[serde(default)]
+    pub(super) cursor: Option<Cursor>,
+    /// The stream whose rows are walked, one request for each.
+    #[serde(default)]
+    pub(super) for_each: Option<String>,
+    /// jq on a row that would be walked: whether it is.
+    #[serde(default, rename = "where")]
+    pub(super) filter: Option<String>,
+    /// Rows of other streams by key: `models: registered_models.name`.
+    #[serde(default)]
+    pub(super) lookup: BTreeMap<String, String>,
+    /// jq: an error that an answer with a good status reports.
+    #[serde(default)]
+    pub(super) errors: Option<String>,
+    /// Statuses that mean: this one has gone meanwhile, no rows.
+    #[serde(default)]
+    pub(super) optional_status: Vec<u16>,
+    /// Whether to ask only for changes with `If-None-Match` and `If-Modified-Since`.
+    #[serde(default)]
+    pub(super) conditional: bool,
+    /// The variants in which it runs. Default: all.
+    #[serde(default)]
+    pub(super) only: Vec<String>,
+    /// jq: a row → records. Default: none, the stream serves others.
+    #[serde(default)]
+    pub(super) records: Option<String>,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Absent {
+    #[default]
+    Error,
+    Empty,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Page {
+    Token(Token),
+    Link(bool),
+    Offset(Offset),
+    Number(Number),
+    Cursor(PageCursor),
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Token {
+    /// jq: the next page's token; absent or empty at the end.
+    pub(super) next: String,
+    /// The parameter that it goes into.
+    pub(super) param: String,
+    #[serde(default, rename = "in")]
+    pub(super) place: Place,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Offset {
+    pub(super) param: String,
+    #[serde(default)]
+    pub(super) limit_param: Option<String>,
+    #[serde(default)]
+    pub(super) limit: Option<u64>,
+    /// jq: how many rows there are. Without it the walk ends at an empty page.
+    #[serde(default)]
+    pub(super) total: Option<String>,
+    /// The total that means "or more": from there on only an empty page ends the walk.
+    #[serde(default)]
+    pub(super) total_cap: Option<u64>,
+    #[serde(default, rename = "in")]
+    pub(super) place: Place,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Number {
+    pub(super) param: String,
+    /// The number of the first page. Default: 1.
+    #[serde(default)]
+    pub(super) first: Option<u64>,
+    #[serde(default)]
+    pub(super) size_param: Option<String>,
+    #[serde(default)]
+    pub(super) size: Option<u64>,
+    /// jq: how many rows there are.
+    #[serde(default)]
+    pub(super) total: Option<String>,
+    /// jq: how many pages there are.
+    #[serde(default)]
+    pub(super) pages: Option<String>,
+    #[serde(default, rename = "in")]
+    pub(super) place: Place,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct PageCursor {
+    /// jq: where this page ends.
+    pub(super) end: String,
+    /// jq: whether there is more, true or false.
+    pub(super) more: String,
+    /// The GraphQL variable (or parameter) that it goes into.
+    pub(super) variable: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Cursor {
+    /// jq: a row → when it changed, RFC 3339 or epoch seconds.
+    pub(super) value: String,
+    /// How far before the last change to ask again. Default: 2m.
+    #[serde(default)]
+    pub(super) overlap: Option<Span>,
+    /// How often to read everything. Default: 24h.
+    #[serde(default)]
+    pub(super) sweep: Option<Span>,
+}
+
+/// A duration such as `90s`, `2m`, `24h`, `7d`, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Span(pub(super) i64);
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let unit = match text.chars().last() {
+            Some('s') => 1,
+            Some('m') => 60,
+            Some('h') => 3600,
+            Some('d') => 86_400,
+            _ => 0,
+        };
+        let number = text.get(..text.len().saturating_sub(1)).and_then(|number| number.parse::<u32>().ok());
+        match number {
+            Some(number) if unit > 0 => Ok(Self(i64::from(number) * unit)),
+            _ => Err(D::Error::custom("a duration such as 90s, 2m, 24h or 7d")),
+        }
+    }
+}

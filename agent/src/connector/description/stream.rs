@@ -1,0 +1,276 @@
+//! Proves streams: each refers only to earlier ones, and only in ways that keep a poll complete.
+
+use std::collections::HashMap;
+
+use super::{
+    Cursor, ForEach, Lookup, Mode, Origin, Page, Rows, Stream, Transport,
+    check::{BASE, Checker, TransposeOk},
+    raw,
+};
+use crate::{connector::format::Wanted, record::Feed};
+
+/// How far before the last change a stream asks again, when it does not say.
+const OVERLAP_SECONDS: i64 = 120;
+/// How often a stream of changes reads everything, when it does not say.
+const SWEEP_SECONDS: i64 = 86_400;
+
+/// What streams need to know of their connector.
+pub(super) struct About<'a> {
+    pub(super) transport: Transport,
+    pub(super) variants: &'a [String],
+}
+
+/// What earlier streams are, for those that refer to them.
+struct Earlier {
+    positions: HashMap<String, usize>,
+    modes: Vec<Mode>,
+    conditional: Vec<bool>,
+    kept: Vec<bool>,
+}
+
+pub(super) fn streams(checker: &mut Checker<'_>, raw: Vec<raw::Stream>, about: &About<'_>) -> Vec<Stream> {
+    if raw.is_empty() {
+        checker.wrong("streams", "at least one stream");
+    }
+    let mut earlier = Earlier { positions: HashMap::new(), modes: Vec::new(), conditional: Vec::new(), kept: vec![false; raw.len()] };
+    let mut streams = Vec::new();
+    for (position, raw) in raw.into_iter().enumerate() {
+        let path = format!("streams[{position}]");
+        checker.name(&format!("{path}.name"), &raw.name);
+        let (name, mode, conditional) = (raw.name.clone(), raw.mode, raw.conditional);
+        streams.extend(stream(checker, &path, raw, about, &mut earlier));
+        if earlier.positions.insert(name, position).is_some() {
+            checker.wrong(&format!("{path}.name"), "a name that no other stream has");
+        }
+        earlier.modes.push(mode);
+        earlier.conditional.push(conditional);
+    }
+    for (stream, kept) in streams.iter_mut().zip(earlier.kept) {
+        stream.kept = kept;
+    }
+    streams
+}
+
+fn stream(checker: &mut Checker<'_>, path: &str, raw: raw::Stream, about: &About<'_>, earlier: &mut Earlier) -> Option<Stream> {
+    let at = |key: &str| format!("{path}.{key}");
+    let for_each = for_each(checker, path, &raw, earlier);
+    let lookups = lookups(checker, path, &raw, earlier);
+    let mut variables = BASE.to_vec();
+    let mut request_variables = BASE.to_vec();
+    if raw.for_each.is_some() {
+        variables.push("parent");
+        request_variables.push("row");
+    }
+    if raw.mode == Mode::Changes {
+        variables.extend(["since", "since_epoch"]);
+        request_variables.extend(["since", "since_epoch"]);
+    }
+    let feeds = feeds(checker, path, &raw, about.transport);
+    let key = checker.optional(&at("key"), raw.key.as_deref(), &variables);
+    let errors = checker.optional(&at("errors"), raw.errors.as_deref(), &variables);
+    let cursor = raw.cursor.as_ref().map(|cursor| self::cursor(checker, path, cursor, &variables)).transpose_ok();
+    let page = raw.page.as_ref().map(|page| self::page(checker, &at("page"), page, &variables)).transpose_ok();
+    let rows = rows(checker, path, &raw, about.transport, &variables);
+    variables.push("index");
+    variables.extend(raw.lookup.keys().map(String::as_str));
+    let records = checker.optional(&at("records"), raw.records.as_deref(), &variables);
+    modes(checker, path, &raw, earlier);
+    for (position, name) in raw.only.iter().enumerate().filter(|(_, name)| !about.variants.contains(name)) {
+        checker.wrong(&format!("{path}.only[{position}]"), format!("a variant, {name:?} is none"));
+    }
+    let origin = origin(checker, path, raw.request, raw.files, about.transport, &request_variables);
+    Some(Stream {
+        name: raw.name,
+        about: raw.about,
+        feeds: feeds?,
+        mode: raw.mode,
+        origin: origin?,
+        page: page?.flatten(),
+        rows: rows?,
+        key: key?,
+        cursor: cursor?,
+        for_each: for_each?,
+        lookups: lookups?,
+        errors: errors?,
+        optional_status: raw.optional_status,
+        conditional: raw.conditional,
+        only: raw.only,
+        records: records?,
+        kept: false,
+    })
+}
+
+fn feeds(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, transport: Transport) -> Option<Vec<Feed>> {
+    let mut feeds = Some(Vec::new());
+    for (position, text) in raw.feeds.iter().enumerate() {
+        match Feed::parse(text) {
+            Ok(feed) => feeds.iter_mut().for_each(|feeds: &mut Vec<Feed>| feeds.push(feed.clone())),
+            Err(expected) => {
+                checker.wrong(&format!("{path}.feeds[{position}]"), expected);
+                feeds = None;
+            }
+        }
+    }
+    match (raw.feeds.is_empty(), raw.records.is_some()) {
+        // Whatever records a file holds are what the stream feeds.
+        (true, true) if transport == Transport::Files => {}
+        (true, true) => checker.wrong(&format!("{path}.feeds"), "the shapes that `records` yields, such as model_versions"),
+        (false, false) => checker.wrong(&format!("{path}.records"), "jq that yields what the stream feeds"),
+        _ => {}
+    }
+    feeds
+}
+
+fn for_each(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, earlier: &mut Earlier) -> Option<Option<ForEach>> {
+    let Some(name) = &raw.for_each else {
+        if raw.filter.is_some() {
+            checker.wrong(&format!("{path}.where"), "`for_each` beside it");
+        }
+        return Some(None);
+    };
+    let stream = refer(checker, &format!("{path}.for_each"), name, earlier)?;
+    if earlier.modes[stream] == Mode::Changes && raw.mode == Mode::Snapshot {
+        checker.wrong(&format!("{path}.mode"), format!("`changes`, because `{name}` yields only what changed"));
+    }
+    let lookups = raw.lookup.keys().map(String::as_str);
+    let variables: Vec<_> = BASE.iter().copied().chain(lookups).collect();
+    let filter = checker.optional(&format!("{path}.where"), raw.filter.as_deref(), &variables)?;
+    Some(Some(ForEach { stream, filter }))
+}
+
+fn lookups(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, earlier: &mut Earlier) -> Option<Vec<Lookup>> {
+    let mut lookups = Vec::new();
+    let mut good = true;
+    for (name, text) in &raw.lookup {
+        let path = format!("{path}.lookup.{name}");
+        checker.name(&path, name);
+        let taken = BASE.contains(&name.as_str()) || ["row", "parent", "index", "since", "since_epoch"].contains(&name.as_str());
+        let split = text.split_once('.').filter(|_| !taken);
+        let Some((stream, key)) = split else {
+            checker.wrong(&path, if taken { "another name, this one is taken" } else { "a stream and a path in its rows: `models.name`" });
+            good = false;
+            continue;
+        };
+        let key = checker.expression(&path, &format!(".{key}"), BASE);
+        let stream = refer(checker, &path, stream, earlier);
+        if stream.is_some_and(|stream| earlier.modes[stream] == Mode::Changes) {
+            checker.wrong(&path, "a stream of mode `snapshot`: in one of changes most rows are absent");
+        }
+        match (stream, key) {
+            (Some(stream), Some(key)) => lookups.push(Lookup { name: name.clone(), stream, key }),
+            _ => good = false,
+        }
+    }
+    good.then_some(lookups)
+}
+
+/// The position of an earlier stream, which is kept from now on.
+fn refer(checker: &mut Checker<'_>, path: &str, name: &str, earlier: &mut Earlier) -> Option<usize> {
+    let Some(position) = earlier.positions.get(name).copied() else {
+        checker.wrong(path, format!("a stream that stands before this one; `{name}` does not"));
+        return None;
+    };
+    if earlier.conditional[position] {
+        checker.wrong(path, format!("a stream without `conditional`: unchanged, `{name}` has no rows to walk or look up"));
+    }
+    earlier.kept[position] = true;
+    Some(position)
+}
+
+fn cursor(checker: &mut Checker<'_>, path: &str, raw: &raw::Cursor, variables: &[&str]) -> Option<Cursor> {
+    let value = checker.expression(&format!("{path}.cursor.value"), &raw.value, variables)?;
+    let seconds = |span: Option<raw::Span>, default| span.map_or(default, |span| span.0);
+    Some(Cursor { value, overlap_seconds: seconds(raw.overlap, OVERLAP_SECONDS), sweep_seconds: seconds(raw.sweep, SWEEP_SECONDS) })
+}
+
+/// What must hold between a stream's mode and its other keys.
+fn modes(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, earlier: &Earlier) {
+    let walked = raw.for_each.as_ref().and_then(|name| earlier.positions.get(name)).map(|position| earlier.modes[*position]);
+    match (raw.mode, raw.cursor.is_some()) {
+        (Mode::Snapshot, true) => checker.wrong(&format!("{path}.cursor"), "`mode: changes` beside it"),
+        (Mode::Changes, false) if walked != Some(Mode::Changes) => checker.wrong(&format!("{path}.cursor"), "a cursor, because the mode is `changes`"),
+        _ => {}
+    }
+    if raw.conditional && (raw.page.is_some() || raw.for_each.is_some() || raw.mode == Mode::Changes) {
+        checker.wrong(&format!("{path}.conditional"), "`false`: only a stream of one page that reads everything can be unchanged");
+    }
+    if raw.conditional && !raw.lookup.is_empty() {
+        checker.wrong(&format!("{path}.conditional"), "`false`: unchanged rows may be joined with rows that changed");
+    }
+    if !raw.optional_status.is_empty() && raw.for_each.is_none() {
+        checker.wrong(&format!("{path}.optional_status"), "`for_each` beside it: a whole stream can't vanish");
+    }
+}
+
+fn rows(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, transport: Transport, variables: &[&str]) -> Option<Rows> {
+    let path = format!("{path}.rows");
+    let text = match (&raw.rows, transport) {
+        (Some(rows), _) => rows.trim(),
+        (None, Transport::Files) => ".",
+        (None, Transport::Http) => {
+            checker.wrong(&path, "jq that yields the rows of a page, such as `.items[]`");
+            return None;
+        }
+    };
+    let list = text.strip_suffix("[]").filter(|list| !list.is_empty() && !list.contains(['|', ',', ' ']));
+    let expression = checker.expression(&path, list.unwrap_or(text), variables)?;
+    Some(Rows { expression, listed: list.is_some(), absent_is_empty: raw.absent == raw::Absent::Empty })
+}
+
+fn origin(
+    checker: &mut Checker<'_>,
+    path: &str,
+    request: Option<raw::Request>,
+    files: Option<Wanted>,
+    transport: Transport,
+    variables: &[&str],
+) -> Option<Origin> {
+    match (transport, request, files) {
+        (Transport::Http, Some(request), None) => {
+            let path = format!("{path}.request");
+            let request = checker.request(&path, request, variables)?;
+            checker.json_only(&path, &request);
+            Some(Origin::Request(request))
+        }
+        (Transport::Files, None, Some(files)) => Some(Origin::Tables(files)),
+        (Transport::Http, ..) => {
+            checker.wrong(&format!("{path}.request"), "a request, and no `files`");
+            None
+        }
+        (Transport::Files, ..) => {
+            checker.wrong(&format!("{path}.files"), "`files` with names of tables, and no `request`");
+            None
+        }
+    }
+}
+
+fn page(checker: &mut Checker<'_>, path: &str, raw: &raw::Page, variables: &[&str]) -> Option<Option<Page>> {
+    let at = |key: &str| format!("{path}.{key}");
+    let sized = |param: &Option<String>, size: Option<u64>| param.clone().zip(size);
+    Some(Some(match raw {
+        raw::Page::Link(false) => return Some(None),
+        raw::Page::Link(true) => Page::Link,
+        raw::Page::Token(raw) => Page::Token { next: checker.expression(&at("token.next"), &raw.next, variables)?, param: raw.param.clone(), place: raw.place },
+        raw::Page::Offset(raw) => {
+            let total = checker.optional(&at("offset.total"), raw.total.as_deref(), variables)?;
+            if raw.limit_param.is_some() != raw.limit.is_some() {
+                checker.wrong(&at("offset.limit_param"), "`limit_param` and `limit` together");
+            }
+            Page::Offset { param: raw.param.clone(), place: raw.place, limit: sized(&raw.limit_param, raw.limit), total, total_cap: raw.total_cap }
+        }
+        raw::Page::Number(raw) => {
+            let total = checker.optional(&at("number.total"), raw.total.as_deref(), variables)?;
+            let pages = checker.optional(&at("number.pages"), raw.pages.as_deref(), variables)?;
+            if raw.size_param.is_some() != raw.size.is_some() {
+                checker.wrong(&at("number.size_param"), "`size_param` and `size` together");
+            }
+            let size = sized(&raw.size_param, raw.size);
+            Page::Number { param: raw.param.clone(), place: raw.place, first: raw.first.unwrap_or(1), size, total, pages }
+        }
+        raw::Page::Cursor(raw) => Page::Cursor {
+            end: checker.expression(&at("cursor.end"), &raw.end, variables)?,
+            more: checker.expression(&at("cursor.more"), &raw.more, variables)?,
+            variable: raw.variable.clone(),
+        },
+    }))
+}

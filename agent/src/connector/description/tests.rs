@@ -1,0 +1,130 @@
+use serde_json::{Map, json};
+
+use super::*;
+
+/// A description with one thing changed: what stands at `// here` replaced.
+fn mistakes(text: &str) -> Vec<String> {
+    let mut mistakes = Mistakes::default();
+    let description = Description::parse("c.yaml", text, &mut mistakes);
+    assert_eq!(description.is_none(), !mistakes.is_empty());
+    mistakes.iter().map(ToString::to_string).collect()
+}
+
+const GOOD: &str = r#"name: good
+kind: model_registry
+about: all there is
+auth: [none, api_key, login]
+api_key: { header: X-Key }
+login:
+  request: { method: POST, path: /auth, json: { u: "{{ user }}", p: "{{ password }}" } }
+  token: .token
+headers: { Accept: application/json }
+settings:
+  production: { default: [prod], about: words for it }
+  project: { required: true, about: which one }
+defs: |
+  def key: "\(.name)/\(.version)";
+probe: { request: { path: /me }, ok: .id != null, about: give a key }
+variants:
+  - { name: v2, request: { path: /v2 }, vars: { api: /v2 } }
+streams:
+  - name: models
+    request: { path: "{{ vars.api }}/models", query: { n: 10, p: "{{ settings.project }}" } }
+    page: { token: { next: .next, param: t } }
+    rows: .models[]
+    absent: empty
+    key: .name
+  - name: versions
+    feeds: [model_versions]
+    mode: changes
+    request: { method: POST, path: /versions, json: { since: "{{ since }}" } }
+    page: { offset: { param: offset, limit_param: limit, limit: 100, total: .total, in: json } }
+    rows: .versions[]
+    key: key
+    cursor: { value: .updated, overlap: 2m, sweep: 24h }
+    lookup: { models: models.name }
+    records: |
+      { record: "model_version", id: key, model: .name, version: .version }
+  - name: metrics
+    feeds: ["measurements(drift, bias)"]
+    mode: changes
+    for_each: versions
+    where: .run != null and $models[.name] != null
+    lookup: { models: models.name }
+    request: { path: "/runs/{{ row.run }}" }
+    optional_status: [404]
+    rows: .metrics[]
+    records: '{ record: "measurement", id: "\($parent.run)/\($index)" }'
+    only: [v2]
+"#;
+
+#[test]
+fn a_good_description_is_read_whole() {
+    assert_eq!(mistakes(GOOD), [""; 0]);
+    let description = Description::parse("c.yaml", GOOD, &mut Mistakes::default()).unwrap();
+    let feeds: Vec<_> = description.feeds().map(ToString::to_string).collect();
+    assert_eq!(feeds, ["model_versions", "measurements(bias, drift)"]);
+    let kept: Vec<_> = description.streams.iter().map(|stream| stream.kept).collect();
+    assert_eq!(kept, [true, true, false]);
+    assert!(description.streams[0].rows.listed);
+}
+
+#[test]
+fn every_mistake_has_its_line() {
+    for (from, to, expected) in [
+        ("rows: .models[]", "rows: .models |", "c.yaml:22: streams[0].rows: jq: expected term, found the end"),
+        ("id: key, model: .name", "id: kee, model: .name", "c.yaml:35: streams[1].records: jq: undefined filter `kee`"),
+        ("def key: \"\\(.name)/\\(.version)\";", "def key: $nope;", "c.yaml:14: defs: jq: undefined variable `$nope`"),
+        ("{{ vars.api }}/models", "models", "c.yaml:20: streams[0].request.path: \"models\"; expected a path that starts with `/`"),
+        ("{{ row.run }}", "{{ parent.run }}", "streams[2].request.path: \"/runs/{{ parent.run }}\"; expected a value in {{ }}: undefined filter `parent`"),
+        ("for_each: versions", "for_each: nobody", "streams[2].for_each: \"nobody\"; expected a stream that stands before this one"),
+        (
+            "models: models.name }\n    records",
+            "models: metrics.name }\n    records",
+            "streams[1].lookup.models: \"metrics.name\"; expected a stream that stands before",
+        ),
+        ("models: models.name }\n    request", "models: versions.name }\n    request", "a stream of mode `snapshot`"),
+        ("models: models.name }\n    request", "now: models.name }\n    request", "another name, this one is taken"),
+        ("feeds: [model_versions]", "feeds: [models]", "streams[1].feeds[0]: \"models\"; expected one of systems"),
+        ("feeds: [model_versions]", "feeds: []", "streams[1].feeds: a list; expected the shapes that `records` yields"),
+        ("overlap: 2m", "overlap: soon", "streams[1].cursor.overlap: \"soon\"; expected a duration such as 90s"),
+        (
+            "mode: changes\n    for_each",
+            "mode: snapshot\n    for_each",
+            "streams[2].mode: \"snapshot\"; expected `changes`, because `versions` yields only what changed",
+        ),
+        ("mode: changes\n    request", "request", "streams[1].cursor: a map; expected `mode: changes` beside it"),
+        ("only: [v2]", "only: [v9]", "streams[2].only[0]: \"v9\"; expected a variant"),
+        ("limit_param: limit, ", "", "streams[1].page.offset.limit_param: nothing; expected `limit_param` and `limit` together"),
+        ("api_key: { header: X-Key }", "", "c.yaml:1: api_key: nothing; expected `api_key`, because `auth` accepts it"),
+        ("auth: [none, api_key, login]", "auth: [none, api_key]", "c.yaml:4: auth: a value that is not shown; expected `login` among them"),
+        ("method: POST, path: /versions", "path: /versions", "streams[1].request.method: nothing; expected POST, because the request has a body"),
+        ("absent: empty", "absnt: empty", "c.yaml:23: streams[0].absnt: an unknown key; expected `absent`"),
+        ("    rows: .metrics[]\n", "", "streams[2].rows: nothing; expected jq that yields the rows of a page"),
+        ("optional_status: [404]", "conditional: true", "streams[2].conditional: true; expected `false`"),
+        ("name: metrics", "name: models", "streams[2].name: \"models\"; expected a name that no other stream has"),
+        ("name: good", "name: Good One", "c.yaml:1: name: \"Good One\"; expected a name of lower-case letters"),
+    ] {
+        assert!(GOOD.contains(from), "{from}");
+        let found = mistakes(&GOOD.replacen(from, to, 1));
+        assert!(found.iter().any(|mistake| mistake.contains(expected)), "{to}: expected {expected:?} in {found:#?}");
+    }
+}
+
+#[test]
+fn a_password_in_a_description_is_not_shown() {
+    let text = GOOD.replace("\"{{ password }}\"", "\"{{ hush \"");
+    assert!(!mistakes(&text).concat().contains("hush"));
+}
+
+#[test]
+fn settings_are_checked_against_their_defaults() {
+    let description = Description::parse("c.yaml", GOOD, &mut Mistakes::default()).unwrap();
+    let settings = |given: serde_json::Value| description.settings(given.as_object().unwrap_or(&Map::new()));
+    assert_eq!(json!(settings(json!({"project": "x"})).unwrap()), json!({"production": ["prod"], "project": "x"}));
+    let wrong = settings(json!({"production": "live", "prodjuction": 1})).unwrap_err();
+    let wrong: Vec<_> = wrong.iter().map(|(name, expected)| format!("{name}: {expected}")).collect();
+    assert_eq!(wrong[0], "prodjuction: one of production, project");
+    assert_eq!(wrong[1], "production: a list, like the default [\"prod\"]");
+    assert!(wrong[2].starts_with("project: a value, it is required"));
+}

@@ -1,0 +1,370 @@
+//! jq expressions: compiled once with the variables they may use, run many times. The only place that knows the jq engine.
+//!
+//! Expressions can't read the environment, the clock or files: what an expression may know is its input and its variables.
+
+use std::sync::Arc;
+
+use jaq_core::{
+    Compiler, Ctx, Vars,
+    data::JustLut,
+    load::{self, Arena, File, Loader},
+    native,
+};
+use serde_json::Value as Json;
+
+use jaq_json::Num;
+pub(super) use jaq_json::Val;
+
+type Data = JustLut<Val>;
+
+/// Functions that reach outside of the data; they do nothing here.
+const DISARMED: &[&str] = &["env", "halt", "now", "debug_empty", "stderr_empty", "localtime", "strflocaltime"];
+
+/// Functions of jq's manual that the engine lacks.
+const STANDARD: &str = "def IN(s): any(s == .; .); def IN(source; s): any(source == s; .); \
+    def INDEX(stream; f): reduce stream as $row ({}; .[$row | f | tostring] = $row); def INDEX(f): INDEX(.[]; f); \
+    def toarray: if type == \"array\" then . else [.] end;";
+
+/// More outputs than this from one input are a runaway expression.
+const MAX_OUTPUTS: usize = 2_000_000;
+
+/// What an expression may say beside jq itself.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Words<'a> {
+    /// Its variables, `$name`.
+    pub(super) variables: &'a [&'a str],
+    /// The connector's own functions, written before the expression.
+    pub(super) defs: Arc<str>,
+}
+
+impl<'a> Words<'a> {
+    /// Variables alone.
+    #[cfg(test)]
+    pub(super) fn of(variables: &'a [&'a str]) -> Self {
+        Self { variables, defs: Arc::default() }
+    }
+}
+
+/// A compiled expression.
+pub struct Expression {
+    text: String,
+    defs: Arc<str>,
+    variables: Vec<Arc<str>>,
+    filter: jaq_core::Filter<Data>,
+}
+
+/// Why a text is no expression.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct CompileError {
+    /// Line inside the expression, from 1.
+    pub(super) line: usize,
+    pub(super) message: String,
+}
+
+/// Why an expression did not yield a value. Quotes nothing of the input.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct RunError(pub(super) String);
+
+/// Values for variables. An expression takes those that it was compiled with; what is missing is null.
+#[derive(Clone, Default)]
+pub(super) struct Scope(Vec<(Arc<str>, Val)>);
+
+impl Scope {
+    pub(super) fn with(mut self, name: &str, value: Val) -> Self {
+        self.set(name, value);
+        self
+    }
+
+    pub(super) fn set(&mut self, name: &str, value: Val) {
+        match self.0.iter_mut().find(|(known, _)| **known == *name) {
+            Some(slot) => slot.1 = value,
+            None => self.0.push((name.into(), value)),
+        }
+    }
+
+    fn get(&self, name: &str) -> Val {
+        self.0.iter().find(|(known, _)| **known == *name).map_or(Val::Null, |(_, value)| value.clone())
+    }
+}
+
+impl std::fmt::Debug for Expression {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Expression({:?})", self.text)
+    }
+}
+
+impl Expression {
+    /// Compiles `text`.
+    pub(super) fn compile(text: &str, words: &Words<'_>) -> Result<Self, CompileError> {
+        Self::with_prelude(text, words, "")
+    }
+
+    /// Compiles `text` in which the variables can be written without `$` too, as templates do: `row.name` for `$row.name`.
+    pub(super) fn compile_bare(text: &str, words: &Words<'_>) -> Result<Self, CompileError> {
+        let prelude: String = words.variables.iter().filter(|name| **name != "now").map(|name| format!("def {name}: ${name}; ")).collect();
+        Self::with_prelude(text, words, &prelude)
+    }
+
+    fn with_prelude(text: &str, words: &Words<'_>, prelude: &str) -> Result<Self, CompileError> {
+        let now = if words.variables.contains(&"now") { "def now: $now;" } else { "" };
+        let before = format!("{now} {STANDARD}\n{}\n{prelude}\n", words.defs);
+        let whole = format!("{before}{text}");
+        let code = Code { whole: &whole, before: &before };
+        let arena = Arena::default();
+        let definitions = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
+        let modules = Loader::new(definitions).load(&arena, File { path: (), code: code.whole }).map_err(|errors| load_error(code, errors))?;
+        let natives = jaq_core::funs::<Data>().chain(jaq_std::funs()).chain(jaq_json::funs());
+        let natives = natives.map(|native| if DISARMED.contains(&native.0) { disarmed(native) } else { native });
+        let names: Vec<String> = words.variables.iter().map(|name| format!("${name}")).collect();
+        let filter = Compiler::default()
+            .with_funs(natives)
+            .with_global_vars(names.iter().map(String::as_str))
+            .compile(modules)
+            .map_err(|errors| compile_error(code, errors))?;
+        Ok(Self { text: text.to_owned(), defs: Arc::clone(&words.defs), variables: words.variables.iter().map(|name| Arc::from(*name)).collect(), filter })
+    }
+
+    /// The text as the author wrote it.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The text as messages quote it: its first line, shortened.
+    pub(super) fn shown(&self) -> String {
+        let first = self.text.trim().lines().next().unwrap_or_default();
+        match first.char_indices().nth(SHOWN_CHARS) {
+            Some((end, _)) => format!("{}...", &first[..end]),
+            None if self.text.trim().contains('\n') => format!("{first} ..."),
+            None => first.to_owned(),
+        }
+    }
+
+    /// Every output for this input.
+    pub(super) fn run(&self, input: Val, scope: &Scope) -> Result<Vec<Val>, RunError> {
+        let variables = Vars::new(self.variables.iter().map(|name| scope.get(name)));
+        let context = Ctx::<Data>::new(&self.filter.lut, variables);
+        let mut outputs = Vec::new();
+        for output in self.filter.id.run((context, input)) {
+            if outputs.len() == MAX_OUTPUTS {
+                return Err(RunError(format!("more than {MAX_OUTPUTS} results from one value")));
+            }
+            match output {
+                Ok(value) => outputs.push(value),
+                Err(exception) => {
+                    return Err(exception.get_err().map_or_else(|_| RunError("stopped without a result".to_owned()), |error| self.plain(error)));
+                }
+            }
+        }
+        Ok(outputs)
+    }
+
+    /// The first output; null when there is none.
+    pub(super) fn one(&self, input: Val, scope: &Scope) -> Result<Val, RunError> {
+        self.run(input, scope).map(|outputs| outputs.into_iter().next().unwrap_or_default())
+    }
+
+    /// Whether every word of `text` was written by the expression's author: then it tells nothing of the input.
+    pub(super) fn is_own(&self, text: &str) -> bool {
+        text.split_whitespace().all(|word| self.text.contains(word) || self.defs.contains(word))
+    }
+
+    /// The engine's messages quote whole values. Of those, only words that the author wrote are kept.
+    fn plain(&self, error: jaq_json::Error) -> RunError {
+        let text = match error.into_val() {
+            Val::TStr(text) => String::from_utf8_lossy(&text).into_owned(),
+            _ => return RunError("raised an error".to_owned()),
+        };
+        if text.starts_with("cannot use ") {
+            let wanted = text.rsplit_once(" as ").map_or("what is needed here", |(_, wanted)| wanted);
+            return RunError(format!("a value can't be used as {wanted}"));
+        }
+        if text.starts_with("cannot index ") {
+            return match text.rsplit_once(" with ").filter(|(_, key)| self.is_own(key.trim_matches('"'))) {
+                Some((_, key)) => RunError(format!("a value has no {key}: it is of another type")),
+                None => RunError("a value can't be indexed: it is of another type".to_owned()),
+            };
+        }
+        if text.starts_with("cannot calculate ") {
+            return RunError("values of these types can't be calculated with".to_owned());
+        }
+        if text.starts_with("invalid path expression") {
+            return RunError("not a path expression".to_owned());
+        }
+        RunError(shortened(&text))
+    }
+}
+
+/// The longest piece of an expression that a message quotes, in characters.
+const SHOWN_CHARS: usize = 60;
+
+/// The longest message of an expression's own `error(...)` that is kept, in characters.
+const MESSAGE_CHARS: usize = 100;
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(MESSAGE_CHARS) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+fn disarmed(native: native::Fun<Data>) -> native::Fun<Data> {
+    let (name, arguments, _) = native;
+    native::run::<Data>((name, arguments, |_| Box::new(std::iter::empty())))
+}
+
+/// An expression with what is written before it.
+#[derive(Clone, Copy)]
+struct Code<'c> {
+    whole: &'c str,
+    before: &'c str,
+}
+
+/// The line of `part` in the expression, from 1.
+fn line(code: Code<'_>, part: &str) -> usize {
+    let start = load::span(code.whole, part).start.min(code.whole.len());
+    code.whole.get(code.before.len()..start).unwrap_or_default().matches('\n').count() + 1
+}
+
+fn load_error(code: Code<'_>, errors: load::Errors<&str, ()>) -> CompileError {
+    let first = errors.into_iter().map(|(_, error)| match error {
+        load::Error::Io(errors) => errors.into_iter().next().map(|(path, error)| CompileError { line: line(code, path), message: error }),
+        load::Error::Lex(errors) => errors.into_iter().next().map(|(expected, found)| describe(code, expected.as_str(), found)),
+        load::Error::Parse(errors) => errors.into_iter().next().map(|(expected, found)| describe(code, expected.as_str(), found)),
+    });
+    first.flatten().next().unwrap_or_else(|| CompileError { line: 1, message: "not a jq expression".to_owned() })
+}
+
+fn describe(code: Code<'_>, expected: &str, found: &str) -> CompileError {
+    let word: String = found.chars().take_while(|c| !c.is_whitespace()).take(20).collect();
+    let found_text = if word.is_empty() { "the end".to_owned() } else { format!("`{word}`") };
+    CompileError { line: line(code, found), message: format!("expected {expected}, found {found_text}") }
+}
+
+fn compile_error(code: Code<'_>, errors: jaq_core::compile::Errors<&str, ()>) -> CompileError {
+    let first = errors.into_iter().flat_map(|(_, errors)| errors).next();
+    match first {
+        Some((name, undefined)) => CompileError { line: line(code, name), message: format!("undefined {} `{name}`", undefined.as_str()) },
+        None => CompileError { line: 1, message: "not a jq expression".to_owned() },
+    }
+}
+
+/// A value as JSON. Numbers that are not finite become the words that the door knows.
+pub(super) fn to_json(value: &Val) -> Json {
+    match value {
+        Val::Null => Json::Null,
+        Val::Bool(truth) => Json::Bool(*truth),
+        Val::Num(number) => number_to_json(number),
+        Val::BStr(text) | Val::TStr(text) => Json::String(String::from_utf8_lossy(text).into_owned()),
+        Val::Arr(items) => Json::Array(items.iter().map(to_json).collect()),
+        Val::Obj(entries) => Json::Object(entries.iter().map(|(key, value)| (text_of(key), to_json(value))).collect()),
+    }
+}
+
+fn number_to_json(number: &Num) -> Json {
+    let word = |number: f64| if number.is_nan() { "NaN" } else { "Infinity" };
+    match number {
+        Num::Int(whole) => Json::from(*whole as i64),
+        Num::Float(real) => serde_json::Number::from_f64(*real).map_or_else(|| Json::from(word(*real)), Json::Number),
+        // Beyond 64 bits; as text when it does not even fit a real number.
+        other => {
+            let text = other.to_string();
+            text.parse::<f64>().ok().and_then(serde_json::Number::from_f64).map_or(Json::String(text), Json::Number)
+        }
+    }
+}
+
+/// JSON as a value.
+pub(super) fn from_json(json: &Json) -> Val {
+    serde_json::from_value(json.clone()).expect("every JSON value is a jq value")
+}
+
+/// An object of these entries as a value.
+pub(super) fn object(entries: impl IntoIterator<Item = (String, Val)>) -> Val {
+    Val::obj(entries.into_iter().map(|(key, value)| (text(key), value)).collect())
+}
+
+/// A text as a value.
+pub(super) fn text(text: impl Into<String>) -> Val {
+    Val::from(text.into())
+}
+
+/// A scalar as plain text: a string without its quotes, anything else as JSON.
+pub(super) fn text_of(value: &Val) -> String {
+    match value {
+        Val::TStr(text) | Val::BStr(text) => String::from_utf8_lossy(text).into_owned(),
+        other => to_json(other).to_string(),
+    }
+}
+
+/// What kind of value it is, for messages.
+pub(super) fn type_of(value: &Val) -> &'static str {
+    match value {
+        Val::Null => "nothing",
+        Val::Bool(_) => "a boolean",
+        Val::Num(_) => "a number",
+        Val::BStr(_) | Val::TStr(_) => "a text",
+        Val::Arr(_) => "a list",
+        Val::Obj(_) => "an object",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn run(text: &str, input: Json) -> Result<Vec<Json>, String> {
+        let expression = Expression::compile(text, &Words::of(&["now", "settings"])).map_err(|error| format!("{}: {}", error.line, error.message))?;
+        let scope = Scope::default().with("now", Val::from(7_isize)).with("settings", from_json(&json!({"a": [1]})));
+        expression.run(from_json(&input), &scope).map(|values| values.iter().map(to_json).collect()).map_err(|error| error.to_string())
+    }
+
+    fn shared_between_threads<T: Send + Sync + 'static>() {}
+
+    #[test]
+    fn expressions_can_be_shared() {
+        shared_between_threads::<Expression>();
+        shared_between_threads::<Scope>();
+    }
+
+    #[test]
+    fn expressions_run_with_their_variables() {
+        assert_eq!(run(".a[] | {b: ., c: $now}", json!({"a": [1, 2.5]})).unwrap(), [json!({"b": 1, "c": 7}), json!({"b": 2.5, "c": 7})]);
+        assert_eq!(run("$settings.a | index(1)", json!(null)).unwrap(), [json!(0)]);
+        assert_eq!(run("now", json!(null)).unwrap(), [json!(7)]);
+        assert_eq!(run("IN(1, 2), ([{\"k\": 5}] | INDEX(.k))", json!(2)).unwrap(), [json!(true), json!({"5": {"k": 5}})]);
+        assert_eq!(run("nan", json!(null)).unwrap(), [json!("NaN")]);
+        assert_eq!(run(".", json!(18_446_744_073_709_551_615_u64)).unwrap().len(), 1);
+        assert_eq!(run("env, halt, debug, $__loc__?", json!(1)).unwrap_or_default().len(), 0);
+    }
+
+    #[test]
+    fn broken_expressions_say_where() {
+        for (text, message) in [
+            (".a |", "1: expected term, found the end"),
+            ("{\n  a: .b,\n  c: $nothing\n}", "3: undefined variable `$nothing`"),
+            ("\n.a | mpa(.)", "2: undefined filter `mpa`"),
+            (".a | (.b", "1: expected closing parenthesis, found the end"),
+            (". ] .", "1: expected token, found `]`"),
+        ] {
+            assert_eq!(run(text, json!(null)).unwrap_err(), message, "{text}");
+        }
+    }
+
+    #[test]
+    fn run_errors_quote_nothing_of_the_input() {
+        for (text, message) in [
+            (".a.name", "a value has no \"name\": it is of another type"),
+            (".a[.a]", "a value can't be indexed: it is of another type"),
+            (".a[]", "a value can't be used as iterable (array or object)"),
+            (".a - 1", "values of these types can't be calculated with"),
+            ("error(\"state is odd\")", "state is odd"),
+            ("error({a: .a})", "raised an error"),
+        ] {
+            let error = run(text, json!({"a": "hush"})).unwrap_err();
+            assert_eq!(error, message, "{text}");
+        }
+    }
+}

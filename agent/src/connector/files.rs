@@ -1,0 +1,275 @@
+//! Register files: a folder, a glob or one file, read as a whole. Either every file was read and none changed meanwhile, or nothing was.
+//! What the tables mean is not known here. The engine goes on with them like this:
+//!
+//! ```ignore
+//! let (tables, digest) = files::read_tables(&source.path)?;         // blocks; the same digest as last time: nothing has changed
+//! let wanted: Vec<&format::Wanted> = streams.iter().map(|stream| &stream.files).collect(); // `files:` of each stream, read by serde
+//! let rows = format::assign(tables, &wanted, &source.columns)?;     // `None`: there is no such register, the stream feeds nothing
+//! ```
+
+use std::{
+    fmt::Write as _,
+    fs::{self, File},
+    io::{self, Read},
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use crate::{
+    connector::format::{Format, FormatError, Table},
+    record::Digest,
+};
+
+/// Most bytes that one file may have.
+pub const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Most bytes that all files of a source may have together.
+pub const MAX_TOTAL_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Most files that a source may have.
+pub const MAX_FILES: usize = 1_000;
+
+/// How deep below the root a glob is followed.
+const MAX_DEPTH: usize = 16;
+
+/// Extensions that hold registers too, in notations that we don't read: left unread without a word they would be missed.
+const FOREIGN: &[(&str, &str)] = &[("xls", ".xlsx"), ("xlsb", ".xlsx"), ("ods", ".xlsx"), ("numbers", ".xlsx"), ("toml", ".yaml")];
+
+/// Why files came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// A file or folder is missing or may not be read.
+    #[error("{path}: {what}; {advice}")]
+    Unreadable {
+        /// Its path, as the configuration names it.
+        path: String,
+        /// What the operating system says.
+        what: String,
+        /// What to do about it.
+        advice: &'static str,
+    },
+    /// A file changed while it was read: whoever writes it was not done. Reading again later helps.
+    #[error("{0}: it changed while it was read; write to a new file and rename it when it is complete")]
+    Changing(String),
+    /// A limit was passed.
+    #[error("{path}: more than {limit}; {advice}")]
+    TooLarge {
+        /// File or folder.
+        path: String,
+        /// The limit, with its unit.
+        limit: String,
+        /// What to do about it.
+        advice: &'static str,
+    },
+    /// What is in the files is wrong: everything that was found.
+    #[error("{}", lines(.0))]
+    Content(Vec<FormatError>),
+}
+
+fn lines(errors: &[FormatError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// Reads every table at `path`: a folder, a file, or a glob (`registers/*.csv`, `audits/**/*.xlsx`). In a folder all files directly in it
+/// count whose extension is ours. Hidden files, editors' backups and names that begin with `_` are left out. Tables come in the order of
+/// file names.
+///
+/// The digest covers names and contents: while it stays the same, nothing has changed.
+///
+/// Blocks: call it where blocking is fine.
+///
+/// # Errors
+/// The first obstacle to reading, or everything that is wrong in the contents.
+pub fn read_tables(path: &Path) -> Result<(Vec<Table>, Digest), FileError> {
+    let (root, pattern) = split(path);
+    let (root, pattern) = (root.as_path(), pattern.as_deref());
+    let listed = list(root, pattern)?;
+    let mut contents = Vec::with_capacity(listed.len());
+    for entry in &listed {
+        contents.push(read(entry)?);
+    }
+    // Once more: a set of files of which one was replaced meanwhile would be a picture that never was.
+    if let Some(changed) = difference(&listed, &list(root, pattern)?) {
+        return Err(FileError::Changing(changed));
+    }
+    let mut tables = Vec::new();
+    let mut mistakes = Vec::new();
+    for (entry, bytes) in listed.iter().zip(&contents) {
+        match entry.format.read(&entry.name, bytes) {
+            Ok(read) => tables.extend(read.into_iter().filter(|table| !table.name.starts_with('_'))),
+            Err(mistake) => mistakes.push(mistake),
+        }
+    }
+    if mistakes.is_empty() { Ok((tables, digest(&listed, &contents))) } else { Err(FileError::Content(mistakes)) }
+}
+
+/// The folder that a glob starts from, and the rest of it. What exists under its very name is no glob.
+fn split(path: &Path) -> (PathBuf, Option<String>) {
+    let is_glob = |part: &std::path::Component<'_>| part.as_os_str().to_string_lossy().contains(['*', '?', '[', '{']);
+    let parts: Vec<_> = path.components().collect();
+    match parts.iter().position(is_glob).filter(|_| !path.exists()) {
+        None => (path.to_owned(), None),
+        Some(first) => {
+            let root: PathBuf = if first == 0 { PathBuf::from(".") } else { parts[..first].iter().collect() };
+            let pattern: Vec<_> = parts[first..].iter().map(|part| part.as_os_str().to_string_lossy()).collect();
+            (root, Some(pattern.join("/")))
+        }
+    }
+}
+
+/// A file to be read.
+#[derive(Debug, PartialEq)]
+struct Entry {
+    path: PathBuf,
+    /// Relative to the root, with `/`.
+    name: String,
+    format: Format,
+    bytes: u64,
+    modified: Option<SystemTime>,
+}
+
+/// The files that count, sorted by name.
+fn list(root: &Path, pattern: Option<&str>) -> Result<Vec<Entry>, FileError> {
+    let metadata = fs::metadata(root).map_err(|error| missing(root, &error))?;
+    let mut found = Found { root, glob: pattern.map(|pattern| glob(root, pattern)).transpose()?, entries: Vec::new(), mistakes: Vec::new() };
+    if metadata.is_dir() {
+        found.walk(root, 0)?;
+    } else {
+        let name = root.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        found.glob = None;
+        found.add(root.to_owned(), name)?;
+    }
+    let Found { mut entries, mistakes, .. } = found;
+    if !mistakes.is_empty() {
+        return Err(FileError::Content(mistakes));
+    }
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    if entries.is_empty() {
+        // An empty folder is what a mount that failed looks like; taking it for "no records" would clear everything.
+        let advice = "put at least one .csv, .xlsx, .yaml, .json or .ndjson file there, or remove the source";
+        return Err(FileError::Unreadable { path: shown(root), what: "no register file".to_owned(), advice });
+    }
+    if entries.len() > MAX_FILES {
+        return Err(FileError::TooLarge { path: shown(root), limit: format!("{MAX_FILES} files"), advice: "name the ones that count with a pattern" });
+    }
+    if entries.iter().map(|entry| entry.bytes).sum::<u64>() > MAX_TOTAL_BYTES {
+        return Err(FileError::TooLarge { path: shown(root), limit: format!("{MAX_TOTAL_BYTES} bytes in all files"), advice: "split it into several sources" });
+    }
+    Ok(entries)
+}
+
+/// A walk under way.
+struct Found<'a> {
+    root: &'a Path,
+    glob: Option<globset::GlobMatcher>,
+    entries: Vec<Entry>,
+    mistakes: Vec<FormatError>,
+}
+
+impl Found<'_> {
+    fn walk(&mut self, folder: &Path, depth: usize) -> Result<(), FileError> {
+        for item in fs::read_dir(folder).map_err(|error| missing(folder, &error))? {
+            let path = item.map_err(|error| missing(folder, &error))?.path();
+            let file_name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            if left_out(&file_name) {
+                continue;
+            }
+            // Links to folders are not followed: they may lead round in circles.
+            let folder_itself = fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_dir());
+            if folder_itself && self.glob.is_some() && depth < MAX_DEPTH {
+                self.walk(&path, depth + 1)?;
+            } else if !folder_itself {
+                let below = path.strip_prefix(self.root).unwrap_or(&path);
+                let name = below.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/");
+                self.add(path.clone(), name)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, path: PathBuf, name: String) -> Result<(), FileError> {
+        if self.glob.as_ref().is_some_and(|glob| !glob.is_match(&name)) {
+            return Ok(());
+        }
+        let Some(format) = Format::of_name(&name) else {
+            self.mistakes.extend(foreign(&name));
+            return Ok(());
+        };
+        let metadata = fs::metadata(&path).map_err(|error| missing(&path, &error))?;
+        if metadata.is_dir() {
+            return Ok(());
+        }
+        if !metadata.is_file() {
+            return Err(FileError::Unreadable { path: shown(&path), what: "neither a file nor a link to one".to_owned(), advice: "remove it" });
+        }
+        let bytes = metadata.len();
+        if bytes > MAX_FILE_BYTES {
+            return Err(FileError::TooLarge { path: shown(&path), limit: format!("{MAX_FILE_BYTES} bytes"), advice: "split it" });
+        }
+        self.entries.push(Entry { path, name, format, bytes, modified: metadata.modified().ok() });
+        Ok(())
+    }
+}
+
+fn glob(root: &Path, pattern: &str) -> Result<globset::GlobMatcher, FileError> {
+    let glob = globset::GlobBuilder::new(pattern).literal_separator(true).build();
+    glob.map(|glob| glob.compile_matcher()).map_err(|error| FileError::Unreadable {
+        path: shown(root),
+        what: format!("the pattern `{pattern}`: {}", error.kind()),
+        advice: "write one such as *.csv or **/*.xlsx",
+    })
+}
+
+/// Hidden files, editors' and Office's working copies, and what a person left out with an underscore.
+fn left_out(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    name.starts_with(['.', '~', '#', '_'])
+        || name.ends_with(['~', '#'])
+        || [".swp", ".swo", ".bak", ".tmp", ".part", ".orig"].iter().any(|end| lower.ends_with(end))
+}
+
+fn foreign(name: &str) -> Option<FormatError> {
+    let (_, extension) = name.rsplit_once('.')?;
+    let (_, instead) = FOREIGN.iter().find(|(foreign, _)| foreign.eq_ignore_ascii_case(extension))?;
+    Some(FormatError::new(name, format!("a .{extension} file, which is not read"), format!("the same saved as {instead}, or a name that begins with `_`")))
+}
+
+fn read(entry: &Entry) -> Result<Vec<u8>, FileError> {
+    let failed = |error: io::Error| missing(&entry.path, &error);
+    let mut bytes = Vec::with_capacity(usize::try_from(entry.bytes).unwrap_or_default());
+    File::open(&entry.path).map_err(failed)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 == entry.bytes { Ok(bytes) } else { Err(FileError::Changing(entry.name.clone())) }
+}
+
+/// The name of a file that is not the same in both lists.
+fn difference(before: &[Entry], after: &[Entry]) -> Option<String> {
+    let changed = before.iter().zip(after).find(|(before, after)| before != after).map(|(before, _)| before);
+    let longer = before.get(after.len()).or_else(|| after.get(before.len()));
+    changed.or(longer).map(|entry| entry.name.clone())
+}
+
+fn digest(entries: &[Entry], contents: &[Vec<u8>]) -> Digest {
+    let mut whole = String::new();
+    for (entry, bytes) in entries.iter().zip(contents) {
+        writeln!(whole, "{} {}", Digest::of(bytes), entry.name).expect("writing to a string can't fail");
+    }
+    Digest::of(whole.as_bytes())
+}
+
+fn missing(path: &Path, error: &io::Error) -> FileError {
+    let (what, advice) = match error.kind() {
+        io::ErrorKind::NotFound => ("it is not there".to_owned(), "create it, or correct the path"),
+        io::ErrorKind::PermissionDenied => ("it may not be read".to_owned(), "let the user that clause9 runs as read it"),
+        _ => (error.to_string(), "look at the disk or the mount"),
+    };
+    FileError::Unreadable { path: shown(path), what, advice }
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+#[cfg(test)]
+mod register_tests;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,351 @@
+//! The built-in connectors `register` and `records` over tables in every notation: what the jq makes of them, and what the door admits.
+
+use serde_json::{Value as Json, json};
+
+use crate::{
+    connector::{
+        expression::{Expression, Scope, Words, from_json, to_json},
+        format::{Format, FormatError, OwnColumns, Wanted, assign},
+    },
+    document::{Document, Mistakes},
+    record::{Door, Presence, Record, Zone},
+};
+
+const REGISTER: &str = include_str!("../../../../config/connectors/register/connector.yaml");
+const RECORDS: &str = include_str!("../../../../config/connectors/records/connector.yaml");
+
+/// 2026-11-21T12:00:00Z.
+const NOW: i64 = 1_795_262_400;
+
+const DOOR: Door = Door { now: NOW, zone: Zone::UTC };
+
+struct Connector {
+    names: Vec<String>,
+    wanted: Vec<Wanted>,
+    records: Vec<Expression>,
+}
+
+/// A connector's streams, without what the engine adds.
+fn connector(text: &str) -> Connector {
+    let mut mistakes = Mistakes::default();
+    let description = Document::parse("connector.yaml", text, &mut mistakes).and_then(|document| document.read::<Json>(&mut mistakes));
+    let description = description.unwrap_or_else(|| panic!("{mistakes}"));
+    let defs = description["defs"].as_str().unwrap_or_default();
+    let mut connector = Connector { names: Vec::new(), wanted: Vec::new(), records: Vec::new() };
+    for stream in description["streams"].as_array().unwrap() {
+        let name = stream["name"].as_str().unwrap();
+        let words = Words { variables: &["settings", "source", "vars", "row", "place", "index", "now"], defs: defs.into() };
+        connector.names.push(name.to_owned());
+        connector.wanted.push(serde_json::from_value(stream["files"].clone()).unwrap_or_else(|error| panic!("{name}: {error}")));
+        connector.records.push(Expression::compile(stream["records"].as_str().unwrap(), &words).unwrap_or_else(|error| panic!("{name}: {error:?}")));
+    }
+    connector
+}
+
+fn read(connector: &Connector, files: &[(&str, &str)], own: &OwnColumns) -> Result<Vec<Record>, String> {
+    let text = |errors: Vec<FormatError>| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    let mut tables = Vec::new();
+    for (name, content) in files {
+        tables.extend(Format::of_name(name).unwrap().read(name, content.as_bytes()).map_err(|error| error.to_string())?);
+    }
+    let streams = assign(tables, &connector.wanted.iter().collect::<Vec<_>>(), own).map_err(text)?;
+    let mut admitted = Vec::new();
+    for (expression, rows) in connector.records.iter().zip(streams) {
+        for row in rows.into_iter().flatten() {
+            let scope = Scope::default().with("now", from_json(&json!(NOW)));
+            let records = expression.run(from_json(&row.value), &scope).map_err(|error| format!("{}: {error}", row.place))?;
+            for record in records.iter().map(to_json) {
+                admitted.extend(DOOR.admit(&record).map_err(|refusal| format!("{}: {refusal}", row.place))?);
+            }
+        }
+    }
+    Ok(admitted)
+}
+
+/// A record in short: id, system keys, fields that are set, attributes.
+fn short(record: &Record) -> String {
+    let body: Json = serde_json::from_str(&record.body()).unwrap();
+    let fields: Vec<_> =
+        body["fields"].as_object().unwrap().iter().filter(|(name, _)| *name != "due_ends_at").map(|(name, value)| format!("{name}={}", plain(value))).collect();
+    let attributes: Vec<_> = body["attributes"].as_array().into_iter().flatten().map(|pair| format!("{}:{}", plain(&pair[0]), plain(&pair[1]))).collect();
+    let lists: Vec<_> = body["lists"].as_object().into_iter().flatten().map(|(name, rows)| format!(" {name}={rows}")).collect();
+    format!("{} {} [{}] {}{} ({})", record.shape.name, record.id, record.system_keys.join(","), fields.join(" "), lists.concat(), attributes.join(" "))
+}
+
+fn plain(value: &Json) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+#[test]
+fn every_field_of_a_shape_is_read_under_its_own_name() {
+    let register = connector(REGISTER);
+    for (name, wanted) in register.names.iter().zip(&register.wanted).filter(|(name, _)| *name != "certificates") {
+        let record = match name.as_str() {
+            "systems" => "system",
+            "controls" => "control",
+            "objectives" => "objective",
+            "datasets" => "dataset",
+            "plan_entries" => "plan_entry",
+            _ if wanted.columns.contains_key("opened_at") => "case",
+            _ => "review",
+        };
+        let shape = crate::record::shape::by_name(record).unwrap();
+        let settable = shape.fields.iter().filter(|field| field.presence != Presence::Derived && Some(field.name) != shape.kind_field);
+        let fields: Vec<_> = settable.map(|field| field.name).chain(shape.lists.iter().map(|list| list.field)).chain(["url"]).collect();
+        let missing: Vec<_> = fields.iter().filter(|field| !wanted.columns.contains_key(**field)).collect();
+        assert!(missing.is_empty(), "{name}: {missing:?}");
+    }
+}
+
+/// Files, and the records that they become: shape, id, [system keys], fields, lists, (attributes).
+const ADMITTED: &[(&str, &str, &[&str])] = &[
+    (
+        "systems.yaml",
+        "- id: credit-scoring\n  name: Credit scoring\n  owner: role:credit-risk\n  tier: high\n  aliases: [credit]\n  protected_attributes: [sex, age]\n- {name: Chat Bot, in_scope: no}\n",
+        &[
+            "system credit-scoring [] in_scope=1 lifecycle=production name=Credit scoring owner_role=credit-risk risk_tier=high aliases=[[\"credit\"]] (owner:role:credit-risk protected_attributes:sex, age)",
+            "system chat-bot [] in_scope=0 lifecycle=production name=Chat Bot aliases=[[\"Chat Bot\"]] ()",
+        ],
+    ),
+    (
+        "impact_assessments.csv",
+        "System;Approved;Next review;Approved by;Model;Version\ncredit;31.03.2026;2027-03-31;A person;m;3\nfraud;no;2026-12-01;;;\n",
+        &[
+            "review impact_assessment/credit/2026-03-31 [credit] approved_at=1774915200 kind=impact_assessment next_due=20908 status=approved covers=[[\"m\",\"3\"]] (approved_by:A person)",
+            "review impact_assessment/credit/2026-03-31/next [credit] due=20908 kind=impact_assessment status=planned (approved_by:A person)",
+            "review impact_assessment/fraud/2026-12-01 [fraud] due=20788 kind=impact_assessment status=planned ()",
+        ],
+    ),
+    (
+        "audits.csv",
+        "id,kind,area,planned,reported_on,status\n1,Internal,Clause 9,2026-05-01,2026-05-20,done\n2,stage 2,,2026-12-01,-,scheduled\n",
+        &[
+            "review internal_audit-1 [] approved_at=1779235200 due=20574 kind=internal_audit scope=Clause 9 status=performed ()",
+            "review stage2_audit-2 [] due=20788 kind=stage2_audit status=planned ()",
+        ],
+    ),
+    (
+        "management_reviews.csv",
+        "id,planned,held,signed\nMR-1,2026-03-31,2026-03-30,2026-12-24\n",
+        &["review MR-1 [] completed_at=1774828800 due=20543 kind=management_review status=performed ()"],
+    ),
+    (
+        "suppliers.csv",
+        "id,name,criticality,last_review,next_review\n1,Cloud Ltd,high,2026-01-10,2027-01-10\n",
+        &[
+            "review supplier_review-1 [] completed_at=1768003200 kind=supplier_review level=high next_due=20828 scope=Cloud Ltd status=performed ()",
+            "review supplier_review-1/next [] due=20828 kind=supplier_review level=high scope=Cloud Ltd status=planned ()",
+        ],
+    ),
+    (
+        "documents.csv",
+        "id,title,next_review,approved\nPOL-1,AI policy,2026-10-01,\n",
+        &["review POL-1 [] due=20727 kind=document_review scope=POL-1 status=planned title=AI policy ()"],
+    ),
+    (
+        "training.csv",
+        "id,person,role,course,due,completed,expires\n4,N N,annotator,aims-101,2026-02-01,2026-01-31,2028-01-31\n",
+        &[
+            "review training-4 [] completed_at=1769817600 due=20485 kind=training next_due=21214 scope=aims-101 status=performed (person:N N role:annotator)",
+            "review training-4/next [] due=21214 kind=training scope=aims-101 status=planned (person:N N role:annotator)",
+        ],
+    ),
+    (
+        "certificates.csv",
+        "id,body,scope,status,next_surveillance_due,expiry\n1,CB,Everything,active,2027-02-01,2029-02-01\n",
+        &[
+            "review certificate-1/surveillance [] due=20850 kind=surveillance_audit scope=certificate-1 status=planned (body:CB scope:Everything)",
+            "review certificate-1/recertification [] due=21581 kind=recertification scope=certificate-1 status=planned (body:CB scope:Everything)",
+        ],
+    ),
+    (
+        "nonconformities.csv",
+        "id,system,severity,source,raised_at,closed,root_cause\n7,credit,major,internal_audit,2026-10-01,,\"no\nidea\"\n",
+        &[
+            "case nonconformity-7 [credit] grade=major is_open=1 kind=nonconformity opened_at=1790812800 origin=internal_audit severity=high severity_word=major (raised_at:2026-10-01 root_cause:no\nidea)",
+        ],
+    ),
+    (
+        "corrective_actions.csv",
+        "id,nc,due,completed,verify_due\nCA-1,7,2026-11-01,2026-10-30,2026-12-30\n",
+        &["case CA-1 [] due=20758 implemented_at=1793318400 is_open=1 kind=corrective_action parent=nonconformity-7 verify_due=20817 ()"],
+    ),
+    (
+        "incidents.json",
+        "[{\"id\":1,\"system\":\"credit\",\"priority\":\"P1\",\"detected\":\"2026-11-20T10:00:00Z\",\"reported\":\"2026-11-20T11:00:00Z\"}]",
+        &[
+            "case incident-1 [credit] is_open=1 kind=incident opened_at=1795168800 severity=critical severity_word=P1 (detected_at:2026-11-20T10:00:00Z priority:P1 reported_at:2026-11-20T11:00:00Z)",
+        ],
+    ),
+    (
+        "risks.csv",
+        "id,level,next_review,residual\n1,high,2026-12-01,0.3\n2,low,2026-12-01,medium\n",
+        &[
+            "case risk-1 [] due=20788 is_open=1 kind=risk residual=0.3 severity=high severity_word=high ()",
+            "case risk-2 [] due=20788 is_open=1 kind=risk severity=low severity_word=low (residual:medium)",
+        ],
+    ),
+    (
+        "review_actions.csv",
+        "action,due,review,status\n1,2026-12-01,MR-1,Completed\n",
+        &["case review_action-1 [] due=20788 is_open=0 kind=review_action parent=MR-1 status=done ()"],
+    ),
+    (
+        "changes.csv",
+        "id,system,type,significant,approved\n1,credit,major_version,yes,2026-01-01\n",
+        &["case change-1 [credit] approved_at=1767225600 category=major_version is_open=1 kind=change significant=1 ()"],
+    ),
+    (
+        "soa.csv",
+        "no;title;applicable;justification;status;evidence_date\nA.2.2;AI policy;yes;needed;Fully implemented;2026-01-02\nA.10.4;Customers;no;none;;\n",
+        &[
+            "control A.2.2 [] applicable=1 control=A.2.2 evidence_at=1767312000 justification=needed status=implemented (title:AI policy)",
+            "control A.10.4 [] applicable=0 control=A.10.4 (title:Customers)",
+        ],
+    ),
+    (
+        "objectives.yaml",
+        "- {id: OBJ-1, title: x, theme: use, target: 0.95, value: 0.97, direction: higher, due: 2026-12-31, planned: 0.9}\n",
+        &["objective OBJ-1 [] direction=higher due=20818 planned=0.9 target=0.95 theme=use title=x value=0.97 ()"],
+    ),
+    (
+        "datasets.yaml",
+        "- {id: d1, systems: [a, b], source_recorded: 2026-01-01}\n",
+        &["dataset d1 [] source_recorded_at=1767225600 systems=[[\"a\"],[\"b\"]] ()"],
+    ),
+    (
+        "plan.yaml",
+        "- id: MP-014\n  what: drift\n  indicator: drift_psi\n  selector: {model: credit-score, feature: '*'}\n  method: PSI\n  measure_every: 1d\n  max_age: 2d\n  analyse_every: 1M\n  analysed_by: role:ml-risk\n  last_analysed: {at: 2026-10-30T09:00:00Z, by: role:ml-risk}\n  thresholds: {warning: 0.1}\n",
+        &[
+            "plan_entry MP-014 [] analyse_every_seconds=2678400 analysed_by=ml-risk indicator=drift_psi last_analysed_at=1793350800 max_age_seconds=172800 measure_every_seconds=86400 selector={\"feature\":\"*\",\"model\":\"credit-score\"} technique=PSI what=drift (thresholds:{\"warning\":0.1})",
+        ],
+    ),
+    (
+        "reviews.csv",
+        "kind,system,due,covers\nBias test,credit,2026-12-01,m:3; m:4\n",
+        &["review bias_test/credit/2026-12-01 [credit] due=20788 kind=bias_test status=planned covers=[[\"m\",\"3\"],[\"m\",\"4\"]] ()"],
+    ),
+    ("cases.csv", "id,kind,opened\nx,Review action,2026-01-01\n", &["case x [] is_open=1 kind=review_action opened_at=1767225600 ()"]),
+    (
+        "systems.csv",
+        "ID;Name;Owner;In scope;AKA\ncredit;Credit;A person;x;\n",
+        &["system credit [] in_scope=1 lifecycle=production name=Credit (owner:A person)"],
+    ),
+    (
+        "incidents.csv",
+        "id,opened_at,severity\n1,2026-01-01,spicy\n",
+        &["case incident-1 [] is_open=1 kind=incident opened_at=1767225600 severity=high severity_word=spicy ()"],
+    ),
+    (
+        "risks.csv",
+        "risk_id,level,next_review,accepted_until,residual\nR-1,critical,31.1.2027,1.12.2026,NaN\n",
+        &["case R-1 [] accepted_until=20788 due=20849 is_open=1 kind=risk severity=critical severity_word=critical ()"],
+    ),
+    ("datasets.csv", "name,used_by,source_recorded\ntrain,a; b,no\n", &["dataset train [] name=train systems=[[\"a\"],[\"b\"]] ()"]),
+];
+
+/// Files that are refused, and why.
+const REFUSED: &[(&str, &str, &str)] = &[
+    (
+        "certificates.yaml",
+        "- {id: C-1, status: withdrawn, expiry: 2029-01-31}\n- {body: CB, expiry: 2029-01-31}\n",
+        "certificates.yaml line 2: id: nothing; expected the certificate's number",
+    ),
+    (
+        "impact_assessments.csv",
+        "system,next_review,approved\ncredit,31/03/2026,\n",
+        "impact_assessments.csv row 2: review.due: \"31/03/2026\"; expected a day such as 2026-03-31",
+    ),
+    (
+        "impact_assessments.csv",
+        "system,next_review,approved\ncredit,2026-03-31,yes\n",
+        "impact_assessments.csv row 2: review.approved_at: \"yes\"; expected a time such as 2026-03-31T14:00:00Z, a day, or epoch seconds",
+    ),
+    (
+        "impact_assessments.csv",
+        "system,review_date\ncredit,2026-03-31\n",
+        "impact_assessments.csv row 1: no column for `due or next_due`; expected a column due, due_date, due_on, due_by, planned, planned_date, planned_for, planned_on, scheduled_for, deadline, next_due, next_due_date, next_due_on, next, next_date, next_review, next_review_date, next_review_due, next_review_on, next_planned, review_due; for a header of your own write `columns`: { impact_assessments: { <header>: <field> } }",
+    ),
+    (
+        "corrective_actions.csv",
+        "id,owner\n1,x\n",
+        "corrective_actions.csv row 1: no column for `due`; expected a column due, due_date, due_on, due_by, deadline, target_date; for a header of your own write `columns`: { corrective_actions: { <header>: <field> } }",
+    ),
+    ("reviews.csv", "kind,due\n,2026-01-01\n", "reviews.csv row 2: kind: nothing; expected what is reviewed, such as impact_assessment or internal_audit"),
+    (
+        "reviews.csv",
+        "kind,due\nparty,2026-01-01\n",
+        "reviews.csv row 2: review.kind: \"party\"; expected one of impact_assessment, risk_assessment, bias_test, internal_audit, external_audit, management_review, supplier_review, document_review, training, validation, stage1_audit, stage2_audit, surveillance_audit, recertification, obligation",
+    ),
+    (
+        "audits.csv",
+        "kind,planned\nwild,2026-01-01\n",
+        "audits.csv row 2: review.kind: \"wild\"; expected one of impact_assessment, risk_assessment, bias_test, internal_audit, external_audit, management_review, supplier_review, document_review, training, validation, stage1_audit, stage2_audit, surveillance_audit, recertification, obligation",
+    ),
+    ("bias_tests.csv", "system,due,covers\na,2026-01-01,model 3\n", "bias_tests.csv row 2: covers: expected model:version, several with `;` between them"),
+    ("plan.csv", "id,what,measure_every\n1,x,often\n", "plan.csv row 2: expected a duration such as 6h, 1d, 1w, 1M or weekly"),
+    (
+        "incidents.csv",
+        "id,opened_at,due\n1,tomorrow,\n",
+        "incidents.csv row 2: case.opened_at: \"tomorrow\"; expected a time such as 2026-03-31T14:00:00Z, a day, or epoch seconds",
+    ),
+    ("cases.csv", "id,kind,due\nC-1,,2026-01-01\n", "cases.csv row 2: kind: nothing; expected what it is, such as incident or nonconformity"),
+    (
+        "changes.csv",
+        "id,aproved_at\n1,2026-01-01\n",
+        "changes.csv row 1: the header `aproved_at`; expected `approved_at`, or a line in `columns` that says where it goes: { changes: { aproved_at: approved_at } }",
+    ),
+    ("objectives.csv", "id,target\n1,95 %\n", "objectives.csv row 2: objective.target: \"95 %\"; expected a number"),
+    (
+        "soa.csv",
+        "id,applicable,justification,status\nA.2.2,Applicable,-,In progress\nA.2.3,maybe,,\n",
+        "soa.csv row 3: control.applicable: \"maybe\"; expected yes or no",
+    ),
+];
+
+#[test]
+fn rows_become_records() {
+    let register = connector(REGISTER);
+    for (name, content, expected) in ADMITTED {
+        let records = read(&register, &[(name, content)], &OwnColumns::new()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(records.iter().map(short).collect::<Vec<_>>(), *expected, "{name}\n{content}");
+    }
+}
+
+#[test]
+fn rows_that_say_nothing_certain_are_refused() {
+    let register = connector(REGISTER);
+    for (name, content, message) in REFUSED {
+        let error = read(&register, &[(name, content)], &OwnColumns::new()).unwrap_err();
+        assert_eq!(error, *message, "{name}\n{content}");
+    }
+}
+
+#[test]
+fn headers_of_ones_own_are_told_in_the_source() {
+    let own = OwnColumns::from([(
+        "impact_assessments".to_owned(),
+        [("Fällig am", "due"), ("KI-System", "system")].map(|(a, b)| (a.to_owned(), b.to_owned())).into(),
+    )]);
+    let records = read(&connector(REGISTER), &[("Impact assessments.csv", "\u{feff}KI-System;Fällig am;Notiz\r\ncredit;31.03.2027;x\r\n")], &own).unwrap();
+    assert_eq!(
+        records.iter().map(short).collect::<Vec<_>>(),
+        ["review impact_assessment/credit/2027-03-31 [credit] due=20908 kind=impact_assessment status=planned (notiz:x)"]
+    );
+}
+
+#[test]
+fn records_pass_unchanged() {
+    let lines = "{\"record\": \"measurement\", \"id\": \"m\", \"system\": \"credit\", \"family\": \"drift\", \"method\": \"psi\", \"value\": 0.07, \"attributes\": {\"Window Id\": \"w\"}}\n";
+    let sheet = "record,id,family,method,value\nmeasurement,n,bias,disparate_impact_ratio,0.9\n";
+    let records = read(&connector(RECORDS), &[("any name.ndjson", lines), ("other.csv", sheet)], &OwnColumns::new()).unwrap();
+    assert_eq!(
+        records.iter().map(short).collect::<Vec<_>>(),
+        [
+            "measurement m [credit] adjusted=0 family=drift kind=statistic method=psi value=0.07 (Window Id:w)",
+            "measurement n [] adjusted=0 family=bias kind=statistic method=disparate_impact_ratio value=0.9 ()",
+        ]
+    );
+    let error = read(&connector(RECORDS), &[("x.ndjson", "{\"record\": \"measurement\", \"id\": 1, \"metod\": 2}\n")], &OwnColumns::new()).unwrap_err();
+    assert!(error.starts_with("x.ndjson line 1: measurement.metod: an unknown field; expected one of model, "), "{error}");
+}

@@ -1,0 +1,171 @@
+//! CSV and its relatives: quoted cells, line breaks inside quotes, comma, semicolon or tab.
+
+use std::io::Read as _;
+
+use serde_json::Value as Json;
+
+use super::{FormatError, Table, grid::Grid, table_name, text};
+
+/// What may stand between cells, the likeliest first.
+const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
+
+/// Put after the last row. A reader that does not come back to it stands inside a quote that never ended, and has swallowed rows.
+const END: &str = "\u{0}end";
+
+pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Table, FormatError> {
+    let text = text(file, bytes)?;
+    let (delimiter, content, mut row) = match declared_delimiter(text) {
+        Some((delimiter, rest)) => (delimiter, rest, 1),
+        None => (sniffed_delimiter(text), text, 0),
+    };
+    let end = format!("\n{END}\n");
+    let bytes = content.as_bytes().chain(end.as_bytes());
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(bytes);
+    let mut record = csv::StringRecord::new();
+    let mut grid: Option<Grid> = None;
+    loop {
+        let start = reader.position().line();
+        reader.read_record(&mut record).map_err(|error| FormatError::new(file, error.to_string(), "CSV"))?;
+        if record.len() == 1 && record.get(0) == Some(END) {
+            break;
+        }
+        row += rows_passed(&record, reader.position().line() - start);
+        let place = format!("{file} row {row}");
+        if record.iter().any(|cell| cell.contains(END)) {
+            return Err(FormatError::new(place, "a quote that never ends", "a second `\"` where the cell ends"));
+        }
+        match &mut grid {
+            None if record.iter().all(|cell| cell.trim().is_empty()) => {}
+            None => grid = Some(Grid::new(table_name(file), file, place, &record.iter().map(str::to_owned).collect::<Vec<_>>())?),
+            Some(grid) => push(grid, place, &record)?,
+        }
+    }
+    grid.map(Grid::finish).ok_or_else(|| FormatError::new(file, "an empty file", "a header row, and a row for each entry"))
+}
+
+fn push(grid: &mut Grid, place: String, record: &csv::StringRecord) -> Result<(), FormatError> {
+    let empty = record.iter().all(|cell| cell.trim().is_empty());
+    if !empty && record.len() < grid.width() {
+        let found = format!("{} cells", record.len());
+        return Err(FormatError::new(place, found, format!("{}, one for each header; is a delimiter or a quote missing?", grid.width())));
+    }
+    let cell = |cell: &str| match cell.trim() {
+        "" => Json::Null,
+        text => Json::String(text.to_owned()),
+    };
+    grid.push(place, record.iter().map(cell))
+}
+
+/// How many spreadsheet rows a record stands for, given the lines that the reader passed: the record itself and the blank lines before it,
+/// which the reader skips and a spreadsheet shows.
+fn rows_passed(record: &csv::StringRecord, lines: u64) -> u64 {
+    let inside: usize = record.iter().map(|cell| cell.bytes().filter(|byte| *byte == b'\n').count()).sum();
+    lines.saturating_sub(inside as u64).max(1)
+}
+
+/// Excel's own way to name the delimiter: a first line `sep=;`.
+fn declared_delimiter(text: &str) -> Option<(u8, &str)> {
+    let rest = text.strip_prefix("sep=")?;
+    let (line, rest) = rest.split_once('\n')?;
+    match line.trim_end_matches('\r').as_bytes() {
+        [delimiter] => Some((*delimiter, rest)),
+        _ => None,
+    }
+}
+
+/// The delimiter that the header row has most of, outside quotes.
+fn sniffed_delimiter(text: &str) -> u8 {
+    let mut counts = [0_usize; DELIMITERS.len()];
+    let mut quoted = false;
+    for byte in text.trim_start_matches(['\r', '\n']).bytes() {
+        match byte {
+            b'"' => quoted = !quoted,
+            b'\n' | b'\r' if !quoted => break,
+            _ if quoted => {}
+            _ => {
+                if let Some(index) = DELIMITERS.iter().position(|delimiter| *delimiter == byte) {
+                    counts[index] += 1;
+                }
+            }
+        }
+    }
+    let most = counts.iter().max().copied().unwrap_or(0);
+    let index = counts.iter().position(|count| *count == most).unwrap_or(0);
+    DELIMITERS[index]
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn rows(text: &str) -> Vec<(String, Json)> {
+        read("r.csv", text.as_bytes()).unwrap().rows.into_iter().map(|row| (row.place, row.value)).collect()
+    }
+
+    #[test]
+    fn what_spreadsheets_write_is_read() {
+        let one = |row: usize| vec![(format!("r.csv row {row}"), json!({"id": "1", "title": "a"}))];
+        for (name, text, row) in [
+            ("comma", "id,title\n1,a\n", 2),
+            ("semicolon", "id;title\r\n1;a\r\n", 2),
+            ("tab", "id\ttitle\n1\ta", 2),
+            ("byte order mark", "\u{feff}id;title\n1;a\n", 2),
+            ("quoted header with another delimiter in it", "\"id\";\"title\"\n1;a\n", 2),
+            ("declared delimiter", "sep=;\nid;title\n1;a\n", 3),
+            ("blank lines", "\n\nid,title\n\n1,a\n\n", 5),
+            ("rows of empty cells", ",\nid,title\n,\n1,a\n,,,\n", 4),
+            ("empty columns at the end", "id,title,,\n1,a,,\n", 2),
+            ("blanks around", " id , Title \n 1 , a \n", 2),
+            ("old line ends", "id,title\r1,a\r", 2),
+        ] {
+            assert_eq!(rows(text), one(row), "{name}");
+        }
+    }
+
+    #[test]
+    fn rows_are_counted_as_a_spreadsheet_counts_them() {
+        let rows = rows("id,note\n1,\"two\nlines, \"\"quoted\"\"\"\n\n2,\n3,x");
+        assert_eq!(rows[0], ("r.csv row 2".into(), json!({"id": "1", "note": "two\nlines, \"quoted\""})));
+        assert_eq!(rows[1], ("r.csv row 4".into(), json!({"id": "2", "note": null})));
+        assert_eq!(rows[2].0, "r.csv row 5");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        for (name, text, message) in [
+            ("nothing", "", "r.csv: an empty file; expected a header row, and a row for each entry"),
+            ("blanks", "\n , \n", "r.csv: an empty file; expected a header row, and a row for each entry"),
+            ("too few cells", "id,title,due\n1,a,b\n2,c\n", "r.csv row 3: 2 cells; expected 3, one for each header; is a delimiter or a quote missing?"),
+            ("too many cells", "id,title\n1,a,b\n", "r.csv row 2: \"b\" in column 3 has no header above it; expected a header for each column in r.csv row 1"),
+            (
+                "a value under an empty header",
+                "id,,title\n1,b,a\n",
+                "r.csv row 2: \"b\" in column 2 has no header above it; expected a header for each column in r.csv row 1",
+            ),
+            ("one header twice", "id,Due,due \n", "r.csv row 1: the headers `Due` and `due` read the same; expected each header once"),
+            ("a quote that never ends", "id,title\n1,\"a\n2,b\n", "r.csv row 2: a quote that never ends; expected a second `\"` where the cell ends"),
+        ] {
+            let error = read("r.csv", text.as_bytes()).map_or_else(|error| error.to_string(), |table| format!("{:?}", table.rows));
+            assert_eq!(error, message, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_header_alone_is_an_empty_table() {
+        let table = read("registers/Incidents.csv", b"id;severity\n").unwrap();
+        assert_eq!((table.name.as_str(), table.rows.len(), table.headers.len()), ("incidents", 0, 2));
+    }
+
+    #[test]
+    fn a_hundred_thousand_rows_are_read() {
+        let mut text = "id,system,kind,severity,title,due\n".to_owned();
+        for row in 0..100_000 {
+            text.push_str(&format!("{row},credit-scoring,incident,high,\"a title, with a comma\",2026-12-01\n"));
+        }
+        let started = std::time::Instant::now();
+        assert_eq!(rows(&text).len(), 100_000);
+        assert!(started.elapsed().as_secs() < 20, "{:?}; an unoptimised build takes about a second", started.elapsed());
+    }
+}

@@ -1,0 +1,230 @@
+//! The HTTP half of the engine: one client per source, kept between polls with its login and its budget of requests.
+
+mod answer;
+mod budget;
+mod classify;
+mod login;
+mod origin;
+mod retry;
+mod tls;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use reqwest::{
+    Method, Response, StatusCode, Url,
+    header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION},
+    redirect::Policy,
+};
+
+use super::{
+    auth::Auth,
+    description::Description,
+    expression::Val,
+    failure::{Failure, FailureReason},
+    meter::{LogEntry, Meter},
+    source::{Http, Limits},
+};
+use budget::Budget;
+
+pub(super) use answer::{Answer, Body};
+pub(super) use origin::{below, follow_link};
+
+/// Most redirects from one request.
+const MAX_REDIRECTS: usize = 5;
+
+/// A request, ready to go.
+#[derive(Debug, Clone)]
+pub(super) struct Call {
+    /// What it is for, in the log.
+    pub(super) stream: String,
+    /// Number of the page, in the log.
+    pub(super) page: u64,
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(super) body: Option<Vec<u8>>,
+    /// Statuses beside 2xx whose answer the caller wants.
+    pub(super) accept: Vec<u16>,
+}
+
+/// The connection to one upstream.
+#[derive(Debug)]
+pub(super) struct Web {
+    client: reqwest::Client,
+    http: Http,
+    limits: Limits,
+    connector: Arc<Description>,
+    /// The credentials that go with every request, unless they come from a login.
+    credentials: Option<(HeaderName, HeaderValue)>,
+    login: login::State,
+    settings: Val,
+    budget: Budget,
+}
+
+/// A request that did not succeed, and what may be done about it.
+struct Setback {
+    failure: Failure,
+    /// Whether it may help to repeat it.
+    passing: bool,
+    /// Whether the credentials were refused.
+    refused: bool,
+}
+
+impl From<Failure> for Setback {
+    fn from(failure: Failure) -> Self {
+        Self { failure, passing: false, refused: false }
+    }
+}
+
+impl Web {
+    pub(super) fn new(http: &Http, connector: &Arc<Description>, limits: &Limits, settings: Val) -> Result<Self, Failure> {
+        let wrong = |message: &str| Failure::new(FailureReason::Configuration, message);
+        if !matches!(http.base.scheme(), "http" | "https") || !http.base.has_host() {
+            return Err(wrong("url: an address such as https://host or https://host/prefix"));
+        }
+        if !http.base.username().is_empty() || http.base.password().is_some() {
+            return Err(wrong("url: credentials don't belong there; put them under `auth`"));
+        }
+        if !connector.auth.contains(&http.auth.kind()) {
+            let known: Vec<_> = connector.auth.iter().map(|kind| kind.as_str()).collect();
+            return Err(wrong(&format!("auth: {} takes {}", connector.name, known.join(" or "))));
+        }
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("clause9/", env!("CARGO_PKG_VERSION")))
+            .redirect(Policy::none())
+            .referer(false)
+            .connect_timeout(limits.connect)
+            .read_timeout(limits.read);
+        if is_loopback(&http.base) {
+            builder = builder.no_proxy();
+        }
+        let client = tls::apply(builder, &http.tls, http.base.scheme())?.build().map_err(|_| wrong("tls: the certificates could not be used"))?;
+        let credentials = http.auth.header(connector.api_key.as_ref())?;
+        let budget = Budget::new(limits.requests_per_second);
+        let (http, limits, connector) = (http.clone(), limits.clone(), Arc::clone(connector));
+        Ok(Self { client, http, limits, connector, credentials, login: login::State::default(), settings, budget })
+    }
+
+    pub(super) fn base(&self) -> &Url {
+        &self.http.base
+    }
+
+    /// Sends a request with credentials, repeats it where that may help, logs in again where that may.
+    pub(super) async fn send(&self, call: &Call, meter: &Meter) -> Result<Answer, Failure> {
+        let mut stale = None;
+        loop {
+            let (generation, credentials) = match &self.http.auth {
+                Auth::Login(login) => {
+                    let token = self.token(login, stale, meter).await?;
+                    (Some(token.generation), Some(super::auth::bearer(&token.secret)?))
+                }
+                _ => (None, self.credentials.clone()),
+            };
+            match self.persist(call, credentials.as_ref(), meter).await {
+                Ok(answer) => return Ok(answer),
+                // Once: a token may have expired. A second refusal is one.
+                Err(setback) if setback.refused && generation.is_some() && stale.is_none() => stale = generation,
+                Err(setback) => return Err(setback.failure),
+            }
+        }
+    }
+
+    /// Repeats a request while that may help.
+    async fn persist(&self, call: &Call, credentials: Option<&(HeaderName, HeaderValue)>, meter: &Meter) -> Result<Answer, Setback> {
+        let mut attempt = 0;
+        loop {
+            let setback = match self.attempt(call, credentials, meter).await {
+                Ok(answer) => return Ok(answer),
+                Err(setback) => setback,
+            };
+            let pause = setback.passing.then(|| retry::pause(attempt, setback.failure.retry_after, fastrand::f64(), &self.limits)).flatten();
+            let Some(pause) = pause else { return Err(setback) };
+            self.budget.hold(pause);
+            attempt += 1;
+        }
+    }
+
+    /// One request, with the redirects that it leads to.
+    async fn attempt(&self, call: &Call, credentials: Option<&(HeaderName, HeaderValue)>, meter: &Meter) -> Result<Answer, Setback> {
+        let mut url = call.url.clone();
+        let mut carry = true;
+        for _ in 0..=MAX_REDIRECTS {
+            self.budget.take().await;
+            let started = Instant::now();
+            let mut entry = entry(call, &url);
+            let result = self.once(call, &url, credentials.filter(|_| carry), meter).await;
+            entry.milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            let response = match result {
+                Ok(response) => response,
+                Err(setback) => {
+                    meter.log(LogEntry { note: setback.failure.reason.text().to_owned(), ..entry });
+                    return Err(setback);
+                }
+            };
+            let status = response.status();
+            entry.status = Some(status.as_u16());
+            if status.is_redirection() && status != StatusCode::NOT_MODIFIED {
+                meter.log(entry);
+                let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
+                (url, carry) = origin::redirect(&url, &self.http.base, &self.http.allow_redirects_to, status, &call.method, location)?;
+                continue;
+            }
+            if !status.is_success() && !call.accept.contains(&status.as_u16()) {
+                meter.log(entry);
+                return Err(refusal(status, response.headers(), &url));
+            }
+            let answer = Answer::read(response, meter).await;
+            entry.milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            entry.bytes = answer.as_ref().map_or(0, Answer::bytes);
+            entry.note = answer.as_ref().map_or_else(|failure| failure.reason.text().to_owned(), |_| String::new());
+            meter.log(entry);
+            return answer.map_err(Setback::from);
+        }
+        Err(Failure::new(FailureReason::Redirect, format!("{}: more than {MAX_REDIRECTS} redirects", origin::shown(&call.url))).into())
+    }
+
+    async fn once(&self, call: &Call, url: &Url, credentials: Option<&(HeaderName, HeaderValue)>, meter: &Meter) -> Result<Response, Setback> {
+        meter.take_request();
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        if call.body.is_some() {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        for (name, value) in self.connector.headers.iter().chain(&call.headers).chain(credentials) {
+            headers.insert(name.clone(), value.clone());
+        }
+        let mut request = self.client.request(call.method.clone(), url.clone()).headers(headers);
+        if let Some(body) = &call.body {
+            request = request.body(body.clone());
+        }
+        request.send().await.map_err(|error| {
+            let (failure, passing) = classify::without_answer(&error, url);
+            Setback { failure, passing, refused: false }
+        })
+    }
+}
+
+fn refusal(status: StatusCode, headers: &HeaderMap, url: &Url) -> Setback {
+    let mut failure = classify::bad_status(status, headers, url);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let passing = retry::is_passing(status, headers);
+    failure.retry_after = passing.then(|| retry::asked_pause(headers, i64::try_from(now.as_secs()).unwrap_or(i64::MAX))).flatten();
+    Setback { failure, passing, refused: matches!(status.as_u16(), 401 | 403) && !passing }
+}
+
+fn entry(call: &Call, url: &Url) -> LogEntry {
+    LogEntry { stream: call.stream.clone(), method: call.method.to_string(), path: url.path().to_owned(), page: call.page, ..LogEntry::default() }
+}
+
+/// A proxy has no business between the agent and its own machine.
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}

@@ -1,0 +1,46 @@
+//! Connectors: how records come in from outside. A connector only describes (`config/connectors/`, YAML and jq); the one engine here does
+//! the rest, and no vendor is named in it.
+//!
+//!     registry ─► description (proved) ─► client (one per source, kept) ─► run: variant, probe, streams ─► records
+//!                                            │                                 │
+//!                                            └─ http: auth, budget, retries    └─ request ─► page ─► rows ─► merge
+//!
+//! A poll is all or nothing: [`poll`] gives every record of every stream, or a [`Failure`] with its reason. Pure are `description`,
+//! `template`, `request`, `page`, `cursor`, `format` and `run/rows.rs`; I/O is in `http`, `files` and `replay`. The only place that knows
+//! the HTTP client is `http`, the only one that knows jq is `expression.rs`. Nothing of indicators, thresholds or the store is known here.
+
+mod auth;
+mod client;
+mod cursor;
+mod description;
+mod expression;
+mod failure;
+#[cfg(test)]
+mod faults;
+mod files;
+mod format;
+mod http;
+mod meter;
+mod outcome;
+mod page;
+mod play;
+mod registry;
+pub mod replay;
+mod request;
+mod run;
+mod source;
+mod template;
+#[cfg(test)]
+mod testing;
+
+pub use auth::{Auth, AuthKind, Login};
+pub use client::Client;
+pub use cursor::StreamCursor;
+pub use description::{ConnectorKind, Description, KeyHeader, Mode, Setting, Stream, Transport};
+pub use failure::{Failure, FailureReason};
+pub use meter::LogEntry;
+pub use outcome::{Context, Live, Poll, PollMode, StreamPoll};
+pub use play::Played;
+pub use registry::{Connector, Registry};
+pub use run::{check_live, poll};
+pub use source::{Files, Http, Limits, Location, Source, Tls};

@@ -1,0 +1,149 @@
+//! From a described request and its values to one that can be sent. Pure.
+
+use reqwest::{Method as HttpMethod, Url};
+use serde_json::{Map, Value as Json};
+
+use super::{
+    description::{Method, Request},
+    expression::{self, RunError, Scope, Val},
+    failure::{Failure, FailureReason},
+    http::{self, Call},
+    page::Additions,
+    template::JsonTemplate,
+};
+
+/// The first request of a walk, or a single one.
+pub(super) fn render(request: &Request, base: &Url, scope: &Scope, stream: &str) -> Result<Call, Failure> {
+    Prepared::new(request, scope).map_err(|error| mapping(stream, &error))?.call(base, &Additions::default(), stream, 1, None)
+}
+
+fn mapping(stream: &str, error: &RunError) -> Failure {
+    Failure::new(FailureReason::Mapping, format!("{stream}: request: {error}"))
+}
+
+/// A request with its values put in, to which each page adds its own.
+#[derive(Debug, Clone)]
+pub(super) struct Prepared<'d> {
+    request: &'d Request,
+    path: String,
+    query: Vec<(String, String)>,
+    body: Option<Json>,
+}
+
+impl<'d> Prepared<'d> {
+    /// Puts the values in.
+    pub(super) fn new(request: &'d Request, scope: &Scope) -> Result<Self, RunError> {
+        let mut query = Vec::new();
+        for (name, template) in &request.query {
+            for value in texts(template, scope)? {
+                query.push((name.clone(), value));
+            }
+        }
+        let body = request.body.as_ref().map(|body| body.json(scope)).transpose()?;
+        Ok(Self { request, path: request.path.path(scope)?, query, body })
+    }
+
+    /// What tells this request from others of its stream.
+    pub(super) fn identity(&self) -> String {
+        format!("{} {:?} {}", self.path, self.query, self.body.as_ref().map(Json::to_string).unwrap_or_default())
+    }
+
+    /// The call for one page. `previous` is the address of the page before, which a link may be relative to.
+    pub(super) fn call(&self, base: &Url, additions: &Additions, stream: &str, page: u64, previous: Option<&Url>) -> Result<Call, Failure> {
+        let url = match &additions.link {
+            Some(link) => http::follow_link(previous.unwrap_or(base), base, link).map_err(|failure| failure.at(stream))?,
+            None => http::below(base, &self.path, &[self.query.clone(), additions.query.clone()].concat()),
+        };
+        let mut body = self.body.clone();
+        if !additions.json.is_empty() {
+            let mut whole = match body {
+                Some(Json::Object(whole)) => whole,
+                _ => Map::new(),
+            };
+            let target = match whole.get_mut("variables") {
+                Some(Json::Object(variables)) if self.request.graphql => variables,
+                _ => &mut whole,
+            };
+            target.extend(additions.json.iter().cloned());
+            body = Some(Json::Object(whole));
+        }
+        let method = match self.request.method {
+            Method::Get => HttpMethod::GET,
+            Method::Post => HttpMethod::POST,
+        };
+        let body = body.map(|body| body.to_string().into_bytes());
+        Ok(Call { stream: stream.to_owned(), page, method, url, headers: self.request.headers.clone(), body, accept: Vec::new() })
+    }
+}
+
+/// A query parameter's values: none for null, several for a list.
+fn texts(template: &JsonTemplate, scope: &Scope) -> Result<Vec<String>, RunError> {
+    let values = match template.json(scope)? {
+        Json::Array(values) => values,
+        value => vec![value],
+    };
+    let text = |value: &Json| match value {
+        Json::Array(_) | Json::Object(_) => Err(RunError("a query parameter can't be an object".to_owned())),
+        value => Ok(expression::text_of(&expression::from_json(value))),
+    };
+    values.iter().filter(|value| !value.is_null()).map(text).collect()
+}
+
+/// The names and values that every expression of a poll knows.
+pub(super) fn base_scope(source: &str, settings: Val, vars: Val, now: i64) -> Scope {
+    let now = expression::from_json(&Json::from(now));
+    Scope::default().with("source", expression::text(source)).with("settings", settings).with("vars", vars).with("now", now)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::connector::{description::Format, expression::Words, template::Template};
+
+    fn request(method: Method, path: &str, query: &[(&str, Json)], body: Option<Json>, graphql: bool) -> Request {
+        let variables = Words::of(&["row", "since"]);
+        let query = query.iter().map(|(name, json)| ((*name).to_owned(), JsonTemplate::parse(json, &variables).unwrap())).collect();
+        let body = body.map(|body| JsonTemplate::parse(&body, &variables).unwrap());
+        Request { method, path: Template::parse(path, &variables).unwrap(), query, body, graphql, headers: Vec::new(), format: Format::Json }
+    }
+
+    fn call(request: &Request, row: Json, additions: &Additions) -> Result<(String, Json), String> {
+        let scope = Scope::default().with("row", expression::from_json(&row));
+        let prepared = Prepared::new(request, &scope).map_err(|error| error.to_string())?;
+        let call = prepared.call(&Url::parse("https://a.example/p").unwrap(), additions, "s", 1, None).map_err(|failure| failure.message)?;
+        let body = call.body.map_or(Json::Null, |body| serde_json::from_slice(&body).unwrap());
+        Ok((call.url.to_string(), body))
+    }
+
+    #[test]
+    fn queries_leave_out_null_and_repeat_lists() {
+        let query =
+            [("a", json!("{{ row.a }}")), ("b", json!(1)), ("c", json!(["x", "{{ row.a }}"])), ("d", json!("{{ row.none }}")), ("e", json!(">={{ since }}"))];
+        let request = request(Method::Get, "/x/{{ row.a }}", &query, None, false);
+        assert_eq!(call(&request, json!({"a": "1 &"}), &Additions::default()).unwrap().0, "https://a.example/p/x/1%20%26?a=1+%26&b=1&c=x&c=1+%26");
+        assert_eq!(call(&request, json!({}), &Additions::default()).unwrap_err(), "a value for the path is missing");
+    }
+
+    #[test]
+    fn pages_add_to_query_body_and_variables() {
+        let additions = Additions { query: vec![("t".into(), "a b".into())], json: vec![("after".into(), json!("x"))], link: None };
+        let plain = request(Method::Post, "/x", &[], Some(json!({"limit": 1})), false);
+        assert_eq!(call(&plain, json!({}), &additions).unwrap(), ("https://a.example/p/x?t=a+b".to_owned(), json!({"limit": 1, "after": "x"})));
+        let graphql = request(Method::Post, "/g", &[], Some(json!({"query": "q", "variables": {"n": "{{ row.n }}"}})), true);
+        assert_eq!(call(&graphql, json!({"n": 5}), &additions).unwrap().1, json!({"query": "q", "variables": {"n": 5, "after": "x"}}));
+    }
+
+    #[test]
+    fn requests_are_told_apart_by_what_is_put_in() {
+        let request = request(Method::Get, "/x", &[("id", json!("{{ row.id }}"))], None, false);
+        let identities: BTreeMap<_, _> = [1, 2, 1]
+            .iter()
+            .map(|id| (Prepared::new(&request, &Scope::default().with("row", expression::from_json(&json!({"id": id})))).unwrap().identity(), ()))
+            .collect();
+        assert_eq!(identities.len(), 2);
+    }
+}

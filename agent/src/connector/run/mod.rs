@@ -1,0 +1,246 @@
+//! One poll: which variant, who are we, then each stream in its order. All of it or nothing.
+
+mod lookup;
+mod merge;
+mod rows;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod walk;
+
+use std::sync::Arc;
+
+use super::{
+    client::Client,
+    cursor::{self, StreamCursor},
+    description::{Description, Mode, Stream, Transport, Variant},
+    expression::{self, Scope, Val},
+    failure::{Failure, FailureReason},
+    meter::Meter,
+    outcome::{Context, Live, Poll, PollMode, StreamPoll},
+    request,
+};
+use crate::record::Door;
+use merge::Admitted;
+use walk::Walked;
+
+/// Reads a source: every page of every stream, every row mapped, every record valid.
+///
+/// # Errors
+/// Anything less. Nothing of it counts then; the failure carries the log of what was asked.
+pub async fn poll(client: &Client, context: &Context) -> Result<Poll, Failure> {
+    let meter = Arc::new(Meter::new(&client.source().limits));
+    let outcome = in_time(client, all(client, context, &meter)).await;
+    let (streams, duplicates) = outcome.map_err(|failure| placed(client, &meter, failure))?;
+    Ok(Poll { streams, pages: meter.pages(), requests: meter.requests(), bytes: meter.bytes(), duplicates, log: meter.take_log() })
+}
+
+/// Makes the first requests of a poll: variant, identity, first page of the first stream.
+///
+/// # Errors
+/// As [`poll`].
+pub async fn check_live(client: &Client, context: &Context) -> Result<Live, Failure> {
+    let meter = Arc::new(Meter::new(&client.source().limits));
+    let look = async {
+        let run = Arc::new(begin(client, context, &meter).await?);
+        if client.connector().transport == Transport::Files {
+            let streams = tables::all(&run).await?;
+            let records = streams.iter().map(|(_, admitted)| admitted.len() as u64).sum();
+            let stream = streams.iter().map(|(outcome, _)| outcome.name.as_str()).collect::<Vec<_>>().join(", ");
+            return Ok(Live { stream, rows: records, records, ..Live::default() });
+        }
+        let position = client.connector().streams.iter().position(|stream| run.runs(stream) && stream.for_each.is_none());
+        let position = position.ok_or_else(|| Failure::new(FailureReason::Configuration, "no stream that stands on its own"))?;
+        let stream = &client.connector().streams[position];
+        let mut turn = run.turn(position, &[])?;
+        turn.first_page_only = true;
+        let walked = walk::walk_all(&run, Arc::new(turn), vec![vec![Val::Null]]).await?;
+        let records = walked.admitted.len() as u64;
+        Ok(Live { variant: run.variant.clone(), stream: stream.name.clone(), rows: walked.rows, records, log: Vec::new() })
+    };
+    let live = in_time(client, look).await.map_err(|failure| placed(client, &meter, failure))?;
+    Ok(Live { log: meter.take_log(), ..live })
+}
+
+async fn in_time<T>(client: &Client, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let total = client.source().limits.total;
+    let late =
+        || Failure::new(FailureReason::Timeout, format!("the poll took longer than {} s; poll less at once, or raise the source's limits", total.as_secs()));
+    tokio::time::timeout(total, work).await.unwrap_or_else(|_| Err(late()))
+}
+
+fn placed(client: &Client, meter: &Meter, failure: Failure) -> Failure {
+    Failure { log: meter.take_log(), ..failure.at(&client.connector().name) }
+}
+
+async fn all(client: &Client, context: &Context, meter: &Arc<Meter>) -> Result<(Vec<StreamPoll>, u64), Failure> {
+    let run = Arc::new(begin(client, context, meter).await?);
+    if client.connector().transport == Transport::Files {
+        return merge::merge(tables::all(&run).await?);
+    }
+    let mut done: Vec<Option<Done>> = Vec::new();
+    let mut outcomes = Vec::new();
+    for (position, stream) in client.connector().streams.iter().enumerate() {
+        let finished = if run.runs(stream) { run.stream(position, &done).await? } else { None };
+        done.push(finished.map(|Finished { outcome, admitted, done }| {
+            outcomes.push((outcome, admitted));
+            done
+        }));
+    }
+    merge::merge(outcomes)
+}
+
+/// What stays the same throughout a poll.
+struct Run {
+    client: Client,
+    door: Door,
+    cursors: std::collections::BTreeMap<String, StreamCursor>,
+    meter: Arc<Meter>,
+    variant: Option<String>,
+    scope: Scope,
+    method: String,
+}
+
+/// A stream that was read, for those that refer to it.
+#[derive(Debug)]
+struct Done {
+    rows: Arc<Vec<Val>>,
+    /// Whether it was read whole.
+    whole: bool,
+}
+
+/// A stream that was read.
+struct Finished {
+    outcome: StreamPoll,
+    admitted: Vec<Admitted>,
+    done: Done,
+}
+
+/// One stream's turn in a poll: what all its requests share.
+struct Turn {
+    position: usize,
+    scope: Scope,
+    known: Option<StreamCursor>,
+    since: Option<i64>,
+    first_page_only: bool,
+}
+
+async fn begin(client: &Client, context: &Context, meter: &Arc<Meter>) -> Result<Run, Failure> {
+    let now = context.door.now;
+    let source = &client.source().name;
+    if client.connector().transport == Transport::Files {
+        let scope = request::base_scope(source, client.settings(), Val::Null, now);
+        return Ok(Run::new(client, context, meter, None, scope));
+    }
+    let (variant, vars) = match variant(client, now, meter).await? {
+        Some(variant) => (Some(variant.name.clone()), expression::from_json(&variant.vars)),
+        None => (None, Val::Null),
+    };
+    let scope = request::base_scope(source, client.settings(), vars, now);
+    probe(client, &scope, meter).await?;
+    Ok(Run::new(client, context, meter, variant, scope))
+}
+
+/// The first variant whose request is answered. One that the upstream does not know is passed over; any other failure is one.
+async fn variant<'c>(client: &'c Client, now: i64, meter: &Meter) -> Result<Option<&'c Variant>, Failure> {
+    let variants = &client.connector().variants;
+    let scope = request::base_scope(&client.source().name, client.settings(), Val::Null, now);
+    for variant in variants {
+        let call = request::render(&variant.request, client.web().base(), &scope, "variant")?;
+        let answer = client.web().send(&call, meter).await.and_then(|answer| answer.body.decode(variant.request.format));
+        match answer {
+            Ok(_) => return Ok(Some(variant)),
+            Err(failure) if failure.reason == FailureReason::NotFound => {}
+            Err(failure) => return Err(failure.at(&format!("variant {}", variant.name))),
+        }
+    }
+    let names: Vec<_> = variants.iter().map(|variant| variant.name.as_str()).collect();
+    let unknown = || Failure::new(FailureReason::NotFound, format!("the upstream answers as none of {}; check `url`", names.join(", ")));
+    if variants.is_empty() { Ok(None) } else { Err(unknown()) }
+}
+
+/// Proves who we are. Some upstreams answer a bad key with an empty list and status 200.
+async fn probe(client: &Client, scope: &Scope, meter: &Meter) -> Result<(), Failure> {
+    let Some(probe) = &client.connector().probe else { return Ok(()) };
+    let call = request::render(&probe.request, client.web().base(), scope, "probe")?;
+    let answer = client.web().send(&call, meter).await.map_err(|failure| failure.at(&format!("probe: {}", probe.about)))?;
+    let body = answer.body.decode(probe.request.format).map_err(|failure| failure.at("probe"))?;
+    let ok = probe.ok.as_ref().map_or(Ok(Val::Bool(true)), |ok| ok.one(body, scope));
+    match ok {
+        Ok(Val::Bool(true)) => Ok(()),
+        _ => Err(Failure::new(FailureReason::Unauthorized, format!("probe: {}", probe.about))),
+    }
+}
+
+impl Run {
+    fn new(client: &Client, context: &Context, meter: &Arc<Meter>, variant: Option<String>, scope: Scope) -> Self {
+        let method = format!("{} {}", client.method(), context.door.zone.name());
+        Self { client: client.clone(), door: context.door, cursors: context.cursors.clone(), meter: Arc::clone(meter), variant, scope, method }
+    }
+
+    fn connector(&self) -> &Description {
+        self.client.connector()
+    }
+
+    fn runs(&self, stream: &Stream) -> bool {
+        stream.only.is_empty() || self.variant.as_ref().is_some_and(|variant| stream.only.contains(variant))
+    }
+
+    fn turn(&self, position: usize, done: &[Option<Done>]) -> Result<Turn, Failure> {
+        let stream = &self.connector().streams[position];
+        let known = self.cursors.get(&stream.name).filter(|cursor| cursor.method == self.method).cloned();
+        let since = stream.cursor.as_ref().and_then(|cursor| cursor::since(cursor, known.as_ref(), self.door.now));
+        let mut scope = self.scope.clone();
+        if let Some(since) = since {
+            scope.set("since", expression::text(cursor::rfc3339(since)));
+            scope.set("since_epoch", expression::from_json(&since.into()));
+        }
+        for lookup in &stream.lookups {
+            let rows = done.get(lookup.stream).and_then(Option::as_ref);
+            let table = lookup::table(lookup, rows.map_or(&[][..], |done| &done.rows), &scope).map_err(|failure| failure.at(&stream.name))?;
+            scope.set(&lookup.name, table);
+        }
+        Ok(Turn { position, scope, known, since, first_page_only: false })
+    }
+
+    /// Reads one stream. `None` when there is nothing that it could be read from.
+    async fn stream(self: &Arc<Self>, position: usize, done: &[Option<Done>]) -> Result<Option<Finished>, Failure> {
+        let stream = &self.connector().streams[position];
+        let turn = Arc::new(self.turn(position, done)?);
+        let parent = stream.for_each.as_ref().map(|for_each| done[for_each.stream].as_ref());
+        let groups = match (&stream.for_each, parent) {
+            (Some(for_each), Some(Some(parent))) => walk::groups(self, &turn, stream, for_each, &parent.rows)?,
+            (Some(_), _) => return Ok(None),
+            (None, _) => vec![vec![Val::Null]],
+        };
+        let walked = walk::walk_all(self, Arc::clone(&turn), groups).await?;
+        let parent_whole = parent.flatten().is_none_or(|parent| parent.whole);
+        let whole = parent_whole && turn.since.is_none();
+        let mode = match (walked.unchanged, stream.mode) {
+            (true, _) => PollMode::Unchanged,
+            (false, Mode::Changes) if !whole => PollMode::Changes,
+            (false, _) => PollMode::Snapshot,
+        };
+        let cursor = self.cursor(&turn, &walked, whole);
+        let outcome = StreamPoll { name: stream.name.clone(), mode, records: Vec::new(), cursor, feeds: stream.feeds.clone() };
+        let done = Done { rows: Arc::new(walked.kept), whole };
+        Ok(Some(Finished { outcome, admitted: walked.admitted, done }))
+    }
+
+    fn cursor(&self, turn: &Turn, walked: &Walked, whole: bool) -> StreamCursor {
+        let known = turn.known.clone().unwrap_or_default();
+        if walked.unchanged {
+            return known;
+        }
+        // An upstream's clock that is ahead must not hide what changes until ours has caught up.
+        let seen = walked.changed_at.map(|changed| changed.min(self.door.now));
+        StreamCursor {
+            changed_at: if whole { seen.or(known.changed_at) } else { seen.max(known.changed_at) },
+            swept_at: if whole { Some(self.door.now) } else { known.swept_at },
+            etag: walked.etag.clone(),
+            last_modified: walked.last_modified.clone(),
+            method: self.method.clone(),
+            ..StreamCursor::default()
+        }
+    }
+}

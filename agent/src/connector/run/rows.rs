@@ -1,0 +1,169 @@
+//! From a page to rows, from rows to records. Pure, and run off the runtime's threads.
+
+use std::collections::HashSet;
+
+use serde_json::Value as Json;
+
+use super::merge::Admitted;
+use crate::{
+    connector::{
+        cursor,
+        description::Stream,
+        expression::{self, Expression, Scope, Val},
+        failure::{Failure, FailureReason},
+    },
+    record::{Digest, Door, Record},
+};
+
+/// What a walk has gathered.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    /// Rows, when another stream needs them. Of rows with the same key, the last.
+    pub(super) kept: Vec<Val>,
+    pub(super) admitted: Vec<Admitted>,
+    pub(super) rows: u64,
+    pub(super) changed_at: Option<i64>,
+    known: HashSet<Digest>,
+    positions: std::collections::HashMap<Digest, usize>,
+}
+
+/// A page of a stream, or a table of a file.
+pub(super) struct Sheet<'a> {
+    pub(super) stream: &'a Stream,
+    pub(super) door: &'a Door,
+    /// Where it is, for messages: `page 2`.
+    pub(super) place: &'a str,
+    /// The source's address without a slash at its end, for `url`s that are only a path.
+    pub(super) base: Option<&'a str>,
+}
+
+/// Finds an error that the answer reports inside.
+pub(super) fn refuse_reported(stream: &Stream, body: &Val, scope: &Scope) -> Result<(), Failure> {
+    let Some(errors) = &stream.errors else { return Ok(()) };
+    let wrong = |message: String| Failure::new(FailureReason::UpstreamError, message);
+    match errors.one(body.clone(), scope).map_err(|error| wrong(format!("`{}`: {error}", errors.shown())))? {
+        Val::Null | Val::Bool(false) => Ok(()),
+        Val::Arr(items) if items.is_empty() => Ok(()),
+        Val::TStr(text) if text.is_empty() => Ok(()),
+        found => Err(wrong(format!("the answer reports an error{}", told(errors, &found)))),
+    }
+}
+
+/// What of an error can be told: the connector's own words, or a code of one word. Anything else may quote data.
+fn told(errors: &Expression, found: &Val) -> String {
+    let text = expression::text_of(found);
+    let code = text.len() <= 64 && text.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
+    if code || errors.is_own(&text) { format!(": {text}") } else { String::new() }
+}
+
+/// The rows of a page.
+pub(super) fn rows(stream: &Stream, body: &Val, scope: &Scope) -> Result<Vec<Val>, Failure> {
+    let rows = &stream.rows;
+    let wrong = |message: String| Failure::new(FailureReason::Mapping, format!("rows `{}`: {message}", rows.expression.shown()));
+    let outputs = rows.expression.run(body.clone(), scope).map_err(|error| wrong(error.to_string()))?;
+    if !rows.listed {
+        let missing = outputs.iter().any(|row| matches!(row, Val::Null));
+        return match missing {
+            true if rows.absent_is_empty => Ok(outputs.into_iter().filter(|row| !matches!(row, Val::Null)).collect()),
+            true => Err(wrong("expected rows, found nothing".to_owned())),
+            false => Ok(outputs),
+        };
+    }
+    match outputs.into_iter().next().unwrap_or_default() {
+        Val::Arr(items) => Ok(items.to_vec()),
+        Val::Null if rows.absent_is_empty => Ok(Vec::new()),
+        other => Err(wrong(format!("expected a list, found {}", expression::type_of(&other)))),
+    }
+}
+
+impl Sheet<'_> {
+    /// Takes rows: identity, cursor, records. How many of them were new.
+    pub(super) fn take(&self, rows: Vec<Val>, places: Option<&[String]>, parent: &Val, scope: &mut Scope, into: &mut Gathered) -> Result<u64, Failure> {
+        scope.set("parent", parent.clone());
+        let mut new = 0;
+        for (index, row) in rows.into_iter().enumerate() {
+            let place = places.and_then(|places| places.get(index)).cloned();
+            let at = || place.clone().unwrap_or_else(|| format!("{}, row {}", self.place, index + 1));
+            scope.set("index", expression::from_json(&into.rows.into()));
+            let identity = self.identity(&row, parent, scope).map_err(|failure| failure.at(&at()))?;
+            new += u64::from(into.known.insert(identity));
+            into.changed_at = into.changed_at.max(self.changed_at(&row, scope).map_err(|failure| failure.at(&at()))?);
+            let records = self.records(&row, scope).map_err(|failure| failure.at(&at()))?;
+            into.admitted.extend(records.into_iter().map(|record| Admitted { record, place: place.clone() }));
+            into.rows += 1;
+            if self.stream.kept {
+                keep(into, identity, row);
+            }
+        }
+        Ok(new)
+    }
+
+    fn identity(&self, row: &Val, parent: &Val, scope: &Scope) -> Result<Digest, Failure> {
+        let value = match &self.stream.key {
+            None => expression::to_json(row),
+            Some(key) => match key.one(row.clone(), scope) {
+                Ok(Val::Null) => return Err(mapping(format!("key `{}`: nothing", key.shown()))),
+                Ok(value) => expression::to_json(&value),
+                Err(error) => return Err(mapping(format!("key `{}`: {error}", key.shown()))),
+            },
+        };
+        Ok(Digest::of(format!("{value} {}", expression::to_json(parent)).as_bytes()))
+    }
+
+    fn changed_at(&self, row: &Val, scope: &Scope) -> Result<Option<i64>, Failure> {
+        let Some(cursor) = &self.stream.cursor else { return Ok(None) };
+        let value = cursor.value.one(row.clone(), scope).map_err(|error| mapping(format!("cursor `{}`: {error}", cursor.value.shown())))?;
+        cursor::moment(&value).map_err(|()| {
+            mapping(format!(
+                "cursor `{}`: expected an RFC 3339 time with an offset, or epoch seconds, found {}",
+                cursor.value.shown(),
+                expression::type_of(&value)
+            ))
+        })
+    }
+
+    fn records(&self, row: &Val, scope: &Scope) -> Result<Vec<Record>, Failure> {
+        let Some(records) = &self.stream.records else { return Ok(Vec::new()) };
+        let outputs = records.run(row.clone(), scope).map_err(|error| mapping(format!("records: {error}")))?;
+        let mut admitted = Vec::with_capacity(outputs.len());
+        for output in outputs {
+            let mut json = expression::to_json(&output);
+            complete(&mut json, self.base);
+            let records = self.door.admit(&json);
+            admitted.extend(records.map_err(|refusal| Failure::new(FailureReason::InvalidRecord, refusal.to_string()))?);
+        }
+        let anything = self.stream.feeds.is_empty();
+        let stray = admitted
+            .iter()
+            .find(|record| !anything && !self.stream.feeds.iter().any(|feed| feed.contains(record.shape.table, record.kind().unwrap_or_default())));
+        match stray {
+            Some(stray) => {
+                let kind = stray.kind().map(|kind| format!("({kind})")).unwrap_or_default();
+                Err(mapping(format!("records: yields {}{kind}, which is not among the stream's `feeds`", stray.shape.table)))
+            }
+            None => Ok(admitted),
+        }
+    }
+}
+
+/// Puts a record's `url` that is only a path after the source's address: mappings don't know it.
+fn complete(json: &mut Json, base: Option<&str>) {
+    let Some(base) = base else { return };
+    if let Some(Json::String(url)) = json.get_mut("url").filter(|url| url.as_str().is_some_and(|url| url.starts_with('/'))) {
+        url.insert_str(0, base);
+    }
+}
+
+fn keep(into: &mut Gathered, identity: Digest, row: Val) {
+    match into.positions.get(&identity) {
+        Some(position) => into.kept[*position] = row,
+        None => {
+            into.positions.insert(identity, into.kept.len());
+            into.kept.push(row);
+        }
+    }
+}
+
+fn mapping(message: String) -> Failure {
+    Failure::new(FailureReason::Mapping, message)
+}

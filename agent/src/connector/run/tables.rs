@@ -1,0 +1,140 @@
+//! A poll of files: all of them are read at once, then each stream takes its tables. People write these, so every mistake is told at once.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use super::{
+    Done, Run,
+    merge::Admitted,
+    rows::{Gathered, Sheet},
+};
+use crate::{
+    connector::{
+        cursor::StreamCursor,
+        description::{Origin, Stream},
+        expression::{self, Val},
+        failure::{Failure, FailureReason},
+        files,
+        format::{Row, Wanted, assign},
+        meter::LogEntry,
+        outcome::{PollMode, StreamPoll},
+    },
+    record::{Digest, Feed},
+};
+
+/// Most mistakes in rows that one failure lists.
+const MAX_MISTAKES: usize = 20;
+
+/// After so long, files that did not change are read again: what was in the future may have come to pass.
+const REREAD_SECONDS: i64 = 86_400;
+
+type Read = Vec<(StreamPoll, Vec<Admitted>)>;
+
+/// Reads every stream.
+pub(super) async fn all(run: &Arc<Run>) -> Result<Read, Failure> {
+    let run = Arc::clone(run);
+    let work = move || read(&run);
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Failure::new(FailureReason::Mapping, "the jq engine gave up on it")))
+}
+
+fn read(run: &Run) -> Result<Read, Failure> {
+    let (path, columns) = run.client.files();
+    let wrong = |message: String| Failure::new(FailureReason::File, message);
+    let (tables, digest) = files::read_tables(path).map_err(|error| wrong(error.to_string()))?;
+    for table in &tables {
+        let rows = Some(table.rows.len() as u64);
+        run.meter.take_page()?;
+        run.meter.log(LogEntry { stream: table.name.clone(), method: "FILE".to_owned(), path: table.file.clone(), page: 1, rows, ..LogEntry::default() });
+    }
+    if let Some(unchanged) = unchanged(run, digest) {
+        return Ok(unchanged);
+    }
+    let wanted: Vec<&Wanted> = run.connector().streams.iter().filter_map(wanted).collect();
+    let rows = assign(tables, &wanted, columns).map_err(|mistakes| wrong(lines(mistakes.iter().map(ToString::to_string))))?;
+    map(run, rows, digest)
+}
+
+fn wanted(stream: &Stream) -> Option<&Wanted> {
+    match &stream.origin {
+        Origin::Tables(wanted) => Some(wanted),
+        Origin::Request(_) => None,
+    }
+}
+
+/// What there is to say when no file changed since the last poll: of each stream that it had.
+fn unchanged(run: &Run, digest: Digest) -> Option<Read> {
+    let same = |cursor: &&StreamCursor| {
+        let recent = cursor.swept_at.is_some_and(|swept| run.door.now < swept.saturating_add(REREAD_SECONDS));
+        recent && cursor.method == run.method && cursor.files.as_deref() == Some(digest.to_string().as_str())
+    };
+    let known = |stream: &Stream| run.cursors.get(&stream.name).filter(same).cloned();
+    let streams: Read = run
+        .connector()
+        .streams
+        .iter()
+        .filter_map(|stream| {
+            let cursor = known(stream)?;
+            let feeds = cursor.feeds.clone();
+            let outcome = StreamPoll { name: stream.name.clone(), mode: PollMode::Unchanged, records: Vec::new(), cursor, feeds };
+            Some((outcome, Vec::new()))
+        })
+        .collect();
+    (!streams.is_empty()).then_some(streams)
+}
+
+fn map(run: &Run, rows: Vec<Option<Vec<Row>>>, digest: Digest) -> Result<Read, Failure> {
+    let mut mistakes = Vec::new();
+    let mut done: Vec<Option<Done>> = Vec::new();
+    let mut read = Vec::new();
+    for (position, (stream, rows)) in run.connector().streams.iter().zip(rows).enumerate() {
+        let Some(rows) = rows else {
+            done.push(None);
+            continue;
+        };
+        let gathered = stream_rows(run, position, &done, rows, &mut mistakes)?;
+        let feeds = if stream.feeds.is_empty() { found(&gathered.admitted) } else { stream.feeds.clone() };
+        let cursor = StreamCursor {
+            swept_at: Some(run.door.now),
+            feeds: feeds.clone(),
+            files: Some(digest.to_string()),
+            method: run.method.clone(),
+            ..StreamCursor::default()
+        };
+        let outcome = StreamPoll { name: stream.name.clone(), mode: PollMode::Snapshot, records: Vec::new(), cursor, feeds };
+        read.push((outcome, gathered.admitted));
+        done.push(Some(Done { rows: Arc::new(gathered.kept), whole: true }));
+    }
+    match mistakes.first() {
+        None => Ok(read),
+        Some(first) => Err(Failure::new(first.reason, lines(mistakes.iter().map(|mistake| mistake.message.clone())))),
+    }
+}
+
+fn stream_rows(run: &Run, position: usize, done: &[Option<Done>], rows: Vec<Row>, mistakes: &mut Vec<Failure>) -> Result<Gathered, Failure> {
+    let stream = &run.connector().streams[position];
+    let turn = run.turn(position, done)?;
+    let mut scope = turn.scope;
+    let sheet = Sheet { stream, door: &run.door, place: &stream.name, base: None };
+    let mut gathered = Gathered::default();
+    for row in rows {
+        let body = expression::from_json(&row.value);
+        let taken = super::rows::rows(stream, &body, &scope).map_err(|failure| failure.at(&row.place)).and_then(|values| {
+            let places = vec![row.place.clone(); values.len()];
+            sheet.take(values, Some(&places), &Val::Null, &mut scope, &mut gathered)
+        });
+        mistakes.extend(taken.err());
+    }
+    Ok(gathered)
+}
+
+/// The shapes and kinds of what was found, for streams that take any record.
+fn found(admitted: &[Admitted]) -> Vec<Feed> {
+    let words: BTreeSet<_> = admitted.iter().map(|admitted| (admitted.record.shape.table, admitted.record.kind())).collect();
+    words.into_iter().filter_map(|(table, kind)| Feed::parse(&kind.map_or_else(|| table.to_owned(), |kind| format!("{table}({kind})"))).ok()).collect()
+}
+
+fn lines(messages: impl Iterator<Item = String>) -> String {
+    let messages: Vec<_> = messages.collect();
+    let more = messages.len().saturating_sub(MAX_MISTAKES);
+    let shown = messages.into_iter().take(MAX_MISTAKES).collect::<Vec<_>>().join("\n");
+    if more > 0 { format!("{shown}\nand {more} more") } else { shown }
+}

@@ -1,0 +1,197 @@
+//! Walking a stream's pages: one walk, or one for each row of another stream, some at once.
+
+use std::{collections::HashMap, sync::Arc};
+
+use reqwest::header::{HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
+use tokio::{sync::Semaphore, task::JoinSet};
+
+use super::{
+    Run, Turn,
+    merge::Admitted,
+    rows::{self, Gathered, Sheet},
+};
+use crate::connector::{
+    description::{ForEach, Format, Origin, Request, Stream},
+    expression::{Scope, Val},
+    failure::{Failure, FailureReason},
+    http::{Body, Call},
+    meter::LogEntry,
+    page::{self, Facts, Seen},
+    request::Prepared,
+};
+
+/// What a stream's walks have gathered.
+#[derive(Debug, Default)]
+pub(super) struct Walked {
+    pub(super) kept: Vec<Val>,
+    pub(super) admitted: Vec<Admitted>,
+    pub(super) rows: u64,
+    pub(super) changed_at: Option<i64>,
+    pub(super) etag: Option<String>,
+    pub(super) last_modified: Option<String>,
+    pub(super) unchanged: bool,
+}
+
+/// The rows to walk, those whose requests are the same together: they are asked once.
+pub(super) fn groups(run: &Run, turn: &Turn, stream: &Stream, for_each: &ForEach, parents: &[Val]) -> Result<Vec<Vec<Val>>, Failure> {
+    let wrong = |index: usize, message: String| {
+        Failure::new(FailureReason::Mapping, format!("{}: for row {} of {}: {message}", stream.name, index + 1, run.connector().streams[for_each.stream].name))
+    };
+    let mut groups: Vec<Vec<Val>> = Vec::new();
+    let mut known: HashMap<String, usize> = HashMap::new();
+    for (index, parent) in parents.iter().enumerate() {
+        if let Some(filter) = &for_each.filter {
+            match filter.one(parent.clone(), &turn.scope).map_err(|error| wrong(index, format!("where: {error}")))? {
+                Val::Bool(true) => {}
+                Val::Bool(false) => continue,
+                _ => return Err(wrong(index, "where: neither true nor false".to_owned())),
+            }
+        }
+        let scope = turn.scope.clone().with("row", parent.clone());
+        let prepared = Prepared::new(request(stream), &scope).map_err(|error| wrong(index, format!("request: {error}")))?;
+        match known.get(&prepared.identity()) {
+            Some(group) => groups[*group].push(parent.clone()),
+            None => {
+                known.insert(prepared.identity(), groups.len());
+                groups.push(vec![parent.clone()]);
+            }
+        }
+    }
+    Ok(groups)
+}
+
+/// Walks for each group, as many at once as the limits allow. The first failure ends all.
+pub(super) async fn walk_all(run: &Arc<Run>, turn: Arc<Turn>, groups: Vec<Vec<Val>>) -> Result<Walked, Failure> {
+    let permits = Arc::new(Semaphore::new(run.client.source().limits.concurrency.max(1)));
+    let mut tasks = JoinSet::new();
+    for (index, group) in groups.into_iter().enumerate() {
+        let (run, turn, permits) = (Arc::clone(run), Arc::clone(&turn), Arc::clone(&permits));
+        tasks.spawn(async move {
+            let _permit = permits.acquire().await;
+            (index, walk(&run, &turn, group).await)
+        });
+    }
+    let mut parts = Vec::new();
+    while let Some(joined) = tasks.join_next().await {
+        let (index, part) = joined.map_err(|_| Failure::new(FailureReason::Mapping, "a walk ended without a result"))?;
+        parts.push((index, part?));
+    }
+    // In the order of the rows walked, so that of two records with one id it is always the same that counts.
+    parts.sort_by_key(|(index, _)| *index);
+    let mut whole = Walked::default();
+    for (_, part) in parts {
+        whole.kept.extend(part.kept);
+        whole.admitted.extend(part.admitted);
+        whole.rows += part.rows;
+        whole.changed_at = whole.changed_at.max(part.changed_at);
+        whole.unchanged |= part.unchanged;
+        (whole.etag, whole.last_modified) = (part.etag, part.last_modified);
+    }
+    Ok(whole)
+}
+
+/// One walk over pages, for rows that share their request.
+async fn walk(run: &Arc<Run>, turn: &Arc<Turn>, parents: Vec<Val>) -> Result<Walked, Failure> {
+    let stream = &run.connector().streams[turn.position];
+    let parents = Arc::new(parents);
+    let scope = turn.scope.clone().with("row", parents[0].clone());
+    let prepared =
+        Prepared::new(request(stream), &scope).map_err(|error| Failure::new(FailureReason::Mapping, format!("{}: request: {error}", stream.name)))?;
+    let web = run.client.web();
+    let mut walk = page::Walk::new(stream.page.as_ref(), stream.key.is_some());
+    let mut gathered = Gathered::default();
+    let mut walked = Walked::default();
+    let mut previous = None;
+    loop {
+        let number = walk.number();
+        let at = |failure: Failure| failure.at(&format!("{}, page {number}", stream.name));
+        run.meter.take_page().map_err(at)?;
+        let mut call = prepared.call(web.base(), &walk.additions(), &stream.name, number, previous.as_ref())?;
+        call.accept.clone_from(&stream.optional_status);
+        conditions(stream, turn, &mut call);
+        let answer = web.send(&call, &run.meter).await.map_err(at)?;
+        if stream.conditional && answer.status == 304 {
+            return Ok(Walked { unchanged: true, ..walked });
+        }
+        if stream.optional_status.contains(&answer.status) {
+            let path = call.url.path().to_owned();
+            let note = format!("{}: has gone meanwhile, no rows", answer.status);
+            run.meter.log(LogEntry {
+                stream: stream.name.clone(),
+                path,
+                page: number,
+                status: Some(answer.status),
+                rows: Some(0),
+                note,
+                ..LogEntry::default()
+            });
+            return Ok(walked);
+        }
+        (walked.etag, walked.last_modified) = (answer.etag, answer.last_modified);
+        let (seen, back) = read(run, turn, &parents, answer.body, number, answer.next, gathered).await.map_err(at)?;
+        run.meter.log_rows(&stream.name, number, seen.rows);
+        gathered = back;
+        previous = Some(answer.url);
+        if !walk.advance(seen).map_err(at)? || turn.first_page_only {
+            let Gathered { kept, admitted, rows, changed_at, .. } = gathered;
+            return Ok(Walked { kept, admitted, rows, changed_at, ..walked });
+        }
+    }
+}
+
+fn request(stream: &Stream) -> &Request {
+    match &stream.origin {
+        Origin::Request(request) => request,
+        Origin::Tables(_) => unreachable!("streams of files are not walked; the description was checked"),
+    }
+}
+
+fn conditions(stream: &Stream, turn: &Turn, call: &mut Call) {
+    if !stream.conditional {
+        return;
+    }
+    call.accept.push(304);
+    let Some(known) = &turn.known else { return };
+    for (name, value) in [(IF_NONE_MATCH, &known.etag), (IF_MODIFIED_SINCE, &known.last_modified)] {
+        if let Some(value) = value.as_deref().and_then(|value| HeaderValue::from_str(value).ok()) {
+            call.headers.push((name, value));
+        }
+    }
+}
+
+/// Decodes a page and takes its rows, on a thread where that may take its time.
+async fn read(
+    run: &Arc<Run>,
+    turn: &Arc<Turn>,
+    parents: &Arc<Vec<Val>>,
+    body: Body,
+    number: u64,
+    link: Option<String>,
+    gathered: Gathered,
+) -> Result<(Seen, Gathered), Failure> {
+    let (run, turn, parents) = (Arc::clone(run), Arc::clone(turn), Arc::clone(parents));
+    let work = move || take(&run, &turn, &parents, &body, number, link, gathered);
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Failure::new(FailureReason::Mapping, "the jq engine gave up on it")))
+}
+
+fn take(run: &Run, turn: &Turn, parents: &[Val], body: &Body, number: u64, link: Option<String>, mut into: Gathered) -> Result<(Seen, Gathered), Failure> {
+    let stream = &run.connector().streams[turn.position];
+    let body = body.decode(Format::Json)?;
+    let place = format!("page {number}");
+    let base = run.client.web().base().as_str().trim_end_matches('/');
+    let sheet = Sheet { stream, door: &run.door, place: &place, base: Some(base) };
+    let mut seen = Seen { rows: 0, new: 0, link, facts: Facts::None };
+    for (index, parent) in parents.iter().enumerate() {
+        let mut scope: Scope = turn.scope.clone().with("parent", parent.clone());
+        rows::refuse_reported(stream, &body, &scope)?;
+        let rows = rows::rows(stream, &body, &scope)?;
+        let count = rows.len() as u64;
+        let facts = page::facts(stream.page.as_ref(), &body, &scope)?;
+        let new = sheet.take(rows, None, parent, &mut scope, &mut into)?;
+        // The page is one, however many rows share it.
+        if index == 0 {
+            (seen.rows, seen.new, seen.facts) = (count, new, facts);
+        }
+    }
+    Ok((seen, into))
+}

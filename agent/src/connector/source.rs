@@ -1,0 +1,114 @@
+//! One source as the configuration gives it: which connector, where, with which credentials, under which limits. Values only.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use serde::Deserialize;
+use serde_json::{Map, Value as Json};
+use url::Url;
+
+use super::{auth::Auth, description::Description};
+
+/// One upstream to poll.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// The name, unique in the configuration.
+    pub name: String,
+    /// What describes the upstream.
+    pub connector: Arc<Description>,
+    /// Where it is.
+    pub location: Location,
+    /// How much is too much.
+    pub limits: Limits,
+    /// The source's `settings:`, over the connector's defaults.
+    pub settings: Map<String, Json>,
+}
+
+/// Where an upstream is.
+#[derive(Debug, Clone)]
+pub enum Location {
+    /// A server.
+    Http(Http),
+    /// Files.
+    Files(Files),
+}
+
+/// A server.
+#[derive(Debug, Clone)]
+pub struct Http {
+    /// The address, `https://host[:port][/prefix]`; requests' paths are put after the prefix.
+    pub base: Url,
+    /// Credentials.
+    pub auth: Auth,
+    /// Certificates.
+    pub tls: Tls,
+    /// Other origins (`https://host:port`) to which a redirect may lead. Credentials never go there.
+    pub allow_redirects_to: Vec<Url>,
+}
+
+/// Files.
+#[derive(Debug, Clone, Default)]
+pub struct Files {
+    /// A folder, a file or a glob.
+    pub path: PathBuf,
+    /// For each table (or `*` for all): the file's header → the field's name.
+    pub columns: Map<String, Json>,
+}
+
+/// Certificates for a connection.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct Tls {
+    /// PEM file with the only authorities to trust. Default: those of the operating system.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+    /// PEM file with the certificate to show to the server; needs `key_file`.
+    #[serde(default)]
+    pub cert_file: Option<PathBuf>,
+    /// PEM file with the key of `cert_file`.
+    #[serde(default)]
+    pub key_file: Option<PathBuf>,
+}
+
+/// How much is too much. The defaults suit upstreams with some ten thousand rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Limits {
+    /// Longest wait for a connection. Default 5 s.
+    pub connect: Duration,
+    /// Longest silence while an answer is awaited or read. Default 30 s.
+    pub read: Duration,
+    /// Longest time for a whole poll. Default 10 min.
+    pub total: Duration,
+    /// Largest answer, decompressed. Default 64 MiB.
+    pub answer_bytes: u64,
+    /// Largest sum of answers in a poll, decompressed. Default 512 MiB.
+    pub poll_bytes: u64,
+    /// Most pages in a poll. Default 10,000.
+    pub pages: u64,
+    /// Most requests at once, in streams that walk another's rows. Default 4.
+    pub concurrency: usize,
+    /// Most requests per second, averaged; as many may go at once after a pause. Default 10.
+    pub requests_per_second: f64,
+    /// How often a request is repeated after 429, 502, 503, 504 or a failed connection. Default 3.
+    pub retries: u32,
+    /// First pause before a repetition; it doubles each time. Default 500 ms.
+    pub first_pause: Duration,
+    /// Longest pause, also when the upstream asks for more: then the poll fails and says so. Default 60 s.
+    pub longest_pause: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            read: Duration::from_secs(30),
+            total: Duration::from_secs(600),
+            answer_bytes: 64 << 20,
+            poll_bytes: 512 << 20,
+            pages: 10_000,
+            concurrency: 4,
+            requests_per_second: 10.0,
+            retries: 3,
+            first_pause: Duration::from_millis(500),
+            longest_pause: Duration::from_secs(60),
+        }
+    }
+}
