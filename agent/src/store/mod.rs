@@ -172,6 +172,14 @@ impl Store {
         core::open_reader(&self.path)
     }
 
+    /// Keeps the database from growing, as a full disk does.
+    #[cfg(test)]
+    pub(crate) fn fill_disk(&self, full: bool) {
+        let pages: i64 = self.writer.query_row("SELECT page_count FROM pragma_page_count", [], |row| row.get(0)).unwrap();
+        let most = if full { pages } else { 1_000_000 };
+        self.writer.query_row(&format!("PRAGMA max_page_count = {most}"), [], |_| Ok(())).unwrap();
+    }
+
     /// Where the database lies.
     pub fn path(&self) -> &Path {
         &self.path

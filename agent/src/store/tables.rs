@@ -98,11 +98,12 @@ const OTHER_TABLES: &[&str] = &[
 /// What makes the catalogue's queries fast.
 const INDEXES: &[&str] = &[
     "CREATE INDEX systems_id ON systems (id)",
-    "CREATE INDEX model_versions_system ON model_versions (system, in_production)",
+    "CREATE INDEX model_versions_system ON model_versions (system, model)",
+    "CREATE INDEX model_versions_running ON model_versions (system, model, version, promoted_at) WHERE in_production = 1",
     "CREATE INDEX reviews_kind ON reviews (kind, system, due)",
     "CREATE INDEX cases_kind ON cases (kind, is_open, system)",
     "CREATE INDEX runs_pipeline ON runs (source, pipeline, outcome, ended_at)",
-    "CREATE INDEX measurements_system ON measurements (system, family, method, version, model)",
+    "CREATE INDEX measurements_system ON measurements (system, version, model, family, method)",
     "CREATE INDEX doubts_record ON doubts (shape, source, id)",
 ];
 

@@ -160,8 +160,7 @@ fn a_newer_database_is_refused_and_left_alone() {
 fn a_full_disk_loses_nothing_that_was_stored() {
     let Fixture { mut store, folder } = fixture();
     store.commit("t", &[snapshot("s", &[incident("1", "a", "open")])], 100).unwrap();
-    let pages: i64 = store.writer.query_row("SELECT page_count FROM pragma_page_count", [], |row| row.get(0)).unwrap();
-    store.writer.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(())).unwrap();
+    store.fill_disk(true);
     let many: Vec<_> = (0..5000).map(|id| incident(&id.to_string(), "a", "open")).collect();
     let error = store.commit("t", &[snapshot("s", &many)], 200).unwrap_err();
     assert!(matches!(error, Error::Full), "{error:?}");

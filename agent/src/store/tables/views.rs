@@ -14,7 +14,8 @@ pub struct View {
     pub sql: &'static str,
 }
 
-/// Every view, in the order in which they are made.
+/// Every view, in the order in which they are made. `CROSS JOIN` with a condition below is an inner join that SQLite carries out in the order in
+/// which it is written, from the few versions that run to their measurements; to PostgreSQL it is any inner join.
 pub const VIEWS: &[View] = &[
     View {
         name: "occasions",
@@ -33,52 +34,68 @@ pub const VIEWS: &[View] = &[
             ELSE 0 END AS is_done
 FROM reviews r
 WHERE r.status <> 'cancelled'
-  AND (substr(r.id, length(r.id) - 4) <> '/next' OR NOT EXISTS (
-    SELECT 1 FROM reviews announcer JOIN reviews later ON later.kind = announcer.kind AND (later.system = announcer.system OR (later.system IS NULL AND announcer.system IS NULL))
-    WHERE announcer.source = r.source AND announcer.id = substr(r.id, 1, length(r.id) - 5)
-      AND coalesce(later.scope, '') = coalesce(announcer.scope, '')
-      AND later.status <> 'cancelled' AND later.id <> announcer.id AND substr(later.id, length(later.id) - 4) <> '/next'
-      AND (later.due > announcer.due OR coalesce(later.approved_at, later.completed_at) > coalesce(announcer.approved_at, announcer.completed_at))))",
+  AND NOT (substr(r.id, length(r.id) - 4) = '/next' AND (
+    EXISTS (
+      SELECT 1 FROM reviews announcer JOIN reviews later ON later.kind = r.kind AND later.system = r.system
+      WHERE announcer.source = r.source AND announcer.id = substr(r.id, 1, length(r.id) - 5)
+        AND coalesce(later.scope, '') = coalesce(r.scope, '') AND later.status <> 'cancelled'
+        AND later.id <> announcer.id AND substr(later.id, length(later.id) - 4) <> '/next'
+        AND (later.due > announcer.due OR coalesce(later.approved_at, later.completed_at) > coalesce(announcer.approved_at, announcer.completed_at)))
+    OR (r.system IS NULL AND EXISTS (
+      SELECT 1 FROM reviews announcer JOIN reviews later ON later.kind = r.kind AND later.system IS NULL
+      WHERE announcer.source = r.source AND announcer.id = substr(r.id, 1, length(r.id) - 5)
+        AND coalesce(later.scope, '') = coalesce(r.scope, '') AND later.status <> 'cancelled'
+        AND later.id <> announcer.id AND substr(later.id, length(later.id) - 4) <> '/next'
+        AND (later.due > announcer.due OR coalesce(later.approved_at, later.completed_at) > coalesce(announcer.approved_at, announcer.completed_at))))))",
     },
     View {
         name: "judged_measurements",
         reads: &["systems", "model_versions", "measurements"],
         about: "Rulings 8 and 11. One row is a measurement of what runs now, in a system that counts: of a version in production; or naming no version and \
-                taken since the model's version in production was promoted; or, for a system of which no registry knows any version, of the model's version \
-                that was measured last. `taken_at` is when it was measured, else the end of its window, else when it was first read.",
-        sql: "SELECT m.source, m.id, s.id AS system, m.model, m.version, m.family, m.method, m.kind, m.unit, m.feature, m.feature_role, m.attribute,
+                taken since the version in production was promoted; or, for a system of which no registry knows any version, of the version of its model \
+                that was measured last. `taken_at` is when it was measured, else the end of its window, else when it was first read. \
+                A version that two registries list has its measurements twice: take the newest of a series.",
+        sql: "SELECT m.source, m.id, m.system, m.model, m.version, m.family, m.method, m.kind, m.unit, m.feature, m.feature_role, m.attribute,
        m.subgroup, m.reference_subgroup, m.segment, m.value, m.value_flag, m.adjusted, m.bins, m.n_reference, m.n_current, m.n_subgroup,
        coalesce(m.measured_at, m.window_end, m.observed_at) AS taken_at
-FROM systems s JOIN measurements m ON m.system = s.id
-WHERE s.in_scope = 1 AND s.lifecycle <> 'retired'
-  AND CASE WHEN m.version IS NULL THEN
-             CASE WHEN EXISTS (SELECT 1 FROM model_versions v WHERE v.system = s.id AND v.in_production = 1 AND (m.model IS NULL OR v.model = m.model)
-                                 AND v.promoted_at > coalesce(m.measured_at, m.window_end, m.observed_at)) THEN 0
-                  WHEN m.model IS NULL THEN 1
-                  WHEN EXISTS (SELECT 1 FROM model_versions v WHERE v.system = s.id AND v.in_production = 1 AND v.model = m.model) THEN 1
-                  WHEN EXISTS (SELECT 1 FROM model_versions v WHERE v.system = s.id AND v.model = m.model) THEN 0
-                  ELSE 1 END
-           WHEN EXISTS (SELECT 1 FROM model_versions v WHERE v.system = s.id AND v.in_production = 1 AND v.version = m.version AND (m.model IS NULL OR v.model = m.model)) THEN 1
-           WHEN EXISTS (SELECT 1 FROM model_versions v WHERE v.system = s.id) THEN 0
-           WHEN m.version = (SELECT n.version FROM measurements n
-                             WHERE n.system = s.id AND n.version IS NOT NULL AND coalesce(n.model, '') = coalesce(m.model, '')
-                             ORDER BY coalesce(n.measured_at, n.window_end, n.observed_at) DESC, n.version DESC LIMIT 1) THEN 1
-           ELSE 0 END = 1",
+FROM model_versions v CROSS JOIN systems s CROSS JOIN measurements m
+WHERE v.in_production = 1 AND s.id = v.system AND s.in_scope = 1 AND s.lifecycle <> 'retired'
+  AND m.system = v.system AND m.version = v.version AND (m.model = v.model OR m.model IS NULL)
+UNION ALL
+SELECT m.source, m.id, m.system, m.model, m.version, m.family, m.method, m.kind, m.unit, m.feature, m.feature_role, m.attribute,
+       m.subgroup, m.reference_subgroup, m.segment, m.value, m.value_flag, m.adjusted, m.bins, m.n_reference, m.n_current, m.n_subgroup,
+       coalesce(m.measured_at, m.window_end, m.observed_at) AS taken_at
+FROM systems s CROSS JOIN measurements m
+WHERE s.in_scope = 1 AND s.lifecycle <> 'retired' AND m.system = s.id AND m.version IS NULL
+  AND NOT EXISTS (SELECT 1 FROM model_versions v WHERE v.system = s.id AND v.in_production = 1 AND (m.model IS NULL OR v.model = m.model)
+                    AND v.promoted_at > coalesce(m.measured_at, m.window_end, m.observed_at))
+  AND (m.model IS NULL
+    OR EXISTS (SELECT 1 FROM model_versions v WHERE v.system = s.id AND v.in_production = 1 AND v.model = m.model)
+    OR NOT EXISTS (SELECT 1 FROM model_versions v WHERE v.system = s.id AND v.model = m.model))
+UNION ALL
+SELECT m.source, m.id, m.system, m.model, m.version, m.family, m.method, m.kind, m.unit, m.feature, m.feature_role, m.attribute,
+       m.subgroup, m.reference_subgroup, m.segment, m.value, m.value_flag, m.adjusted, m.bins, m.n_reference, m.n_current, m.n_subgroup,
+       coalesce(m.measured_at, m.window_end, m.observed_at) AS taken_at
+FROM systems s CROSS JOIN measurements m
+WHERE s.in_scope = 1 AND s.lifecycle <> 'retired' AND m.system = s.id AND m.version IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM model_versions v WHERE v.system = s.id)
+  AND m.version = (SELECT n.version FROM measurements n
+                   WHERE n.system = s.id AND n.version IS NOT NULL AND coalesce(n.model, '') = coalesce(m.model, '')
+                   ORDER BY coalesce(n.measured_at, n.window_end, n.observed_at) DESC, n.version DESC LIMIT 1)",
     },
     View {
         name: "assessed_models",
         reads: &["systems", "model_versions", "reviews"],
-        about: "Rulings 3, 4 and 11. One row is a model version in production, with what is known of its system's impact assessments: how many are approved, \
-                how many of these cover the version (naming none covers all), when the first of these was approved, and the earliest day on which an open \
-                occasion is due. A version that belongs to no known system has none.",
+        about: "Rulings 3, 4 and 11. One row is a model version in production, with what is known of its system's impact assessments: whether any is approved; \
+                since when an approved one covers the version (one that names no version covers all; 0 when the day is not known; NULL when none does); and the \
+                earliest day on which an open one is due. A version that belongs to no known system has none.",
         sql: "SELECT v.source, v.id, v.system, v.model, v.version, v.promoted_at,
-       (SELECT count(*) FROM occasions o WHERE o.kind = 'impact_assessment' AND o.system = v.system AND o.is_approved = 1) AS n_approved,
-       (SELECT count(*) FROM occasions o WHERE o.kind = 'impact_assessment' AND o.system = v.system AND o.is_approved = 1
-          AND (NOT EXISTS (SELECT 1 FROM review_covers c WHERE c.source = o.source AND c.id = o.id)
-            OR EXISTS (SELECT 1 FROM review_covers c WHERE c.source = o.source AND c.id = o.id AND c.model = v.model AND c.version IN (v.version, '')))) AS n_covering,
+       CASE WHEN EXISTS (SELECT 1 FROM occasions o WHERE o.kind = 'impact_assessment' AND o.system = v.system AND o.is_approved = 1)
+            THEN 1 ELSE 0 END AS is_assessed,
        (SELECT min(coalesce(o.approved_at, 0)) FROM occasions o WHERE o.kind = 'impact_assessment' AND o.system = v.system AND o.is_approved = 1
           AND (NOT EXISTS (SELECT 1 FROM review_covers c WHERE c.source = o.source AND c.id = o.id)
-            OR EXISTS (SELECT 1 FROM review_covers c WHERE c.source = o.source AND c.id = o.id AND c.model = v.model AND c.version IN (v.version, '')))) AS first_approved_at,
+            OR EXISTS (SELECT 1 FROM review_covers c WHERE c.source = o.source AND c.id = o.id AND c.model = v.model AND c.version IN (v.version, ''))))
+         AS covered_since,
        (SELECT min(o.due) FROM occasions o WHERE o.kind = 'impact_assessment' AND o.system = v.system AND o.is_approved = 0) AS open_due
 FROM model_versions v LEFT JOIN systems s ON s.id = v.system
 WHERE v.in_production = 1 AND (v.system IS NULL OR (s.in_scope = 1 AND s.lifecycle <> 'retired'))",

@@ -1,0 +1,199 @@
+//! The catalogue: the embedded files, those of a user's folder over them, every mistake in them at once.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::{Arc, LazyLock},
+};
+
+use include_dir::{Dir, include_dir};
+
+use super::{
+    Example, Id, Indicator, Reads, check,
+    check::Checker,
+    raw::{RawExample, RawIndicator},
+};
+use crate::{
+    document::{Document, Mistake, Mistakes, nearest},
+    record::Feed,
+};
+
+static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../config/indicators");
+
+/// Every indicator, in the order of their ids.
+#[derive(Debug, Default)]
+pub struct Catalogue {
+    indicators: BTreeMap<Id, Arc<Indicator>>,
+}
+
+impl Catalogue {
+    /// The built-in catalogue. Tests prove that it has no mistakes.
+    ///
+    /// # Errors
+    /// Mistakes in the embedded files.
+    pub fn built_in() -> Result<Self, Mistakes> {
+        Self::with(&[])
+    }
+
+    /// The built-in catalogue and a user's files, each as name and text: an indicator with the id of a built-in one replaces it.
+    ///
+    /// # Errors
+    /// Every mistake in any of the files.
+    pub fn with(files: &[(String, String)]) -> Result<Self, Mistakes> {
+        // What is built in can't change while the program runs, so it is read once.
+        static READ: LazyLock<(BTreeMap<Id, Arc<Indicator>>, Mistakes)> = LazyLock::new(read_built_in);
+        let (mut indicators, mut mistakes) = READ.clone();
+        if !files.is_empty() {
+            indicators.extend(read_all(&Checker::new(), files, &mut mistakes));
+        }
+        mistakes.or(Some(Self { indicators }))
+    }
+
+    /// The indicator with this id.
+    pub fn get(&self, id: &str) -> Option<&Arc<Indicator>> {
+        self.indicators.get(id)
+    }
+
+    /// Every indicator, by id.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Arc<Indicator>> + Clone {
+        self.indicators.values()
+    }
+
+    /// Leaves out an indicator that a configuration disables. False when there is none with this id.
+    pub fn disable(&mut self, id: &str) -> bool {
+        self.indicators.remove(id).is_some()
+    }
+
+    /// The id that was probably meant.
+    pub fn nearest(&self, id: &str) -> Option<&str> {
+        nearest(id, self.indicators.keys().map(Id::as_str))
+    }
+
+    /// The names of all parameters, each once.
+    pub fn parameter_names(&self) -> Vec<&str> {
+        let mut names: Vec<_> = self.iter().flat_map(|indicator| indicator.parameters.iter().map(|parameter| parameter.name.as_str())).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}
+
+fn read_built_in() -> (BTreeMap<Id, Arc<Indicator>>, Mistakes) {
+    let mut mistakes = Mistakes::default();
+    let files = BUILT_IN.files().filter(|file| is_yaml(&file.path().to_string_lossy()));
+    let files: Vec<_> = files.map(|file| (format!("indicators/{}", file.path().display()), file.contents_utf8().unwrap_or_default().to_owned())).collect();
+    (read_all(&Checker::new(), &files, &mut mistakes), mistakes)
+}
+
+fn is_yaml(name: &str) -> bool {
+    [".yaml", ".yml"].iter().any(|extension| name.ends_with(extension))
+}
+
+fn read_all(checker: &Checker, files: &[(String, String)], mistakes: &mut Mistakes) -> BTreeMap<Id, Arc<Indicator>> {
+    let mut indicators = BTreeMap::new();
+    for (name, text) in files {
+        for indicator in read_file(checker, name, text, mistakes) {
+            let id = indicator.id.clone();
+            if let Some(other) = indicators.insert(id.clone(), Arc::new(indicator)) {
+                let found = format!("a second indicator `{id}`");
+                mistakes.push(Mistake { file: name.clone(), line: None, path: String::new(), found, expected: format!("one; the other is in {}", other.file) });
+            }
+        }
+    }
+    indicators
+}
+
+fn read_file(checker: &Checker, name: &str, text: &str, mistakes: &mut Mistakes) -> Vec<Indicator> {
+    let Some(document) = Document::parse(name, text, mistakes) else { return Vec::new() };
+    let Some(raws) = document.read::<Vec<RawIndicator>>(mistakes) else { return Vec::new() };
+    let mut seen = HashSet::new();
+    let mut indicators = Vec::new();
+    for (position, raw) in raws.into_iter().enumerate() {
+        let place = Place { document: &document, path: format!("[{position}]") };
+        if !seen.insert(raw.id.clone()) {
+            mistakes.push(place.mistake("id", "an id that no other indicator of the file has"));
+        }
+        indicators.extend(proved(checker, &place, raw, mistakes));
+    }
+    indicators
+}
+
+/// Where an indicator stands in its file.
+pub(super) struct Place<'d> {
+    pub(super) document: &'d Document,
+    pub(super) path: String,
+}
+
+impl Place<'_> {
+    pub(super) fn mistake(&self, path: &str, expected: impl Into<String>) -> Mistake {
+        self.document.mistake(&format!("{}.{path}", self.path), expected)
+    }
+}
+
+fn proved(checker: &Checker, place: &Place<'_>, raw: RawIndicator, mistakes: &mut Mistakes) -> Option<Indicator> {
+    let before = mistakes.len();
+    let id = Id::parse(&raw.id);
+    if id.is_none() {
+        mistakes.push(place.mistake("id", "lower-case letters, digits and underscores, beginning with a letter"));
+    }
+    let reads = reads(place, &raw.reads, mistakes);
+    let examples = examples(place, raw.examples, mistakes);
+    let checked = checker.check(place, &raw.sql, &raw.parameters, &reads, mistakes);
+    if let Some(checked) = &checked {
+        check::rules(place, &raw.thresholds, &checked.columns, mistakes);
+    }
+    let (Some(id), Some(checked), true) = (id, checked, mistakes.len() == before) else { return None };
+    Some(Indicator {
+        id,
+        file: place.document.file().to_owned(),
+        title: raw.title,
+        about: raw.about,
+        references: raw.references,
+        unit: raw.unit,
+        direction: raw.direction,
+        reads,
+        parameters: raw.parameters,
+        sql: raw.sql,
+        rules: raw.thresholds,
+        why: raw.why,
+        rulings: raw.rulings,
+        frequency: raw.frequency,
+        examples,
+        columns: checked.columns,
+        placeholders: checked.placeholders,
+    })
+}
+
+fn examples(place: &Place<'_>, raws: Vec<RawExample>, mistakes: &mut Mistakes) -> Vec<Example> {
+    let mut examples = Vec::with_capacity(raws.len());
+    for (position, raw) in raws.into_iter().enumerate() {
+        match Example::read(raw) {
+            Ok(example) => examples.push(example),
+            Err(wrong) => mistakes.push(place.mistake(&format!("examples[{position}].{}", wrong.path), wrong.expected)),
+        }
+    }
+    examples
+}
+
+fn reads(place: &Place<'_>, texts: &[String], mistakes: &mut Mistakes) -> Vec<Reads> {
+    let mut reads = Vec::with_capacity(texts.len());
+    for (position, text) in texts.iter().enumerate() {
+        match read(text) {
+            Ok(read) => reads.push(read),
+            Err(expected) => mistakes.push(place.mistake(&format!("reads[{position}]"), expected)),
+        }
+    }
+    reads
+}
+
+/// `systems`, `reviews(impact_assessment, bias_test)`, `measurements(bias)?`, `sources`.
+fn read(text: &str) -> Result<Reads, String> {
+    if text.trim() == "sources" {
+        return Ok(Reads::Sources);
+    }
+    let (written, optional) = match text.trim().strip_suffix('?') {
+        Some(written) => (written, true),
+        None => (text, false),
+    };
+    let feed = Feed::parse(written).map_err(|expected| format!("`sources`, or {expected}"))?;
+    Ok(Reads::Records { feed, optional })
+}

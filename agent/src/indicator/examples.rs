@@ -1,0 +1,289 @@
+//! Examples: records in, readings out. They are tests, on every engine, and the documentation prints them.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use chrono::DateTime;
+use rusqlite::{Connection, params_from_iter};
+use serde_json::{Map, Value as Json};
+
+use super::{Evaluator, Indicator, Moment, Overrides, Row, raw::RawExample};
+use crate::{
+    record::{Door, Record, Value, Zone, normalised_key},
+    store::tables::{self, Dialect, SourceRow},
+    threshold::{self, RuleSet, State, Subject},
+};
+
+/// When an example takes place unless it says so.
+pub const DEFAULT_NOW: &str = "2026-03-31T12:00:00Z";
+
+/// The source of an example's records unless they name one.
+const DEFAULT_SOURCE: &str = "example";
+
+/// How near two numbers of an example must be: as many digits as a person writes.
+const TOLERANCE: f64 = 1e-6;
+
+/// Records in, readings out.
+#[derive(Debug, Clone)]
+pub struct Example {
+    /// What it shows; begins with the ruling's name where it is about one.
+    pub name: String,
+    /// When it takes place.
+    pub moment: Moment,
+    /// Parameters that a configuration changed.
+    pub overrides: Overrides,
+    /// The table `sources`.
+    pub sources: Vec<SourceRow>,
+    /// The records, as a connector yields them.
+    pub records: Vec<Map<String, Json>>,
+    /// The readings: `value`, `state`, `unknown_reason`, facts and labels side by side.
+    pub readings: Vec<Map<String, Json>>,
+    zone: Zone,
+}
+
+/// What is wrong with an example as it is written.
+pub(super) struct Wrong {
+    pub(super) path: String,
+    pub(super) expected: String,
+}
+
+/// A database engine that examples can run on.
+pub trait Engine {
+    /// Empties every record table and `sources`.
+    ///
+    /// # Errors
+    /// The engine's message.
+    fn clear(&mut self) -> Result<(), String>;
+
+    /// Inserts one row.
+    ///
+    /// # Errors
+    /// The engine's message.
+    fn insert(&mut self, table: &str, columns: &[&str], values: &[Value]) -> Result<(), String>;
+
+    /// The readings of an indicator.
+    ///
+    /// # Errors
+    /// The engine's message.
+    fn evaluate(&mut self, indicator: &Indicator, moment: Moment, overrides: &Overrides) -> Result<Vec<Row>, String>;
+}
+
+/// Runs every example of an indicator. Each failure is a text for people: which example, what was expected, what came.
+///
+/// # Errors
+/// The failures.
+pub fn run_on(engine: &mut dyn Engine, indicator: &Indicator) -> Result<(), Vec<String>> {
+    let run = |example: &Example| run_one(engine, indicator, example).map_err(|failure| format!("{}, example `{}`: {failure}", indicator.id, example.name)).err();
+    let failures: Vec<_> = indicator.examples.iter().filter_map(run).collect();
+    if failures.is_empty() { Ok(()) } else { Err(failures) }
+}
+
+impl Example {
+    pub(super) fn read(raw: RawExample) -> Result<Self, Wrong> {
+        let time = |path: &str, text: &str| {
+            let parsed = DateTime::parse_from_rfc3339(text).map(|moment| moment.timestamp());
+            parsed.map_err(|_| Wrong { path: path.to_owned(), expected: format!("a time such as {DEFAULT_NOW}") })
+        };
+        let now = time("now", raw.now.as_deref().unwrap_or(DEFAULT_NOW))?;
+        let zone = raw.zone.as_deref().map_or(Some(Zone::UTC), Zone::parse);
+        let zone = zone.ok_or_else(|| Wrong { path: "zone".into(), expected: "the name of a time zone such as Europe/Berlin".into() })?;
+        let mut sources = Vec::with_capacity(raw.sources.len());
+        for (position, source) in raw.sources.into_iter().enumerate() {
+            let interval_seconds = source.every.map_or(300, seconds);
+            sources.push(SourceRow {
+                connector: source.kind.clone(),
+                interval_seconds,
+                stale_after_seconds: source.stale_after.map_or(3 * interval_seconds, seconds),
+                last_success_at: source.last_success.map(|text| time(&format!("sources[{position}].last_success"), &text)).transpose()?,
+                name: source.name,
+                kind: source.kind,
+            });
+        }
+        let moment = Moment { now, today: zone.day_of(now) };
+        Ok(Self { name: raw.name, moment, overrides: raw.parameters, sources, records: raw.records, readings: raw.readings, zone })
+    }
+}
+
+fn seconds(span: crate::span::Span) -> i64 {
+    i64::try_from(span.0.as_secs()).unwrap_or(i64::MAX)
+}
+
+fn run_one(engine: &mut dyn Engine, indicator: &Indicator, example: &Example) -> Result<(), String> {
+    engine.clear()?;
+    let stored = records(example)?;
+    let names = names(&stored);
+    stored.iter().try_for_each(|stored| insert(engine, stored, &names))?;
+    for source in &example.sources {
+        let columns = ["name", "connector", "kind", "interval_seconds", "stale_after_seconds", "last_success_at"];
+        let values = [
+            Value::Text(source.name.clone()),
+            Value::Text(source.connector.clone()),
+            Value::Text(source.kind.clone()),
+            Value::Integer(source.interval_seconds),
+            Value::Integer(source.stale_after_seconds),
+            source.last_success_at.map_or(Value::Null, Value::Integer),
+        ];
+        engine.insert("sources", &columns, &values)?;
+    }
+    let rows = engine.evaluate(indicator, example.moment, &example.overrides)?;
+    let rules = RuleSet::resolve(&indicator.rules, &[]);
+    let came: Vec<_> = rows.iter().map(|row| shown(row, &rules, &stored, example.moment.now)).collect();
+    compare(&example.readings, came)
+}
+
+struct Stored {
+    source: String,
+    observed_at: i64,
+    record: Record,
+}
+
+fn records(example: &Example) -> Result<Vec<Stored>, String> {
+    let door = Door { now: example.moment.now, zone: example.zone };
+    let mut stored = Vec::new();
+    for json in &example.records {
+        let mut json = json.clone();
+        let source = json.remove("source").and_then(|source| source.as_str().map(str::to_owned)).unwrap_or_else(|| DEFAULT_SOURCE.to_owned());
+        let observed_at = match json.remove("observed_at") {
+            None => example.moment.now,
+            Some(text) => text.as_str().and_then(|text| DateTime::parse_from_rfc3339(text).ok()).ok_or("observed_at must be a time")?.timestamp(),
+        };
+        let admitted = door.admit(&Json::Object(json)).map_err(|refusal| refusal.to_string())?;
+        stored.extend(admitted.into_iter().map(|record| Stored { source: source.clone(), observed_at, record }));
+    }
+    Ok(stored)
+}
+
+/// Ids and aliases of the example's systems, as the store resolves them.
+fn names(stored: &[Stored]) -> BTreeMap<String, String> {
+    let systems = stored.iter().map(|stored| &stored.record).filter(|record| record.shape.name == "system");
+    let named = systems.flat_map(|system| {
+        let aliases = system.lists.iter().flatten().flatten();
+        [&system.id].into_iter().chain(aliases).map(|name| (normalised_key(name), system.id.clone()))
+    });
+    named.collect()
+}
+
+fn insert(engine: &mut dyn Engine, stored: &Stored, names: &BTreeMap<String, String>) -> Result<(), String> {
+    let Stored { source, observed_at, record } = stored;
+    let text = |text: Option<&String>| text.map_or(Value::Null, |text| Value::Text(text.clone()));
+    let mut values = vec![Value::Text(source.clone()), Value::Text(record.id.clone()), text(record.url.as_ref()), Value::Integer(*observed_at)];
+    if record.shape.belongs_to_system {
+        let known = record.system_keys.iter().find_map(|key| Some((names.get(&normalised_key(key))?, key)));
+        values.extend([text(known.map(|(system, _)| system)), text(known.map(|(_, key)| key).or(record.system_keys.first()))]);
+    }
+    values.extend(record.values.iter().cloned());
+    engine.insert(record.shape.table, &tables::columns(record.shape), &values)?;
+    for (list, rows) in record.shape.lists.iter().zip(&record.lists) {
+        let columns: Vec<_> = ["source", "id"].into_iter().chain(list.columns.iter().copied()).collect();
+        for row in rows {
+            let values: Vec<_> = [source, &record.id].into_iter().chain(row).map(|cell| Value::Text(cell.clone())).collect();
+            engine.insert(list.table, &columns, &values)?;
+        }
+    }
+    Ok(())
+}
+
+/// A reading as an example writes it, complete.
+fn shown(row: &Row, rules: &RuleSet, stored: &[Stored], now: i64) -> Map<String, Json> {
+    let system = row.label("system").and_then(|id| stored.iter().map(|stored| &stored.record).find(|record| record.shape.name == "system" && record.id == id));
+    let subject = Subject {
+        value: row.value(now),
+        label: &|name| row.label(name),
+        system_attribute: &|name| system.and_then(|system| system.shape.field(name).and_then(|_| system.value(name).as_text())),
+        fact: &|name| row.fact(name),
+    };
+    let verdict = threshold::judge(rules, &subject, None, now);
+    let mut shown: Map<String, Json> = row.labels().map(|(name, value)| (name.to_owned(), Json::from(value))).collect();
+    shown.extend(row.facts().map(|(name, value)| (name.to_owned(), Json::from(value))));
+    shown.insert("state".into(), Json::from(verdict.state.as_str()));
+    if let super::Measured::Unknown(reason) = &row.measured {
+        shown.insert("unknown_reason".into(), Json::from(reason.as_str()));
+    }
+    shown.extend(row.value(now).map(|value| ("value".to_owned(), Json::from(value))));
+    shown
+}
+
+/// Each expected reading must be there and no other. Facts count only where an example names them; a state that is left out is `ok`, or `unknown`
+/// beside a reason.
+fn compare(expected: &[Map<String, Json>], mut came: Vec<Map<String, Json>>) -> Result<(), String> {
+    let mut missing = Vec::new();
+    for reading in expected {
+        match came.iter().position(|candidate| matches(reading, candidate)) {
+            Some(position) => drop(came.remove(position)),
+            None => missing.push(reading.clone()),
+        }
+    }
+    if missing.is_empty() && came.is_empty() {
+        return Ok(());
+    }
+    let mut text = String::new();
+    for (title, readings) in [("expected", missing), ("came", came)] {
+        for reading in readings {
+            let _ = write!(text, "\n  {title} {}", Json::Object(reading));
+        }
+    }
+    Err(text)
+}
+
+fn matches(expected: &Map<String, Json>, came: &Map<String, Json>) -> bool {
+    let default = if expected.contains_key("unknown_reason") { State::Unknown } else { State::Ok };
+    let state = Json::from(default.as_str());
+    expected.get("state").unwrap_or(&state) == &came["state"]
+        && expected.iter().filter(|(name, _)| *name != "state").all(|(name, value)| came.get(name).is_some_and(|other| same(value, other)))
+        && came.keys().all(|name| name == "state" || name.starts_with("fact_") || expected.contains_key(name))
+}
+
+fn same(expected: &Json, came: &Json) -> bool {
+    match (expected.as_f64(), came.as_f64()) {
+        (Some(expected), Some(came)) => (expected - came).abs() <= TOLERANCE * expected.abs().max(1.0),
+        _ => expected == came,
+    }
+}
+
+/// SQLite in memory.
+#[derive(Debug)]
+pub struct Sqlite(Option<Connection>);
+
+impl Sqlite {
+    /// A database with empty tables.
+    ///
+    /// # Errors
+    /// SQLite's message.
+    pub fn new() -> Result<Self, String> {
+        let connection = Connection::open_in_memory().map_err(|error| error.to_string())?;
+        for statement in tables::create_statements(Dialect::Sqlite) {
+            connection.execute_batch(&statement).map_err(|error| error.to_string())?;
+        }
+        Ok(Self(Some(connection)))
+    }
+
+    fn connection(&self) -> &Connection {
+        self.0.as_ref().expect("it is only away during an evaluation")
+    }
+}
+
+/// Every table that examples fill.
+pub fn filled_tables() -> impl Iterator<Item = &'static str> {
+    crate::record::SHAPES.iter().flat_map(|shape| [shape.table].into_iter().chain(shape.lists.iter().map(|list| list.table))).chain(["sources"])
+}
+
+impl Engine for Sqlite {
+    fn clear(&mut self) -> Result<(), String> {
+        filled_tables().try_for_each(|table| self.connection().execute(&format!("DELETE FROM {table}"), []).map(drop)).map_err(|error| error.to_string())
+    }
+
+    fn insert(&mut self, table: &str, columns: &[&str], values: &[Value]) -> Result<(), String> {
+        let marks = vec!["?"; columns.len()].join(", ");
+        let sql = format!("INSERT INTO {table} ({}) VALUES ({marks})", columns.join(", "));
+        self.connection().execute(&sql, params_from_iter(values)).map(drop).map_err(|error| format!("{table}: {error}"))
+    }
+
+    fn evaluate(&mut self, indicator: &Indicator, moment: Moment, overrides: &Overrides) -> Result<Vec<Row>, String> {
+        let connection = self.0.take().expect("it is only away during an evaluation");
+        let evaluator = Evaluator::new(connection).map_err(|error| error.to_string())?;
+        let rows = evaluator.begin(moment).map_err(|error| error.to_string()).and_then(|evaluation| {
+            evaluation.evaluate(indicator, overrides).map_err(|error| format!("{:#}", anyhow::Error::from(error)))
+        });
+        self.0 = Some(evaluator.into_connection().map_err(|error| error.to_string())?);
+        rows
+    }
+}

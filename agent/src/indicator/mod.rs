@@ -1,0 +1,280 @@
+//! Indicators: the catalogue that declares them (YAML and SQL) and their evaluation. What a reading means is decided by `threshold`, of which
+//! only the rule type is known here, because the catalogue declares rules beside the SQL that they judge.
+
+mod catalogue;
+mod check;
+mod evaluate;
+pub mod examples;
+mod postgres;
+mod raw;
+mod row;
+#[cfg(test)]
+mod tests;
+
+use std::{fmt, sync::Arc};
+
+use serde::Deserialize;
+
+pub use catalogue::Catalogue;
+pub use evaluate::{Evaluation, EvaluationError, Evaluator, ROW_LIMIT, TIME_LIMIT};
+pub use examples::Example;
+pub use postgres::PostgresQuery;
+pub use row::{Cell, ColumnError, Columns, Measured, Row};
+
+use crate::{
+    record::{Digest, Feed},
+    threshold::Rule,
+};
+
+/// An indicator's id: lower-case letters, digits and underscores. Its metric is `aims_<id>`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id(Arc<str>);
+
+/// One indicator, checked: its SQL prepares, reads what it declares and yields columns that keep the contract.
+#[derive(Debug)]
+pub struct Indicator {
+    /// Its id.
+    pub id: Id,
+    /// The file that declares it.
+    pub file: String,
+    /// A few words for headings and HELP.
+    pub title: String,
+    /// What it means, in plain words.
+    pub about: String,
+    /// The requirements it serves.
+    pub references: References,
+    /// What it counts or measures: `assessments`, `seconds`, `ratio`.
+    pub unit: String,
+    /// Which way is worse.
+    pub direction: Direction,
+    /// The records it reads. While a source of these is stale, its readings are unknown.
+    pub reads: Vec<Reads>,
+    /// Numbers that the SQL uses as `:name`.
+    pub parameters: Vec<Parameter>,
+    /// The method itself.
+    pub sql: String,
+    /// The catalogue's threshold rules.
+    pub rules: Vec<Rule>,
+    /// The reason for each limit.
+    pub why: String,
+    /// Rulings that it follows.
+    pub rulings: Vec<Ruling>,
+    /// How often it is worth looking, in words.
+    pub frequency: String,
+    /// Records in, readings out.
+    pub examples: Vec<Example>,
+    columns: Arc<Columns>,
+    placeholders: Vec<String>,
+}
+
+/// Anchors in standards and law. Nearest anchors, not equivalences.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct References {
+    /// Clauses of ISO/IEC 42001:2023.
+    #[serde(default)]
+    pub clause: Vec<String>,
+    /// Controls of its Annex A.
+    #[serde(default)]
+    pub annex_a: Vec<String>,
+    /// Subcategories of the NIST AI RMF.
+    #[serde(default)]
+    pub nist_ai_rmf: Vec<String>,
+    /// Articles of Regulation (EU) 2024/1689.
+    #[serde(default)]
+    pub eu_ai_act: Vec<String>,
+}
+
+/// Which way is worse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Larger is worse.
+    Higher,
+    /// Smaller is worse.
+    Lower,
+    /// Both sides of a good value are worse.
+    TwoSided,
+    /// A larger magnitude is worse.
+    Abs,
+}
+
+/// What an indicator reads.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reads {
+    /// Records.
+    Records {
+        /// Of what shape and kinds.
+        feed: Feed,
+        /// Whether it may be that no source provides them. Of all that are optional, one must be provided.
+        optional: bool,
+    },
+    /// What the agent knows of its sources.
+    Sources,
+}
+
+/// A number that the SQL uses and a configuration may change.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Parameter {
+    /// Its name, `:name` in the SQL. Indicators that share a name share the value.
+    pub name: String,
+    /// The value when the configuration says nothing.
+    pub default: f64,
+    /// Its unit.
+    pub unit: String,
+    /// What it decides.
+    pub about: String,
+}
+
+/// A ruling, and what it says about this indicator.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Ruling {
+    /// Its number in the design.
+    pub number: u32,
+    /// What follows from it here.
+    pub text: String,
+}
+
+/// When an evaluation takes place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// Epoch seconds.
+    pub now: i64,
+    /// Days since 1970-01-01 in the organisation's time zone.
+    pub today: i64,
+}
+
+impl Id {
+    /// Reads an id.
+    pub fn parse(text: &str) -> Option<Self> {
+        is_name(text).then(|| Self(text.into()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::borrow::Borrow<str> for Id {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Indicator {
+    /// Whether time alone changes its readings, so that it is evaluated each minute.
+    pub fn uses_now(&self) -> bool {
+        self.columns.is_clock() || self.placeholders.iter().any(|name| name == "now")
+    }
+
+    /// Whether midnight changes its readings.
+    pub fn uses_today(&self) -> bool {
+        self.placeholders.iter().any(|name| name == "today")
+    }
+
+    /// Whether its readings are ages that grow by themselves ([`Measured::Clock`]).
+    pub fn is_clock(&self) -> bool {
+        self.columns.is_clock()
+    }
+
+    /// The label and fact columns of its readings.
+    pub fn columns(&self) -> &Arc<Columns> {
+        &self.columns
+    }
+
+    /// The names that the SQL uses as `:name`, in the order in which they are bound.
+    pub fn placeholders(&self) -> &[String] {
+        &self.placeholders
+    }
+
+    /// The value of a parameter: the configuration's, else the catalogue's.
+    pub fn parameter(&self, name: &str, overrides: &Overrides) -> Option<f64> {
+        overrides.get(name).copied().or_else(|| self.parameters.iter().find(|parameter| parameter.name == name).map(|parameter| parameter.default))
+    }
+
+    /// Digest of the method: the SQL and the parameters in force. Changes whenever the same records could give another value.
+    pub fn method_digest(&self, overrides: &Overrides) -> Digest {
+        let parameters: String = self.parameters.iter().map(|known| format!("\n{}={:?}", known.name, self.parameter(&known.name, overrides))).collect();
+        Digest::of(format!("{}{parameters}", self.sql).as_bytes())
+    }
+
+    /// The same method for PostgreSQL.
+    pub fn postgres_query(&self, moment: Moment, overrides: &Overrides) -> PostgresQuery {
+        postgres::query(self, moment, overrides)
+    }
+
+    /// The value of a placeholder.
+    fn bound(&self, name: &str, moment: Moment, overrides: &Overrides) -> Bound {
+        match name {
+            "now" => Bound::Whole(moment.now),
+            "today" => Bound::Whole(moment.today),
+            name => Bound::of(self.parameter(name, overrides).expect("checked: every placeholder is a parameter")),
+        }
+    }
+}
+
+/// Parameters that a configuration changes, by name.
+pub type Overrides = std::collections::BTreeMap<String, f64>;
+
+/// A number for SQL. Whole numbers stay whole, so that they read as such in a reason and compare with days without rounding.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Bound {
+    /// BIGINT.
+    Whole(i64),
+    /// DOUBLE PRECISION.
+    Real(f64),
+}
+
+impl Bound {
+    #[expect(clippy::cast_possible_truncation, reason = "checked: whole and far inside the range of i64")]
+    fn of(number: f64) -> Self {
+        if number.fract() == 0.0 && number.abs() < 9e15 { Self::Whole(number as i64) } else { Self::Real(number) }
+    }
+}
+
+impl Reads {
+    /// The records; `None` for what the agent knows by itself.
+    pub fn feed(&self) -> Option<&Feed> {
+        match self {
+            Self::Sources => None,
+            Self::Records { feed, .. } => Some(feed),
+        }
+    }
+
+    /// Whether it may be that no source provides it.
+    pub fn is_optional(&self) -> bool {
+        matches!(self, Self::Records { optional: true, .. })
+    }
+}
+
+impl fmt::Display for Reads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sources => f.write_str("sources"),
+            Self::Records { feed, optional } => write!(f, "{feed}{}", if *optional { "?" } else { "" }),
+        }
+    }
+}
+
+impl Direction {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Higher => "higher",
+            Self::Lower => "lower",
+            Self::TwoSided => "two_sided",
+            Self::Abs => "abs",
+        }
+    }
+}
+
+/// Names of ids, labels and facts: what Prometheus allows, lower case only.
+fn is_name(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_lowercase()) && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
