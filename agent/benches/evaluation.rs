@@ -1,0 +1,171 @@
+//! How long each indicator of the catalogue takes on a large organisation's records, in SQLite on disk: medians of several evaluations.
+//!
+//! `cargo bench -p clause9 --bench evaluation`; a number as argument scales the records (1 is 10,000 systems).
+
+use std::time::{Duration, Instant};
+
+use clause9::{
+    indicator::{Catalogue, Evaluator, Moment, Overrides},
+    record::{SHAPES, Value, shape},
+    store::tables::{self, Dialect, SourceRow},
+};
+use rusqlite::{Connection, OpenFlags, Transaction, params_from_iter};
+
+/// Epoch seconds of 2026-03-31T12:00:00Z.
+const NOW: i64 = 1_774_958_400;
+const DAY: i64 = 86_400;
+const EVALUATIONS: usize = 5;
+
+fn main() {
+    let scale = std::env::args().skip(1).find_map(|argument| argument.parse::<f64>().ok()).unwrap_or(1.0);
+    let folder = std::env::temp_dir().join(format!("clause9-evaluation-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("the folder for temporary files can be written to");
+    let path = folder.join("records.sqlite");
+    let began = Instant::now();
+    let writer = fill(&path, scale);
+    println!("filled in {:.1} s, {} MiB", began.elapsed().as_secs_f64(), std::fs::metadata(&path).map_or(0, |file| file.len() >> 20));
+    evaluate(&path);
+    drop(writer);
+    std::fs::remove_dir_all(&folder).expect("the folder is ours");
+}
+
+fn evaluate(path: &std::path::Path) {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("the database was just made");
+    let evaluator = Evaluator::new(connection).expect("a connection can be kept from writing");
+    let catalogue = Catalogue::built_in().expect("a test proves it");
+    let moment = Moment { now: NOW, today: NOW / DAY };
+    let mut total = Duration::ZERO;
+    println!("{:<55} {:>9} {:>10}", "indicator", "readings", "median ms");
+    for indicator in catalogue.iter() {
+        let mut times = Vec::new();
+        let mut readings = 0;
+        for _ in 0..EVALUATIONS {
+            let began = Instant::now();
+            let evaluation = evaluator.begin(moment).expect("a read transaction");
+            readings = evaluation.evaluate(indicator, &Overrides::new()).unwrap_or_else(|error| panic!("{:#}", anyhow::Error::from(error))).len();
+            times.push(began.elapsed());
+        }
+        times.sort();
+        let median = times[EVALUATIONS / 2];
+        total += median;
+        println!("{:<55} {readings:>9} {:>10.1}", indicator.id, median.as_secs_f64() * 1e3);
+    }
+    println!("{:<55} {:>9} {:>10.1}", "all", "", total.as_secs_f64() * 1e3);
+}
+
+/// Makes the tables and fills them as a store does, one transaction.
+fn fill(path: &std::path::Path, scale: f64) -> Connection {
+    let mut connection = Connection::open(path).expect("a new file");
+    connection.pragma_update(None, "journal_mode", "WAL").expect("WAL");
+    for statement in tables::create_statements(Dialect::Sqlite) {
+        connection.execute_batch(&statement).expect("the tables can be made");
+    }
+    let transaction = connection.transaction().expect("a transaction");
+    #[expect(clippy::cast_possible_truncation, reason = "a scale is small")]
+    let systems = (10_000.0 * scale) as i64;
+    let random = &mut fastrand::Rng::with_seed(42);
+    for system in 0..systems {
+        fill_system(&transaction, system, random);
+    }
+    let sources = ["models", "pipelines", "tickets", "registers"].map(|name| SourceRow {
+        name: name.into(),
+        connector: name.into(),
+        kind: if name == "models" { "model_registry".into() } else { name.into() },
+        interval_seconds: 300,
+        stale_after_seconds: 900,
+        last_success_at: Some(NOW - 60),
+    });
+    tables::replace_sources(&transaction, &sources).expect("sources");
+    transaction.commit().expect("a commit");
+    connection
+}
+
+/// A system with 5 model versions, 10 measurements of each, 10 reviews, 10 cases, 2 pipelines and 10 runs of each.
+fn fill_system(transaction: &Transaction<'_>, number: i64, random: &mut fastrand::Rng) {
+    let system = format!("system-{number:05}");
+    let text = |text: &str| Value::Text(text.to_owned());
+    let tier = ["high", "limited", "limited", "minimal"][random.usize(0..4)];
+    let lifecycle = ["retired", "development", "production", "production", "production"][random.usize(0..5)];
+    insert(transaction, "system", "registers", &system, None, &[("risk_tier", text(tier)), ("lifecycle", text(lifecycle)), ("in_scope", whole(i64::from(random.u8(..) > 4)))]);
+    for version in 1..=5 {
+        let in_production = i64::from(version == 5);
+        let fields = [("model", text(&system)), ("version", text(&version.to_string())), ("in_production", whole(in_production)), ("promoted_at", whole(NOW - 60 * DAY))];
+        insert(transaction, "model_version", "models", &format!("{system}/{version}"), Some(&system), &fields);
+        for measurement in 0..10 {
+            fill_measurement(transaction, &system, version, measurement, random);
+        }
+    }
+    for review in 0..10 {
+        let kind = ["impact_assessment", "impact_assessment", "risk_assessment", "bias_test", "training"][review % 5];
+        let done = review < 5;
+        let due = NOW / DAY + if done { -400 } else { random.i64(-20..400) };
+        let id = if done { format!("{system}-{review}") } else { format!("{system}-{}/next", review - 5) };
+        let mut fields = vec![("kind", text(kind)), ("due", whole(due)), ("due_ends_at", whole((due + 1) * DAY)), ("status", text(if done { "approved" } else { "planned" }))];
+        fields.extend(done.then(|| ("approved_at", whole(NOW - 400 * DAY))));
+        insert(transaction, "review", "registers", &id, Some(&system), &fields);
+    }
+    for case in 0..10 {
+        let kind = ["incident", "incident", "nonconformity", "corrective_action", "risk"][case % 5];
+        let severity = ["critical", "high", "medium", "low"][random.usize(0..4)];
+        let fields = [
+            ("kind", text(kind)), ("severity", text(severity)), ("grade", text(if random.bool() { "major" } else { "minor" })),
+            ("is_open", whole(i64::from(random.u8(..) < 40))), ("opened_at", whole(NOW - random.i64(0..100 * DAY))), ("due", whole(NOW / DAY + random.i64(-20..100))),
+        ];
+        insert(transaction, "case", "tickets", &format!("{number}-{case}"), Some(&system), &fields);
+    }
+    for pipeline in 0..2 {
+        let id = format!("{system}-{pipeline}");
+        insert(transaction, "pipeline", "pipelines", &id, Some(&system), &[("freshness_limit_seconds", whole(DAY))]);
+        for run in 0..10 {
+            let outcome = if random.u8(..) < 20 { "failed" } else { "success" };
+            let ended = NOW - run * DAY - random.i64(0..DAY);
+            insert(transaction, "run", "pipelines", &format!("{id}/{run}"), Some(&system), &[("pipeline", text(&id)), ("outcome", text(outcome)), ("ended_at", whole(ended))]);
+        }
+    }
+}
+
+fn fill_measurement(transaction: &Transaction<'_>, system: &str, version: i64, number: i64, random: &mut fastrand::Rng) {
+    let text = |text: &str| Value::Text(text.to_owned());
+    let (family, method, kind) = match number {
+        0..4 => ("drift", "psi", "statistic"),
+        4..7 => ("drift", "ks", "p_value"),
+        7 => ("drift", "jensen_shannon", "statistic"),
+        8 => ("bias", "disparate_impact_ratio", "ratio"),
+        _ => ("bias", "statistical_parity_difference", "statistic"),
+    };
+    let fields = [
+        ("model", text(system)), ("version", text(&version.to_string())), ("family", text(family)), ("method", text(method)), ("kind", text(kind)),
+        ("feature", text(&format!("feature_{number}"))), ("attribute", if family == "bias" { text("sex") } else { Value::Null }),
+        ("value", Value::Real(random.f64() / 3.0)), ("n_reference", whole(10_000)), ("n_current", whole(10_000)), ("n_subgroup", whole(500)),
+        ("measured_at", whole(NOW - random.i64(0..40 * DAY))),
+    ];
+    insert(transaction, "measurement", "models", &format!("{system}/{version}/{number}"), Some(system), &fields);
+}
+
+fn whole(number: i64) -> Value {
+    Value::Integer(number)
+}
+
+/// Inserts a record with these fields; the others have their defaults.
+fn insert(transaction: &Transaction<'_>, name: &str, source: &str, id: &str, system: Option<&str>, fields: &[(&str, Value)]) {
+    let shape = SHAPES.iter().find(|shape| shape.name == name).expect("a shape of the table");
+    let mut values = vec![Value::Text(source.into()), Value::Text(id.into()), Value::Null, whole(NOW)];
+    if shape.belongs_to_system {
+        let key = system.map_or(Value::Null, |system| Value::Text(system.into()));
+        values.extend([key.clone(), key]);
+    }
+    values.extend(shape.fields.iter().map(|field| {
+        let given = fields.iter().find(|(name, _)| *name == field.name).map(|(_, value)| value.clone());
+        given.unwrap_or_else(|| default(field))
+    }));
+    let mut statement = transaction.prepare_cached(&tables::insert_statement(shape)).expect("a statement for every shape");
+    statement.execute(params_from_iter(values)).unwrap_or_else(|error| panic!("{name} {id}: {error}"));
+}
+
+fn default(field: &shape::Field) -> Value {
+    match (field.presence, field.kind) {
+        (shape::Presence::Default(number), shape::Kind::Boolean) => whole(i64::from(number == "1")),
+        (shape::Presence::Default(word), _) => Value::Text(word.to_owned()),
+        _ => Value::Null,
+    }
+}

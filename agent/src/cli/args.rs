@@ -1,0 +1,173 @@
+//! The command line as it is typed. What each command does is in the file of its name.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Watches AI systems the way Clause 9 of ISO/IEC 42001 asks for.
+#[derive(Debug, Parser)]
+#[command(name = "clause9", version, about, long_about = None, max_term_width = 120, subcommand_required = true, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 fine, 1 error or wrong usage, 2 breach or warning and 3 unknown, where --fail-on asks for them.")]
+pub struct Cli {
+    /// How log lines are written to standard error.
+    #[arg(long, value_enum, default_value_t = LogFormat::Text, global = true)]
+    pub log_format: LogFormat,
+    /// What is logged: error, warn, info, debug, trace, or directives such as `info,clause9::connector=debug`.
+    #[arg(long, default_value = "info", global = true, env = "CLAUSE9_LOG", value_name = "LEVEL")]
+    pub log_level: String,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// See it at work: writes a sample organisation, polls recorded upstream answers and serves the page and /metrics.
+    #[command(after_help = "Example:\n  clause9 quickstart\n  clause9 quickstart --dir /tmp/try --listen 127.0.0.1:9999")]
+    Quickstart(Quickstart),
+    /// Poll, judge and serve until stopped. SIGHUP reads the configuration again, SIGTERM ends after draining.
+    #[command(after_help = "Example:\n  clause9 run --config /etc/clause9/agent.yaml --log-format json")]
+    Run(Config),
+    /// Prove the configuration and all it refers to: connectors, indicators, register files.
+    #[command(after_help = "Example:\n  clause9 check --config agent.yaml\n  clause9 check --config agent.yaml --live")]
+    Check(Check),
+    /// Poll every source once, evaluate, print every reading.
+    #[command(after_help = "Example:\n  clause9 eval --config agent.yaml --fail-on breach\n  clause9 eval --config agent.yaml --format json > readings.json")]
+    Eval(Eval),
+    /// Look at connectors and try them.
+    #[command(subcommand)]
+    Connectors(Connectors),
+    /// Walk the evidence chain of a data folder and name the first broken link.
+    #[command(after_help = "Example:\n  clause9 verify --data-dir /var/lib/clause9")]
+    Verify(Verify),
+    /// Print a completion script for a shell.
+    #[command(after_help = "Example:\n  clause9 completions bash > /etc/bash_completion.d/clause9")]
+    Completions {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Where the configuration is.
+#[derive(Debug, Args)]
+pub struct Config {
+    /// The configuration file.
+    #[arg(long, short, value_name = "FILE", default_value = "agent.yaml", env = "CLAUSE9_CONFIG")]
+    pub config: PathBuf,
+}
+
+/// Settings of `quickstart`.
+#[derive(Debug, Args)]
+pub struct Quickstart {
+    /// Folder for the sample organisation; a folder that holds one is used as it is, your changes included.
+    #[arg(long, value_name = "DIR", default_value = "clause9-quickstart")]
+    pub dir: PathBuf,
+    /// Address and port of the page and /metrics. Default: what DIR/agent.yaml says, 127.0.0.1:9420 at first.
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<std::net::SocketAddr>,
+}
+
+/// Settings of `check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Where the configuration is.
+    #[command(flatten)]
+    pub config: Config,
+    /// Make one authenticated request to each source too, and say what it could read.
+    #[arg(long)]
+    pub live: bool,
+}
+
+/// Settings of `eval`.
+#[derive(Debug, Args)]
+pub struct Eval {
+    /// Where the configuration is.
+    #[command(flatten)]
+    pub config: Config,
+    /// How readings are printed.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// Exit with 2 (breach, warning) or 3 (unknown) when a reading is in such a state; `warning` includes breaches. May be given more than once.
+    #[arg(long, value_enum, value_name = "STATE")]
+    pub fail_on: Vec<FailOn>,
+    /// Only these indicators. May be given more than once.
+    #[arg(long, value_name = "ID")]
+    pub indicator: Vec<String>,
+}
+
+/// What to do with connectors.
+#[derive(Debug, Subcommand)]
+pub enum Connectors {
+    /// List them.
+    List(ConnectorFolder),
+    /// Print one: what it yields, its settings, its description.
+    Show {
+        /// The connector.
+        name: String,
+        /// Where connectors of your own are.
+        #[command(flatten)]
+        folder: ConnectorFolder,
+    },
+    /// Run one and print the records: against its recorded answers, or against the source of a configuration.
+    #[command(after_help = "Example:\n  clause9 connectors test mlflow\n  clause9 connectors test mlflow --config agent.yaml --source models")]
+    Test {
+        /// The connector.
+        name: String,
+        /// Where connectors of your own are.
+        #[command(flatten)]
+        folder: ConnectorFolder,
+        /// Poll this source of --config for real instead of the recorded answers.
+        #[arg(long, requires = "config", value_name = "NAME")]
+        source: Option<String>,
+        /// The configuration that has the source.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+}
+
+/// Where connectors of your own are.
+#[derive(Debug, Args)]
+pub struct ConnectorFolder {
+    /// Folder with connectors of your own.
+    #[arg(long, value_name = "DIR")]
+    pub connectors: Option<PathBuf>,
+}
+
+/// Settings of `verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// The agent's data folder.
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: PathBuf,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+}
+
+/// States that make `eval` fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// A warning or a breach.
+    Warning,
+    /// A breach.
+    Breach,
+    /// An unknown reading.
+    Unknown,
+}

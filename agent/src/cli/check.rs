@@ -1,0 +1,66 @@
+//! `clause9 check`: proves the configuration and all it refers to.
+
+use std::process::ExitCode;
+
+use super::{args, once, runtime};
+use crate::{
+    config::{Config, PolledSource},
+    connector::{self, Context, Location},
+    document::Mistakes,
+    pipeline::client,
+    record::Door,
+    schedule,
+};
+
+pub(super) fn execute(args: &args::Check) -> anyhow::Result<ExitCode> {
+    let config = match Config::load(&args.config.config, schedule::now()) {
+        Ok(config) => config,
+        Err(mistakes) => return Ok(refused(&mistakes)),
+    };
+    let counts = (config.sources.len(), config.registry.iter().count(), config.catalogue.iter().len());
+    println!("{}: {} sources, {} connectors, {} indicators", args.config.config.display(), counts.0, counts.1, counts.2);
+    let runtime = runtime()?;
+    let live_failures = if args.live { runtime.block_on(live(&config)) } else { 0 };
+    let once = runtime.block_on(once::poll(config, reads_files))?;
+    for (source, failure) in &once.failures {
+        println!("{source}: {failure}");
+    }
+    let wrong = once.failures.len() + live_failures;
+    println!("{}", if wrong == 0 { "all good".to_owned() } else { format!("{wrong} of the sources are not good") });
+    Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::from(super::ERROR) })
+}
+
+/// Prints mistakes, one a line.
+pub(super) fn refused(mistakes: &Mistakes) -> ExitCode {
+    eprintln!("{mistakes}");
+    eprintln!("error: {} {} in the configuration", mistakes.len(), if mistakes.len() == 1 { "mistake" } else { "mistakes" });
+    ExitCode::from(super::ERROR)
+}
+
+fn reads_files(polled: &PolledSource) -> bool {
+    matches!(polled.source.location, Location::Files(_))
+}
+
+/// Makes one authenticated request to each server and says what it could read. Gives the number of failures.
+async fn live(config: &Config) -> usize {
+    let mut failures = 0;
+    for polled in config.sources.iter().filter(|polled| !reads_files(polled)) {
+        let name = &polled.source.name;
+        let context = Context { cursors: std::collections::BTreeMap::new(), door: Door { now: schedule::now(), zone: config.zone } };
+        let result = match client(polled) {
+            Ok(client) => connector::check_live(&client, &context).await,
+            Err(failure) => Err(failure),
+        };
+        match result {
+            Ok(live) => {
+                let variant = live.variant.map(|variant| format!(" ({variant})")).unwrap_or_default();
+                println!("{name}: answers{variant}; the first page of {} has {} rows, which make {} records", live.stream, live.rows, live.records);
+            }
+            Err(failure) => {
+                failures += 1;
+                println!("{name}: {failure}");
+            }
+        }
+    }
+    failures
+}

@@ -1,0 +1,97 @@
+//! `clause9 connectors`: lists connectors, prints one, runs one and prints its records.
+
+use std::{path::Path, process::ExitCode};
+
+use anyhow::{Context as _, bail};
+
+use super::{args, check, runtime};
+use crate::{
+    config::Config,
+    connector::{Client, Connector, Registry},
+    document::{Mistakes, nearest},
+    pipeline::{client, poll_once},
+    record::{Record, Zone},
+    schedule,
+};
+
+pub(super) fn execute(args: &args::Connectors) -> anyhow::Result<ExitCode> {
+    match args {
+        args::Connectors::List(folder) => list(&registry(folder.connectors.as_deref())?),
+        args::Connectors::Show { name, folder } => show(find(&registry(folder.connectors.as_deref())?, name)?),
+        args::Connectors::Test { name, folder, source: None, .. } => test(find(&registry(folder.connectors.as_deref())?, name)?),
+        args::Connectors::Test { name, source: Some(source), config: Some(config), .. } => live(name, source, config),
+        args::Connectors::Test { source: Some(_), config: None, .. } => bail!("--source needs --config"),
+    }
+}
+
+fn registry(folder: Option<&Path>) -> anyhow::Result<Registry> {
+    let mut mistakes = Mistakes::default();
+    let registry = Registry::load(folder, &mut mistakes);
+    if mistakes.is_empty() { Ok(registry) } else { bail!("the connectors have mistakes:\n{mistakes}") }
+}
+
+fn find<'r>(registry: &'r Registry, name: &str) -> anyhow::Result<&'r Connector> {
+    registry.get(name).with_context(|| match nearest(name, registry.names()) {
+        Some(near) => format!("there is no connector `{name}`; did you mean `{near}`?"),
+        None => format!("there is no connector `{name}`; there are {}", registry.names().collect::<Vec<_>>().join(", ")),
+    })
+}
+
+fn list(registry: &Registry) -> anyhow::Result<ExitCode> {
+    let width = registry.names().map(str::len).max().unwrap_or(0);
+    for connector in registry.iter() {
+        let description = &connector.description;
+        let own = if connector.built_in { "" } else { " (your own)" };
+        println!("{:<width$}  {:<16}  {}{own}", description.name, description.kind.as_str(), description.about);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(connector: &Connector) -> anyhow::Result<ExitCode> {
+    let description = &connector.description;
+    let auth: Vec<_> = description.auth.iter().map(|kind| kind.as_str()).collect();
+    let feeds: std::collections::BTreeSet<_> = description.feeds().map(ToString::to_string).collect();
+    println!("# {}: {}", description.name, description.about);
+    println!("# kind {}, auth {}", description.kind.as_str(), auth.join(", "));
+    println!("# yields {}", feeds.into_iter().collect::<Vec<_>>().join(", "));
+    for setting in &description.settings {
+        println!("# setting {} (default {}): {}", setting.name, setting.default, setting.about);
+    }
+    println!("{}", description.text.trim_end());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn test(_: &Connector) -> anyhow::Result<ExitCode> {
+    bail!("in the making")
+}
+
+fn live(name: &str, source: &str, config: &Path) -> anyhow::Result<ExitCode> {
+    let config = match Config::load(config, schedule::now()) {
+        Ok(config) => config,
+        Err(mistakes) => return Ok(check::refused(&mistakes)),
+    };
+    let Some(polled) = config.sources.iter().find(|polled| polled.source.name == source) else {
+        let names: Vec<_> = config.sources.iter().map(|polled| polled.source.name.as_str()).collect();
+        bail!("there is no source `{source}`; there are {}", names.join(", "));
+    };
+    if polled.source.connector.name != name {
+        bail!("the source `{source}` is read by the connector {}, not {name}", polled.source.connector.name);
+    }
+    let poll = runtime()?.block_on(once(&client(polled)?, config.zone))?;
+    for entry in &poll.log {
+        eprintln!("{entry}");
+    }
+    let records: Vec<_> = poll.streams.iter().flat_map(|stream| &stream.records).collect();
+    records.iter().for_each(|record| print(record));
+    eprintln!("{} records in {} pages", records.len(), poll.pages);
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn once(client: &Client, zone: Zone) -> anyhow::Result<crate::connector::Poll> {
+    poll_once(client, &std::collections::BTreeMap::new(), zone).await.map_err(|(failure, _)| failure.into())
+}
+
+/// A record as one line of JSON.
+fn print(record: &Record) {
+    println!("{{\"record\":\"{}\",\"id\":{},\"body\":{}}}", record.shape.name, serde_json::json!(record.id), record.body());
+}

@@ -1,0 +1,52 @@
+//! Every source polled once into a store of its own, which is thrown away afterwards. For `eval` and `check`.
+
+use std::{sync::Arc, time::Instant};
+
+use anyhow::Context as _;
+use tokio::task::JoinSet;
+
+use crate::{
+    config::{Config, PolledSource},
+    connector::Failure,
+    pipeline::{Core, client, deliver, poll_once},
+    schedule,
+};
+
+/// What came of it. The folder of the store goes with it.
+pub(super) struct Once {
+    pub(super) core: Core,
+    /// Sources whose poll failed, in the order of the configuration.
+    pub(super) failures: Vec<(String, Failure)>,
+    _folder: tempfile::TempDir,
+}
+
+/// Polls the chosen sources once, all at the same time, and stores what they give.
+pub(super) async fn poll(mut config: Config, chosen: impl Fn(&PolledSource) -> bool) -> anyhow::Result<Once> {
+    let folder = tempfile::tempdir().context("no folder for temporary files")?;
+    config.data_dir = folder.path().to_owned();
+    let config = Arc::new(config);
+    let mut core = Core::open(Arc::clone(&config), schedule::now())?;
+    let mut polls = JoinSet::new();
+    for (position, polled) in config.sources.iter().enumerate().filter(|(_, polled)| chosen(polled)) {
+        let (client, zone) = (client(polled), config.zone);
+        polls.spawn(async move {
+            let started = Instant::now();
+            let outcome = match client {
+                Ok(client) => poll_once(&client, &std::collections::BTreeMap::new(), zone).await.map_err(|(failure, _)| failure),
+                Err(failure) => Err(failure),
+            };
+            (position, outcome.map(deliver), started.elapsed())
+        });
+    }
+    let mut ended = polls.join_all().await;
+    // In the configuration's order, so that the same upstreams give the same store.
+    ended.sort_by_key(|(position, ..)| *position);
+    let mut failures = Vec::new();
+    for (position, outcome, took) in ended {
+        let name = &config.sources[position].source.name;
+        if let Err(failure) = core.take_in(name, outcome, took, schedule::now()) {
+            failures.push((name.clone(), failure));
+        }
+    }
+    Ok(Once { core, failures, _folder: folder })
+}

@@ -1,0 +1,81 @@
+//! Writes the sample organisation into a folder.
+
+use std::{
+    fs,
+    net::{Ipv4Addr, TcpListener},
+    path::Path,
+};
+
+use anyhow::{Context as _, bail, ensure};
+use include_dir::Dir;
+
+use super::{CONFIG, SAMPLE, upstreams};
+use crate::connector::replay;
+
+/// The folder of credentials: readable by its owner only, as real ones would have to be.
+const SECRETS: &str = "secrets";
+
+/// The ports of the recorded upstreams in the sample's `agent.yaml`: taken where they are free, others where not.
+pub(super) const PORTS: [u16; 3] = [9421, 9422, 9423];
+
+/// Writes the sample into `dir`, with upstreams on these ports or on free ones; a sample that is there already stays as it is.
+pub(super) fn unfold(dir: &Path, ports: [u16; 3], now: i64) -> anyhow::Result<()> {
+    if dir.join(CONFIG).exists() {
+        return Ok(());
+    }
+    let shown = dir.display();
+    if dir.exists() {
+        ensure!(dir.is_dir(), "{shown} is not a folder; choose another one with --dir");
+        let mut entries = fs::read_dir(dir).with_context(|| format!("the folder {shown} can't be read"))?;
+        ensure!(entries.next().is_none(), "{shown} holds other things and no {CONFIG}; choose an empty or a new folder with --dir");
+    }
+    fs::create_dir_all(dir).with_context(|| format!("the folder {shown} can't be made; choose another one with --dir"))?;
+    // The configuration comes last: a folder that has one is complete.
+    write_folder(&SAMPLE, dir, now)?;
+    write_file(CONFIG, &with_ports(text(CONFIG)?, ports)?, dir)
+}
+
+fn write_folder(folder: &Dir<'_>, dir: &Path, now: i64) -> anyhow::Result<()> {
+    for inner in folder.dirs().filter(|inner| inner.path() != Path::new(upstreams::FOLDER)) {
+        let path = dir.join(inner.path());
+        fs::create_dir_all(&path).with_context(|| format!("the folder {} can't be made", path.display()))?;
+        write_folder(inner, dir, now)?;
+    }
+    for name in folder.files().filter_map(|file| file.path().to_str()).filter(|name| *name != CONFIG) {
+        match replay::in_text(text(name)?, now) {
+            Ok(text) => write_file(name, &text, dir)?,
+            Err(mistake) => bail!("{name} of the sample: {mistake}"),
+        }
+    }
+    Ok(())
+}
+
+fn text(name: &str) -> anyhow::Result<&'static str> {
+    SAMPLE.get_file(name).and_then(|file| file.contents_utf8()).with_context(|| format!("{name} of the sample is no text"))
+}
+
+fn write_file(name: &str, text: &str, dir: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let path = dir.join(name);
+    let operation = || format!("{} can't be written", path.display());
+    fs::write(&path, text).with_context(operation)?;
+    if Path::new(name).starts_with(SECRETS) {
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).with_context(operation)?;
+    }
+    Ok(())
+}
+
+/// Puts these ports into the configuration, or free ones where they are taken.
+fn with_ports(config: &str, ports: [u16; 3]) -> anyhow::Result<String> {
+    // Held until all are chosen, so that none is chosen twice.
+    let mut held = Vec::new();
+    let mut config = config.to_owned();
+    for (written, port) in PORTS.into_iter().zip(ports) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).or_else(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
+        let listener = listener.context("no free port for the recorded upstreams")?;
+        let chosen = listener.local_addr().context("no free port for the recorded upstreams")?;
+        config = config.replace(&format!("{}:{written}/", Ipv4Addr::LOCALHOST), &format!("{chosen}/"));
+        held.push(listener);
+    }
+    Ok(config)
+}

@@ -1,0 +1,101 @@
+//! `clause9 run`: polls, judges and serves until it is told to stop.
+
+use std::{net::SocketAddr, path::Path, process::ExitCode};
+
+use anyhow::Context as _;
+use clause9_exporter::{AppOptions, Auth, Exporter, OwnMetrics, Reload, ReloadError, ServeOptions, Tls};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::{mpsc, watch},
+};
+
+use super::{check, runtime};
+use crate::{
+    config::{Config, Web, WebAuth},
+    pipeline::{Agent, Handle, Metrics},
+    schedule, web,
+};
+
+/// The namespace of the agent's own metrics.
+const NAMESPACE: &str = "clause9";
+
+pub(super) fn execute(file: &Path) -> anyhow::Result<ExitCode> {
+    let config = match Config::load(file, schedule::now()) {
+        Ok(config) => config,
+        Err(mistakes) => return Ok(check::refused(&mistakes)),
+    };
+    let listen = config.listen;
+    runtime()?.block_on(serve(config, listen, |_| {}))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Serves at `listen` until SIGTERM or SIGINT. `started` is told the address once pages can be asked for.
+pub(super) async fn serve(config: Config, listen: SocketAddr, started: impl FnOnce(SocketAddr)) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("{listen} can't be listened on; choose another `listen`"))?;
+    let address = listener.local_addr()?;
+    let exporter = Exporter::new(OwnMetrics::new(NAMESPACE)?)?;
+    let metrics = Metrics::start(exporter.own())?;
+    let options = serve_options(&config.web)?;
+    let auth = config.web.auth.as_ref().map(auth);
+    let agent = Agent::start(config, exporter.clone(), metrics).context("the agent can't start")?;
+    let app_options = AppOptions { auth, reload: Some(reload(agent.handle())) };
+    let app = clause9_exporter::app(&exporter, app_options, web::router(agent.handle()));
+    let (stop, mut stopped) = watch::channel(false);
+    let server = tokio::spawn(async move {
+        clause9_exporter::serve(listener, app, options, async move { drop(stopped.wait_for(|stop| *stop).await) }).await
+    });
+    tracing::info!(address = %address, "serving the page and /metrics");
+    started(address);
+    agent.run(hangups()?, termination()?).await;
+    stop.send_replace(true);
+    let cut_off = server.await.unwrap_or(0);
+    if cut_off > 0 {
+        tracing::warn!(connections = cut_off, "connections were cut off");
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn reload(handle: Handle) -> Reload {
+    Reload::new(move || {
+        let handle = handle.clone();
+        async move { handle.reload().await.map_err(ReloadError::Refused) }
+    })
+}
+
+fn serve_options(web: &Web) -> anyhow::Result<ServeOptions> {
+    let tls = web.tls.as_ref().map(|(certificate, key)| Tls::from_files(certificate, key)).transpose().context("web.tls")?;
+    Ok(ServeOptions { tls, ..ServeOptions::default() })
+}
+
+fn auth(auth: &WebAuth) -> Auth {
+    match auth {
+        WebAuth::Basic(user, password) => Auth::new().basic(user, password.expose()),
+        WebAuth::Bearer(token) => Auth::new().bearer(token.expose()),
+    }
+}
+
+/// SIGHUPs as messages.
+fn hangups() -> anyhow::Result<mpsc::Receiver<()>> {
+    let mut signals = signal(SignalKind::hangup())?;
+    let (sender, receiver) = mpsc::channel(1);
+    tokio::spawn(async move {
+        while signals.recv().await.is_some() {
+            // One that is waiting already does the same.
+            let _ = sender.try_send(());
+        }
+    });
+    Ok(receiver)
+}
+
+/// Ends with the first SIGTERM or SIGINT.
+fn termination() -> anyhow::Result<impl Future<Output = ()>> {
+    let (mut term, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,219 @@
+//! The configuration, proved good: URLs parsed, cron compiled, references resolved, every mistake found at once. What is typed is in
+//! `raw.rs`; when files change is in `watch.rs`.
+
+mod raw;
+mod source;
+mod thresholds;
+#[cfg(test)]
+mod tests;
+pub mod watch;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use crate::{
+    connector::{self, Registry},
+    document::{Document, Mistake, Mistakes},
+    indicator::{Catalogue, Id},
+    record::{Feed, Zone},
+    schedule::Schedule,
+    secret::Secret,
+    threshold::Override,
+};
+
+/// A configuration that can be run.
+#[derive(Debug)]
+pub struct Config {
+    /// The file that it was read from.
+    pub file: PathBuf,
+    /// The organisation's name.
+    pub organisation: String,
+    /// The organisation's time zone.
+    pub zone: Zone,
+    /// Where the page and `/metrics` are served.
+    pub listen: SocketAddr,
+    /// Where the database lies.
+    pub data_dir: PathBuf,
+    /// What is polled, by name.
+    pub sources: Vec<PolledSource>,
+    /// The indicators, built-in and own, without those that are switched off.
+    pub catalogue: Arc<Catalogue>,
+    /// Parameters of indicators that differ from the catalogue's.
+    pub parameters: BTreeMap<String, f64>,
+    /// Thresholds that differ from the catalogue's, by indicator.
+    pub overrides: BTreeMap<Id, Vec<Override>>,
+    /// The connectors, built-in and own.
+    pub registry: Arc<Registry>,
+    /// TLS and authentication of the agent's own pages.
+    pub web: Web,
+    /// Folders and files whose change means reading the configuration again.
+    pub reload_when_changed: Vec<PathBuf>,
+}
+
+/// One source and when it is polled.
+#[derive(Debug)]
+pub struct PolledSource {
+    /// What the engine needs.
+    pub source: Arc<connector::Source>,
+    /// When it is polled.
+    pub schedule: Schedule,
+    /// Longest time between two polls.
+    pub interval: Duration,
+    /// From this age on it is stale.
+    pub stale_after: Duration,
+    /// The systems that it knows about; `None`: all.
+    pub covers: Option<BTreeSet<String>>,
+    /// What it is relied on for; `None`: whatever it yields.
+    pub feeds: Option<Vec<Feed>>,
+    /// Files whose change means polling at once.
+    pub poll_when_changed: Option<PathBuf>,
+}
+
+/// The agent's own pages.
+#[derive(Debug, Default)]
+pub struct Web {
+    /// Certificate and key, PEM files.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// Credentials to ask for.
+    pub auth: Option<WebAuth>,
+}
+
+/// Credentials that the agent's own pages ask for.
+#[derive(Debug)]
+pub enum WebAuth {
+    /// User and password.
+    Basic(String, Secret),
+    /// A bearer token.
+    Bearer(Secret),
+}
+
+impl Config {
+    /// Reads and proves a configuration file with all that it refers to: connectors, indicators, secrets.
+    ///
+    /// # Errors
+    /// Every mistake in any of the files.
+    pub fn load(file: &Path, now: i64) -> Result<Self, Mistakes> {
+        let mut mistakes = Mistakes::default();
+        let config = load(file, now, &mut mistakes);
+        mistakes.or(config)
+    }
+}
+
+/// What reading the parts of a configuration needs.
+struct Reader<'r> {
+    document: &'r Document,
+    /// The folder of the configuration file; relative paths start there.
+    folder: &'r Path,
+    zone: Zone,
+    now: i64,
+    mistakes: &'r mut Mistakes,
+}
+
+impl Reader<'_> {
+    fn mistake(&mut self, path: &str, expected: impl Into<String>) {
+        self.mistakes.push(self.document.mistake(path, expected));
+    }
+
+    fn path(&self, written: &str) -> PathBuf {
+        self.folder.join(written)
+    }
+
+    /// A file that must be there.
+    fn existing(&mut self, path: &str, written: &str) -> PathBuf {
+        let found = self.path(written);
+        if !found.exists() {
+            self.mistake(path, format!("a file or folder that exists; {} does not", found.display()));
+        }
+        found
+    }
+}
+
+fn load(file: &Path, now: i64, mistakes: &mut Mistakes) -> Option<Config> {
+    let shown = file.display().to_string();
+    let text = match std::fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) => {
+            let found = format!("can't be read: {error}");
+            mistakes.push(Mistake { file: shown, line: None, path: String::new(), found, expected: "a configuration file".to_owned() });
+            return None;
+        }
+    };
+    let folder = file.parent().unwrap_or(Path::new("."));
+    let mut document = Document::parse(&shown, &text, mistakes)?;
+    document.resolve(|reference| look_up(reference, folder), mistakes);
+    let raw: raw::File = document.read(mistakes)?;
+    let zone = Zone::parse(&raw.organisation.timezone);
+    let mut reader = Reader { document: &document, folder, zone: zone.unwrap_or(Zone::UTC), now, mistakes };
+    if zone.is_none() {
+        reader.mistake("organisation.timezone", "an IANA time zone such as Europe/Berlin");
+    }
+    build(raw, file, &mut reader)
+}
+
+fn build(raw: raw::File, file: &Path, reader: &mut Reader<'_>) -> Option<Config> {
+    let listen: Option<SocketAddr> = raw.listen.parse().ok();
+    if listen.is_none() {
+        reader.mistake("listen", "an address and a port such as 127.0.0.1:9420");
+    }
+    if raw.organisation.name.trim().is_empty() {
+        reader.mistake("organisation.name", "a name");
+    }
+    let connectors = raw.connectors.as_deref().map(|written| reader.existing("connectors", written));
+    let indicators = raw.indicators.folder.as_deref().map(|written| reader.existing("indicators.folder", written));
+    let registry = Arc::new(Registry::load(connectors.as_deref(), reader.mistakes));
+    let sources = source::all(&raw, &registry, reader);
+    let catalogue = thresholds::catalogue(&raw.indicators, indicators.as_deref(), reader);
+    let overrides = catalogue.as_ref().map(|catalogue| thresholds::overrides(&raw.thresholds, catalogue, reader)).unwrap_or_default();
+    let web = web(raw.web, reader);
+    let mut reload_when_changed = vec![file.to_owned()];
+    reload_when_changed.extend(connectors.into_iter().chain(indicators));
+    Some(Config {
+        file: file.to_owned(),
+        organisation: raw.organisation.name,
+        zone: reader.zone,
+        listen: listen?,
+        data_dir: reader.path(&raw.data_dir),
+        sources,
+        catalogue: Arc::new(catalogue?),
+        parameters: raw.indicators.parameters,
+        overrides,
+        registry,
+        web,
+        reload_when_changed,
+    })
+}
+
+fn web(raw: raw::Web, reader: &mut Reader<'_>) -> Web {
+    let tls = raw.tls.map(|tls| (reader.existing("web.tls.certificate", &tls.certificate), reader.existing("web.tls.key", &tls.key)));
+    let auth = raw.auth.map(|auth| match auth {
+        raw::WebAuth::Basic { user, password } => WebAuth::Basic(user, password),
+        raw::WebAuth::Bearer(token) => WebAuth::Bearer(token),
+    });
+    let empty = match &auth {
+        Some(WebAuth::Basic(user, password)) => user.is_empty() || password.expose().is_empty(),
+        Some(WebAuth::Bearer(token)) => token.expose().is_empty(),
+        None => false,
+    };
+    if empty {
+        reader.mistake("web.auth", "credentials that are not empty");
+    }
+    Web { tls, auth }
+}
+
+/// Looks up what stands between `${` and `}`.
+fn look_up(reference: &str, folder: &Path) -> Result<String, String> {
+    match reference.split_once(':') {
+        Some(("env", name)) => std::env::var(name).map_err(|_| format!("the environment variable {name} to be set")),
+        Some(("file", path)) => {
+            let path = folder.join(path);
+            let text = std::fs::read_to_string(&path).map_err(|error| format!("a readable file ({}: {error})", path.display()))?;
+            Ok(text.trim_end_matches(['\n', '\r']).to_owned())
+        }
+        _ => Err("`${env:NAME}` or `${file:path}`; write `$${` for a plain `${`".to_owned()),
+    }
+}

@@ -1,0 +1,230 @@
+//! Sources: which connector, where, when, with which credentials.
+
+use std::{collections::HashSet, path::PathBuf, sync::Arc, time::Duration};
+
+use url::Url;
+
+use super::{PolledSource, Reader, raw};
+use crate::{
+    connector::{Description, Files, Http, Limits, Location, Registry, Source, Tls, Transport},
+    document::nearest,
+    record::Feed,
+    schedule::Schedule,
+    span::{self, Span},
+};
+
+/// How often a source is polled that does not say.
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(300);
+
+/// A source is stale after this many intervals, unless it says otherwise.
+const STALE_AFTER_INTERVALS: u32 = 3;
+
+/// The source that reads the folder `registers:`.
+const REGISTERS: &str = "registers";
+
+/// Every source, the registers first.
+pub(super) fn all(raw: &raw::File, registry: &Registry, reader: &mut Reader<'_>) -> Vec<PolledSource> {
+    let mut sources = Vec::new();
+    sources.extend(raw.registers.as_ref().and_then(|raw| registers(raw, registry, reader)));
+    let mut names: HashSet<&str> = raw.registers.is_some().then_some(REGISTERS).into_iter().collect();
+    for (index, source) in raw.sources.iter().enumerate() {
+        let path = format!("sources[{index}]");
+        if !is_name(&source.name) {
+            reader.mistake(&format!("{path}.name"), "lower-case letters, digits and hyphens");
+        } else if !names.insert(&source.name) {
+            reader.mistake(&format!("{path}.name"), "a name that no other source has");
+        }
+        sources.extend(one(source, &path, registry, reader));
+    }
+    if sources.is_empty() && raw.sources.is_empty() && raw.registers.is_none() {
+        reader.mistake("sources", "at least one source, or `registers:`");
+    }
+    sources
+}
+
+fn registers(raw: &raw::Registers, registry: &Registry, reader: &mut Reader<'_>) -> Option<PolledSource> {
+    let folder = reader.existing("registers", &raw.path);
+    let connector = Arc::clone(&registry.get("register")?.description);
+    let columns = serde_json::to_value(&raw.columns).ok()?;
+    let files = Files { path: folder.clone(), columns: columns.as_object().cloned().unwrap_or_default() };
+    let source = Source { name: REGISTERS.to_owned(), connector, location: Location::Files(files), limits: Limits::default(), settings: serde_json::Map::new() };
+    let interval = raw.every.map_or(DEFAULT_INTERVAL, |Span(every)| every);
+    Some(PolledSource {
+        source: Arc::new(source),
+        schedule: Schedule::Every(interval),
+        interval,
+        stale_after: interval * STALE_AFTER_INTERVALS,
+        covers: None,
+        feeds: None,
+        poll_when_changed: Some(folder),
+    })
+}
+
+fn one(raw: &raw::Source, path: &str, registry: &Registry, reader: &mut Reader<'_>) -> Option<PolledSource> {
+    let connector = connector(raw, path, registry, reader);
+    let schedule = schedule(raw, path, reader);
+    let feeds = feeds(raw, path, reader);
+    let limits = limits(&raw.limits, path, reader);
+    let redirects = urls(&raw.allow_redirects_to, &format!("{path}.allow_redirects_to"), reader);
+    let (connector, schedule) = (connector?, schedule?);
+    settings(raw, &connector, path, reader);
+    let location = match connector.transport {
+        Transport::Http => http(raw, &connector, redirects, path, reader).map(Location::Http),
+        Transport::Files => files(raw, path, reader).map(Location::Files),
+    };
+    let location = location?;
+    let interval = schedule.interval(reader.now);
+    let poll_when_changed = match &location {
+        Location::Files(files) => Some(files.path.clone()),
+        Location::Http(_) => None,
+    };
+    let stale_after = raw.stale_after.map_or(interval * STALE_AFTER_INTERVALS, |Span(after)| after);
+    if stale_after < interval {
+        reader.mistake(&format!("{path}.stale_after"), format!("at least the interval, {}: otherwise it is stale before each poll", span::text(interval)));
+    }
+    let source = Source { name: raw.name.clone(), connector, location, limits, settings: raw.settings.clone() };
+    let covers = raw.covers.as_ref().map(|systems| systems.iter().cloned().collect());
+    Some(PolledSource { source: Arc::new(source), schedule, interval, stale_after, covers, feeds, poll_when_changed })
+}
+
+fn connector(raw: &raw::Source, path: &str, registry: &Registry, reader: &mut Reader<'_>) -> Option<Arc<Description>> {
+    let found = registry.get(&raw.connector).map(|connector| Arc::clone(&connector.description));
+    if found.is_none() {
+        let names: Vec<_> = registry.names().collect();
+        let expected = nearest(&raw.connector, names.iter().copied()).map_or_else(|| format!("one of {}", names.join(", ")), |near| format!("`{near}`"));
+        reader.mistake(&format!("{path}.connector"), expected);
+    }
+    found
+}
+
+fn schedule(raw: &raw::Source, path: &str, reader: &mut Reader<'_>) -> Option<Schedule> {
+    match (raw.every, &raw.cron) {
+        (Some(_), Some(_)) => {
+            reader.mistake(&format!("{path}.cron"), "either `every` or `cron`, not both");
+            None
+        }
+        (every, None) => Some(Schedule::Every(every.map_or(DEFAULT_INTERVAL, |Span(every)| every))),
+        (None, Some(cron)) => {
+            let schedule = Schedule::cron(cron, reader.zone);
+            schedule.map_err(|expected| reader.mistake(&format!("{path}.cron"), expected)).ok()
+        }
+    }
+}
+
+fn feeds(raw: &raw::Source, path: &str, reader: &mut Reader<'_>) -> Option<Vec<Feed>> {
+    let written = raw.feeds.as_ref()?;
+    let mut feeds = Vec::with_capacity(written.len());
+    for (index, text) in written.iter().enumerate() {
+        match Feed::parse(text) {
+            Ok(feed) => feeds.push(feed),
+            Err(expected) => reader.mistake(&format!("{path}.feeds[{index}]"), expected),
+        }
+    }
+    Some(feeds)
+}
+
+fn settings(raw: &raw::Source, connector: &Description, path: &str, reader: &mut Reader<'_>) {
+    for (name, expected) in connector.settings(&raw.settings).err().unwrap_or_default() {
+        reader.mistake(&format!("{path}.settings.{name}"), expected);
+    }
+}
+
+fn http(raw: &raw::Source, connector: &Description, allow_redirects_to: Vec<Url>, path: &str, reader: &mut Reader<'_>) -> Option<Http> {
+    if raw.path.is_some() {
+        reader.mistake(&format!("{path}.path"), format!("`url`, the connector {} talks to a server", connector.name));
+    }
+    let allowed = &connector.auth;
+    if !allowed.contains(&raw.auth.kind()) {
+        let words: Vec<_> = allowed.iter().map(|kind| kind.as_str()).collect();
+        reader.mistake(&format!("{path}.auth"), format!("for the connector {}: {}", connector.name, words.join(" or ")));
+    }
+    let Some(written) = &raw.url else {
+        reader.mistake(&format!("{path}.url"), "the upstream's base URL, such as https://mlflow.example.org");
+        return None;
+    };
+    let url = base_url(written);
+    if let Err(expected) = &url {
+        reader.mistake(&format!("{path}.url"), *expected);
+    }
+    let mut file = |key: &str, written: &Option<String>| written.as_deref().map(|written| reader.existing(&format!("{path}.tls.{key}"), written));
+    let tls: (Option<PathBuf>, _, _) =
+        (file("ca_file", &raw.tls.ca_file), file("client_certificate", &raw.tls.client_certificate), file("client_key", &raw.tls.client_key));
+    if tls.1.is_some() != tls.2.is_some() {
+        reader.mistake(&format!("{path}.tls"), "client_certificate and client_key together");
+    }
+    let tls = Tls { ca_file: tls.0, cert_file: tls.1, key_file: tls.2 };
+    Some(Http { base: url.ok()?, auth: raw.auth.clone(), tls, allow_redirects_to })
+}
+
+/// A base URL carries no credentials: they would end up in logs and pages.
+fn base_url(written: &str) -> Result<Url, &'static str> {
+    let url = Url::parse(written).map_err(|_| "a URL such as https://mlflow.example.org")?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err("an http or https URL");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("a URL without user and password; they belong into `auth:`");
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("a base URL without `?` and `#`");
+    }
+    Ok(url)
+}
+
+fn urls(written: &[String], path: &str, reader: &mut Reader<'_>) -> Vec<Url> {
+    let mut urls = Vec::with_capacity(written.len());
+    for (index, text) in written.iter().enumerate() {
+        match base_url(text) {
+            Ok(url) => urls.push(url),
+            Err(expected) => reader.mistake(&format!("{path}[{index}]"), expected),
+        }
+    }
+    urls
+}
+
+fn files(raw: &raw::Source, path: &str, reader: &mut Reader<'_>) -> Option<Files> {
+    for (key, given) in [("url", raw.url.is_some()), ("auth", raw.auth.kind().as_str() != "none")] {
+        if given {
+            reader.mistake(&format!("{path}.{key}"), "nothing, this connector reads files; write `path`");
+        }
+    }
+    let Some(written) = &raw.path else {
+        reader.mistake(&format!("{path}.path"), "a folder, a file or a glob such as measurements/*.ndjson");
+        return None;
+    };
+    let columns = raw.settings.get("columns").and_then(|columns| columns.as_object()).cloned().unwrap_or_default();
+    Some(Files { path: reader.path(written), columns })
+}
+
+fn limits(raw: &raw::Limits, path: &str, reader: &mut Reader<'_>) -> Limits {
+    const MIB: u64 = 1 << 20;
+    let default = Limits::default();
+    let span = |span: Option<Span>, default| span.map_or(default, |Span(span)| span);
+    for (key, wrong) in [
+        ("answer_mib", raw.answer_mib == Some(0)),
+        ("poll_mib", raw.poll_mib == Some(0)),
+        ("pages", raw.pages == Some(0)),
+        ("concurrency", raw.concurrency == Some(0)),
+        ("requests_per_second", raw.requests_per_second.is_some_and(|rate| !(rate > 0.0 && rate.is_finite()))),
+    ] {
+        if wrong {
+            reader.mistake(&format!("{path}.limits.{key}"), "a number above zero");
+        }
+    }
+    Limits {
+        connect: span(raw.connect_timeout, default.connect),
+        read: span(raw.read_timeout, default.read),
+        total: span(raw.poll_timeout, default.total),
+        answer_bytes: raw.answer_mib.map_or(default.answer_bytes, |mib| mib.saturating_mul(MIB)),
+        poll_bytes: raw.poll_mib.map_or(default.poll_bytes, |mib| mib.saturating_mul(MIB)),
+        pages: raw.pages.map_or(default.pages, u64::from),
+        concurrency: raw.concurrency.unwrap_or(default.concurrency),
+        requests_per_second: raw.requests_per_second.unwrap_or(default.requests_per_second),
+        retries: raw.retries.unwrap_or(default.retries),
+        ..default
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+}

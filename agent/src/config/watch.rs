@@ -1,0 +1,101 @@
+//! Noticing that files changed. What happens then is the pipeline's business.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use tokio::sync::mpsc;
+
+/// Editors write a file in several steps; this much silence means that they are done.
+const SETTLED: Duration = Duration::from_millis(300);
+
+/// Watches paths and tells which of them changed. Stops when dropped.
+#[derive(Debug)]
+pub struct Watcher {
+    _notify: RecommendedWatcher,
+    events: mpsc::UnboundedReceiver<PathBuf>,
+    /// Each path as it was given, and as the operating system names it.
+    paths: Vec<(PathBuf, PathBuf)>,
+}
+
+impl Watcher {
+    /// Watches these files and folders, folders with what is below them. A file is watched through its folder, because editors replace
+    /// files rather than write into them; a path that is not there yet, through the nearest folder that is.
+    ///
+    /// # Errors
+    /// What the operating system reports, for instance that it watches too many files already.
+    pub fn new(paths: Vec<PathBuf>) -> Result<Self, notify::Error> {
+        let (sender, events) = mpsc::unbounded_channel();
+        let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            let Ok(event) = event else { return };
+            if !matches!(event.kind, EventKind::Access(_)) {
+                for path in event.paths {
+                    // The receiver is gone only when the watcher is being dropped.
+                    let _ = sender.send(path);
+                }
+            }
+        })?;
+        let mut watched = Vec::new();
+        for path in &paths {
+            let (folder, mode) = if path.is_dir() { (path.clone(), RecursiveMode::Recursive) } else { (existing_parent(path), RecursiveMode::NonRecursive) };
+            if !watched.contains(&folder) {
+                watcher.watch(&folder, mode)?;
+                watched.push(folder);
+            }
+        }
+        let resolved = |path: PathBuf| (path.clone(), path.canonicalize().unwrap_or(path));
+        let paths = paths.into_iter().map(resolved).collect();
+        Ok(Self { _notify: watcher, events, paths })
+    }
+
+    /// Waits for changes and gives the paths that changed, once they have settled.
+    pub async fn changed(&mut self) -> Vec<PathBuf> {
+        loop {
+            let Some(first) = self.events.recv().await else { return std::future::pending().await };
+            let mut touched = vec![first];
+            while let Ok(Some(next)) = tokio::time::timeout(SETTLED, self.events.recv()).await {
+                touched.push(next);
+            }
+            let concerned = |path: &Path| touched.iter().any(|touched| concerns(path, touched));
+            let changed: Vec<_> = self.paths.iter().filter(|(_, resolved)| concerned(resolved)).map(|(path, _)| path.clone()).collect();
+            if !changed.is_empty() {
+                return changed;
+            }
+        }
+    }
+}
+
+/// Whether a change at `touched` concerns `watched`: the path itself, something below it, or for a glob something in its folder.
+fn concerns(watched: &Path, touched: &Path) -> bool {
+    let resolved = touched.canonicalize();
+    let touched = resolved.as_deref().unwrap_or(touched);
+    touched.starts_with(watched) || (!watched.exists() && touched.starts_with(existing_parent(watched)))
+}
+
+fn existing_parent(path: &Path) -> PathBuf {
+    let parent = path.ancestors().skip(1).find(|ancestor| ancestor.is_dir()).unwrap_or(Path::new("."));
+    parent.canonicalize().unwrap_or_else(|_| parent.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn changes_are_noticed_and_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let (config, registers) = (folder.path().join("agent.yaml"), folder.path().join("registers"));
+        std::fs::write(&config, "a").unwrap();
+        std::fs::create_dir(&registers).unwrap();
+        let mut watcher = Watcher::new(vec![config.clone(), registers.clone()]).unwrap();
+        std::fs::write(folder.path().join("unrelated"), "x").unwrap();
+        std::fs::write(registers.join("systems.yaml"), "x").unwrap();
+        assert_eq!(watcher.changed().await, [registers]);
+        // Editors write a new file and move it over the old one.
+        std::fs::write(folder.path().join("agent.yaml.new"), "b").unwrap();
+        std::fs::rename(folder.path().join("agent.yaml.new"), &config).unwrap();
+        assert_eq!(watcher.changed().await, [config]);
+    }
+}

@@ -1,0 +1,275 @@
+//! The synchronous heart: commits polls, evaluates indicators, judges readings, stores what changed, makes the board. `now` is a parameter
+//! everywhere; nothing here waits for anything but the disk.
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+
+use super::{
+    inventory,
+    readings::{self, Held},
+    sources::{Delivery, Sources},
+};
+use crate::{
+    board::{Board, Panel},
+    config::Config,
+    connector::Failure,
+    indicator::{Evaluator, Indicator, Moment},
+    record::Feed,
+    store::{self, Store},
+    threshold::RuleSet,
+};
+
+/// The agent's state.
+#[derive(Debug)]
+pub struct Core {
+    config: Arc<Config>,
+    store: Store,
+    evaluator: Evaluator,
+    methods: Vec<Method>,
+    sources: Sources,
+    /// By indicator: readings that hold now, by labels.
+    held: Vec<HashMap<String, Held>>,
+    panels: Vec<Arc<Panel>>,
+    /// Indicators whose last evaluation could not be stored.
+    unstored: BTreeSet<usize>,
+    evaluated_day: Option<i64>,
+    problem: Option<String>,
+}
+
+/// An indicator with what is in force for it.
+#[derive(Debug)]
+pub(super) struct Method {
+    pub(super) indicator: Arc<Indicator>,
+    pub(super) rules: RuleSet,
+    /// Rule texts, by position.
+    pub(super) texts: Vec<Arc<str>>,
+    /// Digest of SQL, parameters and rules.
+    pub(super) digest: String,
+    pub(super) feeds: Vec<Feed>,
+}
+
+/// Which indicators to evaluate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// All.
+    Everything,
+    /// Those that read one of these tables and kinds.
+    Touched(BTreeSet<(&'static str, String)>),
+    /// Those that the passing of time changes, and those that could not be stored.
+    Time,
+}
+
+impl Scope {
+    /// A word for it, as a label.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Everything => "everything",
+            Self::Touched(_) => "touched",
+            Self::Time => "time",
+        }
+    }
+}
+
+impl Core {
+    /// Opens the store and takes up what it remembers.
+    ///
+    /// # Errors
+    /// What the store reports.
+    pub fn open(config: Arc<Config>, now: i64) -> Result<Self, store::Error> {
+        let store = Store::open(&config.data_dir, config.zone)?;
+        let evaluator = Evaluator::new(store.open_reader()?)?;
+        let mut core = Self {
+            sources: Sources::default(),
+            methods: Vec::new(),
+            held: Vec::new(),
+            panels: Vec::new(),
+            unstored: BTreeSet::new(),
+            evaluated_day: None,
+            problem: None,
+            config: Arc::clone(&config),
+            store,
+            evaluator,
+        };
+        core.configure(config, now)?;
+        Ok(core)
+    }
+
+    /// Takes over a configuration: its sources, indicators and thresholds. Everything is evaluated next time.
+    ///
+    /// # Errors
+    /// What the store reports; the configuration before stays in force then.
+    pub fn configure(&mut self, config: Arc<Config>, now: i64) -> Result<(), store::Error> {
+        let names: Vec<_> = config.sources.iter().map(|polled| polled.source.name.as_str()).collect();
+        self.store.forget_sources_except(&names, now)?;
+        self.sources = Sources::load(&config, &self.store, &self.sources)?;
+        self.methods = config.catalogue.iter().map(|indicator| Method::new(indicator, &config)).collect();
+        for method in &self.methods {
+            self.store.record_method(method.indicator.id.as_str(), &method.digest, &method.document(), now)?;
+        }
+        self.held = readings::take_up(&self.methods, &mut self.store, now)?;
+        self.panels = self.methods.iter().map(|method| Arc::new(Panel::empty(&method.indicator, method.rules.thresholds()))).collect();
+        self.unstored = (0..self.methods.len()).collect();
+        self.config = config;
+        Ok(())
+    }
+
+    /// What a source needs for its next poll.
+    ///
+    /// # Errors
+    /// What the store reports.
+    pub fn positions(&self, source: &str) -> Result<BTreeMap<String, String>, store::Error> {
+        Ok(self.store.source_state(source)?.positions)
+    }
+
+    /// Takes in the end of a poll and gives what must be evaluated.
+    pub fn take_in(&mut self, source: &str, outcome: Result<Delivery, Failure>, took: Duration, now: i64) -> Result<Scope, Failure> {
+        let outcome = outcome.and_then(|delivery| {
+            let committed = self.store.commit(source, &delivery.streams, now);
+            committed.map(|committed| (delivery, committed)).map_err(|error| self.not_stored(&error))
+        });
+        match outcome {
+            Ok((delivery, committed)) => {
+                self.problem = None;
+                let mut touched = committed.touched;
+                touched.extend(self.sources.succeeded(source, &delivery, &self.store, took, now));
+                Ok(Scope::Touched(touched))
+            }
+            Err(failure) => {
+                self.sources.failed(source, &failure, took);
+                Err(failure)
+            }
+        }
+    }
+
+    fn not_stored(&mut self, error: &store::Error) -> Failure {
+        use crate::connector::FailureReason;
+        let reason = if matches!(error, store::Error::Conflict(_)) { FailureReason::InvalidRecord } else { FailureReason::Store };
+        if reason == FailureReason::Store {
+            self.problem = Some(error.to_string());
+        }
+        Failure::new(reason, error.to_string())
+    }
+
+    /// Notes that time has passed: sources may have become stale, a day may have begun. Gives what must be evaluated.
+    pub fn tick(&mut self, now: i64) -> Scope {
+        let today = self.config.zone.day_of(now);
+        if self.evaluated_day != Some(today) {
+            return Scope::Everything;
+        }
+        let touched = self.sources.age(now);
+        if touched.is_empty() { Scope::Time } else { Scope::Touched(touched) }
+    }
+
+    /// Evaluates and stores what changed.
+    ///
+    /// # Errors
+    /// What the store reports. The board stays as it was, and what could not be stored is evaluated again next time.
+    pub fn evaluate(&mut self, scope: &Scope, now: i64) -> Result<usize, store::Error> {
+        let chosen: Vec<_> = (0..self.methods.len()).filter(|position| self.concerns(*position, scope)).collect();
+        let result = self.evaluate_these(&chosen, now);
+        match &result {
+            Ok(()) => {
+                self.problem = None;
+                self.unstored.retain(|position| !chosen.contains(position));
+                self.evaluated_day = Some(self.config.zone.day_of(now)).filter(|_| *scope == Scope::Everything).or(self.evaluated_day);
+            }
+            Err(error) => {
+                self.problem = Some(error.to_string());
+                self.unstored.extend(&chosen);
+            }
+        }
+        result.map(|()| chosen.len())
+    }
+
+    fn concerns(&self, position: usize, scope: &Scope) -> bool {
+        let method = &self.methods[position];
+        let waits = || self.held[position].values().any(|held| !held.memory.is_empty());
+        self.unstored.contains(&position)
+            || match scope {
+                Scope::Everything => true,
+                Scope::Time => method.indicator.uses_now() || method.reads_sources() || waits(),
+                Scope::Touched(touched) => {
+                    method.reads_sources() || touched.iter().any(|(table, kind)| method.feeds.iter().any(|feed| feed.contains(table, kind)))
+                }
+            }
+    }
+
+    fn evaluate_these(&mut self, chosen: &[usize], now: i64) -> Result<(), store::Error> {
+        self.sources.age(now);
+        self.store.set_sources(&self.sources.rows(now))?;
+        let moment = Moment { now, today: self.config.zone.day_of(now) };
+        let systems = inventory::systems(self.store.reader())?;
+        let evaluation = self.evaluator.begin(moment)?;
+        let mut judged = Vec::with_capacity(chosen.len());
+        for position in chosen {
+            let method = &self.methods[*position];
+            let rows = evaluation.evaluate(&method.indicator, &self.config.parameters);
+            judged.push(readings::judge(method, rows, &self.held[*position], &self.sources, &systems, now));
+        }
+        drop(evaluation);
+        let changes: Vec<_> = chosen.iter().zip(&judged).flat_map(|(position, judged)| readings::changes(&self.methods[*position], &self.held[*position], judged)).collect();
+        self.store.record_readings(&changes, now)?;
+        for (position, judged) in chosen.iter().zip(judged) {
+            let method = &self.methods[*position];
+            let panel = Panel { indicator: Arc::clone(&method.indicator), thresholds: method.rules.thresholds(), readings: judged.readings, evaluated_at: now };
+            self.panels[*position] = Arc::new(panel);
+            self.held[*position] = judged.held;
+        }
+        Ok(())
+    }
+
+    /// The current picture.
+    ///
+    /// # Errors
+    /// What the store reports.
+    pub fn board(&self, now: i64) -> Result<Board, store::Error> {
+        let reader = self.store.reader();
+        Ok(Board {
+            at: now,
+            organisation: self.config.organisation.clone(),
+            panels: self.panels.clone(),
+            sources: self.sources.status(now),
+            systems: inventory::systems(reader)?.into_values().collect(),
+            dues: inventory::dues(reader)?,
+            without_sample_size: inventory::without_sample_size(reader)?,
+        })
+    }
+
+    /// Why the agent is not ready, if it isn't.
+    pub fn problem(&self) -> Option<&str> {
+        self.problem.as_deref()
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> &Arc<Config> {
+        &self.config
+    }
+}
+
+impl Method {
+    fn new(indicator: &Arc<Indicator>, config: &Config) -> Self {
+        let overrides = config.overrides.get(&indicator.id).map(Vec::as_slice).unwrap_or_default();
+        let rules = RuleSet::resolve(&indicator.rules, overrides);
+        let texts = (0..rules.len()).map(|position| rules.text(position).into()).collect();
+        let digest = format!("{}/{}", indicator.method_digest(&config.parameters), rules.digest());
+        let digest = crate::record::Digest::of(digest.as_bytes()).to_string();
+        let feeds = indicator.reads.iter().filter_map(crate::indicator::Reads::feed).cloned().collect();
+        Self { indicator: Arc::clone(indicator), rules, texts, digest, feeds }
+    }
+
+    fn reads_sources(&self) -> bool {
+        self.feeds.len() < self.indicator.reads.len()
+    }
+
+    /// The method in full, as evidence keeps it.
+    fn document(&self) -> serde_json::Value {
+        let rules: Vec<_> = self.texts.iter().map(|text| text.to_string()).collect();
+        serde_json::json!({ "indicator": self.indicator.id.as_str(), "method": self.digest, "sql": self.indicator.sql, "rules": rules })
+    }
+}

@@ -1,0 +1,248 @@
+//! The core's tests: what is unknown and why, what is evaluated when, what survives.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{
+    connector::FailureReason,
+    record::{Door, Zone},
+    store::{Delivered, Mode},
+    threshold::State,
+};
+
+/// 2026-11-21T12:00:00Z.
+const NOON: i64 = 1_795_262_400;
+const MINUTE: i64 = 60;
+const DAY: i64 = 86_400;
+
+/// An inventory and a tracker; the tracker covers what `covers` says.
+fn config(folder: &Path, extra: &str, tracker: &str) -> Arc<Config> {
+    let file = folder.join("agent.yaml");
+    let text = format!(
+        "organisation: {{ name: Example, timezone: UTC }}\n\
+         sources:\n\
+         \x20 - {{ name: inventory, connector: records, path: a, every: 1h, stale_after: 100d, feeds: [systems, reviews] }}\n\
+         \x20 - {{ name: tracker, connector: records, path: b, every: 5m, feeds: [\"cases\"]{tracker} }}\n{extra}"
+    );
+    std::fs::write(&file, text).unwrap();
+    Arc::new(Config::load(&file, NOON).unwrap_or_else(|mistakes| panic!("{mistakes}")))
+}
+
+struct Bench {
+    folder: tempfile::TempDir,
+    core: Core,
+}
+
+fn bench(extra: &str, tracker: &str) -> Bench {
+    let folder = tempfile::tempdir().unwrap();
+    let core = Core::open(config(folder.path(), extra, tracker), NOON).unwrap();
+    Bench { folder, core }
+}
+
+impl Bench {
+    fn deliver(&mut self, source: &str, rows: &[Value], now: i64) -> Scope {
+        self.core.take_in(source, Ok(delivery(rows, now)), Duration::ZERO, now).unwrap()
+    }
+
+    fn deliver_and_evaluate(&mut self, source: &str, rows: &[Value], now: i64) {
+        let scope = self.deliver(source, rows, now);
+        self.core.evaluate(&scope, now).unwrap();
+    }
+
+    /// Readings of an indicator: labels of interest, value, state, reason.
+    fn readings(&self, indicator: &str, now: i64) -> Vec<String> {
+        let board = self.core.board(now).unwrap();
+        let panel = board.panels.iter().find(|panel| panel.indicator.id.as_str() == indicator).unwrap();
+        let mut readings: Vec<_> = panel.readings.iter().map(|reading| {
+            let label = |name| reading.row.label(name).unwrap_or("-").to_owned();
+            let value = reading.row.value(now).map_or_else(|| "-".to_owned(), |value| value.to_string());
+            let reason = match &reading.row.measured {
+                crate::indicator::Measured::Unknown(reason) => format!(": {reason}"),
+                _ => String::new(),
+            };
+            format!("{} {} {value} {}{reason}", label("system"), label("severity"), reading.state)
+        }).collect();
+        readings.sort();
+        readings
+    }
+
+    fn history(&self, sql: &str) -> i64 {
+        self.core.store.reader().query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+}
+
+fn delivery(rows: &[Value], now: i64) -> Delivery {
+    let door = Door { now, zone: Zone::UTC };
+    let records = rows.iter().flat_map(|row| door.admit(row).unwrap()).collect();
+    Delivery { streams: vec![Delivered { stream: "all".into(), mode: Mode::Snapshot, records, position: None, feeds: Vec::new() }], pages: 1 }
+}
+
+fn system(id: &str) -> Value {
+    json!({"record": "system", "id": id, "risk_tier": "high", "owner_role": "Head of lending"})
+}
+
+fn incident(id: &str, system: &str, severity: &str) -> Value {
+    json!({"record": "case", "id": id, "kind": "incident", "system": system, "severity": severity, "opened_at": NOON - DAY})
+}
+
+#[test]
+fn before_anything_is_read_everything_is_unknown() {
+    let mut bench = bench("", "");
+    bench.core.evaluate(&Scope::Everything, NOON).unwrap();
+    let board = bench.core.board(NOON).unwrap();
+    assert_eq!(board.count(State::Ok) + board.count(State::Warning) + board.count(State::Breach), 0);
+    let reason = |indicator: &str| bench.readings(indicator, NOON);
+    assert_eq!(reason("management_review_overdue_seconds"), ["- - - unknown: the source `inventory` was never read completely"]);
+    assert_eq!(reason("drift_psi"), ["- - - unknown: no source provides model_versions, measurements(drift)"]);
+}
+
+#[test]
+fn no_incident_known_is_no_incident_only_while_the_tracker_is_read() {
+    let mut bench = bench("", "");
+    bench.core.evaluate(&Scope::Everything, NOON).unwrap();
+    bench.deliver_and_evaluate("inventory", &[system("a")], NOON);
+    assert!(bench.readings("incidents_open", NOON).iter().all(|reading| reading.ends_with("unknown: the source `tracker` was never read completely")));
+    bench.deliver_and_evaluate("tracker", &[], NOON);
+    assert!(bench.readings("incidents_open", NOON).contains(&"a critical 0 ok".to_owned()));
+    bench.deliver_and_evaluate("tracker", &[incident("1", "a", "critical")], NOON + MINUTE);
+    assert!(bench.readings("incidents_open", NOON).contains(&"a critical 1 breach".to_owned()));
+
+    let failure = Failure::new(FailureReason::Timeout, "it took too long");
+    let later = NOON + 10 * MINUTE;
+    bench.core.take_in("tracker", Err(failure), Duration::ZERO, later).unwrap_err();
+    let scope = bench.core.tick(later);
+    bench.core.evaluate(&scope, later).unwrap();
+    assert!(bench.readings("incidents_open", later).contains(&"a critical 1 breach".to_owned()), "a failed poll changes nothing while records are fresh");
+
+    let stale = NOON + MINUTE + 15 * MINUTE + 1;
+    let scope = bench.core.tick(stale);
+    assert!(matches!(&scope, Scope::Touched(touched) if touched.contains(&("cases", "incident".to_owned()))), "{scope:?}");
+    bench.core.evaluate(&scope, stale).unwrap();
+    let unknown = "a critical - unknown: the source `tracker` was last read completely at 2026-11-21T12:01:00Z";
+    assert!(bench.readings("incidents_open", stale).contains(&unknown.to_owned()));
+
+    bench.deliver_and_evaluate("tracker", &[incident("1", "a", "critical")], stale + MINUTE);
+    assert!(bench.readings("incidents_open", stale).contains(&"a critical 1 breach".to_owned()), "recovery, although no record changed");
+}
+
+#[test]
+fn a_stale_source_makes_unknown_only_what_it_covers() {
+    let mut bench = bench("", ", covers: [a]");
+    bench.deliver_and_evaluate("inventory", &[system("a"), system("b")], NOON);
+    bench.core.evaluate(&Scope::Everything, NOON).unwrap();
+    let readings = bench.readings("incidents_open", NOON);
+    assert!(readings.contains(&"b critical 0 ok".to_owned()), "{readings:?}");
+    assert!(readings.contains(&"a critical - unknown: the source `tracker` was never read completely".to_owned()));
+    assert!(readings.contains(&"- critical - unknown: the source `tracker` was never read completely".to_owned()), "what belongs to no system depends on all sources");
+}
+
+#[test]
+fn midnight_makes_things_overdue() {
+    let mut bench = bench("", "");
+    let review = json!({"record": "review", "id": "r", "kind": "impact_assessment", "system": "a", "due": "2026-11-21"});
+    bench.deliver_and_evaluate("inventory", &[system("a"), review], NOON);
+    bench.core.evaluate(&Scope::Everything, NOON).unwrap();
+    assert_eq!(bench.readings("impact_assessments_overdue", NOON), ["a - 0 ok"], "due today is not overdue");
+    let midnight = NOON + 12 * 3600;
+    assert_eq!(bench.core.tick(midnight - 1), Scope::Time);
+    assert_eq!(bench.core.tick(midnight), Scope::Everything);
+    bench.core.evaluate(&Scope::Everything, midnight).unwrap();
+    assert_eq!(bench.readings("impact_assessments_overdue", midnight), ["a - 1 breach"]);
+}
+
+#[test]
+fn only_what_a_poll_touched_is_evaluated() {
+    let mut bench = bench("", "");
+    bench.deliver_and_evaluate("inventory", &[system("a")], NOON);
+    bench.deliver_and_evaluate("tracker", &[], NOON);
+    bench.core.evaluate(&Scope::Everything, NOON).unwrap();
+    let scope = bench.deliver("tracker", &[incident("1", "a", "low")], NOON + 1);
+    bench.core.evaluate(&scope, NOON + 1).unwrap();
+    let board = bench.core.board(NOON + 1).unwrap();
+    let evaluated = |id: &str| board.panels.iter().find(|panel| panel.indicator.id.as_str() == id).unwrap().evaluated_at;
+    assert_eq!((evaluated("incidents_open"), evaluated("nonconformities_open"), evaluated("drift_psi")), (NOON + 1, NOON, NOON));
+    let nothing = bench.deliver("tracker", &[incident("1", "a", "low")], NOON + 2);
+    assert_eq!(nothing, Scope::Touched(BTreeSet::new()), "a poll that changed nothing touches nothing");
+}
+
+#[test]
+fn history_holds_changes_and_survives_a_restart() {
+    let mut bench = bench("", "");
+    bench.deliver_and_evaluate("inventory", &[system("a")], NOON);
+    bench.deliver_and_evaluate("tracker", &[incident("1", "a", "critical")], NOON);
+    bench.core.evaluate(&Scope::Everything, NOON).unwrap();
+    let intervals = "SELECT count(*) FROM reading_intervals";
+    let before = bench.history(intervals);
+    bench.core.evaluate(&Scope::Everything, NOON + 1).unwrap();
+    assert_eq!(bench.history(intervals), before, "what did not change is not stored again");
+    let Bench { folder, core } = bench;
+    drop(core);
+    let core = Core::open(config(folder.path(), "", ""), NOON + 2).unwrap();
+    let mut bench = Bench { folder, core };
+    bench.core.evaluate(&Scope::Everything, NOON + 2).unwrap();
+    assert_eq!(bench.history(intervals), before, "nor after a restart");
+    assert!(bench.readings("incidents_open", NOON + 2).contains(&"a critical 1 breach".to_owned()), "a fresh source stays fresh over a restart");
+    assert_eq!(store::verify(bench.core.store.reader()).unwrap().map(|_| ()), Ok(()));
+}
+
+#[test]
+fn a_clock_that_was_set_back_proves_nothing() {
+    let mut bench = bench("", "");
+    bench.deliver_and_evaluate("inventory", &[system("a")], NOON);
+    bench.deliver_and_evaluate("tracker", &[], NOON);
+    bench.core.evaluate(&Scope::Everything, NOON - 3600).unwrap();
+    assert!(bench.readings("incidents_open", NOON - 3600).iter().all(|reading| reading.contains("unknown")));
+}
+
+#[test]
+fn a_full_disk_keeps_the_last_board_and_says_why() {
+    let mut bench = bench("", "");
+    bench.deliver_and_evaluate("inventory", &[system("a")], NOON);
+    bench.deliver_and_evaluate("tracker", &[], NOON);
+    bench.core.evaluate(&Scope::Everything, NOON).unwrap();
+    bench.core.store.fill_disk(true);
+    let many: Vec<_> = (0..3000).map(|id| incident(&id.to_string(), "a", "critical")).collect();
+    let failure = bench.core.take_in("tracker", Ok(delivery(&many, NOON + 1)), Duration::ZERO, NOON + 1).unwrap_err();
+    assert_eq!(failure.reason, FailureReason::Store);
+    assert!(bench.core.problem().unwrap().contains("full"), "{:?}", bench.core.problem());
+    assert!(bench.readings("incidents_open", NOON + 1).contains(&"a critical 0 ok".to_owned()));
+    bench.core.store.fill_disk(false);
+    bench.deliver_and_evaluate("tracker", &many, NOON + 2);
+    assert_eq!(bench.core.problem(), None);
+    assert!(bench.readings("incidents_open", NOON + 2).contains(&"a critical 3000 breach".to_owned()));
+}
+
+#[test]
+fn a_rule_with_for_waits_over_restarts() {
+    let extra = "thresholds: [{ indicator: incidents_open, when: { severity: low }, warning: \">= 1\", for: 30m }]\n";
+    let mut bench = bench(extra, "");
+    bench.deliver_and_evaluate("inventory", &[system("a")], NOON);
+    bench.deliver_and_evaluate("tracker", &[incident("1", "a", "low")], NOON);
+    bench.core.evaluate(&Scope::Everything, NOON).unwrap();
+    assert!(bench.readings("incidents_open", NOON).contains(&"a low 1 ok".to_owned()));
+    let Bench { folder, core } = bench;
+    drop(core);
+    let core = Core::open(config(folder.path(), extra, ""), NOON + 10 * MINUTE).unwrap();
+    let mut bench = Bench { folder, core };
+    bench.deliver_and_evaluate("tracker", &[incident("1", "a", "low")], NOON + 10 * MINUTE);
+    bench.core.evaluate(&Scope::Everything, NOON + 10 * MINUTE).unwrap();
+    bench.deliver_and_evaluate("tracker", &[incident("1", "a", "low")], NOON + 20 * MINUTE);
+    bench.core.evaluate(&Scope::Time, NOON + 30 * MINUTE).unwrap();
+    assert!(bench.readings("incidents_open", NOON + 30 * MINUTE).contains(&"a low 1 warning".to_owned()));
+}
+
+#[test]
+fn ten_thousand_unregistered_systems_are_one_number() {
+    let mut bench = bench("", "");
+    bench.deliver_and_evaluate("inventory", &[system("a")], NOON);
+    let strangers: Vec<_> = (0..10_000).map(|id| incident(&id.to_string(), &format!("stranger-{id}"), "low")).collect();
+    bench.deliver_and_evaluate("tracker", &strangers, NOON);
+    bench.core.evaluate(&Scope::Everything, NOON).unwrap();
+    let open = bench.readings("incidents_open", NOON);
+    assert!(open.contains(&"- low 10000 ok".to_owned()), "{open:?}");
+    assert_eq!(open.len(), 8);
+    let gap = "SELECT CAST(measured AS INTEGER) FROM reading_intervals WHERE indicator = 'inventory_reconciliation_gap' AND held_until IS NULL AND labels LIKE '%unregistered%tracker%' OR indicator = 'inventory_reconciliation_gap' AND labels LIKE '%tracker%unregistered%'";
+    assert_eq!(bench.history(gap), 10_000);
+}

@@ -1,0 +1,133 @@
+//! The agent's metrics about itself and its sources. What the organisation's readings are is the board's business.
+
+use clause9_exporter::{
+    OwnMetrics, OwnMetricsError, own_metrics,
+    prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec},
+};
+
+use crate::{
+    board::SourceStatus,
+    connector::FailureReason,
+    record::{DoubtReason, SHAPES},
+};
+
+own_metrics! {
+    /// Health of the agent and of each source.
+    pub struct Metrics {
+        /// Version of the agent; always 1.
+        pub build_info: IntGaugeVec["version"],
+        /// Whether the last load of the configuration was good (1) or the one before is still in force (0).
+        pub config_last_reload_successful: IntGauge,
+        /// When the configuration in force was loaded.
+        pub config_last_reload_success_timestamp_seconds: IntGauge,
+        /// Whether the last poll of the source was complete (1) or failed (0).
+        pub source_up: IntGaugeVec["source", "connector"],
+        /// Whether the records of the source are complete: read at least once, and not older than its limit.
+        pub source_complete: IntGaugeVec["source"],
+        /// When the source was last read completely; 0 means never.
+        pub source_last_success_timestamp_seconds: IntGaugeVec["source"],
+        /// Age at which the source counts as stale and what depends on it as unknown.
+        pub source_stale_after_seconds: IntGaugeVec["source"],
+        /// Longest time between two scheduled polls.
+        pub source_poll_interval_seconds: IntGaugeVec["source"],
+        /// How long the last poll took.
+        pub source_poll_duration_seconds: GaugeVec["source"],
+        /// Polls by how they ended; the reason is empty for complete ones.
+        pub source_polls_total: IntCounterVec["source", "outcome", "reason"],
+        /// Scheduled polls that were left out because the one before was still running.
+        pub source_overruns_total: IntCounterVec["source"],
+        /// Records that the source holds now.
+        pub source_records: IntGaugeVec["source", "table"],
+        /// Pages that the last complete poll read.
+        pub source_pages: IntGaugeVec["source"],
+        /// Records of the source that are odd in some way and were kept.
+        pub source_doubtful_records: IntGaugeVec["source", "reason"],
+        /// Evaluations of indicators.
+        pub evaluations_total: IntCounter,
+        /// How long the last evaluation took.
+        pub evaluation_duration_seconds: GaugeVec["scope"],
+        /// Evaluations of an indicator that failed; its readings are unknown until one succeeds.
+        pub indicator_errors_total: IntCounterVec["indicator"],
+        /// Whether the last write into the database succeeded (1) or what is shown is the last that could be stored (0).
+        pub store_writable: IntGauge,
+        /// Writes into the database that failed.
+        pub store_errors_total: IntCounter,
+    }
+}
+
+impl Metrics {
+    /// Registers them, and starts what has no labels to wait for.
+    ///
+    /// # Errors
+    /// Never in a program that passes its tests.
+    pub fn start(own: &OwnMetrics) -> Result<Self, OwnMetricsError> {
+        let metrics = Self::register(own)?;
+        metrics.build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        metrics.store_writable.set(1);
+        Ok(metrics)
+    }
+
+    /// Every series of a source starts at zero, so that the first failure is an increase and not a new series.
+    pub fn start_source(&self, source: &str, connector: &str) {
+        self.source_up.with_label_values(&[source, connector]);
+        self.source_complete.with_label_values(&[source]);
+        self.source_last_success_timestamp_seconds.with_label_values(&[source]);
+        self.source_poll_duration_seconds.with_label_values(&[source]);
+        self.source_overruns_total.with_label_values(&[source]);
+        self.source_pages.with_label_values(&[source]);
+        self.source_polls_total.with_label_values(&[source, "complete", ""]);
+        for reason in FailureReason::ALL {
+            self.source_polls_total.with_label_values(&[source, "failed", reason.as_str()]);
+        }
+        for reason in DoubtReason::ALL {
+            self.source_doubtful_records.with_label_values(&[source, reason.as_str()]);
+        }
+    }
+
+    /// Shows how the sources stand.
+    pub fn show_sources(&self, sources: &[SourceStatus]) {
+        let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        for source in sources {
+            let name = [source.name.as_str()];
+            self.source_up.with_label_values(&[&source.name, &source.connector]).set((source.failure.is_none() && source.last_success_at.is_some()).into());
+            self.source_complete.with_label_values(&name).set((!source.stale).into());
+            self.source_last_success_timestamp_seconds.with_label_values(&name).set(source.last_success_at.unwrap_or(0));
+            self.source_stale_after_seconds.with_label_values(&name).set(source.stale_after);
+            self.source_poll_interval_seconds.with_label_values(&name).set(source.interval);
+            self.source_poll_duration_seconds.with_label_values(&name).set(source.took.as_secs_f64());
+            self.source_pages.with_label_values(&name).set(whole(source.pages));
+            for shape in SHAPES {
+                let held = source.records.get(shape.table).copied();
+                let feeds = source.feeds.iter().any(|feed| feed.starts_with(shape.table));
+                if held.is_some() || feeds {
+                    self.source_records.with_label_values(&[&source.name, shape.table]).set(whole(held.unwrap_or(0)));
+                }
+            }
+            for reason in DoubtReason::ALL {
+                let count = source.doubts.get(reason.as_str()).copied().unwrap_or(0);
+                self.source_doubtful_records.with_label_values(&[&source.name, reason.as_str()]).set(whole(count));
+            }
+        }
+    }
+
+    /// Takes the series of a source away that is not configured any more.
+    pub fn end_source(&self, source: &str, connector: &str) {
+        let labels = [source];
+        let _ = self.source_up.remove_label_values(&[source, connector]);
+        for vector in [&self.source_complete, &self.source_last_success_timestamp_seconds, &self.source_stale_after_seconds, &self.source_poll_interval_seconds, &self.source_pages] {
+            let _ = vector.remove_label_values(&labels);
+        }
+        let _ = self.source_poll_duration_seconds.remove_label_values(&labels);
+        let _ = self.source_overruns_total.remove_label_values(&labels);
+        let _ = self.source_polls_total.remove_label_values(&[source, "complete", ""]);
+        for reason in FailureReason::ALL {
+            let _ = self.source_polls_total.remove_label_values(&[source, "failed", reason.as_str()]);
+        }
+        for reason in DoubtReason::ALL {
+            let _ = self.source_doubtful_records.remove_label_values(&[source, reason.as_str()]);
+        }
+        for shape in SHAPES {
+            let _ = self.source_records.remove_label_values(&[source, shape.table]);
+        }
+    }
+}

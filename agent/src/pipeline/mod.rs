@@ -1,0 +1,210 @@
+//! The one module that knows all the others: schedules polls, hands their ends to the core, publishes boards, reloads configurations.
+//!
+//! Async work (waiting, polling, serving) happens on the runtime; the [`Core`] lives on a thread of its own and is spoken to by messages,
+//! because it blocks on the disk and there is exactly one of it.
+
+mod core;
+mod inventory;
+mod journal;
+mod metrics;
+mod poller;
+mod readings;
+mod sources;
+mod worker;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use clause9_exporter::Exporter;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    board::Board,
+    config::{Config, watch::Watcher},
+    document::Mistakes,
+    schedule, store,
+};
+
+pub use self::core::{Core, Scope};
+pub use journal::{Journal, PollLog};
+pub use metrics::Metrics;
+pub use poller::{client, deliver, poll_once};
+pub use sources::Delivery;
+
+use self::{
+    poller::Pollers,
+    worker::{Message, Worker},
+};
+
+/// What the web pages show and ask for. Clones are the same agent.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    /// The board published last.
+    pub board: Arc<ArcSwap<Board>>,
+    /// What happened in polls.
+    pub journal: Arc<Journal>,
+    requests: mpsc::Sender<Request>,
+}
+
+/// What may be asked of a running agent.
+#[derive(Debug)]
+enum Request {
+    Reload(oneshot::Sender<Result<(), String>>),
+    Poll(String, oneshot::Sender<bool>),
+}
+
+/// The agent, ready to run.
+#[derive(Debug)]
+pub struct Agent {
+    config_file: PathBuf,
+    handle: Handle,
+    requests: mpsc::Receiver<Request>,
+    worker: Worker,
+    pollers: Pollers,
+    watcher: Option<Watcher>,
+    metrics: Metrics,
+}
+
+/// How often the core looks at the clock for what has become stale. Indicators that use the time run each minute.
+const TICK: Duration = Duration::from_secs(5);
+
+/// How long polls under way may take to finish when the agent stops. A poll that is cut off has changed nothing.
+const DRAIN: Duration = Duration::from_secs(5);
+
+impl Agent {
+    /// Opens the store and publishes what it remembers.
+    ///
+    /// # Errors
+    /// What the store reports.
+    pub fn start(config: Config, exporter: Exporter, metrics: Metrics) -> Result<Self, store::Error> {
+        let config = Arc::new(config);
+        let core = Core::open(Arc::clone(&config), schedule::now())?;
+        let (sender, requests) = mpsc::channel(16);
+        let handle = Handle { board: Arc::default(), journal: Arc::default(), requests: sender };
+        metrics.config_last_reload_successful.set(1);
+        metrics.config_last_reload_success_timestamp_seconds.set(schedule::now());
+        let worker = Worker::spawn(core, exporter, Arc::clone(&handle.board), metrics.clone());
+        let pollers = Pollers::start(&config, &worker, &handle.journal, &metrics);
+        let watcher = watch(&config);
+        Ok(Self { config_file: config.file.clone(), handle, requests, worker, pollers, watcher, metrics })
+    }
+
+    /// The way to it for web pages.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Runs until `shutdown`, then lets polls under way finish for a while.
+    pub async fn run(mut self, mut hangup: mpsc::Receiver<()>, shutdown: impl Future<Output = ()>) {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut shutdown = std::pin::pin!(shutdown);
+        loop {
+            tokio::select! {
+                () = &mut shutdown => break,
+                _ = tick.tick() => self.worker.send(Message::Tick).await,
+                Some(()) = hangup.recv() => drop(self.reload("SIGHUP").await),
+                Some(request) = self.requests.recv() => self.answer(request).await,
+                changed = changed(&mut self.watcher) => self.files_changed(&changed).await,
+            }
+        }
+        tracing::info!("stopping: polls under way may finish");
+        self.pollers.drain(DRAIN).await;
+        self.worker.stop().await;
+    }
+
+    async fn answer(&mut self, request: Request) {
+        // Who asked may have gone away meanwhile; what was asked for is done all the same.
+        match request {
+            Request::Reload(reply) => {
+                let _ = reply.send(self.reload("request").await);
+            }
+            Request::Poll(source, reply) => {
+                let _ = reply.send(self.pollers.force(&source));
+            }
+        }
+    }
+
+    async fn files_changed(&mut self, paths: &[PathBuf]) {
+        let mut reload = false;
+        for path in paths {
+            let forced = self.pollers.force_reading(path);
+            reload |= !forced;
+        }
+        if reload {
+            drop(self.reload("file change").await);
+        }
+    }
+
+    /// Reads the configuration again. A bad one changes nothing.
+    async fn reload(&mut self, cause: &'static str) -> Result<(), String> {
+        let file = self.config_file.clone();
+        let loaded = tokio::task::spawn_blocking(move || Config::load(&file, schedule::now())).await;
+        let result = match loaded {
+            Ok(Ok(config)) => self.take_over(Arc::new(config)).await,
+            Ok(Err(mistakes)) => Err(mistakes_text(&mistakes)),
+            Err(_) => Err("reading the configuration was cut off".to_owned()),
+        };
+        self.metrics.config_last_reload_successful.set(result.is_ok().into());
+        match &result {
+            Ok(()) => {
+                self.metrics.config_last_reload_success_timestamp_seconds.set(schedule::now());
+                tracing::info!(cause, "the configuration was read again");
+            }
+            Err(error) => tracing::error!(cause, error, "the configuration was read again and is bad; the one before stays in force"),
+        }
+        result
+    }
+
+    async fn take_over(&mut self, config: Arc<Config>) -> Result<(), String> {
+        // Polls under way belong to the configuration before: they are cut off, which changes nothing.
+        self.pollers.stop(&self.metrics).await;
+        let (reply, answer) = oneshot::channel();
+        self.worker.send(Message::Configure(Arc::clone(&config), reply)).await;
+        let result = answer.await.unwrap_or_else(|_| Err("the agent is stopping".to_owned()));
+        let in_force = match &result {
+            Ok(()) => config,
+            Err(_) => self.worker.config().await.unwrap_or(config),
+        };
+        self.pollers = Pollers::start(&in_force, &self.worker, &self.handle.journal, &self.metrics);
+        self.watcher = watch(&in_force);
+        result
+    }
+}
+
+impl Handle {
+    /// Reads the configuration again.
+    ///
+    /// # Errors
+    /// Why the configuration before stays in force.
+    pub async fn reload(&self) -> Result<(), String> {
+        let (reply, answer) = oneshot::channel();
+        let stopping = || "the agent is stopping".to_owned();
+        self.requests.send(Request::Reload(reply)).await.map_err(|_| stopping())?;
+        answer.await.map_err(|_| stopping())?
+    }
+
+    /// Polls a source now. False when there is none of this name.
+    pub async fn poll(&self, source: &str) -> bool {
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(Request::Poll(source.to_owned(), reply)).await.is_ok() && answer.await.unwrap_or(false)
+    }
+}
+
+fn mistakes_text(mistakes: &Mistakes) -> String {
+    mistakes.to_string()
+}
+
+async fn changed(watcher: &mut Option<Watcher>) -> Vec<PathBuf> {
+    match watcher {
+        Some(watcher) => watcher.changed().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Without a watcher everything still works, only later: files are read again at their interval, the configuration on SIGHUP.
+fn watch(config: &Config) -> Option<Watcher> {
+    let files = config.sources.iter().filter_map(|polled| polled.poll_when_changed.clone());
+    let paths = config.reload_when_changed.iter().cloned().chain(files).collect();
+    Watcher::new(paths).map_err(|error| tracing::warn!(error = %error, "file changes can't be watched; SIGHUP reads the configuration again")).ok()
+}

@@ -1,0 +1,208 @@
+//! One task for each source: waits for its time, polls, hands the end to the core. One poll at a time; what is scheduled meanwhile is counted
+//! as an overrun and not queued.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    sync::{Notify, mpsc, oneshot, watch},
+    task::JoinSet,
+};
+
+use super::{
+    journal::{Journal, PollLog},
+    metrics::Metrics,
+    sources::Delivery,
+    worker::{Message, Worker},
+};
+use crate::{
+    config::{Config, PolledSource},
+    connector::{self, Client, Context, Failure, LogEntry, Poll, PollMode},
+    record::{Door, Feed, Zone},
+    schedule::{self, Schedule, Timer},
+    store::{Delivered, Mode},
+};
+
+/// The tasks of all sources.
+#[derive(Debug)]
+pub(super) struct Pollers {
+    sources: Vec<Polled>,
+    tasks: JoinSet<()>,
+    draining: watch::Sender<bool>,
+}
+
+#[derive(Debug)]
+struct Polled {
+    name: String,
+    connector: String,
+    files: Option<PathBuf>,
+    forced: Arc<Notify>,
+}
+
+/// One source's task.
+struct Poller {
+    name: String,
+    client: Client,
+    schedule: Schedule,
+    zone: Zone,
+    forced: Arc<Notify>,
+    draining: watch::Receiver<bool>,
+    core: mpsc::Sender<Message>,
+    journal: Arc<Journal>,
+    metrics: Metrics,
+}
+
+impl Pollers {
+    /// Starts a task for each source; each polls at once.
+    pub(super) fn start(config: &Config, worker: &Worker, journal: &Arc<Journal>, metrics: &Metrics) -> Self {
+        let draining = watch::Sender::new(false);
+        let (mut sources, mut tasks) = (Vec::new(), JoinSet::new());
+        for polled in &config.sources {
+            let name = polled.source.name.clone();
+            let forced = Arc::new(Notify::new());
+            metrics.start_source(&name, &polled.source.connector.name);
+            match Client::new((*polled.source).clone()) {
+                Ok(client) => {
+                    let (draining, core, journal, metrics) = (draining.subscribe(), worker.sender(), Arc::clone(journal), metrics.clone());
+                    let (schedule, zone, forced) = (polled.schedule.clone(), config.zone, Arc::clone(&forced));
+                    tasks.spawn(Poller { name: name.clone(), client, schedule, zone, forced, draining, core, journal, metrics }.run());
+                }
+                Err(failure) => {
+                    let core = worker.sender();
+                    let (journal, metrics, name) = (Arc::clone(journal), metrics.clone(), name.clone());
+                    tasks.spawn(async move { report(&name, &core, &journal, &metrics, Err(failure), &[], Duration::ZERO).await });
+                }
+            }
+            sources.push(Polled { name, connector: polled.source.connector.name.clone(), files: polled.poll_when_changed.clone(), forced });
+        }
+        Self { sources, tasks, draining }
+    }
+
+    /// Polls a source now, or right after the poll under way. False when there is none of this name.
+    pub(super) fn force(&self, name: &str) -> bool {
+        let source = self.sources.iter().find(|source| source.name == name);
+        source.inspect(|source| source.forced.notify_one()).is_some()
+    }
+
+    /// Polls the sources that read this path. False when none does.
+    pub(super) fn force_reading(&self, path: &Path) -> bool {
+        let readers: Vec<_> = self.sources.iter().filter(|source| source.files.as_deref() == Some(path)).collect();
+        readers.iter().for_each(|source| source.forced.notify_one());
+        !readers.is_empty()
+    }
+
+    /// Cuts off every poll and takes the sources' metrics away.
+    pub(super) async fn stop(&mut self, metrics: &Metrics) {
+        self.tasks.shutdown().await;
+        for source in &self.sources {
+            metrics.end_source(&source.name, &source.connector);
+        }
+    }
+
+    /// Starts no more polls and lets those under way finish for a while.
+    pub(super) async fn drain(mut self, longest: Duration) {
+        self.draining.send_replace(true);
+        let finished = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(longest, finished).await.is_err() {
+            tracing::warn!("polls under way were cut off; they have changed nothing");
+            self.tasks.shutdown().await;
+        }
+    }
+}
+
+impl Poller {
+    async fn run(mut self) {
+        let mut timer = Timer::start(self.schedule.clone());
+        loop {
+            self.poll(&mut timer).await;
+            tokio::select! {
+                () = timer.tick() => {}
+                () = self.forced.notified() => {}
+                _ = self.draining.wait_for(|draining| *draining) => return,
+            }
+        }
+    }
+
+    async fn poll(&self, timer: &mut Timer) {
+        let started = Instant::now();
+        let poll = async {
+            let (reply, positions) = oneshot::channel();
+            // The core ends only after every poller.
+            let _ = self.core.send(Message::Positions(self.name.clone(), reply)).await;
+            poll_once(&self.client, &positions.await.unwrap_or_default(), self.zone).await
+        };
+        let mut poll = std::pin::pin!(poll);
+        let outcome = loop {
+            tokio::select! {
+                outcome = &mut poll => break outcome,
+                () = timer.tick() => {
+                    self.metrics.source_overruns_total.with_label_values(&[&self.name]).inc();
+                    tracing::warn!(source = self.name, "a poll is due while the one before still runs; it is left out");
+                }
+            }
+        };
+        let took = started.elapsed();
+        let (outcome, log) = match outcome {
+            Ok(poll) => {
+                let log = poll.log.clone();
+                (Ok(deliver(poll)), log)
+            }
+            Err((failure, log)) => (Err(failure), log),
+        };
+        report(&self.name, &self.core, &self.journal, &self.metrics, outcome, &log, took).await;
+    }
+}
+
+/// Hands the end of a poll to the core, and tells metrics, journal and log how it went.
+async fn report(
+    name: &str, core: &mpsc::Sender<Message>, journal: &Journal, metrics: &Metrics, outcome: Result<Delivery, Failure>, log: &[LogEntry], took: Duration,
+) {
+    let (reply, stored) = oneshot::channel();
+    let _ = core.send(Message::Polled { source: name.to_owned(), outcome, took, reply }).await;
+    let Ok(result) = stored.await else { return };
+    let failure = result.err().map(|failure| (failure.reason.as_str(), failure.message));
+    let (outcome, reason) = failure.as_ref().map_or(("complete", ""), |(reason, _)| ("failed", *reason));
+    metrics.source_polls_total.with_label_values(&[name, outcome, reason]).inc();
+    match &failure {
+        None => tracing::debug!(source = name, duration_seconds = took.as_secs_f64(), "polled"),
+        Some((reason, message)) => tracing::warn!(source = name, reason, error = message, "a poll failed; nothing stored has changed"),
+    }
+    journal.add(name, PollLog { at: schedule::now(), took, failure, lines: log.iter().map(ToString::to_string).collect() });
+}
+
+/// Polls once, going on from stored positions.
+///
+/// # Errors
+/// Why the poll failed, and what it had asked until then.
+pub async fn poll_once(client: &Client, positions: &std::collections::BTreeMap<String, String>, zone: Zone) -> Result<Poll, (Failure, Vec<LogEntry>)> {
+    let cursors = positions.iter().filter_map(|(stream, position)| Some((stream.clone(), serde_json::from_str(position).ok()?))).collect();
+    let context = Context { cursors, door: Door { now: schedule::now(), zone } };
+    connector::poll(client, &context).await.map_err(|failure| (failure, Vec::new()))
+}
+
+/// A poll in the store's terms.
+pub fn deliver(poll: Poll) -> Delivery {
+    let streams = poll.streams.into_iter().map(|stream| Delivered {
+        stream: stream.name,
+        mode: match stream.mode {
+            PollMode::Snapshot => Mode::Snapshot,
+            PollMode::Changes => Mode::Changes,
+            PollMode::Unchanged => Mode::Unchanged,
+        },
+        records: stream.records,
+        position: Some(serde_json::to_string(&stream.cursor).expect("a cursor always serialises")),
+        feeds: stream.feeds.iter().filter_map(|feed| Feed::parse(&feed.to_string()).ok()).collect(),
+    });
+    Delivery { streams: streams.collect(), pages: poll.pages }
+}
+
+/// A source as a configuration has it, made ready to be polled by itself.
+///
+/// # Errors
+/// Settings that can't work.
+pub fn client(polled: &PolledSource) -> Result<Client, Failure> {
+    Client::new((*polled.source).clone())
+}

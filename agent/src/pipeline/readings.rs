@@ -1,0 +1,128 @@
+//! From rows to readings: staleness, verdicts, and what changed since the last time.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use super::{core::Method, sources::Sources};
+use crate::{
+    board::{Reading, SystemStatus},
+    indicator::{EvaluationError, Measured, Row},
+    store::{self, Change, Interval, Key, Store},
+    threshold::{self, Memory, State, Subject},
+};
+
+/// What holds of a reading, as it was stored.
+#[derive(Debug, Clone)]
+pub(super) struct Held {
+    pub(super) interval: Interval,
+    pub(super) memory: Memory,
+}
+
+/// An indicator's evaluation.
+#[derive(Debug)]
+pub(super) struct Judged {
+    pub(super) readings: Vec<Reading>,
+    pub(super) held: HashMap<String, Held>,
+}
+
+/// Takes up what the store holds. Readings of indicators that are no more are closed.
+pub(super) fn take_up(methods: &[Method], store: &mut Store, now: i64) -> Result<Vec<HashMap<String, Held>>, store::Error> {
+    let positions: HashMap<_, _> = methods.iter().enumerate().map(|(position, method)| (method.indicator.id.as_str(), position)).collect();
+    let mut held: Vec<HashMap<String, Held>> = methods.iter().map(|_| HashMap::new()).collect();
+    let mut gone = Vec::new();
+    for (key, interval, memory) in store.current_readings()? {
+        match positions.get(key.indicator.as_str()) {
+            Some(position) => {
+                let memory = memory.and_then(|memory| serde_json::from_str(&memory).ok()).unwrap_or_default();
+                held[*position].insert(key.labels, Held { interval, memory });
+            }
+            None => gone.push(Change { key, opens: None, closes: true, memory: None }),
+        }
+    }
+    store.record_readings(&gone, now)?;
+    Ok(held)
+}
+
+/// Judges the rows of an indicator. Whatever could make a number look better than it is makes it unknown instead: a failed query, a stale
+/// source, a source that is not there, no rows at all.
+pub(super) fn judge(
+    method: &Method, rows: Result<Vec<Row>, EvaluationError>, before: &HashMap<String, Held>, sources: &Sources, systems: &BTreeMap<String, SystemStatus>, now: i64,
+) -> Judged {
+    let mut rows = match rows {
+        Ok(rows) => rows,
+        Err(error) => {
+            tracing::error!(indicator = %method.indicator.id, error = %error, "an indicator could not be evaluated, its readings are unknown");
+            vec![Row::unknown(method.indicator.columns(), &format!("the evaluation failed: {error}"))]
+        }
+    };
+    if rows.is_empty() {
+        rows.push(Row::unknown(method.indicator.columns(), "there is nothing to judge"));
+    }
+    let gaps = sources.gaps(&method.indicator.reads);
+    let mut judged = Judged { readings: Vec::with_capacity(rows.len()), held: HashMap::with_capacity(rows.len()) };
+    for mut row in rows {
+        if let Some(reason) = gaps.reason(row.label("system")) {
+            row.measured = Measured::Unknown(reason.to_owned());
+        }
+        let labels = labels_key(&row);
+        let system = row.label("system").and_then(|id| systems.get(id));
+        let subject = Subject {
+            value: row.value(now),
+            label: &|name| row.label(name),
+            system_attribute: &|name| system.and_then(|system| system.properties.get(name)).map(String::as_str),
+            fact: &|name| row.fact(name),
+        };
+        let verdict = threshold::judge(&method.rules, &subject, before.get(&labels).map(|held| &held.memory), now);
+        let rule = verdict.rule.map(|position| Arc::clone(&method.texts[position]));
+        let interval = interval(&row, verdict.state, rule.as_deref(), &method.digest);
+        judged.held.insert(labels, Held { interval, memory: verdict.memory });
+        judged.readings.push(Reading { row, state: verdict.state, rule });
+    }
+    judged
+}
+
+/// What must be stored: readings that changed, began or ended.
+pub(super) fn changes(method: &Method, before: &HashMap<String, Held>, judged: &Judged) -> Vec<Change> {
+    let key = |labels: &String| Key { indicator: method.indicator.id.as_str().to_owned(), labels: labels.clone() };
+    let memory = |held: &Held| (!held.memory.is_empty()).then(|| serde_json::to_string(&held.memory).expect("numbers and texts always serialise"));
+    let mut changes = Vec::new();
+    for (labels, held) in &judged.held {
+        let previous = before.get(labels);
+        if !previous.is_some_and(|previous| held.interval.continues(&previous.interval)) {
+            changes.push(Change { key: key(labels), opens: Some(held.interval.clone()), closes: previous.is_some(), memory: memory(held) });
+        } else if previous.is_some_and(|previous| previous.memory != held.memory) {
+            changes.push(Change { key: key(labels), opens: None, closes: false, memory: memory(held) });
+        }
+    }
+    let ended = before.keys().filter(|labels| !judged.held.contains_key(*labels));
+    changes.extend(ended.map(|labels| Change { key: key(labels), opens: None, closes: true, memory: None }));
+    // Hash maps have no order; evidence and history are easier to read in one.
+    changes.sort_by(|a, b| a.key.cmp(&b.key));
+    changes
+}
+
+fn interval(row: &Row, state: State, rule: Option<&str>, method: &str) -> Interval {
+    let (measured, clock, reason) = match &row.measured {
+        Measured::Unknown(reason) => (None, None, Some(reason.clone())),
+        Measured::Number(number) => (Some(*number), None, None),
+        Measured::Clock { since, per } => (None, Some((*since, *per)), None),
+    };
+    let facts: serde_json::Map<_, _> = row.facts().map(|(name, value)| (name.to_owned(), value.into())).collect();
+    Interval {
+        measured,
+        clock,
+        state: state.as_str().to_owned(),
+        reason,
+        rule: rule.map(str::to_owned),
+        facts: serde_json::Value::Object(facts).to_string(),
+        method: method.to_owned(),
+    }
+}
+
+/// The labels as a JSON object with sorted names.
+pub(super) fn labels_key(row: &Row) -> String {
+    let labels: serde_json::Map<_, _> = row.labels().map(|(name, value)| (name.to_owned(), value.into())).collect();
+    serde_json::Value::Object(labels).to_string()
+}

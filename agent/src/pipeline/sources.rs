@@ -1,0 +1,249 @@
+//! What is known of each source while the agent runs: when it was last read, what it feeds, whether it is stale; and what that means for
+//! readings that depend on it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use crate::{
+    board::SourceStatus,
+    config::{Config, PolledSource},
+    connector::{Failure, Location},
+    indicator::Reads,
+    record::Feed,
+    schedule,
+    store::{self, Delivered, Store, tables::SourceRow},
+};
+
+/// A complete poll, ready to be stored.
+#[derive(Debug)]
+pub struct Delivery {
+    /// What each stream delivers.
+    pub streams: Vec<Delivered>,
+    /// Pages read.
+    pub pages: u64,
+}
+
+/// Every configured source.
+#[derive(Debug, Default)]
+pub(super) struct Sources(Vec<Source>);
+
+#[derive(Debug)]
+struct Source {
+    name: String,
+    connector: String,
+    kind: String,
+    location: String,
+    schedule: String,
+    interval: i64,
+    stale_after: i64,
+    covers: Option<BTreeSet<String>>,
+    /// What the configuration relies on it for; `None`: what it yields.
+    wanted: Option<Vec<Feed>>,
+    /// What its connector says that it yields.
+    described: Vec<Feed>,
+    /// What it fed at its last complete poll; `None`: never read.
+    fed: Option<Vec<Feed>>,
+    last_success_at: Option<i64>,
+    stale: bool,
+    failure: Option<(&'static str, String)>,
+    records: BTreeMap<&'static str, u64>,
+    doubts: BTreeMap<String, u64>,
+    pages: u64,
+    took: Duration,
+}
+
+impl Sources {
+    /// The sources of a configuration with what the store remembers; failures are taken over from `before`.
+    pub(super) fn load(config: &Config, store: &Store, before: &Self) -> Result<Self, store::Error> {
+        let one = |polled: &PolledSource| {
+            let mut source = Source::new(polled);
+            let state = store.source_state(&source.name)?;
+            source.last_success_at = state.last_success_at;
+            source.fed = state.last_success_at.map(|_| state.feeds);
+            source.count(store)?;
+            source.failure = before.0.iter().find(|known| known.name == source.name).and_then(|known| known.failure.clone());
+            source.stale = true;
+            Ok(source)
+        };
+        config.sources.iter().map(one).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Notes a complete poll. Gives everything that it feeds, if it was stale or feeds something else now.
+    pub(super) fn succeeded(&mut self, name: &str, delivery: &Delivery, store: &Store, took: Duration, now: i64) -> BTreeSet<(&'static str, String)> {
+        let Some(source) = self.0.iter_mut().find(|source| source.name == name) else { return BTreeSet::new() };
+        let before = source.stale.then(Vec::new).unwrap_or_else(|| source.feeds());
+        source.fed = Some(delivery.streams.iter().flat_map(|stream| stream.feeds.iter().cloned()).collect());
+        source.last_success_at = Some(now);
+        source.stale = false;
+        source.failure = None;
+        source.pages = delivery.pages;
+        source.took = took;
+        if let Err(error) = source.count(store) {
+            tracing::warn!(source = name, error = %error, "records could not be counted");
+        }
+        if before == source.feeds() { BTreeSet::new() } else { touched(&source.feeds()) }
+    }
+
+    /// Notes a failed poll.
+    pub(super) fn failed(&mut self, name: &str, failure: &Failure, took: Duration) {
+        if let Some(source) = self.0.iter_mut().find(|source| source.name == name) {
+            source.failure = Some((failure.reason.as_str(), failure.message.clone()));
+            source.took = took;
+        }
+    }
+
+    /// Notes the passing of time. Gives everything that newly stale (or no longer stale) sources feed.
+    pub(super) fn age(&mut self, now: i64) -> BTreeSet<(&'static str, String)> {
+        let mut changed = BTreeSet::new();
+        for source in &mut self.0 {
+            let stale = source.is_stale(now);
+            if stale != source.stale {
+                source.stale = stale;
+                changed.extend(touched(&source.feeds()));
+            }
+        }
+        changed
+    }
+
+    /// The rows of the table `sources`.
+    pub(super) fn rows(&self, now: i64) -> Vec<SourceRow> {
+        let row = |source: &Source| SourceRow {
+            name: source.name.clone(),
+            connector: source.connector.clone(),
+            kind: source.kind.clone(),
+            interval_seconds: source.interval,
+            stale_after_seconds: source.stale_after,
+            // A success in the future is a clock that was set back: it proves nothing.
+            last_success_at: source.last_success_at.filter(|success| *success <= now),
+        };
+        self.0.iter().map(row).collect()
+    }
+
+    /// What the board shows.
+    pub(super) fn status(&self, now: i64) -> Vec<SourceStatus> {
+        let status = |source: &Source| SourceStatus {
+            name: source.name.clone(),
+            connector: source.connector.clone(),
+            location: source.location.clone(),
+            schedule: source.schedule.clone(),
+            interval: source.interval,
+            stale_after: source.stale_after,
+            last_success_at: source.last_success_at,
+            stale: source.is_stale(now),
+            failure: source.failure.clone(),
+            records: source.records.clone(),
+            doubts: source.doubts.clone(),
+            feeds: source.feeds().iter().map(ToString::to_string).collect(),
+            pages: source.pages,
+            took: source.took,
+        };
+        self.0.iter().map(status).collect()
+    }
+
+    /// Why readings of an indicator that reads this can't be known: nobody provides what it needs, or who does is stale.
+    pub(super) fn gaps(&self, reads: &[Reads]) -> Gaps {
+        let all: Vec<_> = self.0.iter().flat_map(Source::feeds).collect();
+        let missing = |optional: bool| -> Vec<String> {
+            let chosen = reads.iter().filter(|read| read.is_optional() == optional).filter_map(Reads::feed);
+            chosen.flat_map(|feed| feed.not_in(&all)).collect()
+        };
+        let optional: Vec<_> = reads.iter().filter(|read| read.is_optional()).filter_map(Reads::feed).collect();
+        let none_of_them = !optional.is_empty() && !optional.iter().any(|feed| all.iter().any(|fed| fed.overlaps(feed)));
+        let missing = match missing(false) {
+            needed if needed.is_empty() && none_of_them => missing(true),
+            needed => needed,
+        };
+        if !missing.is_empty() {
+            return Gaps { everywhere: Some(format!("no source provides {}", missing.join(", "))), by_system: BTreeMap::new() };
+        }
+        let feeds: Vec<_> = reads.iter().filter_map(Reads::feed).collect();
+        let mut gaps = Gaps::default();
+        for source in self.0.iter().filter(|source| source.stale && source.feeds().iter().any(|fed| feeds.iter().any(|feed| feed.overlaps(fed)))) {
+            let reason = source.staleness();
+            match &source.covers {
+                None => gaps.everywhere = gaps.everywhere.or(Some(reason)),
+                Some(systems) => gaps.by_system.extend(systems.iter().map(|system| (system.clone(), reason.clone()))),
+            }
+        }
+        gaps
+    }
+}
+
+/// What is not known: everything, or what concerns some systems.
+#[derive(Debug, Default)]
+pub(super) struct Gaps {
+    everywhere: Option<String>,
+    by_system: BTreeMap<String, String>,
+}
+
+impl Gaps {
+    /// Why a reading of this system can't be known. A reading of no system depends on all of them.
+    pub(super) fn reason(&self, system: Option<&str>) -> Option<&str> {
+        let partial = || match system {
+            Some(system) => self.by_system.get(system),
+            None => self.by_system.values().next(),
+        };
+        self.everywhere.as_ref().or_else(partial).map(String::as_str)
+    }
+}
+
+impl Source {
+    fn new(polled: &PolledSource) -> Self {
+        let description = &polled.source.connector;
+        Self {
+            name: polled.source.name.clone(),
+            connector: description.name.clone(),
+            kind: description.kind.as_str().to_owned(),
+            location: match &polled.source.location {
+                Location::Http(http) => http.base.to_string(),
+                Location::Files(files) => files.path.display().to_string(),
+            },
+            schedule: polled.schedule.to_string(),
+            interval: schedule::seconds(polled.interval),
+            stale_after: schedule::seconds(polled.stale_after),
+            covers: polled.covers.clone(),
+            wanted: polled.feeds.clone(),
+            described: description.feeds().filter_map(|feed| Feed::parse(&feed.to_string()).ok()).collect(),
+            fed: None,
+            last_success_at: None,
+            stale: true,
+            failure: None,
+            records: BTreeMap::new(),
+            doubts: BTreeMap::new(),
+            pages: 0,
+            took: Duration::ZERO,
+        }
+    }
+
+    /// What it is relied on for now.
+    fn feeds(&self) -> Vec<Feed> {
+        self.wanted.clone().or_else(|| self.fed.clone()).unwrap_or_else(|| self.described.clone())
+    }
+
+    fn is_stale(&self, now: i64) -> bool {
+        // A success in the future is a clock that was set back: how old the records are can't be told.
+        !self.last_success_at.is_some_and(|success| (0..=self.stale_after).contains(&(now - success)))
+    }
+
+    fn staleness(&self) -> String {
+        match self.last_success_at {
+            None => format!("the source `{}` was never read completely", self.name),
+            Some(at) => {
+                let at = chrono::DateTime::from_timestamp(at, 0).unwrap_or_default();
+                format!("the source `{}` was last read completely at {}", self.name, at.format("%Y-%m-%dT%H:%M:%SZ"))
+            }
+        }
+    }
+
+    fn count(&mut self, store: &Store) -> Result<(), store::Error> {
+        self.records = store.record_counts(&self.name)?;
+        self.doubts = store.doubt_counts(&self.name)?;
+        Ok(())
+    }
+}
+
+fn touched(feeds: &[Feed]) -> BTreeSet<(&'static str, String)> {
+    feeds.iter().flat_map(|feed| feed.each_kind().map(|kind| (feed.table(), kind.to_owned()))).collect()
+}

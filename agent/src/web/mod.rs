@@ -1,0 +1,23 @@
+//! Pages for people and JSON for programs, made from the board that was published last. Nothing is computed from records here.
+
+pub mod api;
+mod pages;
+pub mod words;
+
+use clause9_exporter::{
+    axum::{Router, routing::{get, post}},
+    security_headers,
+};
+
+use crate::pipeline::Handle;
+
+/// The routes: `/` (status), `/indicators/{id}`, `/sources/{name}`, `/api/v1/readings`, `/api/v1/sources`,
+/// `POST /api/v1/sources/{name}/poll`.
+pub fn router(handle: Handle) -> Router {
+    let pages = Router::new().route("/", get(pages::status)).route("/style.css", get(pages::style)).route("/indicators/{id}", get(pages::indicator)).route("/sources/{name}", get(pages::source));
+    let api = Router::new()
+        .route("/api/v1/readings", get(api::readings))
+        .route("/api/v1/sources", get(api::sources))
+        .route("/api/v1/sources/{name}/poll", post(api::poll));
+    security_headers(pages.merge(api).with_state(handle))
+}

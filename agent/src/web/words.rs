@@ -1,0 +1,82 @@
+//! Values and times in words, for pages and for the terminal.
+
+use crate::{board::Reading, indicator::Measured, span};
+
+/// A moment in UTC, `2026-03-31 14:00:05 UTC`.
+pub fn moment(epoch_seconds: i64) -> String {
+    let moment = chrono::DateTime::from_timestamp(epoch_seconds, 0).unwrap_or_default();
+    moment.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// How long ago, in its two largest units.
+pub fn ago(now: i64, then: i64) -> String {
+    match now - then {
+        ..0 => "in the future".to_owned(),
+        0 => "just now".to_owned(),
+        seconds => format!("{} ago", rounded(seconds)),
+    }
+}
+
+/// A span in its two largest units: `12d3h`.
+pub fn rounded(seconds: i64) -> String {
+    let seconds = seconds.unsigned_abs();
+    let grain = match seconds {
+        86_400.. => 3_600,
+        3_600.. => 60,
+        _ => 1,
+    };
+    span::text(std::time::Duration::from_secs(seconds / grain * grain))
+}
+
+/// A reading's value at a moment: a number, a span for seconds, or a dash.
+pub fn value(reading: &Reading, unit: &str, now: i64) -> String {
+    match (&reading.row.measured, reading.row.value(now)) {
+        (Measured::Unknown(_), _) | (_, None) => "-".to_owned(),
+        (_, Some(value)) if unit == "seconds" => seconds(value),
+        (_, Some(value)) => number(value),
+    }
+}
+
+/// A number with at most four digits behind the point.
+pub fn number(value: f64) -> String {
+    let text = format!("{value:.4}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "seconds of a few centuries")]
+fn seconds(value: f64) -> String {
+    let text = rounded(value as i64);
+    if value < 0.0 { format!("-{text}") } else { text }
+}
+
+/// Labels as Prometheus writes them.
+pub fn labels(reading: &Reading) -> String {
+    let labels: Vec<_> = reading.row.labels().map(|(name, value)| format!("{name}={value:?}")).collect();
+    labels.join(" ")
+}
+
+/// Why a reading is as it is: the reason while unknown, else the rule that was hit.
+pub fn reason(reading: &Reading) -> &str {
+    match &reading.row.measured {
+        Measured::Unknown(reason) => reason,
+        _ => reading.rule.as_deref().unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_and_numbers_are_short() {
+        assert_eq!(rounded(93_784), "1d2h");
+        assert_eq!(rounded(3_725), "1h2m");
+        assert_eq!(rounded(59), "59s");
+        assert_eq!(ago(100, 100), "just now");
+        assert_eq!(ago(100, 160), "in the future");
+        for (value, text) in [(0.0, "0"), (0.25, "0.25"), (12.0, "12"), (-0.000_04, "-0"), (0.123_456, "0.1235"), (1200.0, "1200")] {
+            assert_eq!(number(value), text);
+        }
+        assert_eq!(seconds(-93_784.0), "-1d2h");
+    }
+}
