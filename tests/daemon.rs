@@ -1,0 +1,117 @@
+//! The program as a user runs it: exit codes, signals, reloads, a second agent, the hardest end.
+
+use crate::support::agent::{Agent, clause9};
+use crate::support::wait_for;
+use std::path::Path;
+use std::time::Duration;
+
+const SYSTEMS: &str = "- { id: a, name: System A, owner_role: Head of A, risk_tier: high }\n";
+
+fn registers(folder: &Path) {
+    std::fs::create_dir_all(folder.join("registers")).expect("a folder");
+    std::fs::write(folder.join("registers/systems.yaml"), SYSTEMS).expect("a written register");
+}
+
+fn incidents(folder: &Path, count: usize) {
+    let rows: String = (0..count).map(|id| format!("{{\"record\":\"case\",\"id\":\"{id}\",\"kind\":\"incident\",\"system\":\"a\",\"severity\":\"low\"}}\n")).collect();
+    std::fs::write(folder.join("incidents.ndjson"), rows).expect("a written file");
+}
+
+const REST: &str = "registers: registers\nsources:\n  - { name: incidents, connector: records, path: incidents.ndjson, every: 1s, feeds: [\"cases(incident)\"] }\n";
+
+const LOW: &str = "aims_incidents_open{severity=\"low\",system=\"a\"} ";
+
+fn start(count: usize) -> Agent {
+    Agent::start(REST, |folder| {
+        registers(folder);
+        incidents(folder, count);
+    })
+}
+
+#[test]
+fn nothing_stored_is_lost_whenever_it_is_killed() {
+    let mut agent = start(10);
+    agent.wait_metric(LOW);
+    // Each round changes thousands of records and kills the agent a little later than the round before.
+    for round in 0_u64..8 {
+        incidents(agent.path("agent.yaml").parent().expect("a folder"), 1_000 + usize::try_from(round).expect("a small number") * 700);
+        std::thread::sleep(Duration::from_millis(150 + round * 130));
+        agent.kill();
+        let verified = clause9(&["verify", "--data-dir", agent.path("data").to_str().expect("a UTF-8 path")]);
+        assert!(verified.status.success(), "round {round}: {}", String::from_utf8_lossy(&verified.stdout));
+        agent.start_again();
+    }
+    wait_for("the last state of the file", Duration::from_secs(30), || (agent.wait_metric(LOW) == "5900").then_some(()));
+    assert!(agent.stop(), "SIGTERM ends it well");
+}
+
+#[test]
+fn a_second_agent_on_the_same_data_is_refused() {
+    let agent = start(1);
+    let config = agent.path("agent.yaml");
+    let text = std::fs::read_to_string(&config).expect("a configuration").replace("listen: 127.0.0.1:", "listen: 127.0.0.1:0 #");
+    let second = agent.path("second.yaml");
+    std::fs::write(&second, text).expect("a written configuration");
+    let output = clause9(&["run", "--config", second.to_str().expect("a UTF-8 path")]);
+    assert_eq!(output.status.code(), Some(1));
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(message.contains("is in use by another clause9"), "{message}");
+}
+
+#[test]
+fn a_reload_takes_over_what_is_good_and_keeps_what_was() {
+    let agent = start(1);
+    agent.wait_metric(LOW);
+    let config = agent.path("agent.yaml");
+    let good = std::fs::read_to_string(&config).expect("a configuration");
+    assert_eq!(agent.wait_metric("clause9_config_last_reload_successful "), "1");
+
+    std::fs::write(&config, good.replace("sources:", "souces:")).expect("a written configuration");
+    wait_for("the bad configuration to show", Duration::from_secs(20), || (agent.wait_metric("clause9_config_last_reload_successful ") == "0").then_some(()));
+    let refused = agent.http().send(reqwest::Method::POST, "/-/reload", None).expect("an answer");
+    assert_eq!(refused.status, 422);
+    assert!(refused.text.contains("souces: an unknown key; expected `sources`"), "{}", refused.text);
+    assert_eq!(agent.wait_metric(LOW), "1", "the one before stays in force");
+
+    let with_limit = format!("{good}thresholds: [{{ indicator: incidents_open, when: {{ severity: low }}, breach: \">= 1\" }}]\n");
+    std::fs::write(&config, with_limit).expect("a written configuration");
+    agent.signal("HUP");
+    agent.wait_metric("aims_indicator_state{indicator=\"incidents_open\",severity=\"low\",state=\"breach\",system=\"a\"} ");
+    assert_eq!(agent.wait_metric("clause9_config_last_reload_successful "), "1");
+}
+
+#[test]
+fn check_tells_every_mistake_and_eval_has_exit_codes() {
+    let agent = start(2);
+    let folder = agent.path("");
+    let config = agent.path("agent.yaml");
+    let config = config.to_str().expect("a UTF-8 path");
+    let run = |arguments: &[&str]| {
+        let output = clause9(arguments);
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr))
+    };
+    let (code, text) = run(&["check", "--config", config]);
+    assert_eq!(code, Some(0), "{text}");
+    let eval = |fail_on: &[&str]| {
+        let mut arguments = vec!["eval", "--config", config, "--indicator", "incidents_open"];
+        arguments.extend(fail_on.iter().flat_map(|state| ["--fail-on", *state]));
+        run(&arguments)
+    };
+    assert_eq!(eval(&["breach", "warning", "unknown"]).0, Some(0), "{}", eval(&[]).1);
+    assert!(eval(&[]).1.contains("system=\"a\""));
+    let (code, text) = run(&["eval", "--config", config, "--fail-on", "unknown"]);
+    assert_eq!(code, Some(3), "no registry is polled, so drift is unknown: {text}");
+    let (code, text) = run(&["eval", "--config", config, "--indicator", "incident_open"]);
+    assert_eq!((code, text.contains("did you mean `incidents_open`?")), (Some(1), true), "{text}");
+    assert_eq!(run(&["eval", "--no-such-option"]).0, Some(1), "wrong usage is an error, not a breach");
+
+    let critical = "{\"record\":\"case\",\"id\":\"x\",\"kind\":\"incident\",\"system\":\"a\",\"severity\":\"critical\"}\n";
+    std::fs::write(folder.join("incidents.ndjson"), critical).expect("a written file");
+    assert_eq!(eval(&["breach"]).0, Some(2));
+    assert_eq!(eval(&["unknown"]).0, Some(0));
+
+    std::fs::write(folder.join("registers/reviews.csv"), "id,kind,system,due\nR-1,impact_assessment,a,tomorrow\n").expect("a written register");
+    let (code, text) = run(&["check", "--config", config]);
+    assert_eq!(code, Some(1));
+    assert!(text.contains("reviews.csv") && text.contains("row 2") && text.contains("tomorrow"), "{text}");
+}

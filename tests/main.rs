@@ -1,0 +1,7 @@
+//! Tests of what crosses packages, in one binary. `tests/run` runs all of them with everything they need;
+//! `cargo test -p clause9-tests -- --skip real::` runs those that need nothing.
+
+mod support; // a real server per value, clients to seed it with, waiting
+
+mod daemon; // the program as a user runs it: exit codes, signals, reloads, kill -9
+mod real; // against real servers, installed and started by the scripts in peers/

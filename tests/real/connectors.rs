@@ -1,0 +1,279 @@
+//! The built-in connectors against the servers they are for: what `clause9 connectors test` reads from each.
+
+use crate::support::agent::clause9;
+use crate::support::peers::{Airflow, Issue, Mlflow, Redmine};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Records by shape and id.
+type Records = BTreeMap<(String, String), Value>;
+
+/// Reads a source once, with the program a user has. `source` is what stands beside name and connector in the configuration.
+fn read(connector: &str, source: &str) -> Records {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let config = folder.path().join("agent.yaml");
+    let text = format!("organisation: {{ name: Example, timezone: UTC }}\nsources:\n  - {{ name: it, connector: {connector}, {source} }}\n");
+    std::fs::write(&config, text).expect("a written configuration");
+    let config = config.to_str().expect("a UTF-8 path");
+    let output = clause9(&["connectors", "test", connector, "--source", "it", "--config", config]);
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{connector}: {err}");
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let lines = out.lines().filter(|line| line.starts_with('{')).map(|line| serde_json::from_str::<Value>(line).expect("a record"));
+    lines.map(|mut line| ((text(&line["record"]), text(&line["id"])), line["body"].take())).collect()
+}
+
+fn ids<'r>(records: &'r Records, shape: &str) -> Vec<&'r str> {
+    records.keys().filter(|(of, _)| of == shape).map(|(_, id)| id.as_str()).collect()
+}
+
+fn record<'r>(records: &'r Records, shape: &str, id: &str) -> &'r Value {
+    records.get(&(shape.to_owned(), id.to_owned())).unwrap_or_else(|| panic!("no {shape} {id} among {:?}", ids(records, shape)))
+}
+
+/// What `expected` names must be in the record; a null must not be.
+fn has(record: &Value, expected: &Value) {
+    for (name, value) in expected.as_object().expect("an object") {
+        assert_eq!(field(record, name), value, "{name} of {record}");
+    }
+}
+
+/// A field of the shape, or one that every record has.
+fn field<'r>(record: &'r Value, name: &str) -> &'r Value {
+    let common = ["url", "system"].contains(&name);
+    if common { &record[name] } else { &record["fields"][name] }
+}
+
+#[test]
+fn mlflow() {
+    let mlflow = Mlflow::start();
+    let url = format!("url: \"{}\"", mlflow.url);
+    assert!(read("mlflow", &url).is_empty(), "an empty registry is read as one");
+
+    mlflow.create_model("credit-scorer", &[("aims.system", "aims:credit-scoring")]);
+    let metrics = [("drift.psi.income", 0.31), ("drift.ks_p_value.age", 0.01), ("drift.psi.zero", f64::NAN), ("n_current", 5000.0)];
+    let first = mlflow.create_version("credit-scorer", Some(&mlflow.create_run(&metrics, &[("aims.tool", "a tool")])));
+    mlflow.set_alias("credit-scorer", "champion", first);
+    mlflow.tag_version("credit-scorer", first, "aims.approved", "yes");
+    let second = mlflow.create_version("credit-scorer", Some(&mlflow.create_run(&metrics, &[])));
+    mlflow.set_stage("credit-scorer", second, "Archived");
+    mlflow.set_alias("credit-scorer", "prod", second);
+    let withdrawn = mlflow.create_run(&metrics, &[]);
+    let third = mlflow.create_version("credit-scorer", Some(&withdrawn));
+    mlflow.set_stage("credit-scorer", third, "Production");
+    mlflow.http().post("/runs/delete", &json!({ "run_id": withdrawn }));
+    mlflow.create_version("credit-scorer", Some(&mlflow.create_run(&metrics, &[])));
+    mlflow.create_model("Größen-Schätzer", &[]);
+    mlflow.create_version("Größen-Schätzer", None);
+
+    // A monitoring job's own runs: one names the version, one says nothing, one is another experiment's business.
+    let experiment = json!({ "name": "monitoring", "tags": [{ "key": "aims.monitoring", "value": "yes" }] });
+    let experiment = mlflow.http().post("/experiments/create", &experiment)["experiment_id"].take();
+    let monitor = |experiment: &Value, tags: Value| {
+        let now = mlflow.http().get("/registered-models/get?name=credit-scorer")["registered_model"]["creation_timestamp"].take();
+        let run = json!({ "experiment_id": experiment, "start_time": now, "tags": tags });
+        let run = mlflow.http().post("/runs/create", &run)["run"]["info"]["run_id"].as_str().expect("a run id").to_owned();
+        mlflow.log_metrics(&run, &[("bias.disparate_impact_ratio.sex.female", 0.75), ("bias.disparate_impact_ratio.sex.female.n_subgroup", 41.0)]);
+        run
+    };
+    let tag = |key: &str, value: &str| json!({ "key": key, "value": value });
+    let named = monitor(&experiment, json!([tag("aims.model", "credit-scorer"), tag("aims.version", "champion")]));
+    let unnamed = monitor(&experiment, json!([tag("aims.model", "credit-scorer")]));
+    monitor(&json!("0"), json!([tag("aims.model", "credit-scorer")]));
+    monitor(&experiment, json!([]));
+
+    let records = read("mlflow", &url);
+    assert_eq!(ids(&records, "model_version"), ["Größen-Schätzer/1", "credit-scorer/1", "credit-scorer/2", "credit-scorer/3", "credit-scorer/4"]);
+    let version = |id: &str| record(&records, "model_version", id);
+    has(version("credit-scorer/1"), &json!({ "system": ["credit-scoring"], "in_production": 1, "stage_conflict": 0, "aliases": "champion", "approved": 1 }));
+    has(version("credit-scorer/2"), &json!({ "in_production": 1, "stage_conflict": 1, "stage": "Archived", "aliases": "prod", "approved": null }));
+    has(version("credit-scorer/3"), &json!({ "in_production": 1, "stage": "Production" }));
+    has(version("credit-scorer/4"), &json!({ "in_production": 0, "stage": null }));
+    has(
+        version("Größen-Schätzer/1"),
+        &json!({ "system": ["Größen-Schätzer"], "url": format!("{}/#/models/Gr%C3%B6%C3%9Fen-Sch%C3%A4tzer/versions/1", mlflow.url) }),
+    );
+
+    let measured: Vec<_> = records.iter().filter(|((shape, _), _)| shape == "measurement").collect();
+    let of = |version: &str, method: &str, feature: &str| {
+        let found = measured.iter().find(|(_, body)| field(body, "version") == version && field(body, "method") == method && field(body, "feature") == feature);
+        found.map_or_else(|| panic!("no {method} of {feature} of version {version}"), |(_, body)| *body)
+    };
+    has(of("1", "psi", "income"), &json!({ "value": 0.31, "family": "drift", "kind": "statistic", "n_current": 5000, "n_reference": null, "tool": "a tool" }));
+    has(of("1", "ks", "age"), &json!({ "value": 0.01, "kind": "p_value" }));
+    has(of("1", "psi", "zero"), &json!({ "value": null, "value_flag": "nan" }));
+    of("2", "psi", "income");
+    let from_runs = measured.iter().filter(|(_, body)| field(body, "family") == "drift" && (field(body, "version") == "3" || field(body, "version") == "4"));
+    assert_eq!(from_runs.count(), 0, "a deleted run and one of a version not in production say nothing");
+    let bias = |run: &str| {
+        measured.iter().filter(|((_, id), _)| id.contains(run)).map(|(_, body)| field(body, "version").as_str().unwrap_or_default()).collect::<Vec<_>>()
+    };
+    assert_eq!(bias(&named), ["1"], "an alias is the version that has it");
+    assert_eq!(bias(&unnamed), ["1", "2", "3"], "without a version it is about all in production");
+    assert_eq!(measured.len(), 3 + 3 + 1 + 3);
+    let (_, female) = measured.iter().find(|((_, id), _)| id.contains(&named)).expect("a bias measurement");
+    has(female, &json!({ "attribute": "sex", "subgroup": "female", "kind": "ratio", "n_subgroup": 41 }));
+
+    let records = read("mlflow", &format!("{url}, settings: {{ metrics: all, production: [challenger] }}"));
+    has(record(&records, "model_version", "credit-scorer/1"), &json!({ "in_production": 0 }));
+    assert!(records.iter().any(|((shape, _), body)| shape == "measurement" && field(body, "version") == "4"), "all versions' runs were asked for");
+}
+
+#[test]
+fn airflow_2() {
+    let dags = dags();
+    let airflow = Airflow::start_with_dags(false, dags.path());
+    let (user, password) = (airflow.fact("viewer_user"), airflow.fact("viewer_password"));
+    airflow_reads(&airflow, &format!("url: \"{}\", auth: {{ basic: {{ user: {user}, password: {password} }} }}", airflow.url));
+}
+
+#[test]
+fn airflow_3() {
+    let dags = dags();
+    let airflow = Airflow::start_with_dags(true, dags.path());
+    let (user, password) = (airflow.fact("viewer_user"), airflow.fact("viewer_password"));
+    airflow_reads(&airflow, &format!("url: \"{}\", auth: {{ login: {{ user: {user}, password: {password} }} }}", airflow.url));
+}
+
+/// DAGs with every sort of schedule, one that fails, one file that is broken from the start and one that a test breaks.
+fn dags() -> tempfile::TempDir {
+    let dags = tempfile::tempdir().expect("a temporary folder");
+    let write = |name: &str, text: &str| std::fs::write(dags.path().join(name), text).expect("a written DAG");
+    write(
+        "several.py",
+        r#"
+from datetime import datetime, timedelta, timezone
+from airflow import DAG
+
+try:
+    from airflow.sdk import Asset
+    from airflow.providers.standard.operators.empty import EmptyOperator
+    from airflow.providers.standard.operators.python import PythonOperator
+except ImportError:
+    from airflow.datasets import Dataset as Asset
+    from airflow.operators.empty import EmptyOperator
+    from airflow.operators.python import PythonOperator
+
+def fails():
+    raise ValueError("on purpose")
+
+def pipeline(dag_id, schedule, tags, operator=EmptyOperator, **work):
+    start = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    with DAG(dag_id, schedule=schedule, start_date=start, catchup=False, tags=tags, is_paused_upon_creation=False, default_args={"retries": 0}):
+        operator(task_id="work", **work)
+
+pipeline("weekdays", "30 6 * * 1-5", ["aims:cv-screening", "dataset:applications"])
+pipeline("six_hours", timedelta(hours=6), ["aims:fraud-detection", "freshness:90m"])
+pipeline("on_data", [Asset("s3://bucket/data")], ["aims:fraud-detection"])
+pipeline("of_two", "@weekly", ["aims:fraud-detection", "aims:credit-scoring"])
+pipeline("of_nobody", "@hourly", [])
+pipeline("by_hand", None, ["aims:credit-scoring"])
+pipeline("fails", None, ["aims:credit-scoring"], PythonOperator, python_callable=fails)
+"#,
+    );
+    write("never_loaded.py", "import a_module_that_nobody_installed  # airflow, DAG\n");
+    write("goes_bad.py", "from airflow import DAG\ndag = DAG('goes_bad', schedule=None, tags=['aims:cv-screening'])\n");
+    dags
+}
+
+fn airflow_reads(airflow: &Airflow, source: &str) {
+    for dag in ["weekdays", "goes_bad", "fails", "by_hand"] {
+        airflow.wait_dag(dag);
+    }
+    std::fs::write(airflow.dir().join("dags/goes_bad.py"), "from airflow import DAG\nraise RuntimeError('broken')\n").expect("a written DAG");
+    let failed = airflow.trigger("fails");
+    let good = airflow.trigger("by_hand");
+    assert_eq!(airflow.wait_run("fails", &failed), "failed");
+    assert_eq!(airflow.wait_run("by_hand", &good), "success");
+    crate::support::wait_for("both import errors", std::time::Duration::from_mins(2), || (airflow.import_errors().len() == 2).then_some(()));
+
+    let records = read("airflow", &format!("{source}, settings: {{ freshness: {{ by_hand: 3d, \"*\": 5h }} }}"));
+    let pipeline = |id: &str| record(&records, "pipeline", id);
+    let hour = 3600;
+    // From Friday 6:30 to Monday 6:30 it may rest, twice.
+    has(
+        pipeline("weekdays"),
+        &json!({ "system": ["cv-screening"], "dataset": "applications", "freshness_limit_seconds": 2 * 72 * hour, "broken": 0, "paused": 0 }),
+    );
+    has(pipeline("six_hours"), &json!({ "freshness_limit_seconds": 90 * 60 }));
+    has(pipeline("on_data"), &json!({ "freshness_limit_seconds": 5 * hour }));
+    has(pipeline("by_hand"), &json!({ "freshness_limit_seconds": 72 * hour }));
+    has(pipeline("of_nobody"), &json!({ "freshness_limit_seconds": 2 * hour }));
+    has(pipeline("of_two"), &json!({ "system": ["credit-scoring"], "freshness_limit_seconds": 2 * 7 * 24 * hour }));
+    has(pipeline("of_two#fraud-detection"), &json!({ "system": ["fraud-detection"] }));
+    has(pipeline("goes_bad"), &json!({ "broken": 1, "system": ["cv-screening"] }));
+    let files: Vec<_> = ids(&records, "pipeline").into_iter().filter(|id| id.starts_with("file:")).collect();
+    assert!(files.len() == 1 && files[0].ends_with("never_loaded.py"), "{files:?}");
+    assert_eq!(ids(&records, "pipeline").len(), 10);
+
+    has(record(&records, "run", &format!("fails/{failed}")), &json!({ "outcome": "failed", "pipeline": "fails", "system": ["credit-scoring"] }));
+    let run = record(&records, "run", &format!("by_hand/{good}"));
+    has(run, &json!({ "outcome": "success", "pipeline": "by_hand" }));
+    assert!(field(run, "started_at").is_i64() && field(run, "ended_at").as_i64() >= field(run, "started_at").as_i64(), "{run}");
+
+    // What is cleared runs again: the run is no longer a failure.
+    airflow.pause("fails");
+    let path = format!("/dags/fails/dagRuns/{}/clear", failed.replace('+', "%2B").replace(':', "%3A"));
+    airflow.http().post(&path, &json!({ "dry_run": false }));
+    let again = read("airflow", source);
+    let outcome = field(record(&again, "run", &format!("fails/{failed}")), "outcome");
+    assert!(["queued", "running"].contains(&outcome.as_str().expect("an outcome")), "{outcome}");
+}
+
+#[test]
+fn redmine() {
+    let redmine = Redmine::start();
+    let source = format!("url: \"{}\", auth: {{ api_key: {} }}", redmine.url, redmine.api_key());
+    assert!(read("redmine", &source).is_empty(), "no issue is no case");
+
+    let issue = |tracker, subject, priority, fields| redmine.create(&Issue { tracker, subject, priority, fields }).to_string();
+    let number = |id: &str| id.parse().expect("a number");
+    let open = issue("Incident", "Refused every applicant over sixty", "Immediate", &[("AI system", "aims:credit-scoring")]);
+    let over = issue("Incident", "Prüfung überfällig", "Low", &[("AI system", "Fraud detection"), ("Severity", "critical")]);
+    redmine.set_status(number(&over), "Resolved");
+    let closed = issue("Incident", "Scores late", "Normal", &[]);
+    redmine.close(number(&closed));
+    let again = issue("Incident", "Came back", "Normal", &[]);
+    redmine.close(number(&again));
+    redmine.set_status(number(&again), "In Progress");
+    let major = issue("Nonconformity", "No record of the data", "Normal", &[("Grade", "major")]);
+    let action = issue("Corrective action", "Record it", "High", &[("AI system", "credit-scoring")]);
+    redmine.http().put(&format!("/issues/{action}.json"), &json!({ "issue": { "parent_issue_id": major, "due_date": "2027-01-31" } }));
+    let rejected = issue("Change", "New population", "Normal", &[]);
+    redmine.set_status(number(&rejected), "Rejected");
+    // One page more than the hundred that Redmine gives at once, whatever is asked for.
+    for _ in 0..96 {
+        issue("Concern", "A complaint", "Normal", &[]);
+    }
+
+    let records = read("redmine", &source);
+    assert_eq!(records.len(), 103);
+    let case = |id: &str| record(&records, "case", id);
+    has(
+        case(&open),
+        &json!({ "kind": "incident", "system": ["credit-scoring"], "severity": "critical", "severity_word": "Immediate", "is_open": 1, "url": format!("{}/issues/{open}", redmine.url) }),
+    );
+    has(case(&over), &json!({ "system": ["Fraud detection"], "severity": "critical", "status": "resolved", "is_open": 0, "closed_at": null }));
+    assert!(field(case(&over), "resolved_at").is_i64());
+    has(case(&closed), &json!({ "is_open": 0, "status": "closed", "system": ["ai-ops", "AI operations"] }));
+    assert!(field(case(&closed), "closed_at").is_i64());
+    has(case(&again), &json!({ "is_open": 1, "status": "In Progress", "closed_at": null }));
+    has(case(&major), &json!({ "kind": "nonconformity", "grade": "major", "is_open": 1 }));
+    has(case(&action), &json!({ "kind": "corrective_action", "parent": major, "due": 20_849 }));
+    has(case(&rejected), &json!({ "kind": "change", "is_open": 0 }));
+
+    // Redmine may answer an unknown key with 200 and an empty list; here it must not look like "no incident".
+    redmine_refuses(&redmine);
+}
+
+fn redmine_refuses(redmine: &Redmine) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let config = folder.path().join("agent.yaml");
+    let key = redmine.api_key().replace('0', "1");
+    let source = format!("{{ name: it, connector: redmine, url: \"{}\", auth: {{ api_key: {key} }} }}", redmine.url);
+    std::fs::write(&config, format!("organisation: {{ name: Example, timezone: UTC }}\nsources: [{source}]\n")).expect("a written configuration");
+    let output = clause9(&["connectors", "test", "redmine", "--source", "it", "--config", config.to_str().expect("a UTF-8 path")]);
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && message.contains("Redmine does not know this key"), "{message}");
+    assert!(!message.contains(&key), "a key is nowhere to be seen");
+}

@@ -1,0 +1,5 @@
+//! Against real servers. Run `tests/peers/NAME install` first, or leave these out with `--skip real::`.
+
+mod connectors; // what each connector reads from the server that it is for
+mod end_to_end; // the main job, from the upstreams to Prometheus
+mod peers; // the servers themselves: each starts, takes its seed, answers and stops

@@ -1,0 +1,122 @@
+//! The real `clause9` program, run as a user runs it.
+
+use super::{http::Http, http::Login, peers::free_port, wait_for};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// A daemon with a folder of its own. It is told to stop when this is dropped.
+pub struct Agent {
+    pub url: String,
+    folder: TempDir,
+    child: Option<Child>,
+}
+
+/// The program, from `CLAUSE9_BIN`, else beside this test's own target folder.
+pub fn program() -> PathBuf {
+    let beside = || {
+        let test = std::env::current_exe().expect("a test knows its own path");
+        test.ancestors().nth(2).expect("tests lie in target/<profile>/deps").join("clause9")
+    };
+    let program = std::env::var_os("CLAUSE9_BIN").map_or_else(beside, PathBuf::from);
+    assert!(program.is_file(), "{} is not built: cargo build -p clause9", program.display());
+    program
+}
+
+/// Runs a command to its end.
+pub fn clause9(arguments: &[&str]) -> Output {
+    Command::new(program()).args(arguments).stdin(Stdio::null()).output().expect("the program starts")
+}
+
+impl Agent {
+    /// Starts with the sources of `rest` (YAML below the head) and the files that `prepare` puts into the folder.
+    pub fn start(rest: &str, prepare: impl FnOnce(&Path)) -> Self {
+        let folder = tempfile::Builder::new().prefix("clause9-agent-").tempdir().expect("a temporary folder");
+        let listen = format!("127.0.0.1:{}", free_port());
+        let config = format!("organisation: {{ name: Example, timezone: Europe/Berlin }}\nlisten: {listen}\ndata_dir: data\n{rest}");
+        std::fs::write(folder.path().join("agent.yaml"), config).expect("a written agent.yaml");
+        prepare(folder.path());
+        let mut agent = Self { url: format!("http://{listen}"), folder, child: None };
+        agent.start_again();
+        agent
+    }
+
+    /// Starts on the data that is there.
+    pub fn start_again(&mut self) {
+        let log = std::fs::File::options().create(true).append(true).open(self.path("log")).expect("a log file");
+        let config = self.path("agent.yaml");
+        let child = Command::new(program()).args(["run", "--config"]).arg(config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
+        self.child = Some(child.expect("the program starts"));
+        wait_for("the agent to be ready", Duration::from_secs(30), || {
+            let gone = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
+            assert!(gone.is_none(), "the agent ended: {}", self.log());
+            let reply = self.http().send(reqwest::Method::GET, "/-/ready", None).ok()?;
+            (reply.status == 200).then_some(())
+        });
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn http(&self) -> Http {
+        Http::new(&self.url, Login::None)
+    }
+
+    /// `host:port`, for a scrape configuration.
+    pub fn target(&self) -> &str {
+        self.url.trim_start_matches("http://")
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+
+    pub fn metrics(&self) -> String {
+        self.http().send(reqwest::Method::GET, "/metrics", None).expect("an answer").text
+    }
+
+    /// Waits until a line of `/metrics` begins like this, and gives the rest of it.
+    pub fn wait_metric(&self, series: &str) -> String {
+        wait_for(series, Duration::from_secs(30), || self.metrics().lines().find_map(|line| line.strip_prefix(series).map(|rest| rest.trim().to_owned())))
+    }
+
+    pub fn readings(&self) -> Vec<Value> {
+        self.http().get("/api/v1/readings")["readings"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// The hardest end there is.
+    pub fn kill(&mut self) {
+        let mut child = self.child.take().expect("the agent runs");
+        child.kill().expect("a process that is ours can be killed");
+        child.wait().expect("a killed process ends");
+    }
+
+    /// SIGTERM, and whether it ended well.
+    pub fn stop(&mut self) -> bool {
+        let Some(mut child) = self.child.take() else { return true };
+        let asked = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+        assert!(asked.is_ok_and(|status| status.success()), "SIGTERM can be sent");
+        child.wait().expect("an ended process").success()
+    }
+
+    pub fn signal(&self, name: &str) {
+        let id = self.child.as_ref().expect("the agent runs").id();
+        let sent = Command::new("kill").args([format!("-{name}"), id.to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "SIG{name} can be sent");
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- the agent's log\n{}", self.log());
+        }
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
