@@ -48,7 +48,7 @@ fn evaluate(path: &std::path::Path) {
         times.sort();
         let median = times[EVALUATIONS / 2];
         total += median;
-        println!("{:<55} {readings:>9} {:>10.1}", indicator.id, median.as_secs_f64() * 1e3);
+        println!("{:<55} {readings:>9} {:>10.1}", indicator.id.as_str(), median.as_secs_f64() * 1e3);
     }
     println!("{:<55} {:>9} {:>10.1}", "all", "", total.as_secs_f64() * 1e3);
 }
@@ -83,49 +83,60 @@ fn fill(path: &std::path::Path, scale: f64) -> Connection {
 /// A system with 5 model versions, 10 measurements of each, 10 reviews, 10 cases, 2 pipelines and 10 runs of each.
 fn fill_system(transaction: &Transaction<'_>, number: i64, random: &mut fastrand::Rng) {
     let system = format!("system-{number:05}");
-    let text = |text: &str| Value::Text(text.to_owned());
     let tier = ["high", "limited", "limited", "minimal"][random.usize(0..4)];
     let lifecycle = ["retired", "development", "production", "production", "production"][random.usize(0..5)];
-    insert(transaction, "system", "registers", &system, None, &[("risk_tier", text(tier)), ("lifecycle", text(lifecycle)), ("in_scope", whole(i64::from(random.u8(..) > 4)))]);
+    let fields = [("risk_tier", text(tier)), ("lifecycle", text(lifecycle)), ("in_scope", whole(i64::from(random.u8(..) > 4)))];
+    insert(transaction, "system", "registers", &system, None, &fields);
     for version in 1..=5 {
         let in_production = i64::from(version == 5);
-        let fields = [("model", text(&system)), ("version", text(&version.to_string())), ("in_production", whole(in_production)), ("promoted_at", whole(NOW - 60 * DAY))];
+        let version_text = text(&version.to_string());
+        let fields = [("model", text(&system)), ("version", version_text), ("in_production", whole(in_production)), ("promoted_at", whole(NOW - 60 * DAY))];
         insert(transaction, "model_version", "models", &format!("{system}/{version}"), Some(&system), &fields);
-        for measurement in 0..10 {
-            fill_measurement(transaction, &system, version, measurement, random);
-        }
+        (0..10).for_each(|measurement| fill_measurement(transaction, &system, version, measurement, random));
     }
-    for review in 0..10 {
-        let kind = ["impact_assessment", "impact_assessment", "risk_assessment", "bias_test", "training"][review % 5];
-        let done = review < 5;
-        let due = NOW / DAY + if done { -400 } else { random.i64(-20..400) };
-        let id = if done { format!("{system}-{review}") } else { format!("{system}-{}/next", review - 5) };
-        let mut fields = vec![("kind", text(kind)), ("due", whole(due)), ("due_ends_at", whole((due + 1) * DAY)), ("status", text(if done { "approved" } else { "planned" }))];
-        fields.extend(done.then(|| ("approved_at", whole(NOW - 400 * DAY))));
-        insert(transaction, "review", "registers", &id, Some(&system), &fields);
-    }
-    for case in 0..10 {
-        let kind = ["incident", "incident", "nonconformity", "corrective_action", "risk"][case % 5];
-        let severity = ["critical", "high", "medium", "low"][random.usize(0..4)];
-        let fields = [
-            ("kind", text(kind)), ("severity", text(severity)), ("grade", text(if random.bool() { "major" } else { "minor" })),
-            ("is_open", whole(i64::from(random.u8(..) < 40))), ("opened_at", whole(NOW - random.i64(0..100 * DAY))), ("due", whole(NOW / DAY + random.i64(-20..100))),
-        ];
-        insert(transaction, "case", "tickets", &format!("{number}-{case}"), Some(&system), &fields);
-    }
-    for pipeline in 0..2 {
-        let id = format!("{system}-{pipeline}");
-        insert(transaction, "pipeline", "pipelines", &id, Some(&system), &[("freshness_limit_seconds", whole(DAY))]);
-        for run in 0..10 {
-            let outcome = if random.u8(..) < 20 { "failed" } else { "success" };
-            let ended = NOW - run * DAY - random.i64(0..DAY);
-            insert(transaction, "run", "pipelines", &format!("{id}/{run}"), Some(&system), &[("pipeline", text(&id)), ("outcome", text(outcome)), ("ended_at", whole(ended))]);
-        }
+    (0..10).for_each(|review| fill_review(transaction, &system, review, random));
+    (0..10).for_each(|case| fill_case(transaction, &system, case, random));
+    (0..2).for_each(|pipeline| fill_pipeline(transaction, &system, pipeline, random));
+}
+
+/// Five that are done, each with the next one that it announced.
+fn fill_review(transaction: &Transaction<'_>, system: &str, number: usize, random: &mut fastrand::Rng) {
+    let kind = ["impact_assessment", "impact_assessment", "risk_assessment", "bias_test", "training"][number % 5];
+    let done = number < 5;
+    let due = NOW / DAY + if done { -400 } else { random.i64(-20..400) };
+    let id = if done { format!("{system}-{number}") } else { format!("{system}-{}/next", number - 5) };
+    let status = text(if done { "approved" } else { "planned" });
+    let mut fields = vec![("kind", text(kind)), ("due", whole(due)), ("due_ends_at", whole((due + 1) * DAY)), ("status", status)];
+    fields.extend(done.then(|| ("approved_at", whole(NOW - 400 * DAY))));
+    insert(transaction, "review", "registers", &id, Some(system), &fields);
+}
+
+fn fill_case(transaction: &Transaction<'_>, system: &str, number: usize, random: &mut fastrand::Rng) {
+    let kind = ["incident", "incident", "nonconformity", "corrective_action", "risk"][number % 5];
+    let severity = ["critical", "high", "medium", "low"][random.usize(0..4)];
+    let grade = if random.bool() { "major" } else { "minor" };
+    let fields = [
+        ("kind", text(kind)),
+        ("severity", text(severity)),
+        ("grade", text(grade)),
+        ("is_open", whole(i64::from(random.u8(..) < 40))),
+        ("opened_at", whole(NOW - random.i64(0..100 * DAY))),
+        ("due", whole(NOW / DAY + random.i64(-20..100))),
+    ];
+    insert(transaction, "case", "tickets", &format!("{system}-{number}"), Some(system), &fields);
+}
+
+fn fill_pipeline(transaction: &Transaction<'_>, system: &str, number: usize, random: &mut fastrand::Rng) {
+    let id = format!("{system}-{number}");
+    insert(transaction, "pipeline", "pipelines", &id, Some(system), &[("freshness_limit_seconds", whole(DAY))]);
+    for run in 0..10 {
+        let outcome = if random.u8(..) < 20 { "failed" } else { "success" };
+        let fields = [("pipeline", text(&id)), ("outcome", text(outcome)), ("ended_at", whole(NOW - run * DAY - random.i64(0..DAY)))];
+        insert(transaction, "run", "pipelines", &format!("{id}/{run}"), Some(system), &fields);
     }
 }
 
 fn fill_measurement(transaction: &Transaction<'_>, system: &str, version: i64, number: i64, random: &mut fastrand::Rng) {
-    let text = |text: &str| Value::Text(text.to_owned());
     let (family, method, kind) = match number {
         0..4 => ("drift", "psi", "statistic"),
         4..7 => ("drift", "ks", "p_value"),
@@ -134,9 +145,17 @@ fn fill_measurement(transaction: &Transaction<'_>, system: &str, version: i64, n
         _ => ("bias", "statistical_parity_difference", "statistic"),
     };
     let fields = [
-        ("model", text(system)), ("version", text(&version.to_string())), ("family", text(family)), ("method", text(method)), ("kind", text(kind)),
-        ("feature", text(&format!("feature_{number}"))), ("attribute", if family == "bias" { text("sex") } else { Value::Null }),
-        ("value", Value::Real(random.f64() / 3.0)), ("n_reference", whole(10_000)), ("n_current", whole(10_000)), ("n_subgroup", whole(500)),
+        ("model", text(system)),
+        ("version", text(&version.to_string())),
+        ("family", text(family)),
+        ("method", text(method)),
+        ("kind", text(kind)),
+        ("feature", text(&format!("feature_{number}"))),
+        ("attribute", if family == "bias" { text("sex") } else { Value::Null }),
+        ("value", Value::Real(random.f64() / 3.0)),
+        ("n_reference", whole(10_000)),
+        ("n_current", whole(10_000)),
+        ("n_subgroup", whole(500)),
         ("measured_at", whole(NOW - random.i64(0..40 * DAY))),
     ];
     insert(transaction, "measurement", "models", &format!("{system}/{version}/{number}"), Some(system), &fields);
@@ -144,6 +163,10 @@ fn fill_measurement(transaction: &Transaction<'_>, system: &str, version: i64, n
 
 fn whole(number: i64) -> Value {
     Value::Integer(number)
+}
+
+fn text(text: &str) -> Value {
+    Value::Text(text.to_owned())
 }
 
 /// Inserts a record with these fields; the others have their defaults.

@@ -36,6 +36,7 @@
 //! | [`board`] | the current picture, and the picture as metric families |
 //! | [`pipeline`] | the only module that knows all of the above |
 //! | [`web`] | pages and JSON API |
+//! | [`reference`] | tables for the documentation |
 //! | [`cli`] | one file for each command |
 //!
 //! Connectors and indicators themselves are data: `config/connectors/` and `config/indicators/`, embedded when the program is built.
@@ -61,6 +62,7 @@ pub mod document;
 pub mod indicator;
 pub mod pipeline;
 pub mod record;
+pub mod reference;
 pub mod schedule;
 pub mod secret;
 pub mod span;

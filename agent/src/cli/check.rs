@@ -21,7 +21,7 @@ pub(super) fn execute(args: &args::Check) -> anyhow::Result<ExitCode> {
     println!("{}: {} sources, {} connectors, {} indicators", args.config.config.display(), counts.0, counts.1, counts.2);
     let runtime = runtime()?;
     let live_failures = if args.live { runtime.block_on(live(&config)) } else { 0 };
-    let once = runtime.block_on(once::poll(config, reads_files))?;
+    let once = runtime.block_on(once::poll(config, reads_files, schedule::now()))?;
     for (source, failure) in &once.failures {
         println!("{source}: {failure}");
     }

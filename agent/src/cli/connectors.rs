@@ -10,7 +10,7 @@ use crate::{
     connector::{Client, Connector, Registry},
     document::{Mistakes, nearest},
     pipeline::{client, poll_once},
-    record::{Record, Zone},
+    record::{Door, Record, Zone},
     schedule,
 };
 
@@ -61,8 +61,36 @@ fn show(connector: &Connector) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn test(_: &Connector) -> anyhow::Result<ExitCode> {
-    bail!("in the making")
+/// Runs every recorded case and prints its records; fails when what must come out of it does not.
+fn test(connector: &Connector) -> anyhow::Result<ExitCode> {
+    let mut mistakes = Mistakes::default();
+    let cases = connector.cases(&mut mistakes);
+    if !mistakes.is_empty() {
+        return Ok(check::refused(&mistakes));
+    }
+    if cases.is_empty() {
+        bail!("{} has no recorded cases in its fixtures/", connector.description.name);
+    }
+    let runtime = runtime()?;
+    let mut wrong = 0;
+    for case in &cases {
+        eprintln!("{}: {}", case.name, case.about);
+        match runtime.block_on(connector.play(case)) {
+            Ok(played) => {
+                played.written.iter().for_each(|record| println!("{record}"));
+                for difference in &played.differences {
+                    wrong += 1;
+                    eprintln!("{}: {difference}", case.name);
+                }
+            }
+            Err(failure) => {
+                wrong += 1;
+                eprintln!("{}: {failure}", case.name);
+            }
+        }
+    }
+    eprintln!("{} cases, {wrong} differences", cases.len());
+    Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::from(super::ERROR) })
 }
 
 fn live(name: &str, source: &str, config: &Path) -> anyhow::Result<ExitCode> {
@@ -88,7 +116,7 @@ fn live(name: &str, source: &str, config: &Path) -> anyhow::Result<ExitCode> {
 }
 
 async fn once(client: &Client, zone: Zone) -> anyhow::Result<crate::connector::Poll> {
-    poll_once(client, &std::collections::BTreeMap::new(), zone).await.map_err(|(failure, _)| failure.into())
+    Ok(poll_once(client, &std::collections::BTreeMap::new(), Door { now: schedule::now(), zone }).await?)
 }
 
 /// A record as one line of JSON.

@@ -25,11 +25,11 @@ pub(super) fn execute(args: &args::Eval) -> anyhow::Result<ExitCode> {
         let near = config.catalogue.nearest(unknown).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
         anyhow::bail!("there is no indicator `{unknown}`{near}");
     }
-    let mut once = runtime()?.block_on(once::poll(config, |_| true))?;
+    let now = schedule::now();
+    let mut once = runtime()?.block_on(once::poll(config, |_| true, now))?;
     for (source, failure) in &once.failures {
         tracing::warn!(source, reason = failure.reason.as_str(), error = failure.message, "a source could not be read; what depends on it is unknown");
     }
-    let now = schedule::now();
     once.core.evaluate(&Scope::Everything, now)?;
     let mut board = once.core.board(now)?;
     if !args.indicator.is_empty() {

@@ -1,6 +1,6 @@
 //! Every source polled once into a store of its own, which is thrown away afterwards. For `eval` and `check`.
 
-use std::{sync::Arc, time::Instant};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use anyhow::Context as _;
 use tokio::task::JoinSet;
@@ -9,7 +9,7 @@ use crate::{
     config::{Config, PolledSource},
     connector::Failure,
     pipeline::{Core, client, deliver, poll_once},
-    schedule,
+    record::Door,
 };
 
 /// What came of it. The folder of the store goes with it.
@@ -20,19 +20,19 @@ pub(super) struct Once {
     _folder: tempfile::TempDir,
 }
 
-/// Polls the chosen sources once, all at the same time, and stores what they give.
-pub(super) async fn poll(mut config: Config, chosen: impl Fn(&PolledSource) -> bool) -> anyhow::Result<Once> {
+/// Polls the chosen sources once, all at the same time, and stores what they give, as of `now`.
+pub(super) async fn poll(mut config: Config, chosen: impl Fn(&PolledSource) -> bool, now: i64) -> anyhow::Result<Once> {
     let folder = tempfile::tempdir().context("no folder for temporary files")?;
     config.data_dir = folder.path().to_owned();
     let config = Arc::new(config);
-    let mut core = Core::open(Arc::clone(&config), schedule::now())?;
+    let mut core = Core::open(Arc::clone(&config), now)?;
     let mut polls = JoinSet::new();
     for (position, polled) in config.sources.iter().enumerate().filter(|(_, polled)| chosen(polled)) {
-        let (client, zone) = (client(polled), config.zone);
+        let (client, door) = (client(polled), Door { now, zone: config.zone });
         polls.spawn(async move {
             let started = Instant::now();
             let outcome = match client {
-                Ok(client) => poll_once(&client, &std::collections::BTreeMap::new(), zone).await.map_err(|(failure, _)| failure),
+                Ok(client) => poll_once(&client, &BTreeMap::new(), door).await,
                 Err(failure) => Err(failure),
             };
             (position, outcome.map(deliver), started.elapsed())
@@ -44,7 +44,7 @@ pub(super) async fn poll(mut config: Config, chosen: impl Fn(&PolledSource) -> b
     let mut failures = Vec::new();
     for (position, outcome, took) in ended {
         let name = &config.sources[position].source.name;
-        if let Err(failure) = core.take_in(name, outcome, took, schedule::now()) {
+        if let Err(failure) = core.take_in(name, outcome, took, now) {
             failures.push((name.clone(), failure));
         }
     }

@@ -112,6 +112,9 @@ pub struct Source {
     /// Settings of the connector; `clause9 connectors show NAME` lists them. Default: the connector's defaults.
     #[serde(default)]
     pub settings: serde_json::Map<String, serde_json::Value>,
+    /// Your headers by table, for files: `columns: { reviews: { "Due on": due } }`; table `"*"` is for all. Default: none.
+    #[serde(default)]
+    pub columns: BTreeMap<String, BTreeMap<String, String>>,
     /// Certificates. Default: the system's authorities, no client certificate.
     #[serde(default)]
     pub tls: SourceTls,

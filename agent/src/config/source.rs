@@ -1,6 +1,11 @@
 //! Sources: which connector, where, when, with which credentials.
 
-use std::{collections::HashSet, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use url::Url;
 
@@ -45,8 +50,7 @@ pub(super) fn all(raw: &raw::File, registry: &Registry, reader: &mut Reader<'_>)
 fn registers(raw: &raw::Registers, registry: &Registry, reader: &mut Reader<'_>) -> Option<PolledSource> {
     let folder = reader.existing("registers", &raw.path);
     let connector = Arc::clone(&registry.get("register")?.description);
-    let columns = serde_json::to_value(&raw.columns).ok()?;
-    let files = Files { path: folder.clone(), columns: columns.as_object().cloned().unwrap_or_default() };
+    let files = Files { path: folder.clone(), columns: columns(&raw.columns) };
     let source = Source { name: REGISTERS.to_owned(), connector, location: Location::Files(files), limits: Limits::default(), settings: serde_json::Map::new() };
     let interval = raw.every.map_or(DEFAULT_INTERVAL, |Span(every)| every);
     Some(PolledSource {
@@ -192,8 +196,11 @@ fn files(raw: &raw::Source, path: &str, reader: &mut Reader<'_>) -> Option<Files
         reader.mistake(&format!("{path}.path"), "a folder, a file or a glob such as measurements/*.ndjson");
         return None;
     };
-    let columns = raw.settings.get("columns").and_then(|columns| columns.as_object()).cloned().unwrap_or_default();
-    Some(Files { path: reader.path(written), columns })
+    Some(Files { path: reader.path(written), columns: columns(&raw.columns) })
+}
+
+fn columns(raw: &BTreeMap<String, BTreeMap<String, String>>) -> serde_json::Map<String, serde_json::Value> {
+    raw.iter().map(|(table, headers)| (table.clone(), serde_json::json!(headers))).collect()
 }
 
 fn limits(raw: &raw::Limits, path: &str, reader: &mut Reader<'_>) -> Limits {

@@ -125,11 +125,6 @@ impl Expression {
         Ok(Self { text: text.to_owned(), defs: Arc::clone(&words.defs), variables: words.variables.iter().map(|name| Arc::from(*name)).collect(), filter })
     }
 
-    /// The text as the author wrote it.
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
     /// The text as messages quote it: its first line, shortened.
     pub(super) fn shown(&self) -> String {
         let first = self.text.trim().lines().next().unwrap_or_default();

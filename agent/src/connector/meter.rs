@@ -57,6 +57,7 @@ impl fmt::Display for LogEntry {
 /// Counts of a poll that is under way. Shared by the requests that run at once.
 #[derive(Debug)]
 pub(super) struct Meter {
+    now: i64,
     answer_bytes: u64,
     poll_bytes: u64,
     max_pages: u64,
@@ -70,8 +71,9 @@ pub(super) struct Meter {
 const MAX_LOG: usize = 2_000;
 
 impl Meter {
-    pub(super) fn new(limits: &Limits) -> Self {
+    pub(super) fn new(limits: &Limits, now: i64) -> Self {
         Self {
+            now,
             answer_bytes: limits.answer_bytes,
             poll_bytes: limits.poll_bytes,
             max_pages: limits.pages,
@@ -80,6 +82,11 @@ impl Meter {
             requests: AtomicU64::new(0),
             log: Mutex::new(Vec::new()),
         }
+    }
+
+    /// The poll's now, epoch seconds.
+    pub(super) fn now(&self) -> i64 {
+        self.now
     }
 
     /// Counts bytes of an answer, of which `so_far` came before.

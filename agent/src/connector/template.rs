@@ -58,7 +58,7 @@ impl Template {
 
     /// The text. `None` when a value in it is null.
     pub(super) fn text(&self, scope: &Scope) -> Result<Option<String>, RunError> {
-        self.join(scope, |text| Ok(text))
+        self.join(scope, Ok)
     }
 
     /// The value: that of the only expression, otherwise the text; null when a value in it is null.

@@ -136,8 +136,9 @@ fn proved(checker: &Checker, place: &Place<'_>, raw: RawIndicator, mistakes: &mu
         mistakes.push(place.mistake("id", "lower-case letters, digits and underscores, beginning with a letter"));
     }
     let reads = reads(place, &raw.reads, mistakes);
+    let readable = mistakes.len() == before;
     let examples = examples(place, raw.examples, mistakes);
-    let checked = checker.check(place, &raw.sql, &raw.parameters, &reads, mistakes);
+    let checked = checker.check(place, &raw.sql, &raw.parameters, readable.then_some(&reads), mistakes);
     if let Some(checked) = &checked {
         check::rules(place, &raw.thresholds, &checked.columns, mistakes);
     }

@@ -22,12 +22,38 @@ use crate::{
 /// Functions that both engines have with the same meaning. Those that read the clock or the dice are left out for another reason: a reading
 /// must follow from records, `:now` and `:today` alone.
 const FUNCTIONS: &[&str] = &[
-    "abs", "avg", "coalesce", "count", "cume_dist", "dense_rank", "first_value", "lag", "last_value", "lead", "length", "lower", "max", "min",
-    "nth_value", "ntile", "nullif", "percent_rank", "rank", "replace", "row_number", "substr", "sum", "trim", "upper",
+    "abs",
+    "avg",
+    "coalesce",
+    "count",
+    "cume_dist",
+    "dense_rank",
+    "first_value",
+    "lag",
+    "last_value",
+    "lead",
+    "length",
+    "lower",
+    "max",
+    "min",
+    "nth_value",
+    "ntile",
+    "nullif",
+    "percent_rank",
+    "rank",
+    "replace",
+    "row_number",
+    "substr",
+    "sum",
+    "trim",
+    "upper",
 ];
 
 /// Tables that hold no records and may always be read.
 const FREE_TABLES: &[&str] = &["attributes", "doubts", "chi_square_99"];
+
+/// How the names of SQLite's own tables begin, those about itself and those out of functions.
+const SQLITES_OWN: &[&str] = &["sqlite_", "pragma_", "json_"];
 
 /// Names of placeholders that every SQL may use.
 const MOMENTS: &[&str] = &["now", "today"];
@@ -66,8 +92,8 @@ impl Checker {
         Self { connection: open().expect("the record tables can be made in memory; a test does"), seen }
     }
 
-    /// Checks one indicator's SQL; what is wrong goes to `mistakes`.
-    pub(super) fn check(&self, place: &Place<'_>, sql: &str, parameters: &[Parameter], reads: &[Reads], mistakes: &mut Mistakes) -> Option<Checked> {
+    /// Checks one indicator's SQL, and `reads` where they could be read; what is wrong goes to `mistakes`.
+    pub(super) fn check(&self, place: &Place<'_>, sql: &str, parameters: &[Parameter], reads: Option<&Vec<Reads>>, mistakes: &mut Mistakes) -> Option<Checked> {
         self.take_seen();
         let statement = match self.connection.prepare(sql) {
             Ok(statement) => statement,
@@ -85,7 +111,10 @@ impl Checker {
             return None;
         }
         let placeholders = placeholders(place, &statement, parameters, mistakes);
-        compare_reads(place, &self.take_seen().tables, reads, mistakes);
+        let tables = self.take_seen().tables;
+        if let Some(reads) = reads {
+            compare_reads(place, &tables, reads, mistakes);
+        }
         let names: Vec<_> = statement.column_names().map(str::to_owned).collect();
         let columns = Columns::parse(&names).map_err(|wrong| wrong.into_iter().for_each(|expected| mistakes.push(place.mistake("sql", expected)))).ok()?;
         (mistakes.len() == before).then(|| Checked { columns: Arc::new(columns), placeholders })
@@ -100,9 +129,13 @@ impl Seen {
     fn note(&mut self, action: &AuthAction<'_>) -> Authorization {
         match action {
             AuthAction::Select | AuthAction::Recursive => Authorization::Allow,
-            AuthAction::Read { table_name, .. } => {
+            AuthAction::Read { table_name, .. } if !SQLITES_OWN.iter().any(|prefix| table_name.starts_with(prefix)) => {
                 self.tables.insert((*table_name).to_owned());
                 Authorization::Allow
+            }
+            AuthAction::Read { table_name, .. } => {
+                self.refused = Some(format!("record tables; not {table_name}"));
+                Authorization::Deny
             }
             AuthAction::Function { function_name } if FUNCTIONS.contains(&function_name.to_lowercase().as_str()) => Authorization::Allow,
             AuthAction::Function { function_name } => {
@@ -130,7 +163,9 @@ fn message(error: &Error) -> String {
 /// is the line that the node has.
 fn lines_before(error: &Error) -> usize {
     match error {
-        Error::SqlInputError { sql, offset, .. } => usize::try_from(*offset).map_or(0, |offset| sql.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count()),
+        Error::SqlInputError { sql, offset, .. } => {
+            usize::try_from(*offset).map_or(0, |offset| sql.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count())
+        }
         _ => 0,
     }
 }
@@ -180,7 +215,10 @@ pub(super) fn rules(place: &Place<'_>, rules: &[Rule], columns: &Columns, mistak
     for (position, rule) in rules.iter().enumerate() {
         let path = |field: &str| format!("thresholds[{position}].{field}");
         let conditions = [("value", Some(&rule.value)), ("clear", rule.clear.as_ref())];
-        for (field, fact) in conditions.into_iter().flat_map(|(field, condition)| condition.into_iter().flat_map(move |condition| condition.facts().map(move |fact| (field, fact)))) {
+        for (field, fact) in conditions
+            .into_iter()
+            .flat_map(|(field, condition)| condition.into_iter().flat_map(move |condition| condition.facts().map(move |fact| (field, fact))))
+        {
             if !columns.facts().iter().any(|known| known == fact) {
                 mistakes.push(place.mistake(&path(field), format!("facts that the SQL yields: {}", columns.facts().join(", "))));
             }

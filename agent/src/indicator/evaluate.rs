@@ -19,6 +19,9 @@ pub const TIME_LIMIT: Duration = Duration::from_secs(10);
 /// The most readings that one indicator may have. Far above what a Prometheus server would like to scrape.
 pub const ROW_LIMIT: usize = 1_000_000;
 
+/// SQLite's cache for reading and sorting, in KiB. With its default of 2 MiB every larger sort goes through files.
+const CACHE_KIB: i32 = 64 << 10;
+
 /// How many instructions of SQLite's machine run between two looks at the clock: some hundred microseconds.
 const INSTRUCTIONS_BETWEEN_CHECKS: i32 = 20_000;
 
@@ -27,6 +30,7 @@ const INSTRUCTIONS_BETWEEN_CHECKS: i32 = 20_000;
 pub struct Evaluator {
     connection: Connection,
     deadline: Arc<Deadline>,
+    time_limit: Duration,
 }
 
 /// One evaluation: every indicator sees the same moment and the same snapshot of the records.
@@ -39,11 +43,13 @@ pub struct Evaluation<'e> {
 /// Why an indicator has no readings. All its series are then unknown.
 #[derive(Debug, thiserror::Error)]
 pub enum EvaluationError {
-    /// The query ran longer than [`TIME_LIMIT`].
-    #[error("{indicator} ran longer than {} seconds", TIME_LIMIT.as_secs())]
+    /// The query ran longer than its limit.
+    #[error("{indicator} ran longer than {limit:?}")]
     TimeLimit {
         /// The indicator.
         indicator: String,
+        /// The limit.
+        limit: Duration,
     },
     /// The query yielded more than [`ROW_LIMIT`] rows.
     #[error("{indicator} has more than {ROW_LIMIT} readings")]
@@ -107,8 +113,16 @@ impl Evaluator {
         let watched = Arc::clone(&deadline);
         connection.progress_handler(INSTRUCTIONS_BETWEEN_CHECKS, Some(move || watched.check()))?;
         connection.pragma_update(None, "query_only", true)?;
+        connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+        connection.pragma_update(None, "temp_store", "memory")?;
         connection.set_prepared_statement_cache_capacity(256);
-        Ok(Self { connection, deadline })
+        Ok(Self { connection, deadline, time_limit: TIME_LIMIT })
+    }
+
+    /// Another limit than [`TIME_LIMIT`].
+    #[must_use]
+    pub fn limited_to(self, time_limit: Duration) -> Self {
+        Self { time_limit, ..self }
     }
 
     /// Begins an evaluation: a read transaction that ends when the value is dropped.
@@ -153,14 +167,14 @@ impl Evaluation<'_> {
     /// [`EvaluationError`]: then there are no readings at all, not some of them.
     pub fn evaluate(&self, indicator: &Indicator, overrides: &Overrides) -> Result<Vec<Row>, EvaluationError> {
         let deadline = &self.evaluator.deadline;
-        deadline.set(Some(Instant::now() + TIME_LIMIT));
+        deadline.set(Some(Instant::now() + self.evaluator.time_limit));
         let rows = self.rows(indicator, overrides);
         let out_of_time = deadline.passed.load(Ordering::Relaxed);
         deadline.set(None);
         let name = || indicator.id.to_string();
         let rows = rows.map_err(|error| match error {
             Failure::Database(error) if out_of_time && error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
-                EvaluationError::TimeLimit { indicator: name() }
+                EvaluationError::TimeLimit { indicator: name(), limit: self.evaluator.time_limit }
             }
             Failure::Database(source) => EvaluationError::Database { indicator: name(), source },
             Failure::Column(source) => EvaluationError::Column { indicator: name(), source },
@@ -181,10 +195,12 @@ impl Evaluation<'_> {
                 return Err(Failure::RowLimit);
             }
             let mut unreadable = None;
-            let read = Row::read(columns, |position| cell(row, position).unwrap_or_else(|error| {
-                unreadable = Some(error);
-                Cell::Null
-            }));
+            let read = Row::read(columns, |position| {
+                cell(row, position).unwrap_or_else(|error| {
+                    unreadable = Some(error);
+                    Cell::Null
+                })
+            });
             match unreadable {
                 Some(error) => return Err(error.into()),
                 None => rows.push(read?),
@@ -240,6 +256,8 @@ fn cell<'r>(row: &'r rusqlite::Row<'_>, position: usize) -> rusqlite::Result<Cel
         ValueRef::Integer(number) => Cell::Integer(number),
         ValueRef::Real(number) => Cell::Real(number),
         ValueRef::Text(_) => Cell::Text(row.get_ref(position)?.as_str()?),
-        ValueRef::Blob(_) => return Err(rusqlite::Error::InvalidColumnType(position, row.as_ref().column_name(position)?.to_owned(), rusqlite::types::Type::Blob)),
+        ValueRef::Blob(_) => {
+            return Err(rusqlite::Error::InvalidColumnType(position, row.as_ref().column_name(position)?.to_owned(), rusqlite::types::Type::Blob));
+        }
     })
 }

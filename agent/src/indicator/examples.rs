@@ -72,7 +72,8 @@ pub trait Engine {
 /// # Errors
 /// The failures.
 pub fn run_on(engine: &mut dyn Engine, indicator: &Indicator) -> Result<(), Vec<String>> {
-    let run = |example: &Example| run_one(engine, indicator, example).map_err(|failure| format!("{}, example `{}`: {failure}", indicator.id, example.name)).err();
+    let run =
+        |example: &Example| run_one(engine, indicator, example).map_err(|failure| format!("{}, example `{}`: {failure}", indicator.id, example.name)).err();
     let failures: Vec<_> = indicator.examples.iter().filter_map(run).collect();
     if failures.is_empty() { Ok(()) } else { Err(failures) }
 }
@@ -280,9 +281,10 @@ impl Engine for Sqlite {
     fn evaluate(&mut self, indicator: &Indicator, moment: Moment, overrides: &Overrides) -> Result<Vec<Row>, String> {
         let connection = self.0.take().expect("it is only away during an evaluation");
         let evaluator = Evaluator::new(connection).map_err(|error| error.to_string())?;
-        let rows = evaluator.begin(moment).map_err(|error| error.to_string()).and_then(|evaluation| {
-            evaluation.evaluate(indicator, overrides).map_err(|error| format!("{:#}", anyhow::Error::from(error)))
-        });
+        let rows = evaluator
+            .begin(moment)
+            .map_err(|error| error.to_string())
+            .and_then(|evaluation| evaluation.evaluate(indicator, overrides).map_err(|error| format!("{:#}", anyhow::Error::from(error))));
         self.0 = Some(evaluator.into_connection().map_err(|error| error.to_string())?);
         rows
     }

@@ -1,5 +1,6 @@
-//! Indicators: the catalogue that declares them (YAML and SQL) and their evaluation. What a reading means is decided by `threshold`, of which
-//! only the rule type is known here, because the catalogue declares rules beside the SQL that they judge.
+//! Indicators: the catalogue that declares them (YAML and SQL) and their evaluation.
+//!
+//! What a reading means is decided by `threshold`, of which only the rule type is known here, because the catalogue declares rules beside the SQL that they judge.
 
 mod catalogue;
 mod check;

@@ -273,7 +273,11 @@ fn text(column: &str, cell: Cell<'_>) -> Result<Option<Box<str>>, ColumnError> {
         Cell::Null | Cell::Text("") => Ok(None),
         Cell::Text(text) => Ok(Some(text.into())),
         Cell::Integer(number) => Ok(Some(number.to_string().into())),
-        Cell::Real(number) => Err(ColumnError { column: column.to_owned(), found: number.to_string(), expected: "a text, a whole number or NULL; name numbers `value` or `fact_...`" }),
+        Cell::Real(number) => Err(ColumnError {
+            column: column.to_owned(),
+            found: number.to_string(),
+            expected: "a text, a whole number or NULL; name numbers `value` or `fact_...`",
+        }),
     }
 }
 

@@ -2,6 +2,7 @@
 //! as an overrun and not queued.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -132,7 +133,7 @@ impl Poller {
             let (reply, positions) = oneshot::channel();
             // The core ends only after every poller.
             let _ = self.core.send(Message::Positions(self.name.clone(), reply)).await;
-            poll_once(&self.client, &positions.await.unwrap_or_default(), self.zone).await
+            poll_once(&self.client, &positions.await.unwrap_or_default(), Door { now: schedule::now(), zone: self.zone }).await
         };
         let mut poll = std::pin::pin!(poll);
         let outcome = loop {
@@ -150,7 +151,10 @@ impl Poller {
                 let log = poll.log.clone();
                 (Ok(deliver(poll)), log)
             }
-            Err((failure, log)) => (Err(failure), log),
+            Err(failure) => {
+                let log = failure.log.clone();
+                (Err(failure), log)
+            }
         };
         report(&self.name, &self.core, &self.journal, &self.metrics, outcome, &log, took).await;
     }
@@ -176,11 +180,11 @@ async fn report(
 /// Polls once, going on from stored positions.
 ///
 /// # Errors
-/// Why the poll failed, and what it had asked until then.
-pub async fn poll_once(client: &Client, positions: &std::collections::BTreeMap<String, String>, zone: Zone) -> Result<Poll, (Failure, Vec<LogEntry>)> {
+/// Why the poll failed.
+pub async fn poll_once(client: &Client, positions: &BTreeMap<String, String>, door: Door) -> Result<Poll, Failure> {
     let cursors = positions.iter().filter_map(|(stream, position)| Some((stream.clone(), serde_json::from_str(position).ok()?))).collect();
-    let context = Context { cursors, door: Door { now: schedule::now(), zone } };
-    connector::poll(client, &context).await.map_err(|failure| (failure, Vec::new()))
+    let context = Context { cursors, door };
+    connector::poll(client, &context).await
 }
 
 /// A poll in the store's terms.

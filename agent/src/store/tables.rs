@@ -1,5 +1,7 @@
-//! The tables that indicators read, made from the table of record shapes: their definitions for SQLite and PostgreSQL, and what fills the
-//! ones that no record fills. The store's own tables (versions, history, evidence) are not here.
+//! The tables that indicators read, made from the table of record shapes.
+//!
+//! Their definitions for SQLite and PostgreSQL, and what fills the ones that no record fills. The store's own tables (versions, history,
+//! evidence) are not here.
 
 mod chi_square;
 mod views;
@@ -51,15 +53,14 @@ pub fn create_statements(dialect: Dialect) -> Vec<String> {
     statements
 }
 
-/// The statement that inserts one record of this shape: `source`, `id`, `url`, `observed_at`, for shapes that belong to a system `system` and
-/// `upstream_key`, then the fields in their order. Placeholders are `?1` and so on.
+/// The statement that inserts one record of this shape; placeholders are `?1` and so on, in the order of [`columns`].
 pub fn insert_statement(shape: &Shape) -> String {
     let columns = columns(shape);
     let marks: Vec<_> = (1..=columns.len()).map(|number| format!("?{number}")).collect();
     format!("INSERT INTO {} ({}) VALUES ({})", shape.table, columns.join(", "), marks.join(", "))
 }
 
-/// The columns of a shape's table, in order.
+/// The columns of a shape's table: `source`, `id`, `url`, `observed_at`, for shapes that belong to a system `system` and `upstream_key`, then the fields.
 pub fn columns(shape: &Shape) -> Vec<&'static str> {
     let mut columns = vec!["source", "id", "url", "observed_at"];
     if shape.belongs_to_system {
@@ -178,7 +179,10 @@ mod tests {
     #[test]
     fn the_tables_can_be_made_anew() {
         let connection = database();
-        let tables: Vec<_> = create_statements(Dialect::Sqlite).iter().filter_map(|statement| Some(statement.strip_prefix("CREATE TABLE ")?.split(' ').next()?.to_owned())).collect();
+        let tables: Vec<_> = create_statements(Dialect::Sqlite)
+            .iter()
+            .filter_map(|statement| Some(statement.strip_prefix("CREATE TABLE ")?.split(' ').next()?.to_owned()))
+            .collect();
         for table in tables {
             connection.execute_batch(&format!("DROP TABLE {table}")).unwrap();
         }
@@ -191,7 +195,12 @@ mod tests {
     fn sources_are_replaced_whole() {
         let connection = database();
         let row = |name: &str| SourceRow {
-            name: name.into(), connector: "mlflow".into(), kind: "model_registry".into(), interval_seconds: 300, stale_after_seconds: 900, last_success_at: None,
+            name: name.into(),
+            connector: "mlflow".into(),
+            kind: "model_registry".into(),
+            interval_seconds: 300,
+            stale_after_seconds: 900,
+            last_success_at: None,
         };
         replace_sources(&connection, &[row("a"), row("b")]).unwrap();
         replace_sources(&connection, &[row("c")]).unwrap();

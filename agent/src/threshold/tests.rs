@@ -47,7 +47,8 @@ fn override_breach(selector: &[(&str, &str)], breach: Option<&str>) -> Override 
 #[test]
 fn the_worst_hit_wins() {
     let rules = RuleSet::resolve(&[rule(Level::Warning, ">= 1"), rule(Level::Breach, ">= 3"), rule(Level::Breach, ">= 2")], &[]);
-    let states: Vec<_> = [0.0, 1.0, 2.0, 3.0].map(|value| Reading::of(value).judge(&rules, None, 0)).into_iter().map(|verdict| (verdict.state, verdict.rule)).collect();
+    let states: Vec<_> =
+        [0.0, 1.0, 2.0, 3.0].map(|value| Reading::of(value).judge(&rules, None, 0)).into_iter().map(|verdict| (verdict.state, verdict.rule)).collect();
     assert_eq!(states, [(State::Ok, None), (State::Warning, Some(0)), (State::Breach, Some(2)), (State::Breach, Some(1))]);
 }
 
@@ -170,13 +171,7 @@ fn thresholds_are_the_numbers_with_their_scope() {
     let shown: Vec<_> = rules.thresholds().iter().map(|threshold| format!("{} {} {}", threshold.level, threshold.rule, threshold.value)).collect();
     assert_eq!(
         shown,
-        [
-            "breach >= 1 when risk_tier=high 1",
-            "breach >= 1 and fact_days_late > 30 1",
-            "warning < 0.9 0.9",
-            "warning > 1.11 1.11",
-            "warning > -30d -2592000",
-        ]
+        ["breach >= 1 when risk_tier=high 1", "breach >= 1 and fact_days_late > 30 1", "warning < 0.9 0.9", "warning > 1.11 1.11", "warning > -30d -2592000",]
     );
     assert_eq!(rules.text(1), "breach: >= 1 and fact_days_late > 30");
 }

@@ -1,3 +1,5 @@
+//! Descriptions: a good one, and one mistake after the other.
+
 use serde_json::{Map, json};
 
 use super::*;

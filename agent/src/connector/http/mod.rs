@@ -8,10 +8,7 @@ mod origin;
 mod retry;
 mod tls;
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 use reqwest::{
     Method, Response, StatusCode, Url,
@@ -174,7 +171,7 @@ impl Web {
             }
             if !status.is_success() && !call.accept.contains(&status.as_u16()) {
                 meter.log(entry);
-                return Err(refusal(status, response.headers(), &url));
+                return Err(refusal(status, response.headers(), &url, meter.now()));
             }
             let answer = Answer::read(response, meter).await;
             entry.milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -207,11 +204,10 @@ impl Web {
     }
 }
 
-fn refusal(status: StatusCode, headers: &HeaderMap, url: &Url) -> Setback {
+fn refusal(status: StatusCode, headers: &HeaderMap, url: &Url, now: i64) -> Setback {
     let mut failure = classify::bad_status(status, headers, url);
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or(Duration::ZERO);
     let passing = retry::is_passing(status, headers);
-    failure.retry_after = passing.then(|| retry::asked_pause(headers, i64::try_from(now.as_secs()).unwrap_or(i64::MAX))).flatten();
+    failure.retry_after = passing.then(|| retry::asked_pause(headers, now)).flatten();
     Setback { failure, passing, refused: matches!(status.as_u16(), 401 | 403) && !passing }
 }
 

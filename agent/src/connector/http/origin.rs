@@ -32,10 +32,14 @@ pub(super) fn redirect(from: &Url, base: &Url, allowed: &[Url], status: StatusCo
     if target.origin() == base.origin() {
         return Ok((target, true));
     }
+    let origin = target.origin().ascii_serialization();
+    // A body may hold credentials, a login's does.
+    if *method != Method::GET {
+        return Err(wrong(format!("{} redirects ({status}) a POST to {origin}, another origin; correct the source's `url`", shown(from))));
+    }
     if allowed.iter().any(|allowed| allowed.origin() == target.origin()) {
         return Ok((target, false));
     }
-    let origin = target.origin().ascii_serialization();
     Err(wrong(format!("{} redirects ({status}) to {origin}, another origin; correct the source's `url`, or allow it under `allow_redirects_to`", shown(from))))
 }
 
@@ -109,6 +113,7 @@ mod tests {
             (302, Method::GET, Some("http://a.example/x"), "to http://a.example, another origin"),
             (302, Method::GET, Some("https://a.example:444/x"), "another origin"),
             (302, Method::POST, Some("/y"), "a POST"),
+            (307, Method::POST, Some("https://b.example/z"), "a POST to https://b.example, another origin"),
             (302, Method::GET, None, "without a usable address"),
         ] {
             let error = go(from, status, &method, to).unwrap_err();

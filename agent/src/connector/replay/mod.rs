@@ -1,5 +1,6 @@
-//! Recorded answers: a connector's `fixtures/`, served over a real loopback server, so that everything from the socket to the record is
-//! exercised. Used by `clause9 connectors test`, by the quickstart and by the tests.
+//! Recorded answers: a connector's `fixtures/`, served over a real loopback server.
+//!
+//! So everything from the socket to the record is exercised. Used by `clause9 connectors test`, by the quickstart and by the tests.
 
 mod case;
 pub mod loopback;

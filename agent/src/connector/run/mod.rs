@@ -29,7 +29,7 @@ use walk::Walked;
 /// # Errors
 /// Anything less. Nothing of it counts then; the failure carries the log of what was asked.
 pub async fn poll(client: &Client, context: &Context) -> Result<Poll, Failure> {
-    let meter = Arc::new(Meter::new(&client.source().limits));
+    let meter = Arc::new(Meter::new(&client.source().limits, context.door.now));
     let outcome = in_time(client, all(client, context, &meter)).await;
     let (streams, duplicates) = outcome.map_err(|failure| placed(client, &meter, failure))?;
     Ok(Poll { streams, pages: meter.pages(), requests: meter.requests(), bytes: meter.bytes(), duplicates, log: meter.take_log() })
@@ -40,7 +40,7 @@ pub async fn poll(client: &Client, context: &Context) -> Result<Poll, Failure> {
 /// # Errors
 /// As [`poll`].
 pub async fn check_live(client: &Client, context: &Context) -> Result<Live, Failure> {
-    let meter = Arc::new(Meter::new(&client.source().limits));
+    let meter = Arc::new(Meter::new(&client.source().limits, context.door.now));
     let look = async {
         let run = Arc::new(begin(client, context, &meter).await?);
         if client.connector().transport == Transport::Files {

@@ -1,3 +1,5 @@
+//! Polls against a local server: what the parts do together.
+
 use std::{
     collections::BTreeMap,
     sync::{

@@ -59,7 +59,8 @@ mod tests {
     #[test]
     fn quantiles_agree_with_the_printed_tables() {
         // NIST/SEMATECH e-Handbook of Statistical Methods, 1.3.6.7.4, upper-tail critical values at 0.01.
-        for (degrees, printed) in [(1.0, 6.635), (2.0, 9.210), (9.0, 21.666), (10.0, 23.209), (19.0, 36.191), (50.0, 76.154), (99.0, 134.642), (100.0, 135.807)] {
+        for (degrees, printed) in [(1.0, 6.635), (2.0, 9.210), (9.0, 21.666), (10.0, 23.209), (19.0, 36.191), (50.0, 76.154), (99.0, 134.642), (100.0, 135.807)]
+        {
             let computed = quantile(degrees, 0.99);
             assert!((computed - printed).abs() < 6e-4, "{degrees}: {computed} instead of {printed}");
         }

@@ -14,15 +14,18 @@ pub struct View {
     pub sql: &'static str,
 }
 
-/// Every view, in the order in which they are made. `CROSS JOIN` with a condition below is an inner join that SQLite carries out in the order in
+/// Every view, in the order in which they are made.
+///
+/// `CROSS JOIN` with a condition below is an inner join that SQLite carries out in the order in
 /// which it is written, from the few versions that run to their measurements; to PostgreSQL it is any inner join.
 pub const VIEWS: &[View] = &[
     View {
         name: "occasions",
         reads: &["reviews"],
         about: "Ruling 1. One row is one planned occasion, with whether it is approved and whether it is done. A cancelled one is left out. An occasion that a \
-                row's `next_due` announced (its id ends in `/next`) is left out once the register itself lists a later one of the same system, kind and scope: \
-                a register that keeps its past assessments, each with its `next_due`, would otherwise look overdue for ever.",
+                row's `next_due` announced (its id ends in `/next`) is left out once the register itself lists a later one of the same system, kind and scope that \
+                announces its own next, or is nearer to the announced day than to the one before: a register that keeps its past assessments, each with its \
+                `next_due`, would otherwise look overdue for ever.",
         sql: "SELECT r.source, r.id, r.system, r.kind, r.scope, r.level, r.status, r.due, r.due_ends_at, r.completed_at, r.approved_at,
        CASE WHEN r.status <> 'rejected' AND (r.approved_at IS NOT NULL OR r.status = 'approved') THEN 1 ELSE 0 END AS is_approved,
        CASE WHEN r.status = 'rejected' THEN 0
@@ -40,13 +43,17 @@ WHERE r.status <> 'cancelled'
       WHERE announcer.source = r.source AND announcer.id = substr(r.id, 1, length(r.id) - 5)
         AND coalesce(later.scope, '') = coalesce(r.scope, '') AND later.status <> 'cancelled'
         AND later.id <> announcer.id AND substr(later.id, length(later.id) - 4) <> '/next'
-        AND (later.due > announcer.due OR coalesce(later.approved_at, later.completed_at) > coalesce(announcer.approved_at, announcer.completed_at)))
+        AND coalesce(later.due, coalesce(later.approved_at, later.completed_at) / 86400) > coalesce(announcer.due, coalesce(announcer.approved_at, announcer.completed_at) / 86400)
+        AND (later.next_due IS NOT NULL
+          OR 2 * coalesce(later.due, coalesce(later.approved_at, later.completed_at) / 86400) > coalesce(announcer.due, coalesce(announcer.approved_at, announcer.completed_at) / 86400) + r.due))
     OR (r.system IS NULL AND EXISTS (
       SELECT 1 FROM reviews announcer JOIN reviews later ON later.kind = r.kind AND later.system IS NULL
       WHERE announcer.source = r.source AND announcer.id = substr(r.id, 1, length(r.id) - 5)
         AND coalesce(later.scope, '') = coalesce(r.scope, '') AND later.status <> 'cancelled'
         AND later.id <> announcer.id AND substr(later.id, length(later.id) - 4) <> '/next'
-        AND (later.due > announcer.due OR coalesce(later.approved_at, later.completed_at) > coalesce(announcer.approved_at, announcer.completed_at))))))",
+        AND coalesce(later.due, coalesce(later.approved_at, later.completed_at) / 86400) > coalesce(announcer.due, coalesce(announcer.approved_at, announcer.completed_at) / 86400)
+        AND (later.next_due IS NOT NULL
+          OR 2 * coalesce(later.due, coalesce(later.approved_at, later.completed_at) / 86400) > coalesce(announcer.due, coalesce(announcer.approved_at, announcer.completed_at) / 86400) + r.due)))))",
     },
     View {
         name: "judged_measurements",
