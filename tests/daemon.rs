@@ -13,11 +13,13 @@ fn registers(folder: &Path) {
 }
 
 fn incidents(folder: &Path, count: usize) {
-    let rows: String = (0..count).map(|id| format!("{{\"record\":\"case\",\"id\":\"{id}\",\"kind\":\"incident\",\"system\":\"a\",\"severity\":\"low\"}}\n")).collect();
+    let rows: String =
+        (0..count).map(|id| format!("{{\"record\":\"case\",\"id\":\"{id}\",\"kind\":\"incident\",\"system\":\"a\",\"severity\":\"low\"}}\n")).collect();
     std::fs::write(folder.join("incidents.ndjson"), rows).expect("a written file");
 }
 
-const REST: &str = "registers: registers\nsources:\n  - { name: incidents, connector: records, path: incidents.ndjson, every: 1s, feeds: [\"cases(incident)\"] }\n";
+const REST: &str =
+    "registers: registers\nsources:\n  - { name: incidents, connector: records, path: incidents.ndjson, every: 1s, feeds: [\"cases(incident)\"] }\n";
 
 const LOW: &str = "aims_incidents_open{severity=\"low\",system=\"a\"} ";
 

@@ -224,7 +224,8 @@ impl Board {
     fn system_infos(&self) -> Family {
         let mut family = family("system_info", "What an AI system is, to join on; always 1.");
         for system in &self.systems {
-            let shown = ["owner_role", "risk_tier", "lifecycle"].iter().filter_map(|name| Some((LabelName::from_static(name), system.properties.get(name)?.as_str())));
+            let shown =
+                ["owner_role", "risk_tier", "lifecycle"].iter().filter_map(|name| Some((LabelName::from_static(name), system.properties.get(name)?.as_str())));
             let labels: Vec<_> = shown.chain([(SYSTEM, system.id.as_str())]).collect();
             add(&mut family, labels.iter().map(|(name, value)| (name, *value)), 1.0);
         }
@@ -232,7 +233,8 @@ impl Board {
     }
 
     fn due_timestamps(&self) -> Family {
-        let mut family = family("review_due_timestamp_seconds", "End of the due day of the next open occasion. Counts down in PromQL even when the agent is down.");
+        let mut family =
+            family("review_due_timestamp_seconds", "End of the due day of the next open occasion. Counts down in PromQL even when the agent is down.");
         for due in &self.dues {
             let labels = [(&SYSTEM, due.system.as_deref().unwrap_or_default()), (&KIND, due.kind.as_str()), (&SCOPE, due.scope.as_deref().unwrap_or_default())];
             add(&mut family, labels, seconds(due.ends_at));

@@ -36,7 +36,7 @@
 //! | [`board`] | the current picture, and the picture as metric families |
 //! | [`pipeline`] | the only module that knows all of the above |
 //! | [`web`] | pages and JSON API |
-//! | [`reference`] | tables for the documentation |
+//! | [`mod@reference`] | tables for the documentation |
 //! | [`cli`] | one file for each command |
 //!
 //! Connectors and indicators themselves are data: `config/connectors/` and `config/indicators/`, embedded when the program is built.

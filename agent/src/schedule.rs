@@ -215,7 +215,9 @@ mod tests {
 
     #[test]
     fn wrong_expressions_say_why() {
-        for (expression, message) in [("* * * *", "five fields"), ("61 * * * *", "a cron expression"), ("0 0 * * 9", "a weekday from 0 to 7"), ("0 0 30 2 *", "comes true")] {
+        for (expression, message) in
+            [("* * * *", "five fields"), ("61 * * * *", "a cron expression"), ("0 0 * * 9", "a weekday from 0 to 7"), ("0 0 30 2 *", "comes true")]
+        {
             assert!(Schedule::cron(expression, Zone::UTC).unwrap_err().contains(message), "{expression}");
         }
     }

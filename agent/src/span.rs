@@ -63,7 +63,9 @@ mod tests {
 
     #[test]
     fn spans_read_and_write() {
-        for (written, seconds, again) in [("90s", 90, "1m30s"), ("5m", 300, "5m"), ("1h30m", 5_400, "1h30m"), ("2d", 172_800, "2d"), ("1w", 604_800, "7d"), ("1h 5s", 3_605, "1h5s")] {
+        for (written, seconds, again) in
+            [("90s", 90, "1m30s"), ("5m", 300, "5m"), ("1h30m", 5_400, "1h30m"), ("2d", 172_800, "2d"), ("1w", 604_800, "7d"), ("1h 5s", 3_605, "1h5s")]
+        {
             let span = parse(written).unwrap();
             assert_eq!((span.as_secs(), text(span).as_str()), (seconds, again));
         }

@@ -133,7 +133,8 @@ members() {
     { stat=$(<"$stat"); } 2>/dev/null || continue
     pid=${stat%% *}
     set -- "$1" ${stat##*) }
-    [[ $5 != "$1" || $2 == Z ]] || echo "$pid"
+    # A process that ended meanwhile leaves nothing to read.
+    [[ ${5:-} != "$1" || ${2:-} == Z ]] || echo "$pid"
   done
 }
 

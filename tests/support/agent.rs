@@ -1,7 +1,6 @@
 //! The real `clause9` program, run as a user runs it.
 
 use super::{http::Http, http::Login, peers::free_port, wait_for};
-use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -81,10 +80,6 @@ impl Agent {
     /// Waits until a line of `/metrics` begins like this, and gives the rest of it.
     pub fn wait_metric(&self, series: &str) -> String {
         wait_for(series, Duration::from_secs(30), || self.metrics().lines().find_map(|line| line.strip_prefix(series).map(|rest| rest.trim().to_owned())))
-    }
-
-    pub fn readings(&self) -> Vec<Value> {
-        self.http().get("/api/v1/readings")["readings"].as_array().cloned().unwrap_or_default()
     }
 
     /// The hardest end there is.

@@ -36,15 +36,14 @@ pub(super) async fn serve(config: Config, listen: SocketAddr, started: impl FnOn
     let address = listener.local_addr()?;
     let exporter = Exporter::new(OwnMetrics::new(NAMESPACE)?)?;
     let metrics = Metrics::start(exporter.own())?;
-    let options = serve_options(&config.web)?;
+    let tls = tls(&config.web)?;
     let auth = config.web.auth.as_ref().map(auth);
     let agent = Agent::start(config, exporter.clone(), metrics).context("the agent can't start")?;
-    let app_options = AppOptions { auth, reload: Some(reload(agent.handle())) };
+    let app_options = AppOptions { auth, reload: Some(reload(agent.handle(), tls.clone())) };
     let app = clause9_exporter::app(&exporter, app_options, web::router(agent.handle()));
+    let options = ServeOptions { tls, ..ServeOptions::default() };
     let (stop, mut stopped) = watch::channel(false);
-    let server = tokio::spawn(async move {
-        clause9_exporter::serve(listener, app, options, async move { drop(stopped.wait_for(|stop| *stop).await) }).await
-    });
+    let server = tokio::spawn(async move { clause9_exporter::serve(listener, app, options, async move { drop(stopped.wait_for(|stop| *stop).await) }).await });
     tracing::info!(address = %address, "serving the page and /metrics");
     started(address);
     agent.run(hangups()?, termination()?).await;
@@ -57,16 +56,19 @@ pub(super) async fn serve(config: Config, listen: SocketAddr, started: impl FnOn
     Ok(())
 }
 
-fn reload(handle: Handle) -> Reload {
+/// Reads the configuration again, and the certificate: it is renewed in place more often than anything else changes.
+fn reload(handle: Handle, tls: Option<Tls>) -> Reload {
     Reload::new(move || {
-        let handle = handle.clone();
-        async move { handle.reload().await.map_err(ReloadError::Refused) }
+        let (handle, tls) = (handle.clone(), tls.clone());
+        async move {
+            tls.map_or(Ok(()), |tls| tls.reload()).map_err(|error| ReloadError::Refused(format!("web.tls: {error}")))?;
+            handle.reload().await.map_err(ReloadError::Refused)
+        }
     })
 }
 
-fn serve_options(web: &Web) -> anyhow::Result<ServeOptions> {
-    let tls = web.tls.as_ref().map(|(certificate, key)| Tls::from_files(certificate, key)).transpose().context("web.tls")?;
-    Ok(ServeOptions { tls, ..ServeOptions::default() })
+fn tls(web: &Web) -> anyhow::Result<Option<Tls>> {
+    web.tls.as_ref().map(|(certificate, key)| Tls::from_files(certificate, key)).transpose().context("web.tls")
 }
 
 fn auth(auth: &WebAuth) -> Auth {

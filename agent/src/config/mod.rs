@@ -3,9 +3,9 @@
 
 mod raw;
 mod source;
-mod thresholds;
 #[cfg(test)]
 mod tests;
+mod thresholds;
 pub mod watch;
 
 use std::{

@@ -51,7 +51,8 @@ fn registers(raw: &raw::Registers, registry: &Registry, reader: &mut Reader<'_>)
     let folder = reader.existing("registers", &raw.path);
     let connector = Arc::clone(&registry.get("register")?.description);
     let files = Files { path: folder.clone(), columns: columns(&raw.columns) };
-    let source = Source { name: REGISTERS.to_owned(), connector, location: Location::Files(files), limits: Limits::default(), settings: serde_json::Map::new() };
+    let source =
+        Source { name: REGISTERS.to_owned(), connector, location: Location::Files(files), limits: Limits::default(), settings: serde_json::Map::new() };
     let interval = raw.every.map_or(DEFAULT_INTERVAL, |Span(every)| every);
     Some(PolledSource {
         source: Arc::new(source),

@@ -39,42 +39,141 @@ fn ten_lines_are_enough() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn every_mistake_has_its_message() {
     let cases: &[(&str, String, &[&str])] = &[
         ("nothing", String::new(), &["agent.yaml:1: the file is empty"]),
         ("not yaml", format!("{HEAD}sources: [\n"), &["agent.yaml:3: not YAML: while parsing a node, did not find expected node content"]),
         ("no sources", HEAD.into(), &["agent.yaml:1: sources: nothing; expected at least one source, or `registers:`"]),
-        ("unknown key", format!("{HEAD}registers: registers\nlisten_on: x\n"), &["agent.yaml:3: listen_on: an unknown key; expected one of organisation, listen, data_dir, registers, sources, thresholds, indicators, connectors, web"]),
+        (
+            "unknown key",
+            format!("{HEAD}registers: registers\nlisten_on: x\n"),
+            &[
+                "agent.yaml:3: listen_on: an unknown key; expected one of organisation, listen, data_dir, registers, sources, thresholds, indicators, connectors, web",
+            ],
+        ),
         ("typo in a key", format!("{HEAD}register: registers\n"), &["agent.yaml:2: register: an unknown key; expected `registers`"]),
-        ("zone", "organisation: { name: Example, timezone: Berlin }\nregisters: registers\n".into(), &["agent.yaml:1: organisation.timezone: \"Berlin\"; expected an IANA time zone such as Europe/Berlin"]),
-        ("no zone", "organisation: { name: Example }\nregisters: registers\n".into(), &["agent.yaml:1: organisation.timezone: nothing; expected a value, it is required"]),
-        ("listen", format!("{HEAD}registers: registers\nlisten: \"9420\"\n"), &["agent.yaml:3: listen: \"9420\"; expected an address and a port such as 127.0.0.1:9420"]),
+        (
+            "zone",
+            "organisation: { name: Example, timezone: Berlin }\nregisters: registers\n".into(),
+            &["agent.yaml:1: organisation.timezone: \"Berlin\"; expected an IANA time zone such as Europe/Berlin"],
+        ),
+        (
+            "no zone",
+            "organisation: { name: Example }\nregisters: registers\n".into(),
+            &["agent.yaml:1: organisation.timezone: nothing; expected a value, it is required"],
+        ),
+        (
+            "listen",
+            format!("{HEAD}registers: registers\nlisten: \"9420\"\n"),
+            &["agent.yaml:3: listen: \"9420\"; expected an address and a port such as 127.0.0.1:9420"],
+        ),
         ("missing folder", format!("{HEAD}registers: regs\n"), &["agent.yaml:2: registers: \"regs\"; expected a file or folder that exists; regs does not"]),
-        ("connector", format!("{HEAD}sources: [{{ name: a, connector: mlfow, url: \"https://a\" }}]\n"), &["agent.yaml:2: sources[0].connector: \"mlfow\"; expected `mlflow`"]),
-        ("name", format!("{HEAD}sources: [{{ name: My models, connector: mlflow, url: \"https://a\" }}]\n"), &["agent.yaml:2: sources[0].name: \"My models\"; expected lower-case letters, digits and hyphens"]),
-        ("url", format!("{HEAD}sources: [{{ name: a, connector: mlflow, url: mlflow.example.org }}]\n"), &["agent.yaml:2: sources[0].url: \"mlflow.example.org\"; expected a URL such as https://mlflow.example.org"]),
-        ("no url", format!("{HEAD}sources: [{{ name: a, connector: mlflow }}]\n"), &["agent.yaml:2: sources[0].url: nothing; expected the upstream's base URL, such as https://mlflow.example.org"]),
-        ("url with credentials", format!("{HEAD}sources: [{{ name: a, connector: mlflow, url: \"https://u:${{file:token}}@a\" }}]\n"), &["agent.yaml:2: sources[0].url: a value that is not shown; expected a URL without user and password; they belong into `auth:`"]),
-        ("auth kind", source(", auth: { api_key: hush }"), &["agent.yaml:3: sources[0].auth: a value that is not shown; expected for the connector mlflow: none or basic or bearer"]),
-        ("auth typo", source(", auth: { baerer: hush }"), &["agent.yaml:3: sources[0].auth: a value that is not shown; expected `none` or `basic` or `bearer` or `api_key` or `login`"]),
-        ("every and cron", source(", every: 5m, cron: \"* * * * *\""), &["agent.yaml:3: sources[0].cron: \"* * * * *\"; expected either `every` or `cron`, not both"]),
+        (
+            "connector",
+            format!("{HEAD}sources: [{{ name: a, connector: mlfow, url: \"https://a\" }}]\n"),
+            &["agent.yaml:2: sources[0].connector: \"mlfow\"; expected `mlflow`"],
+        ),
+        (
+            "name",
+            format!("{HEAD}sources: [{{ name: My models, connector: mlflow, url: \"https://a\" }}]\n"),
+            &["agent.yaml:2: sources[0].name: \"My models\"; expected lower-case letters, digits and hyphens"],
+        ),
+        (
+            "url",
+            format!("{HEAD}sources: [{{ name: a, connector: mlflow, url: mlflow.example.org }}]\n"),
+            &["agent.yaml:2: sources[0].url: \"mlflow.example.org\"; expected a URL such as https://mlflow.example.org"],
+        ),
+        (
+            "no url",
+            format!("{HEAD}sources: [{{ name: a, connector: mlflow }}]\n"),
+            &["agent.yaml:2: sources[0].url: nothing; expected the upstream's base URL, such as https://mlflow.example.org"],
+        ),
+        (
+            "url with credentials",
+            format!("{HEAD}sources: [{{ name: a, connector: mlflow, url: \"https://u:${{file:token}}@a\" }}]\n"),
+            &["agent.yaml:2: sources[0].url: a value that is not shown; expected a URL without user and password; they belong into `auth:`"],
+        ),
+        (
+            "auth kind",
+            source(", auth: { api_key: hush }"),
+            &["agent.yaml:3: sources[0].auth: a value that is not shown; expected for the connector mlflow: none or basic or bearer"],
+        ),
+        (
+            "auth typo",
+            source(", auth: { baerer: hush }"),
+            &["agent.yaml:3: sources[0].auth: a value that is not shown; expected `none` or `basic` or `bearer` or `api_key` or `login`"],
+        ),
+        (
+            "every and cron",
+            source(", every: 5m, cron: \"* * * * *\""),
+            &["agent.yaml:3: sources[0].cron: \"* * * * *\"; expected either `every` or `cron`, not both"],
+        ),
         ("every", source(", every: 5"), &["agent.yaml:3: sources[0].every: 5; expected a span of time such as 90s, 5m, 1h30m, 2d or 4w"]),
         ("cron", source(", cron: \"61 * * * *\""), &["agent.yaml:3: sources[0].cron: \"61 * * * *\"; expected a cron expression"]),
-        ("stale before polled", source(", every: 1h, stale_after: 5m"), &["agent.yaml:3: sources[0].stale_after: \"5m\"; expected at least the interval, 1h: otherwise it is stale before each poll"]),
+        (
+            "stale before polled",
+            source(", every: 1h, stale_after: 5m"),
+            &["agent.yaml:3: sources[0].stale_after: \"5m\"; expected at least the interval, 1h: otherwise it is stale before each poll"],
+        ),
         ("setting", source(", settings: { producton: [live] }"), &["agent.yaml:3: sources[0].settings.producton: a list; expected "]),
         ("feeds", source(", feeds: [\"cases(incidents)\"]"), &["agent.yaml:3: sources[0].feeds[0]: \"cases(incidents)\"; expected kinds of cases: incident, "]),
-        ("environment", source(", auth: { bearer: \"${env:CLAUSE9_NOT_SET}\" }"), &["agent.yaml:3: sources[0].auth.bearer: ${env:CLAUSE9_NOT_SET}; expected the environment variable CLAUSE9_NOT_SET to be set"]),
-        ("secret file", source(", auth: { bearer: \"${file:none}\" }"), &["agent.yaml:3: sources[0].auth.bearer: ${file:none}; expected a readable file (none: No such file or directory (os error 2))"]),
-        ("reference", source(", auth: { bearer: \"${vault:x}\" }"), &["agent.yaml:3: sources[0].auth.bearer: ${vault:x}; expected `${env:NAME}` or `${file:path}`; write `$${` for a plain `${`"]),
+        (
+            "environment",
+            source(", auth: { bearer: \"${env:CLAUSE9_NOT_SET}\" }"),
+            &["agent.yaml:3: sources[0].auth.bearer: ${env:CLAUSE9_NOT_SET}; expected the environment variable CLAUSE9_NOT_SET to be set"],
+        ),
+        (
+            "secret file",
+            source(", auth: { bearer: \"${file:none}\" }"),
+            &["agent.yaml:3: sources[0].auth.bearer: ${file:none}; expected a readable file (none: No such file or directory (os error 2))"],
+        ),
+        (
+            "reference",
+            source(", auth: { bearer: \"${vault:x}\" }"),
+            &["agent.yaml:3: sources[0].auth.bearer: ${vault:x}; expected `${env:NAME}` or `${file:path}`; write `$${` for a plain `${`"],
+        ),
         ("rate", source(", limits: { requests_per_second: 0 }"), &["agent.yaml:3: sources[0].limits.requests_per_second: 0; expected a number above zero"]),
-        ("client certificate", source(", tls: { client_certificate: token }"), &["agent.yaml:3: sources[0].tls: a map; expected client_certificate and client_key together"]),
-        ("indicator", format!("{HEAD}registers: registers\nthresholds: [{{ indicator: drift_pis, breach: \">= 1\" }}]\n"), &["agent.yaml:3: thresholds[0].indicator: \"drift_pis\"; expected `drift_psi`"]),
-        ("condition", format!("{HEAD}registers: registers\nthresholds: [{{ indicator: drift_psi, breach: \"=> 1\" }}]\n"), &["agent.yaml:3: thresholds[0].breach: \"=> 1\"; expected "]),
-        ("no level", format!("{HEAD}registers: registers\nthresholds: [{{ indicator: drift_psi }}]\n"), &["agent.yaml:3: thresholds[0]: a map; expected `breach` or `warning`, with a condition or `none`"]),
-        ("selector", format!("{HEAD}registers: registers\nthresholds: [{{ indicator: drift_psi, when: {{ team: a }}, breach: none }}]\n"), &["agent.yaml:3: thresholds[0].when.team: \"a\"; expected a label or a property of the system: "]),
-        ("parameter", format!("{HEAD}registers: registers\nindicators: {{ parameters: {{ bias_max_age_day: 3 }} }}\n"), &["agent.yaml:3: indicators.parameters.bias_max_age_day: 3; expected `bias_max_age_days`"]),
-        ("disabled", format!("{HEAD}registers: registers\nindicators: {{ disable: [drift] }}\n"), &["agent.yaml:3: indicators.disable[0]: \"drift\"; expected "]),
-        ("web", format!("{HEAD}registers: registers\nweb: {{ auth: {{ bearer: \"\" }} }}\n"), &["agent.yaml:3: web.auth: a value that is not shown; expected credentials that are not empty"]),
+        (
+            "client certificate",
+            source(", tls: { client_certificate: token }"),
+            &["agent.yaml:3: sources[0].tls: a map; expected client_certificate and client_key together"],
+        ),
+        (
+            "indicator",
+            format!("{HEAD}registers: registers\nthresholds: [{{ indicator: drift_pis, breach: \">= 1\" }}]\n"),
+            &["agent.yaml:3: thresholds[0].indicator: \"drift_pis\"; expected `drift_psi`"],
+        ),
+        (
+            "condition",
+            format!("{HEAD}registers: registers\nthresholds: [{{ indicator: drift_psi, breach: \"=> 1\" }}]\n"),
+            &["agent.yaml:3: thresholds[0].breach: \"=> 1\"; expected "],
+        ),
+        (
+            "no level",
+            format!("{HEAD}registers: registers\nthresholds: [{{ indicator: drift_psi }}]\n"),
+            &["agent.yaml:3: thresholds[0]: a map; expected `breach` or `warning`, with a condition or `none`"],
+        ),
+        (
+            "selector",
+            format!("{HEAD}registers: registers\nthresholds: [{{ indicator: drift_psi, when: {{ team: a }}, breach: none }}]\n"),
+            &["agent.yaml:3: thresholds[0].when.team: \"a\"; expected a label or a property of the system: "],
+        ),
+        (
+            "parameter",
+            format!("{HEAD}registers: registers\nindicators: {{ parameters: {{ bias_max_age_day: 3 }} }}\n"),
+            &["agent.yaml:3: indicators.parameters.bias_max_age_day: 3; expected `bias_max_age_days`"],
+        ),
+        (
+            "disabled",
+            format!("{HEAD}registers: registers\nindicators: {{ disable: [drift] }}\n"),
+            &["agent.yaml:3: indicators.disable[0]: \"drift\"; expected "],
+        ),
+        (
+            "web",
+            format!("{HEAD}registers: registers\nweb: {{ auth: {{ bearer: \"\" }} }}\n"),
+            &["agent.yaml:3: web.auth: a value that is not shown; expected credentials that are not empty"],
+        ),
     ];
     for (name, text, expected) in cases {
         let mistakes = load(text).err().unwrap_or_else(|| panic!("{name}: no mistake"));

@@ -1,9 +1,11 @@
 //! Connectors: how records come in from outside. A connector only describes (`config/connectors/`, YAML and jq); the one engine here does
 //! the rest, and no vendor is named in it.
 //!
-//!     registry ─► description (proved) ─► client (one per source, kept) ─► run: variant, probe, streams ─► records
-//!                                            │                                 │
-//!                                            └─ http: auth, budget, retries    └─ request ─► page ─► rows ─► merge
+//! ```text
+//! registry ─► description (proved) ─► client (one per source, kept) ─► run: variant, probe, streams ─► records
+//!                                        │                                 │
+//!                                        └─ http: auth, budget, retries    └─ request ─► page ─► rows ─► merge
+//! ```
 //!
 //! A poll is all or nothing: [`poll`] gives every record of every stream, or a [`Failure`] with its reason. Pure are `description`,
 //! `template`, `request`, `page`, `cursor`, `format` and `run/rows.rs`; I/O is in `http`, `files` and `replay`. The only place that knows

@@ -1,7 +1,12 @@
 //! Which connectors there are: those built in, and a user's own, which add to them or replace one. The folders are the registry; no list
 //! is kept beside them.
 
-use std::{collections::BTreeMap, fs, io, path::Path, sync::{Arc, LazyLock}};
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::Path,
+    sync::{Arc, LazyLock},
+};
 
 use include_dir::{Dir, include_dir};
 

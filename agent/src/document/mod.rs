@@ -230,7 +230,8 @@ mod tests {
 
     #[test]
     fn every_mistake_is_found_at_once() {
-        let mistakes = read("open: maybe\nitmes: []\nitems:\n  - {id: one}\n  - {id: 2, color: red}\n  - {colour: 3}\nprices: {tea: dear}\nmode: quick\n").unwrap_err();
+        let mistakes =
+            read("open: maybe\nitmes: []\nitems:\n  - {id: one}\n  - {id: 2, color: red}\n  - {colour: 3}\nprices: {tea: dear}\nmode: quick\n").unwrap_err();
         assert_eq!(
             mistakes,
             [

@@ -213,7 +213,8 @@ impl Core {
             judged.push(readings::judge(method, rows, &self.held[*position], &self.sources, &systems, now));
         }
         drop(evaluation);
-        let changes: Vec<_> = chosen.iter().zip(&judged).flat_map(|(position, judged)| readings::changes(&self.methods[*position], &self.held[*position], judged)).collect();
+        let changes: Vec<_> =
+            chosen.iter().zip(&judged).flat_map(|(position, judged)| readings::changes(&self.methods[*position], &self.held[*position], judged)).collect();
         self.store.record_readings(&changes, now)?;
         for (position, judged) in chosen.iter().zip(judged) {
             let method = &self.methods[*position];

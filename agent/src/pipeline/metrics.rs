@@ -114,7 +114,13 @@ impl Metrics {
     pub fn end_source(&self, source: &str, connector: &str) {
         let labels = [source];
         let _ = self.source_up.remove_label_values(&[source, connector]);
-        for vector in [&self.source_complete, &self.source_last_success_timestamp_seconds, &self.source_stale_after_seconds, &self.source_poll_interval_seconds, &self.source_pages] {
+        for vector in [
+            &self.source_complete,
+            &self.source_last_success_timestamp_seconds,
+            &self.source_stale_after_seconds,
+            &self.source_poll_interval_seconds,
+            &self.source_pages,
+        ] {
             let _ = vector.remove_label_values(&labels);
         }
         let _ = self.source_poll_duration_seconds.remove_label_values(&labels);

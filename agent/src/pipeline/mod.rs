@@ -173,6 +173,12 @@ impl Agent {
 }
 
 impl Handle {
+    /// A handle without an agent behind it.
+    #[cfg(test)]
+    pub(crate) fn detached() -> Self {
+        Self { board: Arc::default(), journal: Arc::default(), requests: mpsc::channel(1).0 }
+    }
+
     /// Reads the configuration again.
     ///
     /// # Errors

@@ -162,7 +162,13 @@ impl Poller {
 
 /// Hands the end of a poll to the core, and tells metrics, journal and log how it went.
 async fn report(
-    name: &str, core: &mpsc::Sender<Message>, journal: &Journal, metrics: &Metrics, outcome: Result<Delivery, Failure>, log: &[LogEntry], took: Duration,
+    name: &str,
+    core: &mpsc::Sender<Message>,
+    journal: &Journal,
+    metrics: &Metrics,
+    outcome: Result<Delivery, Failure>,
+    log: &[LogEntry],
+    took: Duration,
 ) {
     let (reply, stored) = oneshot::channel();
     let _ = core.send(Message::Polled { source: name.to_owned(), outcome, took, reply }).await;

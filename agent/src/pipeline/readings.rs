@@ -48,7 +48,12 @@ pub(super) fn take_up(methods: &[Method], store: &mut Store, now: i64) -> Result
 /// Judges the rows of an indicator. Whatever could make a number look better than it is makes it unknown instead: a failed query, a stale
 /// source, a source that is not there, no rows at all.
 pub(super) fn judge(
-    method: &Method, rows: Result<Vec<Row>, EvaluationError>, before: &HashMap<String, Held>, sources: &Sources, systems: &BTreeMap<String, SystemStatus>, now: i64,
+    method: &Method,
+    rows: Result<Vec<Row>, EvaluationError>,
+    before: &HashMap<String, Held>,
+    sources: &Sources,
+    systems: &BTreeMap<String, SystemStatus>,
+    now: i64,
 ) -> Judged {
     let mut rows = match rows {
         Ok(rows) => rows,

@@ -254,7 +254,12 @@ mod tests {
         for shape in SHAPES {
             for field in shape.fields {
                 if let Presence::Default(default) = field.presence {
-                    assert!(matches!(read(&json!(default), field.kind, Zone::UTC), Reading::Good(value) if value != Value::Null), "{}.{}", shape.name, field.name);
+                    assert!(
+                        matches!(read(&json!(default), field.kind, Zone::UTC), Reading::Good(value) if value != Value::Null),
+                        "{}.{}",
+                        shape.name,
+                        field.name
+                    );
                 }
             }
         }
@@ -262,7 +267,9 @@ mod tests {
 
     #[test]
     fn a_record_survives_its_body() {
-        let record = admit(json!({"record": "case", "id": "7", "kind": "incident", "severity": "Sev-2", "system": ["aims:Credit", "ops"], "attributes": {"b": 1.5, "a": "x"}}));
+        let record = admit(
+            json!({"record": "case", "id": "7", "kind": "incident", "severity": "Sev-2", "system": ["aims:Credit", "ops"], "attributes": {"b": 1.5, "a": "x"}}),
+        );
         let again = Record::from_body(record.shape, &record.id, &record.body()).unwrap();
         assert_eq!(again, record);
     }
@@ -277,7 +284,10 @@ mod tests {
             (json!({"record": "case", "id": 1}), "case.kind: nothing; expected a value, it is required"),
             (json!({"record": "case", "id": 1, "kind": "incident", "opend_at": 1}), "case.opend_at: an unknown field; expected one of kind, title"),
             (json!({"record": "case", "id": 1, "kind": "incident", "due": "tomorrow"}), "case.due: \"tomorrow\"; expected a day such as 2026-03-31"),
-            (json!({"record": "run", "id": 1, "pipeline": {"x": 1}, "outcome": "success"}), "run.pipeline: {\"x\":1}; expected a text, not a list or an object"),
+            (
+                json!({"record": "run", "id": 1, "pipeline": {"x": 1}, "outcome": "success"}),
+                "run.pipeline: {\"x\":1}; expected a text, not a list or an object",
+            ),
             (json!({"record": "case", "id": 1, "kind": "incident", "is_open": false}), "case.is_open: an unknown field"),
         ];
         for (json, message) in cases {

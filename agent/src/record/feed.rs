@@ -112,10 +112,14 @@ mod tests {
 
     #[test]
     fn feeds_read_and_write() {
-        for (text, written) in [("systems", "systems"), (" cases ( incident , change ) ", "cases(change, incident)"), ("measurements(drift)", "measurements(drift)")] {
+        for (text, written) in
+            [("systems", "systems"), (" cases ( incident , change ) ", "cases(change, incident)"), ("measurements(drift)", "measurements(drift)")]
+        {
             assert_eq!(feed(text).to_string(), written);
         }
-        for (text, expected) in [("case", "one of systems, "), ("cases(bug)", "kinds of cases: incident, "), ("systems(x)", "`systems` alone"), ("cases(incident", "a closing")] {
+        for (text, expected) in
+            [("case", "one of systems, "), ("cases(bug)", "kinds of cases: incident, "), ("systems(x)", "`systems` alone"), ("cases(incident", "a closing")]
+        {
             assert!(Feed::parse(text).unwrap_err().starts_with(expected), "{text}");
         }
     }

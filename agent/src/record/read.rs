@@ -188,7 +188,9 @@ mod tests {
 
     #[test]
     fn numbers_that_are_not_finite_are_told_apart() {
-        for (json, flag) in [(json!("NaN"), "nan"), (json!("Infinity"), "infinity"), (json!("-inf"), "infinity"), (json!(1.797_693_134_862_315_7e308), "infinity")] {
+        for (json, flag) in
+            [(json!("NaN"), "nan"), (json!("Infinity"), "infinity"), (json!("-inf"), "infinity"), (json!(1.797_693_134_862_315_7e308), "infinity")]
+        {
             assert!(matches!(read(&json, Kind::Real, Zone::UTC), Reading::NotFinite(found) if found == flag), "{json}");
         }
     }

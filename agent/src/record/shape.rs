@@ -122,14 +122,25 @@ const fn field(name: &'static str, kind: Kind, presence: Presence, about: &'stat
 
 /// Kinds of review: something planned, due on a day, done or not.
 pub const REVIEW_KINDS: &[&str] = &[
-    "impact_assessment", "risk_assessment", "bias_test", "internal_audit", "external_audit", "management_review", "supplier_review",
-    "document_review", "training", "validation", "stage1_audit", "stage2_audit", "surveillance_audit", "recertification", "obligation",
+    "impact_assessment",
+    "risk_assessment",
+    "bias_test",
+    "internal_audit",
+    "external_audit",
+    "management_review",
+    "supplier_review",
+    "document_review",
+    "training",
+    "validation",
+    "stage1_audit",
+    "stage2_audit",
+    "surveillance_audit",
+    "recertification",
+    "obligation",
 ];
 
 /// Kinds of case: something open until it is closed.
-pub const CASE_KINDS: &[&str] = &[
-    "incident", "nonconformity", "corrective_action", "concern", "risk", "risk_treatment", "review_action", "change",
-];
+pub const CASE_KINDS: &[&str] = &["incident", "nonconformity", "corrective_action", "concern", "risk", "risk_treatment", "review_action", "change"];
 
 /// Every shape, in the order of the documentation.
 pub const SHAPES: &[Shape] = &[
@@ -269,19 +280,19 @@ pub const SHAPES: &[Shape] = &[
             field("title", Text, Optional, "Title; shown, never a label."),
             field("scope", Text, Optional, "Scope: an audit's part, a review's type, a supplier, a document."),
             field("level", Word(&["critical", "high", "medium", "low"]), Optional, "Level of what is reviewed."),
-            field("status", Word(&["planned", "draft", "in_progress", "performed", "reported", "approved", "rejected", "cancelled"]), Default("planned"), "Status."),
+            field(
+                "status",
+                Word(&["planned", "draft", "in_progress", "performed", "reported", "approved", "rejected", "cancelled"]),
+                Default("planned"),
+                "Status.",
+            ),
             field("due", Day, Optional, "The day it is due."),
             field("due_ends_at", Time, Derived, "The end of the due day in the organisation's time zone."),
             field("next_due", Day, Optional, "The day the next occasion is due; yields that occasion as a row of its own."),
             field("completed_at", PastTime, Optional, "When it was carried out."),
             field("approved_at", PastTime, Optional, "When its result was approved, signed or reported."),
         ],
-        lists: &[List {
-            field: "covers",
-            table: "review_covers",
-            columns: &["model", "version"],
-            about: "The model versions it covers; none means all.",
-        }],
+        lists: &[List { field: "covers", table: "review_covers", columns: &["model", "version"], about: "The model versions it covers; none means all." }],
     },
     Shape {
         name: "case",

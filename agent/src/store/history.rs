@@ -58,7 +58,8 @@ pub struct Change {
 /// Stores changes inside `transaction`.
 pub(super) fn record(transaction: &Transaction<'_>, changes: &[Change], now: i64) -> Result<(), Error> {
     let mut lines = Vec::new();
-    let mut select = transaction.prepare_cached(&format!("SELECT {COLUMNS} FROM reading_intervals WHERE indicator = ?1 AND labels = ?2 AND held_until IS NULL"))?;
+    let mut select =
+        transaction.prepare_cached(&format!("SELECT {COLUMNS} FROM reading_intervals WHERE indicator = ?1 AND labels = ?2 AND held_until IS NULL"))?;
     for change in changes {
         if change.closes {
             let (key, interval) = select.query_row([&change.key.indicator, &change.key.labels], read)?;
@@ -92,7 +93,18 @@ fn apply(transaction: &Transaction<'_>, change: &Change, entry: i64, now: i64) -
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             )?
             .execute(params![
-                indicator, labels, interval.measured, since, per, interval.state, interval.reason, interval.rule, interval.facts, interval.method, now, entry
+                indicator,
+                labels,
+                interval.measured,
+                since,
+                per,
+                interval.state,
+                interval.reason,
+                interval.rule,
+                interval.facts,
+                interval.method,
+                now,
+                entry
             ])?;
     }
     remember(transaction, &change.key, change.memory.as_deref())
@@ -153,10 +165,5 @@ fn read(row: &Row<'_>) -> rusqlite::Result<(Key, Interval)> {
 
 fn line(opened: bool, key: &Key, interval: &Interval) -> String {
     let Interval { measured, clock, state, reason, rule, facts, method } = interval;
-    format!(
-        "{} {} {} {measured:?} {clock:?} {state} {reason:?} {rule:?} {facts} {method}",
-        if opened { '+' } else { '-' },
-        key.indicator,
-        key.labels
-    )
+    format!("{} {} {} {measured:?} {clock:?} {state} {reason:?} {rule:?} {facts} {method}", if opened { '+' } else { '-' }, key.indicator, key.labels)
 }

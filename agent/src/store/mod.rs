@@ -293,7 +293,8 @@ impl Store {
     /// # Errors
     /// What SQLite reports.
     pub fn record_counts(&self, source: &str) -> Result<BTreeMap<&'static str, u64>, Error> {
-        let mut statement = self.reader.prepare_cached("SELECT shape, count(*) FROM record_versions WHERE source = ?1 AND held_until IS NULL GROUP BY shape")?;
+        let mut statement =
+            self.reader.prepare_cached("SELECT shape, count(*) FROM record_versions WHERE source = ?1 AND held_until IS NULL GROUP BY shape")?;
         let rows = statement.query_map([source], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
         let mut counts = BTreeMap::new();
         for row in rows {

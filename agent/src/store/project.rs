@@ -2,7 +2,11 @@
 
 use rusqlite::{ToSql, Transaction, params, params_from_iter, types::ToSqlOutput};
 
-use super::{Error, names::{self, Names}, tables};
+use super::{
+    Error,
+    names::{self, Names},
+    tables,
+};
 use crate::record::{Door, Record, SHAPES, Shape, Value};
 
 impl ToSql for Value {
@@ -45,9 +49,14 @@ pub(super) fn insert(transaction: &Transaction<'_>, source: &str, record: &Recor
             .execute(params![shape.name, source, record.id, key, text, number])?;
     }
     for doubt in &record.doubts {
-        transaction
-            .prepare_cached("INSERT INTO doubts (shape, source, id, reason, field, content) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
-            .execute(params![shape.name, source, record.id, doubt.reason.as_str(), doubt.field, doubt.value])?;
+        transaction.prepare_cached("INSERT INTO doubts (shape, source, id, reason, field, content) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
+            shape.name,
+            source,
+            record.id,
+            doubt.reason.as_str(),
+            doubt.field,
+            doubt.value
+        ])?;
     }
     Ok(())
 }
@@ -96,13 +105,9 @@ pub(super) fn resolve_again(transaction: &Transaction<'_>, names: &Names) -> Res
     let mut changed = Vec::new();
     for shape in SHAPES.iter().filter(|shape| shape.belongs_to_system) {
         let mut rows = 0;
-        let mut select = transaction.prepare(
-            "SELECT v.source, v.id, v.body FROM record_versions v WHERE v.shape = ?1 AND v.held_until IS NULL",
-        )?;
-        let sql = format!(
-            "UPDATE {} SET system = ?3, upstream_key = ?4 WHERE source = ?1 AND id = ?2 AND (system IS NOT ?3 OR upstream_key IS NOT ?4)",
-            shape.table
-        );
+        let mut select = transaction.prepare("SELECT v.source, v.id, v.body FROM record_versions v WHERE v.shape = ?1 AND v.held_until IS NULL")?;
+        let sql =
+            format!("UPDATE {} SET system = ?3, upstream_key = ?4 WHERE source = ?1 AND id = ?2 AND (system IS NOT ?3 OR upstream_key IS NOT ?4)", shape.table);
         let mut update = transaction.prepare(&sql)?;
         let mut found = select.query([shape.name])?;
         while let Some(row) = found.next()? {

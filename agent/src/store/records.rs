@@ -47,7 +47,12 @@ pub(super) fn commit(transaction: &Transaction<'_>, source: &str, delivered: &[D
 }
 
 fn compare<'d>(
-    transaction: &Transaction<'_>, source: &str, stream: &'d Delivered, first_poll: bool, now: i64, differences: &mut Vec<Difference<'d>>,
+    transaction: &Transaction<'_>,
+    source: &str,
+    stream: &'d Delivered,
+    first_poll: bool,
+    now: i64,
+    differences: &mut Vec<Difference<'d>>,
 ) -> Result<(), Error> {
     if stream.mode == Mode::Unchanged {
         return Ok(());
@@ -97,7 +102,13 @@ fn keep_what_registries_forget(record: &mut Record, previous: Option<&Record>, f
 }
 
 fn apply(
-    transaction: &Transaction<'_>, source: &str, differences: Vec<Difference<'_>>, names: &mut Names, entry: i64, now: i64, committed: &mut Committed,
+    transaction: &Transaction<'_>,
+    source: &str,
+    differences: Vec<Difference<'_>>,
+    names: &mut Names,
+    entry: i64,
+    now: i64,
+    committed: &mut Committed,
 ) -> Result<(), Error> {
     let mut inventory_changed = false;
     let mut late = Vec::new();
@@ -109,9 +120,11 @@ fn apply(
         }
         committed.touched.insert(touched_key(difference.shape, Some(&difference.kind)));
         if let Some(closed) = difference.closes {
-            transaction
-                .prepare_cached("UPDATE record_versions SET held_until = ?2, until_entry = ?3 WHERE version = ?1")?
-                .execute(params![closed.version, now, entry])?;
+            transaction.prepare_cached("UPDATE record_versions SET held_until = ?2, until_entry = ?3 WHERE version = ?1")?.execute(params![
+                closed.version,
+                now,
+                entry
+            ])?;
             project::remove(transaction, source, difference.shape, &difference.id)?;
         }
         let is_system = difference.shape.name == "system";

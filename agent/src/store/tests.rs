@@ -89,10 +89,8 @@ fn systems_are_resolved_at_the_door_and_again_when_the_inventory_changes() {
     store.commit("mlflow", &[snapshot("s", &models)], 100).unwrap();
     let resolved = "SELECT id, system, upstream_key FROM model_versions ORDER BY id";
     assert_eq!(rows(&store, resolved), ["m1 - aims:Credit", "m2 - unknown", "m3 - nobody"]);
-    let inventory = [
-        json!({"record": "system", "id": "credit", "name": "Credit scoring"}),
-        json!({"record": "system", "id": "fraud", "aliases": ["Fraud-Model"]}),
-    ];
+    let inventory =
+        [json!({"record": "system", "id": "credit", "name": "Credit scoring"}), json!({"record": "system", "id": "fraud", "aliases": ["Fraud-Model"]})];
     let committed = store.commit("registers", &[snapshot("systems", &inventory)], 200).unwrap();
     assert!(committed.touched.contains(&("model_versions", String::new())), "what is resolved anew counts as touched");
     assert_eq!(rows(&store, resolved), ["m1 credit aims:Credit", "m2 fraud fraud-model", "m3 - nobody"]);
@@ -113,7 +111,8 @@ fn an_ambiguous_inventory_is_refused_whole() {
 #[test]
 fn ruling_3_promotion_is_the_first_poll_that_saw_it() {
     let Fixture { mut store, folder: _folder } = fixture();
-    let version = |id: &str, production: bool| json!({"record": "model_version", "id": id, "model": "m", "version": id, "in_production": production, "created_at": 50});
+    let version =
+        |id: &str, production: bool| json!({"record": "model_version", "id": id, "model": "m", "version": id, "in_production": production, "created_at": 50});
     let promoted = |store: &Store| rows(store, "SELECT id, promoted_at, first_seen_at FROM model_versions ORDER BY id");
     store.commit("r", &[snapshot("s", &[version("1", true), version("2", false)])], 1000).unwrap();
     assert_eq!(promoted(&store), ["1 50 1000", "2 - 1000"], "on the first poll ever the version's own time counts");
@@ -203,10 +202,7 @@ fn readings_are_intervals() {
     let gone = Change { key: key("b"), opens: None, closes: true, memory: None };
     store.record_readings(&[changed, gone], 200).unwrap();
     let history = "SELECT labels, measured, state, held_from, held_until FROM reading_intervals ORDER BY labels, held_from";
-    assert_eq!(
-        rows(&store, history),
-        [r#"{"system":"a"} 0 ok 100 200"#, r#"{"system":"a"} 2 breach 200 -"#, r#"{"system":"b"} 1 warning 100 200"#]
-    );
+    assert_eq!(rows(&store, history), [r#"{"system":"a"} 0 ok 100 200"#, r#"{"system":"a"} 2 breach 200 -"#, r#"{"system":"b"} 1 warning 100 200"#]);
     drop(store);
     let store = Store::open(folder.path(), Zone::UTC).unwrap();
     assert_eq!(store.current_readings().unwrap(), [(key("a"), interval(2.0, "breach"), Some("{}".into()))]);
@@ -221,7 +217,10 @@ fn an_edited_store_betrays_itself() {
         ("UPDATE reading_intervals SET state = 'ok'", "evidence entry 3: the readings stored under it are not those that it vouches for"),
         ("UPDATE evidence SET at = 1 WHERE entry = 2", "evidence entry 2: its content is not what was stored"),
         ("DELETE FROM evidence WHERE entry = 2", "evidence entry 2: it is missing"),
-        ("INSERT INTO reading_intervals SELECT 99, indicator, 'x', 0, since, per, 'ok', reason, rule, facts, thresholds, 1, 2, 3, 3 FROM reading_intervals", "evidence entry 3: the readings"),
+        (
+            "INSERT INTO reading_intervals SELECT 99, indicator, 'x', 0, since, per, 'ok', reason, rule, facts, thresholds, 1, 2, 3, 3 FROM reading_intervals",
+            "evidence entry 3: the readings",
+        ),
     ];
     for (edit, message) in edits {
         let Fixture { mut store, folder: _folder } = fixture();

@@ -2,10 +2,15 @@
 
 pub mod api;
 mod pages;
+#[cfg(test)]
+mod tests;
 pub mod words;
 
 use clause9_exporter::{
-    axum::{Router, routing::{get, post}},
+    axum::{
+        Router,
+        routing::{get, post},
+    },
     security_headers,
 };
 
@@ -14,7 +19,11 @@ use crate::pipeline::Handle;
 /// The routes: `/` (status), `/indicators/{id}`, `/sources/{name}`, `/api/v1/readings`, `/api/v1/sources`,
 /// `POST /api/v1/sources/{name}/poll`.
 pub fn router(handle: Handle) -> Router {
-    let pages = Router::new().route("/", get(pages::status)).route("/style.css", get(pages::style)).route("/indicators/{id}", get(pages::indicator)).route("/sources/{name}", get(pages::source));
+    let pages = Router::new()
+        .route("/", get(pages::status))
+        .route("/style.css", get(pages::style))
+        .route("/indicators/{id}", get(pages::indicator))
+        .route("/sources/{name}", get(pages::source));
     let api = Router::new()
         .route("/api/v1/readings", get(api::readings))
         .route("/api/v1/sources", get(api::sources))

@@ -53,17 +53,19 @@ pub async fn status(State(handle): State<Handle>) -> Html<String> {
     page(&board.organisation, &content)
 }
 
-/// The breaches and warnings, worst first.
+/// Breaches, warnings and what nobody can know, in this order.
 fn attention(board: &Board) -> Markup {
-    let wrong = |state: Verdict| board.panels.iter().flat_map(move |panel| panel.readings.iter().filter(move |reading| reading.state == state).map(move |reading| (panel, reading)));
-    let listed: Vec<_> = wrong(Verdict::Breach).chain(wrong(Verdict::Warning)).collect();
+    let wrong = |state: Verdict| {
+        board.panels.iter().flat_map(move |panel| panel.readings.iter().filter(move |reading| reading.state == state).map(move |reading| (panel, reading)))
+    };
+    let listed: Vec<_> = wrong(Verdict::Breach).chain(wrong(Verdict::Warning)).chain(wrong(Verdict::Unknown)).collect();
     html! {
         h2 { "What needs attention" }
         @if listed.is_empty() {
-            p { "Nothing is in breach and nothing warns." }
+            p { "Nothing is in breach, nothing warns, and nothing is unknown." }
         } @else {
             table {
-                thead { tr { th { "State" } th { "Indicator" } th { "Labels" } th.n { "Value" } th { "Limit" } } }
+                thead { tr { th { "State" } th { "Indicator" } th { "Labels" } th.n { "Value" } th { "Limit or reason" } } }
                 tbody {
                     @for (panel, reading) in listed.iter().take(READINGS_SHOWN) {
                         tr {
@@ -101,7 +103,11 @@ fn indicator_row(panel: &Panel) -> Markup {
 /// The state that a person should see first: breach, warning, unknown, ok.
 fn worst(panel: &Panel) -> Verdict {
     let has = |state: &Verdict| panel.readings.iter().any(|reading| reading.state == *state);
-    [Verdict::Breach, Verdict::Warning, Verdict::Unknown].into_iter().find(has).unwrap_or(if panel.readings.is_empty() { Verdict::Unknown } else { Verdict::Ok })
+    [Verdict::Breach, Verdict::Warning, Verdict::Unknown].into_iter().find(has).unwrap_or(if panel.readings.is_empty() {
+        Verdict::Unknown
+    } else {
+        Verdict::Ok
+    })
 }
 
 fn source_row(source: &SourceStatus, now: i64) -> Markup {

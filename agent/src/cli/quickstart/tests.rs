@@ -192,7 +192,12 @@ fn promtool_accepts(page: &str) {
         eprintln!("CLAUSE9_PROMTOOL is not set: the page was not shown to promtool; tests/run does it");
         return;
     };
-    let mut child = std::process::Command::new(promtool).args(["check", "metrics"]).stdin(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut child = std::process::Command::new(promtool)
+        .args(["check", "metrics"])
+        .stdin(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
     child.stdin.take().unwrap().write_all(page.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -55,15 +55,19 @@ impl Bench {
     fn readings(&self, indicator: &str, now: i64) -> Vec<String> {
         let board = self.core.board(now).unwrap();
         let panel = board.panels.iter().find(|panel| panel.indicator.id.as_str() == indicator).unwrap();
-        let mut readings: Vec<_> = panel.readings.iter().map(|reading| {
-            let label = |name| reading.row.label(name).unwrap_or("-").to_owned();
-            let value = reading.row.value(now).map_or_else(|| "-".to_owned(), |value| value.to_string());
-            let reason = match &reading.row.measured {
-                crate::indicator::Measured::Unknown(reason) => format!(": {reason}"),
-                _ => String::new(),
-            };
-            format!("{} {} {value} {}{reason}", label("system"), label("severity"), reading.state)
-        }).collect();
+        let mut readings: Vec<_> = panel
+            .readings
+            .iter()
+            .map(|reading| {
+                let label = |name| reading.row.label(name).unwrap_or("-").to_owned();
+                let value = reading.row.value(now).map_or_else(|| "-".to_owned(), |value| value.to_string());
+                let reason = match &reading.row.measured {
+                    crate::indicator::Measured::Unknown(reason) => format!(": {reason}"),
+                    _ => String::new(),
+                };
+                format!("{} {} {value} {}{reason}", label("system"), label("severity"), reading.state)
+            })
+            .collect();
         readings.sort();
         readings
     }
@@ -135,7 +139,10 @@ fn a_stale_source_makes_unknown_only_what_it_covers() {
     let readings = bench.readings("incidents_open", NOON);
     assert!(readings.contains(&"b critical 0 ok".to_owned()), "{readings:?}");
     assert!(readings.contains(&"a critical - unknown: the source `tracker` was never read completely".to_owned()));
-    assert!(readings.contains(&"- critical - unknown: the source `tracker` was never read completely".to_owned()), "what belongs to no system depends on all sources");
+    assert!(
+        readings.contains(&"- critical - unknown: the source `tracker` was never read completely".to_owned()),
+        "what belongs to no system depends on all sources"
+    );
 }
 
 #[test]
