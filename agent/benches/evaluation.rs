@@ -1,15 +1,21 @@
-//! How long each indicator of the catalogue takes on a large organisation's records, in SQLite on disk: medians of several evaluations.
+//! How long each indicator of the catalogue takes on a large organisation's records, in SQLite on disk: medians of several evaluations;
+//! and how long the whole core takes over them: evaluate, judge, store what changed, make the board.
 //!
 //! `cargo bench -p clause9 --bench evaluation`; a number as argument scales the records (1 is 10,000 systems).
 
 use std::time::{Duration, Instant};
 
 use clause9::{
+    config::Config,
     indicator::{Catalogue, Evaluator, Moment, Overrides},
-    record::{SHAPES, Value, shape},
-    store::tables::{self, Dialect, SourceRow},
+    pipeline::{Core, Delivery, Scope},
+    record::{Door, SHAPES, Value, Zone, shape},
+    store::{
+        DATABASE_FILE, Delivered, Mode, Store,
+        tables::{self, SourceRow},
+    },
 };
-use rusqlite::{Connection, OpenFlags, Transaction, params_from_iter};
+use rusqlite::{Connection, OpenFlags, Transaction, params, params_from_iter};
 
 /// Epoch seconds of 2026-03-31T12:00:00Z.
 const NOW: i64 = 1_774_958_400;
@@ -20,12 +26,14 @@ fn main() {
     let scale = std::env::args().skip(1).find_map(|argument| argument.parse::<f64>().ok()).unwrap_or(1.0);
     let folder = std::env::temp_dir().join(format!("clause9-evaluation-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("the folder for temporary files can be written to");
-    let path = folder.join("records.sqlite");
+    drop(Store::open(&folder, Zone::UTC).expect("a new store"));
+    let path = folder.join(DATABASE_FILE);
     let began = Instant::now();
     let writer = fill(&path, scale);
     println!("filled in {:.1} s, {} MiB", began.elapsed().as_secs_f64(), std::fs::metadata(&path).map_or(0, |file| file.len() >> 20));
     evaluate(&path);
     drop(writer);
+    whole_core(&folder);
     std::fs::remove_dir_all(&folder).expect("the folder is ours");
 }
 
@@ -53,13 +61,65 @@ fn evaluate(path: &std::path::Path) {
     println!("{:<55} {:>9} {:>10.1}", "all", "", total.as_secs_f64() * 1e3);
 }
 
-/// Makes the tables and fills them as a store does, one transaction.
+/// The sources that feed the records, as a configuration has them.
+const CONFIG: &str = r#"
+organisation: { name: Large, timezone: UTC }
+data_dir: .
+sources:
+  - { name: models, connector: records, path: m, stale_after: 1d, feeds: [model_versions, measurements] }
+  - { name: pipelines, connector: records, path: p, stale_after: 1d, feeds: [pipelines, runs] }
+  - { name: tickets, connector: records, path: t, stale_after: 1d, feeds: [cases] }
+  - { name: registers, connector: records, path: r, stale_after: 1d, feeds: [systems, reviews, objectives] }
+"#;
+
+/// From records to a board: the first time everything is new, then nothing, then one hundredth of the cases.
+fn whole_core(folder: &std::path::Path) {
+    let file = folder.join("agent.yaml");
+    std::fs::write(&file, CONFIG).expect("the folder is ours");
+    let config = Config::load(&file, NOW).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let mut core = Core::open(config.into(), NOW).expect("a store that nobody else has open");
+    let timed = |what: &str, work: &mut dyn FnMut() -> usize| {
+        let began = Instant::now();
+        let indicators = work();
+        println!("{what:<55} {indicators:>9} {:>10.1}", began.elapsed().as_secs_f64() * 1e3);
+    };
+    timed("core: everything, every reading new and stored", &mut || core.evaluate(&Scope::Everything, NOW).expect("an evaluation"));
+    for _ in 0..3 {
+        timed("core: everything, nothing changed", &mut || core.evaluate(&Scope::Everything, NOW).expect("an evaluation"));
+    }
+    let mut scope = Scope::Time;
+    timed("core: a poll with 1 % new cases, committed", &mut || {
+        scope = core.take_in("tickets", Ok(new_cases()), Duration::ZERO, NOW).expect("a commit");
+        0
+    });
+    timed("core: what that poll touched", &mut || core.evaluate(&scope, NOW).expect("an evaluation"));
+    let mut board = None;
+    timed("board and page", &mut || {
+        let made = core.board(NOW).expect("a board");
+        let page = clause9_exporter::render(&made.families()).expect("a valid page");
+        board = Some((made, page));
+        0
+    });
+    let (board, page) = board.expect("just made");
+    let readings: usize = board.panels.iter().map(|panel| panel.readings.len()).sum();
+    println!("{readings} readings, a page of {:.1} MB", page.len() as f64 / 1e6);
+}
+
+fn new_cases() -> Delivery {
+    let door = Door { now: NOW, zone: Zone::UTC };
+    let case = |number: i64| {
+        let system = format!("system-{:05}", number * 7 % 10_000);
+        let case = serde_json::json!({ "record": "case", "id": format!("new-{number}"), "kind": "incident", "severity": "high", "system": system });
+        door.admit(&case).expect("a good case").remove(0)
+    };
+    let stream = Delivered { stream: "all".into(), mode: Mode::Changes, records: (0..1_000).map(case).collect(), position: None, feeds: Vec::new() };
+    Delivery { streams: vec![stream], pages: 1 }
+}
+
+/// Fills the store's tables as a commit does, in one transaction.
 fn fill(path: &std::path::Path, scale: f64) -> Connection {
     let mut connection = Connection::open(path).expect("a new file");
     connection.pragma_update(None, "journal_mode", "WAL").expect("WAL");
-    for statement in tables::create_statements(Dialect::Sqlite) {
-        connection.execute_batch(&statement).expect("the tables can be made");
-    }
     let transaction = connection.transaction().expect("a transaction");
     #[expect(clippy::cast_possible_truncation, reason = "a scale is small")]
     let systems = (10_000.0 * scale) as i64;
@@ -76,6 +136,10 @@ fn fill(path: &std::path::Path, scale: f64) -> Connection {
         last_success_at: Some(NOW - 60),
     });
     tables::replace_sources(&transaction, &sources).expect("sources");
+    for source in &sources {
+        let read = "INSERT INTO source_states (source, first_success_at, last_success_at) VALUES (?1, ?2, ?2)";
+        transaction.execute(read, params![source.name, NOW - 60]).expect("a source that was read");
+    }
     transaction.commit().expect("a commit");
     connection
 }

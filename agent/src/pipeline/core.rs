@@ -6,13 +6,16 @@ mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
 use super::{
-    inventory,
-    readings::{self, Held},
+    inventory::{self, Systems},
+    readings::{self, Held, Judged},
     sources::{Delivery, Sources},
 };
 use crate::{
@@ -30,7 +33,8 @@ use crate::{
 pub struct Core {
     config: Arc<Config>,
     store: Store,
-    evaluator: Evaluator,
+    /// Each evaluates on a thread and a read-only connection of its own.
+    evaluators: Vec<Evaluator>,
     methods: Vec<Method>,
     sources: Sources,
     /// By indicator: readings that hold now, by labels.
@@ -50,9 +54,12 @@ pub(super) struct Method {
     /// Rule texts, by position.
     pub(super) texts: Vec<Arc<str>>,
     /// Digest of SQL, parameters and rules.
-    pub(super) digest: String,
+    pub(super) digest: Arc<str>,
     pub(super) feeds: Vec<Feed>,
 }
+
+/// Threads that evaluate. Two halve the time; more would take the whole machine from those who share it.
+const EVALUATORS: usize = 2;
 
 /// Which indicators to evaluate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,7 +90,8 @@ impl Core {
     /// What the store reports.
     pub fn open(config: Arc<Config>, now: i64) -> Result<Self, store::Error> {
         let store = Store::open(&config.data_dir, config.zone)?;
-        let evaluator = Evaluator::new(store.open_reader()?)?;
+        let evaluator = || Ok::<_, store::Error>(Evaluator::new(store.open_reader()?)?);
+        let evaluators = (0..EVALUATORS).map(|_| evaluator()).collect::<Result<_, _>>()?;
         let mut core = Self {
             sources: Sources::default(),
             methods: Vec::new(),
@@ -94,7 +102,7 @@ impl Core {
             problem: None,
             config: Arc::clone(&config),
             store,
-            evaluator,
+            evaluators,
         };
         core.configure(config, now)?;
         Ok(core)
@@ -205,16 +213,8 @@ impl Core {
         self.store.set_sources(&self.sources.rows(now))?;
         let moment = Moment { now, today: self.config.zone.day_of(now) };
         let systems = inventory::systems(self.store.reader())?;
-        let evaluation = self.evaluator.begin(moment)?;
-        let mut judged = Vec::with_capacity(chosen.len());
-        for position in chosen {
-            let method = &self.methods[*position];
-            let rows = evaluation.evaluate(&method.indicator, &self.config.parameters);
-            judged.push(readings::judge(method, rows, &self.held[*position], &self.sources, &systems, now));
-        }
-        drop(evaluation);
-        let changes: Vec<_> =
-            chosen.iter().zip(&judged).flat_map(|(position, judged)| readings::changes(&self.methods[*position], &self.held[*position], judged)).collect();
+        let mut judged = self.judge(chosen, moment, &systems)?;
+        let changes: Vec<_> = judged.iter_mut().flat_map(|judged| std::mem::take(&mut judged.changes)).collect();
         self.store.record_readings(&changes, now)?;
         for (position, judged) in chosen.iter().zip(judged) {
             let method = &self.methods[*position];
@@ -223,6 +223,29 @@ impl Core {
             self.held[*position] = judged.held;
         }
         Ok(())
+    }
+
+    /// Evaluates and judges the chosen indicators, in their order. All threads see the same records: the only writer waits for them.
+    fn judge(&mut self, chosen: &[usize], moment: Moment, systems: &Systems) -> Result<Vec<Judged>, store::Error> {
+        let next = AtomicUsize::new(0);
+        let (methods, held, sources, config) = (&self.methods, &self.held, &self.sources, &self.config);
+        let work = |evaluator: &mut Evaluator| {
+            let evaluation = evaluator.begin(moment)?;
+            let mut done = Vec::new();
+            while let Some(position) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let method = &methods[*position];
+                let rows = evaluation.evaluate(&method.indicator, &config.parameters);
+                done.push((*position, readings::judge(method, rows, &held[*position], sources, systems, moment.now)));
+            }
+            Ok::<_, store::Error>(done)
+        };
+        let done: Result<Vec<_>, _> = std::thread::scope(|scope| {
+            let threads: Vec<_> = self.evaluators.iter_mut().map(|evaluator| scope.spawn(|| work(evaluator))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+        });
+        let mut done: Vec<_> = done?.into_iter().flatten().collect();
+        done.sort_by_key(|(position, _)| chosen.iter().position(|chosen| chosen == position));
+        Ok(done.into_iter().map(|(_, judged)| judged).collect())
     }
 
     /// The current picture.
@@ -259,7 +282,7 @@ impl Method {
         let rules = RuleSet::resolve(&indicator.rules, overrides);
         let texts = (0..rules.len()).map(|position| rules.text(position).into()).collect();
         let digest = format!("{}/{}", indicator.method_digest(&config.parameters), rules.digest());
-        let digest = crate::record::Digest::of(digest.as_bytes()).to_string();
+        let digest = crate::record::Digest::of(digest.as_bytes()).to_string().into();
         let feeds = indicator.reads.iter().filter_map(crate::indicator::Reads::feed).cloned().collect();
         Self { indicator: Arc::clone(indicator), rules, texts, digest, feeds }
     }
@@ -271,6 +294,6 @@ impl Method {
     /// The method in full, as evidence keeps it.
     fn document(&self) -> serde_json::Value {
         let rules: Vec<_> = self.texts.iter().map(|text| text.to_string()).collect();
-        serde_json::json!({ "indicator": self.indicator.id.as_str(), "method": self.digest, "sql": self.indicator.sql, "rules": rules })
+        serde_json::json!({ "indicator": self.indicator.id.as_str(), "method": &*self.digest, "sql": self.indicator.sql, "rules": rules })
     }
 }

@@ -13,7 +13,10 @@ use crate::{
 const PROPERTIES: [&str; 6] = ["owner_role", "risk_tier", "lifecycle", "role", "eu_ai_act_class", "registry"];
 
 /// The inventory by id.
-pub(super) fn systems(reader: &Connection) -> Result<BTreeMap<String, SystemStatus>, store::Error> {
+pub(super) type Systems = BTreeMap<String, SystemStatus>;
+
+/// Reads the inventory.
+pub(super) fn systems(reader: &Connection) -> Result<Systems, store::Error> {
     let mut statement = reader.prepare_cached(&format!("SELECT id, name, {} FROM systems", PROPERTIES.join(", ")))?;
     let mut rows = statement.query([])?;
     let mut systems = BTreeMap::new();

@@ -1,13 +1,10 @@
 //! From rows to readings: staleness, verdicts, and what changed since the last time.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
-use super::{core::Method, sources::Sources};
+use super::{core::Method, inventory::Systems, sources::Sources};
 use crate::{
-    board::{Reading, SystemStatus},
+    board::Reading,
     indicator::{EvaluationError, Measured, Row},
     store::{self, Change, Interval, Key, Store},
     threshold::{self, Memory, State, Subject},
@@ -25,6 +22,8 @@ pub(super) struct Held {
 pub(super) struct Judged {
     pub(super) readings: Vec<Reading>,
     pub(super) held: HashMap<String, Held>,
+    /// What must be stored: readings that changed, began or ended, in the order of their labels.
+    pub(super) changes: Vec<Change>,
 }
 
 /// Takes up what the store holds. Readings of indicators that are no more are closed.
@@ -52,7 +51,7 @@ pub(super) fn judge(
     rows: Result<Vec<Row>, EvaluationError>,
     before: &HashMap<String, Held>,
     sources: &Sources,
-    systems: &BTreeMap<String, SystemStatus>,
+    systems: &Systems,
     now: i64,
 ) -> Judged {
     let mut rows = match rows {
@@ -66,7 +65,7 @@ pub(super) fn judge(
         rows.push(Row::unknown(method.indicator.columns(), "there is nothing to judge"));
     }
     let gaps = sources.gaps(&method.indicator.reads);
-    let mut judged = Judged { readings: Vec::with_capacity(rows.len()), held: HashMap::with_capacity(rows.len()) };
+    let mut judged = Judged { readings: Vec::with_capacity(rows.len()), held: HashMap::with_capacity(rows.len()), changes: Vec::new() };
     for mut row in rows {
         if let Some(reason) = gaps.reason(row.label("system")) {
             row.measured = Measured::Unknown(reason.to_owned());
@@ -81,53 +80,63 @@ pub(super) fn judge(
         };
         let verdict = threshold::judge(&method.rules, &subject, before.get(&labels).map(|held| &held.memory), now);
         let rule = verdict.rule.map(|position| Arc::clone(&method.texts[position]));
-        let interval = interval(&row, verdict.state, rule.as_deref(), &method.digest);
-        judged.held.insert(labels, Held { interval, memory: verdict.memory });
+        let interval = interval(&row, verdict.state, rule.clone(), &method.digest);
+        let held = Held { interval, memory: verdict.memory };
+        judged.changes.extend(change(method, &labels, before.get(&labels), &held, &row));
+        judged.held.insert(labels, held);
         judged.readings.push(Reading { row, state: verdict.state, rule });
     }
+    let ended = before.keys().filter(|labels| !judged.held.contains_key(*labels));
+    judged.changes.extend(ended.map(|labels| Change { key: key(method, labels), opens: None, closes: true, memory: None }));
+    // Rows come in the order of the SQL, maps in none; evidence and history are easier to read in one.
+    judged.changes.sort_by(|a, b| a.key.cmp(&b.key));
     judged
 }
 
-/// What must be stored: readings that changed, began or ended.
-pub(super) fn changes(method: &Method, before: &HashMap<String, Held>, judged: &Judged) -> Vec<Change> {
-    let key = |labels: &String| Key { indicator: method.indicator.id.as_str().to_owned(), labels: labels.clone() };
-    let memory = |held: &Held| (!held.memory.is_empty()).then(|| serde_json::to_string(&held.memory).expect("numbers and texts always serialise"));
-    let mut changes = Vec::new();
-    for (labels, held) in &judged.held {
-        let previous = before.get(labels);
-        if !previous.is_some_and(|previous| held.interval.continues(&previous.interval)) {
-            changes.push(Change { key: key(labels), opens: Some(held.interval.clone()), closes: previous.is_some(), memory: memory(held) });
-        } else if previous.is_some_and(|previous| previous.memory != held.memory) {
-            changes.push(Change { key: key(labels), opens: None, closes: false, memory: memory(held) });
-        }
+/// What must be stored of a reading, if anything.
+fn change(method: &Method, labels: &str, previous: Option<&Held>, held: &Held, row: &Row) -> Option<Change> {
+    let continues = previous.is_some_and(|previous| held.interval.continues(&previous.interval));
+    if continues && previous.is_some_and(|previous| previous.memory == held.memory) {
+        return None;
     }
-    let ended = before.keys().filter(|labels| !judged.held.contains_key(*labels));
-    changes.extend(ended.map(|labels| Change { key: key(labels), opens: None, closes: true, memory: None }));
-    // Hash maps have no order; evidence and history are easier to read in one.
-    changes.sort_by(|a, b| a.key.cmp(&b.key));
-    changes
+    let opens = (!continues).then(|| Interval { facts: facts(row), ..held.interval.clone() });
+    let memory = (!held.memory.is_empty()).then(|| serde_json::to_string(&held.memory).expect("numbers and texts always serialise"));
+    Some(Change { key: key(method, labels), closes: opens.is_some() && previous.is_some(), opens, memory })
 }
 
-fn interval(row: &Row, state: State, rule: Option<&str>, method: &str) -> Interval {
+fn key(method: &Method, labels: &str) -> Key {
+    Key { indicator: method.indicator.id.as_str().to_owned(), labels: labels.to_owned() }
+}
+
+fn facts(row: &Row) -> String {
+    let facts: serde_json::Map<_, _> = row.facts().map(|(name, value)| (name.to_owned(), value.into())).collect();
+    serde_json::Value::Object(facts).to_string()
+}
+
+/// The interval without its facts, which only one that is stored needs.
+fn interval(row: &Row, state: State, rule: Option<Arc<str>>, method: &Arc<str>) -> Interval {
     let (measured, clock, reason) = match &row.measured {
         Measured::Unknown(reason) => (None, None, Some(reason.clone())),
         Measured::Number(number) => (Some(*number), None, None),
         Measured::Clock { since, per } => (None, Some((*since, *per)), None),
     };
-    let facts: serde_json::Map<_, _> = row.facts().map(|(name, value)| (name.to_owned(), value.into())).collect();
-    Interval {
-        measured,
-        clock,
-        state: state.as_str().to_owned(),
-        reason,
-        rule: rule.map(str::to_owned),
-        facts: serde_json::Value::Object(facts).to_string(),
-        method: method.to_owned(),
-    }
+    Interval { measured, clock, state: state.as_str().into(), reason, rule, facts: String::new(), method: Arc::clone(method) }
 }
 
-/// The labels as a JSON object with sorted names.
-pub(super) fn labels_key(row: &Row) -> String {
-    let labels: serde_json::Map<_, _> = row.labels().map(|(name, value)| (name.to_owned(), value.into())).collect();
-    serde_json::Value::Object(labels).to_string()
+/// The labels as a JSON object with sorted names. Written by hand: this is done for every reading at every evaluation.
+fn labels_key(row: &Row) -> String {
+    let mut key = String::with_capacity(96);
+    for (name, value) in row.labels() {
+        key.push(if key.is_empty() { '{' } else { ',' });
+        key.push('"');
+        key.push_str(name);
+        key.push_str("\":");
+        if value.bytes().any(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
+            key.push_str(&serde_json::Value::from(value).to_string());
+        } else {
+            key.extend(["\"", value, "\""]);
+        }
+    }
+    key.push_str(if key.is_empty() { "{}" } else { "}" });
+    key
 }

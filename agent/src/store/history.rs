@@ -1,5 +1,7 @@
 //! Readings over time: an interval for each value and state that held. What is stored is what changed, not every tick.
 
+use std::{borrow::Cow, sync::Arc};
+
 use rusqlite::{Connection, Row, Transaction, params};
 
 use super::{Error, evidence};
@@ -21,15 +23,15 @@ pub struct Interval {
     /// For a clock: since when it runs, epoch seconds, and how many seconds make one.
     pub clock: Option<(i64, f64)>,
     /// `ok`, `warning`, `breach` or `unknown`.
-    pub state: String,
+    pub state: Cow<'static, str>,
     /// Why it is unknown.
     pub reason: Option<String>,
     /// The rule that was hit.
-    pub rule: Option<String>,
+    pub rule: Option<Arc<str>>,
     /// Facts at the start of the interval, as a JSON object.
     pub facts: String,
     /// Digest of the method: SQL, parameters and rules.
-    pub method: String,
+    pub method: Arc<str>,
 }
 
 impl Interval {
@@ -98,11 +100,11 @@ fn apply(transaction: &Transaction<'_>, change: &Change, entry: i64, now: i64) -
                 interval.measured,
                 since,
                 per,
-                interval.state,
+                &*interval.state,
                 interval.reason,
-                interval.rule,
+                interval.rule.as_deref(),
                 interval.facts,
-                interval.method,
+                &*interval.method,
                 now,
                 entry
             ])?;
@@ -154,11 +156,11 @@ fn read(row: &Row<'_>) -> rusqlite::Result<(Key, Interval)> {
     let interval = Interval {
         measured: row.get(2)?,
         clock: since.zip(per),
-        state: row.get(5)?,
+        state: Cow::Owned(row.get(5)?),
         reason: row.get(6)?,
-        rule: row.get(7)?,
+        rule: row.get::<_, Option<String>>(7)?.map(Arc::from),
         facts: row.get(8)?,
-        method: row.get(9)?,
+        method: row.get::<_, String>(9)?.into(),
     };
     Ok((Key { indicator: row.get(0)?, labels: row.get(1)? }, interval))
 }

@@ -185,7 +185,7 @@ fn record_tables_are_made_anew_when_the_zone_changes() {
     assert_eq!(rows(&store, "SELECT id FROM systems"), ["a"]);
 }
 
-fn interval(measured: f64, state: &str) -> Interval {
+fn interval(measured: f64, state: &'static str) -> Interval {
     Interval { measured: Some(measured), clock: None, state: state.into(), reason: None, rule: None, facts: "{}".into(), method: "m1".into() }
 }
 
