@@ -2,7 +2,7 @@
 //!
 //! Expressions can't read the environment, the clock or files: what an expression may know is its input and its variables.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jaq_core::{
     Compiler, Ctx, Vars,
@@ -35,13 +35,16 @@ pub(super) struct Words<'a> {
     pub(super) variables: &'a [&'a str],
     /// The connector's own functions, written before the expression.
     pub(super) defs: Arc<str>,
+    /// A test compiled the expression already: it is compiled again only when it is first run. A compiled expression holds the whole
+    /// standard library, so this keeps memory and start-up to the expressions that a configuration really uses.
+    pub(super) proved: bool,
 }
 
 impl<'a> Words<'a> {
     /// Variables alone.
     #[cfg(test)]
     pub(super) fn of(variables: &'a [&'a str]) -> Self {
-        Self { variables, defs: Arc::default() }
+        Self { variables, ..Self::default() }
     }
 }
 
@@ -50,7 +53,9 @@ pub struct Expression {
     text: String,
     defs: Arc<str>,
     variables: Vec<Arc<str>>,
-    filter: jaq_core::Filter<Data>,
+    /// Definitions between the connector's own and the text.
+    prelude: String,
+    filter: OnceLock<jaq_core::Filter<Data>>,
 }
 
 /// Why a text is no expression.
@@ -97,32 +102,42 @@ impl std::fmt::Debug for Expression {
 impl Expression {
     /// Compiles `text`.
     pub(super) fn compile(text: &str, words: &Words<'_>) -> Result<Self, CompileError> {
-        Self::with_prelude(text, words, "")
+        Self::with_prelude(text, words, String::new())
     }
 
     /// Compiles `text` in which the variables can be written without `$` too, as templates do: `row.name` for `$row.name`.
     pub(super) fn compile_bare(text: &str, words: &Words<'_>) -> Result<Self, CompileError> {
         let prelude: String = words.variables.iter().filter(|name| **name != "now").map(|name| format!("def {name}: ${name}; ")).collect();
-        Self::with_prelude(text, words, &prelude)
+        Self::with_prelude(text, words, prelude)
     }
 
-    fn with_prelude(text: &str, words: &Words<'_>, prelude: &str) -> Result<Self, CompileError> {
-        let now = if words.variables.contains(&"now") { "def now: $now;" } else { "" };
-        let before = format!("{now} {STANDARD}\n{}\n{prelude}\n", words.defs);
-        let whole = format!("{before}{text}");
+    fn with_prelude(text: &str, words: &Words<'_>, prelude: String) -> Result<Self, CompileError> {
+        let variables = words.variables.iter().map(|name| Arc::from(*name)).collect();
+        let expression = Self { text: text.to_owned(), defs: Arc::clone(&words.defs), variables, prelude, filter: OnceLock::new() };
+        if !words.proved {
+            let filter = expression.compiled()?;
+            expression.filter.get_or_init(|| filter);
+        }
+        Ok(expression)
+    }
+
+    fn filter(&self) -> &jaq_core::Filter<Data> {
+        self.filter.get_or_init(|| self.compiled().unwrap_or_else(|error| unreachable!("a test compiles every built-in expression: {error:?}")))
+    }
+
+    fn compiled(&self) -> Result<jaq_core::Filter<Data>, CompileError> {
+        let has_now = self.variables.iter().any(|name| **name == *"now");
+        let now = if has_now { "def now: $now;" } else { "" };
+        let before = format!("{now} {STANDARD}\n{}\n{}\n", self.defs, self.prelude);
+        let whole = format!("{before}{}", self.text);
         let code = Code { whole: &whole, before: &before };
         let arena = Arena::default();
         let definitions = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
         let modules = Loader::new(definitions).load(&arena, File { path: (), code: code.whole }).map_err(|errors| load_error(code, errors))?;
         let natives = jaq_core::funs::<Data>().chain(jaq_std::funs()).chain(jaq_json::funs());
         let natives = natives.map(|native| if DISARMED.contains(&native.0) { disarmed(native) } else { native });
-        let names: Vec<String> = words.variables.iter().map(|name| format!("${name}")).collect();
-        let filter = Compiler::default()
-            .with_funs(natives)
-            .with_global_vars(names.iter().map(String::as_str))
-            .compile(modules)
-            .map_err(|errors| compile_error(code, errors))?;
-        Ok(Self { text: text.to_owned(), defs: Arc::clone(&words.defs), variables: words.variables.iter().map(|name| Arc::from(*name)).collect(), filter })
+        let names: Vec<String> = self.variables.iter().map(|name| format!("${name}")).collect();
+        Compiler::default().with_funs(natives).with_global_vars(names.iter().map(String::as_str)).compile(modules).map_err(|errors| compile_error(code, errors))
     }
 
     /// The text as messages quote it: its first line, shortened.
@@ -138,9 +153,10 @@ impl Expression {
     /// Every output for this input.
     pub(super) fn run(&self, input: Val, scope: &Scope) -> Result<Vec<Val>, RunError> {
         let variables = Vars::new(self.variables.iter().map(|name| scope.get(name)));
-        let context = Ctx::<Data>::new(&self.filter.lut, variables);
+        let filter = self.filter();
+        let context = Ctx::<Data>::new(&filter.lut, variables);
         let mut outputs = Vec::new();
-        for output in self.filter.id.run((context, input)) {
+        for output in filter.id.run((context, input)) {
             if outputs.len() == MAX_OUTPUTS {
                 return Err(RunError(format!("more than {MAX_OUTPUTS} results from one value")));
             }

@@ -102,7 +102,8 @@ impl Registry {
             });
         };
         let text = String::from_utf8_lossy(text);
-        let Some(description) = Description::parse(&file, &text, mistakes) else { return };
+        let parse = if built_in { Description::parse_proved } else { Description::parse };
+        let Some(description) = parse(&file, &text, mistakes) else { return };
         if description.name != name {
             let found = format!("{:?}", description.name);
             return mistakes.push(Mistake { file, line: Some(1), path: "name".to_owned(), found, expected: format!("{name:?}, the folder's name") });
@@ -163,6 +164,18 @@ fn unreadable(path: &Path, error: &io::Error) -> Mistake {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What `parse_proved` relies on.
+    #[test]
+    fn every_built_in_expression_compiles() {
+        let mut mistakes = Mistakes::default();
+        for folder in BUILT_IN.dirs() {
+            let file = folder.path().join(DESCRIPTION);
+            let text = BUILT_IN.get_file(&file).and_then(|file| file.contents_utf8()).unwrap();
+            Description::parse(&file.display().to_string(), text, &mut mistakes);
+        }
+        assert!(mistakes.is_empty(), "{mistakes}");
+    }
 
     #[test]
     fn every_built_in_connector_is_good() {

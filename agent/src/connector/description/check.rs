@@ -29,14 +29,16 @@ const LOGIN: &[&str] = &["settings", "vars", "source", "now", "user", "password"
 pub(super) struct Checker<'a> {
     document: &'a Document,
     defs: Arc<str>,
+    /// Tests have compiled its expressions.
+    proved: bool,
     mistakes: &'a mut Mistakes,
 }
 
 /// Proves a description.
-pub(super) fn description(document: &Document, text: &str, mistakes: &mut Mistakes) -> Option<Description> {
+pub(super) fn description(document: &Document, text: &str, proved: bool, mistakes: &mut Mistakes) -> Option<Description> {
     let raw: raw::Connector = document.read(mistakes)?;
     let before = mistakes.len();
-    let mut checker = Checker { document, defs: Arc::default(), mistakes };
+    let mut checker = Checker { document, defs: Arc::default(), proved, mistakes };
     checker.name("name", &raw.name);
     if let Some(defs) = &raw.defs {
         // As an expression of their own first: what is wrong with them would be wrong everywhere.
@@ -108,7 +110,7 @@ impl Checker<'_> {
 
     /// Compiles the expression at `path`.
     pub(super) fn expression(&mut self, path: &str, text: &str, variables: &[&str]) -> Option<Expression> {
-        match Expression::compile(text, &Words { variables, defs: Arc::clone(&self.defs) }) {
+        match Expression::compile(text, &Words { variables, defs: Arc::clone(&self.defs), proved: self.proved }) {
             Ok(expression) => Some(expression),
             Err(error) => {
                 // A block's place is its first line of content, not its key's.
@@ -126,7 +128,7 @@ impl Checker<'_> {
     }
 
     fn json_template(&mut self, path: &str, json: &Json, variables: &[&str]) -> Option<JsonTemplate> {
-        JsonTemplate::parse(json, &Words { variables, defs: Arc::clone(&self.defs) }).map_err(|expected| self.wrong(path, expected)).ok()
+        JsonTemplate::parse(json, &Words { variables, defs: Arc::clone(&self.defs), proved: self.proved }).map_err(|expected| self.wrong(path, expected)).ok()
     }
 
     /// Proves a request whose templates may use `variables`.
@@ -134,7 +136,7 @@ impl Checker<'_> {
         if !raw.path.starts_with('/') && !raw.path.starts_with("{{") {
             self.wrong(&format!("{path}.path"), "a path that starts with `/`");
         }
-        let template = Template::parse(&raw.path, &Words { variables, defs: Arc::clone(&self.defs) })
+        let template = Template::parse(&raw.path, &Words { variables, defs: Arc::clone(&self.defs), proved: self.proved })
             .map_err(|expected| self.wrong(&format!("{path}.path"), expected))
             .ok();
         let query: Vec<_> =

@@ -265,7 +265,13 @@ impl Description {
     /// Reads a description. `None` when something is wrong with it; `mistakes` then has all of it.
     pub fn parse(file: &str, text: &str, mistakes: &mut Mistakes) -> Option<Self> {
         let document = Document::parse(file, text, mistakes)?;
-        check::description(&document, text, mistakes)
+        check::description(&document, text, false, mistakes)
+    }
+
+    /// Reads a description whose expressions a test has compiled: they are compiled again when they are first run.
+    pub(super) fn parse_proved(file: &str, text: &str, mistakes: &mut Mistakes) -> Option<Self> {
+        let document = Document::parse(file, text, mistakes)?;
+        check::description(&document, text, true, mistakes)
     }
 
     /// The settings that a source gets: its own over the defaults.
