@@ -2,7 +2,7 @@
 //!
 //! Expressions can't read the environment, the clock or files: what an expression may know is its input and its variables.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jaq_core::{
     Compiler, Ctx, Vars,
@@ -35,9 +35,72 @@ pub(super) struct Words<'a> {
     pub(super) variables: &'a [&'a str],
     /// The connector's own functions, written before the expression.
     pub(super) defs: Arc<str>,
-    /// A test compiled the expression already: it is compiled again only when it is first run. A compiled expression holds the whole
-    /// standard library, so this keeps memory and start-up to the expressions that a configuration really uses.
+    /// A test compiled the expression already: it need not be proved again.
     pub(super) proved: bool,
+    /// The program that it becomes a part of.
+    pub(super) program: Arc<Program>,
+}
+
+/// The expressions of one description, compiled as one program when the first of them is run. Each compiled program holds the whole standard
+/// library; one for each expression would take tens of megabytes, and most of the time of a start.
+#[derive(Debug, Default)]
+pub(super) struct Program(Mutex<Parts>);
+
+#[derive(Debug, Default)]
+struct Parts {
+    branches: Vec<Branch>,
+    compiled: Option<Arc<Compiled>>,
+}
+
+/// One expression of a program.
+#[derive(Debug, Clone)]
+struct Branch {
+    defs: Arc<str>,
+    /// Definitions between the connector's own and the text.
+    prelude: String,
+    text: String,
+    variables: Vec<Arc<str>>,
+}
+
+struct Compiled {
+    variables: Vec<Arc<str>>,
+    filter: jaq_core::Filter<Data>,
+}
+
+impl std::fmt::Debug for Compiled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Compiled")
+    }
+}
+
+/// The variable that says which branch of a program is run.
+const WHICH: &str = "__which";
+
+impl Program {
+    fn add(&self, branch: Branch) -> usize {
+        let mut parts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        parts.compiled = None;
+        parts.branches.push(branch);
+        parts.branches.len() - 1
+    }
+
+    fn compiled(&self) -> Arc<Compiled> {
+        let mut parts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Parts { branches, compiled } = &mut *parts;
+        let made = compiled.get_or_insert_with(|| {
+            let mut variables: Vec<Arc<str>> = branches.iter().flat_map(|branch| branch.variables.iter().cloned()).collect();
+            variables.push(WHICH.into());
+            variables.sort();
+            variables.dedup();
+            let cases = branches.iter().enumerate().map(|(which, branch)| format!("if ${WHICH} == {which} then ({} {}\n) el", branch.prelude, branch.text));
+            let text = format!("{}se empty end", cases.collect::<String>());
+            let defs = branches.first().map(|branch| Arc::clone(&branch.defs)).unwrap_or_default();
+            let filter = compile(&text, "", &defs, &variables);
+            let filter = filter.unwrap_or_else(|error| unreachable!("each branch was compiled by itself, here or by a test: {error:?}"));
+            Arc::new(Compiled { variables, filter })
+        });
+        Arc::clone(made)
+    }
 }
 
 impl<'a> Words<'a> {
@@ -48,14 +111,13 @@ impl<'a> Words<'a> {
     }
 }
 
-/// A compiled expression.
+/// A proved expression.
 pub struct Expression {
     text: String,
     defs: Arc<str>,
-    variables: Vec<Arc<str>>,
-    /// Definitions between the connector's own and the text.
-    prelude: String,
-    filter: OnceLock<jaq_core::Filter<Data>>,
+    program: Arc<Program>,
+    /// Which branch of the program it is.
+    which: usize,
 }
 
 /// Why a text is no expression.
@@ -112,32 +174,13 @@ impl Expression {
     }
 
     fn with_prelude(text: &str, words: &Words<'_>, prelude: String) -> Result<Self, CompileError> {
-        let variables = words.variables.iter().map(|name| Arc::from(*name)).collect();
-        let expression = Self { text: text.to_owned(), defs: Arc::clone(&words.defs), variables, prelude, filter: OnceLock::new() };
+        let variables: Vec<Arc<str>> = words.variables.iter().map(|name| Arc::from(*name)).collect();
         if !words.proved {
-            let filter = expression.compiled()?;
-            expression.filter.get_or_init(|| filter);
+            compile(text, &prelude, &words.defs, &variables)?;
         }
-        Ok(expression)
-    }
-
-    fn filter(&self) -> &jaq_core::Filter<Data> {
-        self.filter.get_or_init(|| self.compiled().unwrap_or_else(|error| unreachable!("a test compiles every built-in expression: {error:?}")))
-    }
-
-    fn compiled(&self) -> Result<jaq_core::Filter<Data>, CompileError> {
-        let has_now = self.variables.iter().any(|name| **name == *"now");
-        let now = if has_now { "def now: $now;" } else { "" };
-        let before = format!("{now} {STANDARD}\n{}\n{}\n", self.defs, self.prelude);
-        let whole = format!("{before}{}", self.text);
-        let code = Code { whole: &whole, before: &before };
-        let arena = Arena::default();
-        let definitions = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
-        let modules = Loader::new(definitions).load(&arena, File { path: (), code: code.whole }).map_err(|errors| load_error(code, errors))?;
-        let natives = jaq_core::funs::<Data>().chain(jaq_std::funs()).chain(jaq_json::funs());
-        let natives = natives.map(|native| if DISARMED.contains(&native.0) { disarmed(native) } else { native });
-        let names: Vec<String> = self.variables.iter().map(|name| format!("${name}")).collect();
-        Compiler::default().with_funs(natives).with_global_vars(names.iter().map(String::as_str)).compile(modules).map_err(|errors| compile_error(code, errors))
+        let branch = Branch { defs: Arc::clone(&words.defs), prelude, text: text.to_owned(), variables };
+        let which = words.program.add(branch);
+        Ok(Self { text: text.to_owned(), defs: Arc::clone(&words.defs), program: Arc::clone(&words.program), which })
     }
 
     /// The text as messages quote it: its first line, shortened.
@@ -152,11 +195,12 @@ impl Expression {
 
     /// Every output for this input.
     pub(super) fn run(&self, input: Val, scope: &Scope) -> Result<Vec<Val>, RunError> {
-        let variables = Vars::new(self.variables.iter().map(|name| scope.get(name)));
-        let filter = self.filter();
-        let context = Ctx::<Data>::new(&filter.lut, variables);
+        let compiled = self.program.compiled();
+        let which = || from_json(&Json::from(self.which));
+        let variables = Vars::new(compiled.variables.iter().map(|name| if **name == *WHICH { which() } else { scope.get(name) }));
+        let context = Ctx::<Data>::new(&compiled.filter.lut, variables);
         let mut outputs = Vec::new();
-        for output in filter.id.run((context, input)) {
+        for output in compiled.filter.id.run((context, input)) {
             if outputs.len() == MAX_OUTPUTS {
                 return Err(RunError(format!("more than {MAX_OUTPUTS} results from one value")));
             }
@@ -204,6 +248,22 @@ impl Expression {
         }
         RunError(shortened(&text))
     }
+}
+
+/// Compiles a text with what is written before it.
+fn compile(text: &str, prelude: &str, defs: &str, variables: &[Arc<str>]) -> Result<jaq_core::Filter<Data>, CompileError> {
+    let has_now = variables.iter().any(|name| **name == *"now");
+    let now = if has_now { "def now: $now;" } else { "" };
+    let before = format!("{now} {STANDARD}\n{defs}\n{prelude}\n");
+    let whole = format!("{before}{text}");
+    let code = Code { whole: &whole, before: &before };
+    let arena = Arena::default();
+    let definitions = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
+    let modules = Loader::new(definitions).load(&arena, File { path: (), code: code.whole }).map_err(|errors| load_error(code, errors))?;
+    let natives = jaq_core::funs::<Data>().chain(jaq_std::funs()).chain(jaq_json::funs());
+    let natives = natives.map(|native| if DISARMED.contains(&native.0) { disarmed(native) } else { native });
+    let names: Vec<String> = variables.iter().map(|name| format!("${name}")).collect();
+    Compiler::default().with_funs(natives).with_global_vars(names.iter().map(String::as_str)).compile(modules).map_err(|errors| compile_error(code, errors))
 }
 
 /// The longest piece of an expression that a message quotes, in characters.

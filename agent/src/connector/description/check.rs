@@ -12,7 +12,7 @@ use super::{Description, Format, KeyHeader, Login, Method, Probe, Request, Setti
 use crate::{
     connector::{
         auth::AuthKind,
-        expression::{Expression, Words},
+        expression::{Expression, Program, Words},
         template::{JsonTemplate, Template},
     },
     document::{Document, Mistake, Mistakes},
@@ -31,6 +31,7 @@ pub(super) struct Checker<'a> {
     defs: Arc<str>,
     /// Tests have compiled its expressions.
     proved: bool,
+    program: Arc<Program>,
     mistakes: &'a mut Mistakes,
 }
 
@@ -38,12 +39,13 @@ pub(super) struct Checker<'a> {
 pub(super) fn description(document: &Document, text: &str, proved: bool, mistakes: &mut Mistakes) -> Option<Description> {
     let raw: raw::Connector = document.read(mistakes)?;
     let before = mistakes.len();
-    let mut checker = Checker { document, defs: Arc::default(), proved, mistakes };
+    let mut checker = Checker { document, defs: Arc::default(), proved, program: Arc::default(), mistakes };
     checker.name("name", &raw.name);
     if let Some(defs) = &raw.defs {
         // As an expression of their own first: what is wrong with them would be wrong everywhere.
         checker.expression("defs", &format!("{defs}\n."), BASE)?;
         checker.defs = defs.as_str().into();
+        checker.program = Arc::default();
     }
     let api_key = raw.api_key.and_then(|key| checker.key_header(&key));
     let login = raw.login.and_then(|login| {
@@ -110,7 +112,7 @@ impl Checker<'_> {
 
     /// Compiles the expression at `path`.
     pub(super) fn expression(&mut self, path: &str, text: &str, variables: &[&str]) -> Option<Expression> {
-        match Expression::compile(text, &Words { variables, defs: Arc::clone(&self.defs), proved: self.proved }) {
+        match Expression::compile(text, &Words { variables, defs: Arc::clone(&self.defs), proved: self.proved, program: Arc::clone(&self.program) }) {
             Ok(expression) => Some(expression),
             Err(error) => {
                 // A block's place is its first line of content, not its key's.
@@ -128,7 +130,9 @@ impl Checker<'_> {
     }
 
     fn json_template(&mut self, path: &str, json: &Json, variables: &[&str]) -> Option<JsonTemplate> {
-        JsonTemplate::parse(json, &Words { variables, defs: Arc::clone(&self.defs), proved: self.proved }).map_err(|expected| self.wrong(path, expected)).ok()
+        JsonTemplate::parse(json, &Words { variables, defs: Arc::clone(&self.defs), proved: self.proved, program: Arc::clone(&self.program) })
+            .map_err(|expected| self.wrong(path, expected))
+            .ok()
     }
 
     /// Proves a request whose templates may use `variables`.
@@ -136,7 +140,7 @@ impl Checker<'_> {
         if !raw.path.starts_with('/') && !raw.path.starts_with("{{") {
             self.wrong(&format!("{path}.path"), "a path that starts with `/`");
         }
-        let template = Template::parse(&raw.path, &Words { variables, defs: Arc::clone(&self.defs), proved: self.proved })
+        let template = Template::parse(&raw.path, &Words { variables, defs: Arc::clone(&self.defs), proved: self.proved, program: Arc::clone(&self.program) })
             .map_err(|expected| self.wrong(&format!("{path}.path"), expected))
             .ok();
         let query: Vec<_> =

@@ -34,7 +34,7 @@ fn connector(text: &str) -> Connector {
     let mut connector = Connector { names: Vec::new(), wanted: Vec::new(), records: Vec::new() };
     for stream in description["streams"].as_array().unwrap() {
         let name = stream["name"].as_str().unwrap();
-        let words = Words { variables: &["settings", "source", "vars", "row", "place", "index", "now"], defs: defs.into(), proved: false };
+        let words = Words { variables: &["settings", "source", "vars", "row", "place", "index", "now"], defs: defs.into(), ..Words::default() };
         connector.names.push(name.to_owned());
         connector.wanted.push(serde_json::from_value(stream["files"].clone()).unwrap_or_else(|error| panic!("{name}: {error}")));
         connector.records.push(Expression::compile(stream["records"].as_str().unwrap(), &words).unwrap_or_else(|error| panic!("{name}: {error:?}")));
