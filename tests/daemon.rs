@@ -117,3 +117,57 @@ fn check_tells_every_mistake_and_eval_has_exit_codes() {
     assert_eq!(code, Some(1));
     assert!(text.contains("reviews.csv") && text.contains("row 2") && text.contains("tomorrow"), "{text}");
 }
+
+#[test]
+fn an_upstream_that_never_answers_is_polled_once_at_a_time() {
+    // It takes connections and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = silent.local_addr().expect("an address");
+    let rest = format!(
+        "registers: registers\nsources:\n  - {{ name: models, connector: mlflow, url: \"http://{address}\", every: 1s, limits: {{ read_timeout: 4s, retries: 0 }} }}\n"
+    );
+    let agent = Agent::start(&rest, registers);
+    wait_for("an overrun", Duration::from_secs(30), || (agent.wait_metric("clause9_source_overruns_total{source=\"models\"} ") != "0").then_some(()));
+    let timeouts = "clause9_source_polls_total{outcome=\"failed\",reason=\"timeout\",source=\"models\"} ";
+    wait_for("a timeout", Duration::from_secs(30), || (agent.wait_metric(timeouts) != "0").then_some(()));
+    assert_eq!(agent.wait_metric("clause9_source_complete{source=\"models\"} "), "0");
+    agent.wait_metric("aims_indicator_state{indicator=\"drift_psi\",state=\"unknown\"} ");
+}
+
+#[test]
+fn a_poll_can_be_asked_for() {
+    let rest = REST.replace("every: 1s", "every: 1h").replace("incidents.ndjson", "\"*.ndjson\"");
+    let agent = Agent::start(&rest, |folder| {
+        registers(folder);
+        incidents(folder, 1);
+    });
+    agent.wait_metric(LOW);
+    let before = agent.wait_metric("clause9_source_polls_total{outcome=\"complete\",reason=\"\",source=\"incidents\"} ");
+    let asked = agent.http().send(reqwest::Method::POST, "/api/v1/sources/incidents/poll", None).expect("an answer");
+    assert_eq!(asked.status, 202);
+    wait_for("the poll", Duration::from_secs(20), || {
+        (agent.wait_metric("clause9_source_polls_total{outcome=\"complete\",reason=\"\",source=\"incidents\"} ") != before).then_some(())
+    });
+    let nobody = agent.http().send(reqwest::Method::POST, "/api/v1/sources/nobody/poll", None).expect("an answer");
+    assert_eq!(nobody.status, 404);
+    let by_get = agent.http().send(reqwest::Method::GET, "/api/v1/sources/incidents/poll", None).expect("an answer");
+    assert_eq!(by_get.status, 405, "a link that somebody follows polls nothing");
+}
+
+/// Names, types and help of the agent's own series; what the organisation's look like is `golden/metrics.txt`, which a test of the quickstart
+/// compares with values and all. `UPDATE_EXPECTED=1` writes it anew.
+#[test]
+fn the_agents_own_series_are_the_golden_ones() {
+    let agent = start(1);
+    agent.wait_metric(LOW);
+    let page = agent.metrics();
+    let own = |line: &&str| ["# HELP clause9_", "# TYPE clause9_", "# HELP process_", "# TYPE process_"].iter().any(|start| line.starts_with(start));
+    let found: String = page.lines().filter(own).flat_map(|line| [line, "\n"]).collect();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/agent.txt");
+    if std::env::var_os("UPDATE_EXPECTED").is_some() {
+        std::fs::write(&path, &found).expect("a written golden file");
+    }
+    assert_eq!(found, std::fs::read_to_string(&path).expect("the golden file"));
+    let names: Vec<_> = page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    assert!(names.is_sorted(), "the whole output is sorted: {names:?}");
+}

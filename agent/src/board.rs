@@ -36,6 +36,8 @@ pub struct Panel {
     pub indicator: Arc<Indicator>,
     /// The limits in force.
     pub thresholds: Vec<Threshold>,
+    /// The rules that they belong to, in full.
+    pub rules: Vec<Arc<str>>,
     /// Its readings, sorted by labels.
     pub readings: Vec<Reading>,
     /// When it was last evaluated, epoch seconds.
@@ -125,8 +127,8 @@ pub struct WithoutSampleSize {
 
 impl Panel {
     /// An indicator that was not evaluated yet.
-    pub fn empty(indicator: &Arc<Indicator>, thresholds: Vec<Threshold>) -> Self {
-        Self { indicator: Arc::clone(indicator), thresholds, readings: Vec::new(), evaluated_at: 0 }
+    pub fn empty(indicator: &Arc<Indicator>, thresholds: Vec<Threshold>, rules: Vec<Arc<str>>) -> Self {
+        Self { indicator: Arc::clone(indicator), thresholds, rules, readings: Vec::new(), evaluated_at: 0 }
     }
 }
 

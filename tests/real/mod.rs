@@ -2,5 +2,6 @@
 
 mod connectors; // what each connector reads from the server that it is for
 mod end_to_end; // the main job, from the upstreams to Prometheus
+mod full_disk; // a file system that is really full; needs root
 mod peers; // the servers themselves: each starts, takes its seed, answers and stops
 mod postgres; // the catalogue's examples on PostgreSQL

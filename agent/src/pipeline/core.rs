@@ -43,7 +43,8 @@ pub struct Core {
     /// Indicators whose last evaluation could not be stored.
     unstored: BTreeSet<usize>,
     evaluated_day: Option<i64>,
-    problem: Option<String>,
+    /// What could not be stored: by source, and under the empty name for readings.
+    problems: BTreeMap<String, String>,
 }
 
 /// An indicator with what is in force for it.
@@ -60,6 +61,9 @@ pub(super) struct Method {
 
 /// Threads that evaluate. Two halve the time; more would take the whole machine from those who share it.
 const EVALUATORS: usize = 2;
+
+/// Stands for the readings among the problems; no source has this name.
+const READINGS: &str = "";
 
 /// Which indicators to evaluate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,7 +103,7 @@ impl Core {
             panels: Vec::new(),
             unstored: BTreeSet::new(),
             evaluated_day: None,
-            problem: None,
+            problems: BTreeMap::new(),
             config: Arc::clone(&config),
             store,
             evaluators,
@@ -116,12 +120,13 @@ impl Core {
         let names: Vec<_> = config.sources.iter().map(|polled| polled.source.name.as_str()).collect();
         self.store.forget_sources_except(&names, now)?;
         self.sources = Sources::load(&config, &self.store, &self.sources)?;
+        self.problems.retain(|source, _| source.is_empty() || names.contains(&source.as_str()));
         self.methods = config.catalogue.iter().map(|indicator| Method::new(indicator, &config)).collect();
         for method in &self.methods {
             self.store.record_method(method.indicator.id.as_str(), &method.digest, &method.document(), now)?;
         }
         self.held = readings::take_up(&self.methods, &mut self.store, now)?;
-        self.panels = self.methods.iter().map(|method| Arc::new(Panel::empty(&method.indicator, method.rules.thresholds()))).collect();
+        self.panels = self.methods.iter().map(|method| Arc::new(Panel::empty(&method.indicator, method.rules.thresholds(), method.texts.clone()))).collect();
         self.unstored = (0..self.methods.len()).collect();
         self.config = config;
         Ok(())
@@ -139,11 +144,11 @@ impl Core {
     pub fn take_in(&mut self, source: &str, outcome: Result<Delivery, Failure>, took: Duration, now: i64) -> Result<Scope, Failure> {
         let outcome = outcome.and_then(|delivery| {
             let committed = self.store.commit(source, &delivery.streams, now);
-            committed.map(|committed| (delivery, committed)).map_err(|error| self.not_stored(&error))
+            committed.map(|committed| (delivery, committed)).map_err(|error| self.not_stored(source, &error))
         });
         match outcome {
             Ok((delivery, committed)) => {
-                self.problem = None;
+                self.problems.remove(source);
                 let mut touched = committed.touched;
                 touched.extend(self.sources.succeeded(source, &delivery, &self.store, took, now));
                 Ok(Scope::Touched(touched))
@@ -155,11 +160,11 @@ impl Core {
         }
     }
 
-    fn not_stored(&mut self, error: &store::Error) -> Failure {
+    fn not_stored(&mut self, source: &str, error: &store::Error) -> Failure {
         use crate::connector::FailureReason;
         let reason = if matches!(error, store::Error::Conflict(_)) { FailureReason::InvalidRecord } else { FailureReason::Store };
         if reason == FailureReason::Store {
-            self.problem = Some(error.to_string());
+            self.problems.insert(source.to_owned(), error.to_string());
         }
         Failure::new(reason, error.to_string())
     }
@@ -183,12 +188,12 @@ impl Core {
         let result = self.evaluate_these(&chosen, now);
         match &result {
             Ok(()) => {
-                self.problem = None;
+                self.problems.remove(READINGS);
                 self.unstored.retain(|position| !chosen.contains(position));
                 self.evaluated_day = Some(self.config.zone.day_of(now)).filter(|_| *scope == Scope::Everything).or(self.evaluated_day);
             }
             Err(error) => {
-                self.problem = Some(error.to_string());
+                self.problems.insert(READINGS.to_owned(), error.to_string());
                 self.unstored.extend(&chosen);
             }
         }
@@ -218,7 +223,8 @@ impl Core {
         self.store.record_readings(&changes, now)?;
         for (position, judged) in chosen.iter().zip(judged) {
             let method = &self.methods[*position];
-            let panel = Panel { indicator: Arc::clone(&method.indicator), thresholds: method.rules.thresholds(), readings: judged.readings, evaluated_at: now };
+            let empty = Panel::empty(&method.indicator, method.rules.thresholds(), method.texts.clone());
+            let panel = Panel { readings: judged.readings, evaluated_at: now, ..empty };
             self.panels[*position] = Arc::new(panel);
             self.held[*position] = judged.held;
         }
@@ -267,7 +273,7 @@ impl Core {
 
     /// Why the agent is not ready, if it isn't.
     pub fn problem(&self) -> Option<&str> {
-        self.problem.as_deref()
+        self.problems.values().next().map(String::as_str)
     }
 
     /// The configuration in force.

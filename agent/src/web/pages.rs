@@ -154,8 +154,8 @@ pub async fn indicator(State(handle): State<Handle>, Path(id): Path<String>) -> 
         h2 { "Readings" }
         (readings_table(panel, board.at))
         h2 { "Limits" }
-        @if panel.thresholds.is_empty() { p { "It is shown, not judged." } } @else {
-            ul { @for threshold in &panel.thresholds { li { (threshold.level) ": " span.code { (threshold.rule) } } } }
+        @if panel.rules.is_empty() { p { "It is shown, not judged." } } @else {
+            ul { @for rule in &panel.rules { li.code { (rule) } } }
         }
         p { (indicator.why) }
         @if !indicator.rulings.is_empty() { h2 { "Rulings" } ul { @for ruling in &indicator.rulings { li { (ruling.number) ". " (ruling.text) } } } }

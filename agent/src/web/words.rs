@@ -37,8 +37,11 @@ pub fn value(reading: &Reading, unit: &str, now: i64) -> String {
     }
 }
 
-/// A number with at most four digits behind the point.
+/// A number with at most four digits behind the point; one that would read as zero and is not, with its exponent.
 pub fn number(value: f64) -> String {
+    if value != 0.0 && value.abs() < 0.000_1 {
+        return format!("{value:.2e}");
+    }
     let text = format!("{value:.4}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
@@ -74,7 +77,7 @@ mod tests {
         assert_eq!(rounded(59), "59s");
         assert_eq!(ago(100, 100), "just now");
         assert_eq!(ago(100, 160), "in the future");
-        for (value, text) in [(0.0, "0"), (0.25, "0.25"), (12.0, "12"), (-0.000_04, "-0"), (0.123_456, "0.1235"), (1200.0, "1200")] {
+        for (value, text) in [(0.0, "0"), (0.25, "0.25"), (12.0, "12"), (-0.000_04, "-4.00e-5"), (0.123_456, "0.1235"), (1200.0, "1200")] {
             assert_eq!(number(value), text);
         }
         assert_eq!(seconds(-93_784.0), "-1d2h");

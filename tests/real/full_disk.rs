@@ -1,0 +1,75 @@
+//! A disk that is really full: a small file system, made and taken away by the test, which therefore needs root.
+
+use crate::support::agent::Agent;
+use crate::support::wait_for;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+/// Mounted until dropped.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(path: &Path) -> Self {
+        std::fs::create_dir_all(path).expect("a folder");
+        run("mount", &["-t", "tmpfs", "-o", "size=6m", "tmpfs", path.to_str().expect("a UTF-8 path")]);
+        Self(path.to_owned())
+    }
+
+    fn grow(&self) {
+        run("mount", &["-o", "remount,size=64m", self.0.to_str().expect("a UTF-8 path")]);
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+fn run(program: &str, arguments: &[&str]) {
+    let status = Command::new(program).args(arguments).status();
+    assert!(status.is_ok_and(|status| status.success()), "{program} {}: this test needs root", arguments.join(" "));
+}
+
+fn incidents(path: &Path, count: usize) {
+    let mut rows = String::new();
+    for id in 0..count {
+        writeln!(rows, "{{\"record\":\"case\",\"id\":\"{id}\",\"kind\":\"incident\",\"system\":\"a\",\"severity\":\"low\"}}").expect("a String takes text");
+    }
+    std::fs::write(path, rows).expect("a written file");
+}
+
+const LOW: &str = "aims_incidents_open{severity=\"low\",system=\"a\"} ";
+
+#[test]
+fn the_last_board_stays_and_readiness_says_why() {
+    let rest = "registers: registers\nsources:\n  - { name: incidents, connector: records, path: incidents.ndjson, every: 1s, stale_after: 10m, feeds: [\"cases(incident)\"] }\n";
+    let mut disk = None;
+    let mut agent = Agent::start(rest, |folder| {
+        disk = Some(SmallDisk::mount(&folder.join("data")));
+        std::fs::create_dir_all(folder.join("registers")).expect("a folder");
+        std::fs::write(folder.join("registers/systems.yaml"), "- { id: a, owner_role: Head of A, risk_tier: high }\n").expect("a written register");
+        incidents(&folder.join("incidents.ndjson"), 3);
+    });
+    let disk = disk.expect("mounted before the start");
+    assert_eq!(agent.wait_metric(LOW), "3");
+
+    incidents(&agent.path("incidents.ndjson"), 40_000);
+    let reason = wait_for("readiness to tell", Duration::from_secs(60), || {
+        let reply = agent.http().send(reqwest::Method::GET, "/-/ready", None).ok()?;
+        (reply.status == 503).then_some(reply.text)
+    });
+    assert!(reason.contains("full"), "{reason}");
+    assert_eq!(agent.wait_metric(LOW), "3", "the last board stays");
+    assert_eq!(agent.wait_metric("clause9_store_writable "), "0");
+
+    disk.grow();
+    wait_for("recovery", Duration::from_secs(60), || (agent.wait_metric(LOW) == "40000").then_some(()));
+    let ready = agent.http().send(reqwest::Method::GET, "/-/ready", None).expect("an answer");
+    assert_eq!(ready.status, 200, "{}", ready.text);
+    assert!(agent.stop());
+    let verified = crate::support::agent::clause9(&["verify", "--data-dir", disk.0.to_str().expect("a UTF-8 path")]);
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+}
