@@ -184,7 +184,12 @@ impl Core {
     /// # Errors
     /// What the store reports. The board stays as it was, and what could not be stored is evaluated again next time.
     pub fn evaluate(&mut self, scope: &Scope, now: i64) -> Result<usize, store::Error> {
-        let chosen: Vec<_> = (0..self.methods.len()).filter(|position| self.concerns(*position, scope)).collect();
+        // Whatever is evaluated and why: a source that went stale meanwhile makes its readings unknown now, and not at some later tick.
+        let aged = self.sources.age(now);
+        let aged = (!aged.is_empty()).then_some(Scope::Touched(aged));
+        let scopes = [Some(scope), aged.as_ref()];
+        let concerned = |position: &usize| scopes.iter().flatten().any(|scope| self.concerns(*position, scope));
+        let chosen: Vec<_> = (0..self.methods.len()).filter(concerned).collect();
         let result = self.evaluate_these(&chosen, now);
         match &result {
             Ok(()) => {
@@ -214,7 +219,6 @@ impl Core {
     }
 
     fn evaluate_these(&mut self, chosen: &[usize], now: i64) -> Result<(), store::Error> {
-        self.sources.age(now);
         self.store.set_sources(&self.sources.rows(now))?;
         let moment = Moment { now, today: self.config.zone.day_of(now) };
         let systems = inventory::systems(self.store.reader())?;

@@ -146,6 +146,18 @@ fn a_stale_source_makes_unknown_only_what_it_covers() {
 }
 
 #[test]
+fn going_stale_is_noticed_by_whatever_is_evaluated_next() {
+    let mut bench = bench("", "");
+    bench.deliver_and_evaluate("inventory", &[system("a")], NOON);
+    bench.deliver_and_evaluate("tracker", &[incident("1", "a", "critical")], NOON);
+    bench.core.evaluate(&Scope::Everything, NOON).unwrap();
+    // The tracker goes stale between two ticks, and a poll of the other source ends first.
+    let stale = NOON + 16 * MINUTE;
+    bench.deliver_and_evaluate("inventory", &[system("a")], stale);
+    assert!(bench.readings("incidents_open", stale).iter().all(|reading| reading.contains("unknown: the source `tracker` was last read")));
+}
+
+#[test]
 fn midnight_makes_things_overdue() {
     let mut bench = bench("", "");
     let review = json!({"record": "review", "id": "r", "kind": "impact_assessment", "system": "a", "due": "2026-11-21"});
