@@ -22,7 +22,7 @@ use super::{
 use crate::{
     config::{Config, PolledSource},
     connector::{self, Client, Context, Failure, LogEntry, Poll, PollMode},
-    record::{Door, Feed, Zone},
+    record::{Door, Zone},
     schedule::{self, Schedule, Timer},
     store::{Delivered, Mode},
 };
@@ -204,7 +204,7 @@ pub fn deliver(poll: Poll) -> Delivery {
         },
         records: stream.records,
         position: Some(serde_json::to_string(&stream.cursor).expect("a cursor always serialises")),
-        feeds: stream.feeds.iter().filter_map(|feed| Feed::parse(&feed.to_string()).ok()).collect(),
+        feeds: stream.feeds,
     });
     Delivery { streams: streams.collect(), pages: poll.pages }
 }

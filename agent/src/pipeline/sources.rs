@@ -205,7 +205,7 @@ impl Source {
             stale_after: schedule::seconds(polled.stale_after),
             covers: polled.covers.clone(),
             wanted: polled.feeds.clone(),
-            described: description.feeds().filter_map(|feed| Feed::parse(&feed.to_string()).ok()).collect(),
+            described: description.feeds().cloned().collect(),
             fed: None,
             last_success_at: None,
             stale: true,
