@@ -52,7 +52,11 @@ fn every_mistake_has_its_message() {
                 "agent.yaml:3: listen_on: an unknown key; expected one of organisation, listen, data_dir, registers, sources, thresholds, indicators, connectors, web",
             ],
         ),
-        ("typo in a key", format!("{HEAD}register: registers\n"), &["agent.yaml:2: register: an unknown key; expected `registers`"]),
+        (
+            "typo in a key",
+            format!("{HEAD}register: registers\n"),
+            &["agent.yaml:2: register: an unknown key; expected `registers`", "agent.yaml:1: sources: nothing; expected at least one source, or `registers:`"],
+        ),
         (
             "zone",
             "organisation: { name: Example, timezone: Berlin }\nregisters: registers\n".into(),

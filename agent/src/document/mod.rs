@@ -52,11 +52,12 @@ impl Document {
         &self.file
     }
 
-    /// Reads the whole document as `T`. Unknown keys are mistakes. `None` when anything was wrong; `mistakes` then has all of it.
+    /// Reads the whole document as `T`. Unknown keys are mistakes, and yet no reason to look no further: the value is there all the same,
+    /// so that its meaning can be checked in the same go. `None` when a value has the wrong type or is missing. Who gets a value must still ask
+    /// whether there were mistakes.
     ///
     /// Serde stops at the first error. So each error is noted, its node hidden, and the rest read again, until nothing new turns up.
     pub fn read<T: DeserializeOwned>(&self, mistakes: &mut Mistakes) -> Option<T> {
-        let before = mistakes.len();
         let mut hidden = HashSet::new();
         loop {
             let unknown = std::cell::RefCell::new(Vec::new());
@@ -65,7 +66,8 @@ impl Document {
                 for (node, key, known) in unknown.into_inner() {
                     mistakes.push(self.unknown_key(node, &key, known));
                 }
-                return result.ok().filter(|_| mistakes.len() == before);
+                // What is hidden is missing from the value, and moves what comes after it.
+                return result.ok().filter(|_| hidden.is_empty());
             };
             let node = error.node.unwrap_or(0);
             let caused_by_hiding = error.missing.as_deref().is_some_and(|key| self.child(node, key).is_some_and(|child| hidden.contains(&child)));

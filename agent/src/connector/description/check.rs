@@ -37,8 +37,8 @@ pub(super) struct Checker<'a> {
 
 /// Proves a description.
 pub(super) fn description(document: &Document, text: &str, proved: bool, mistakes: &mut Mistakes) -> Option<Description> {
-    let raw: raw::Connector = document.read(mistakes)?;
     let before = mistakes.len();
+    let raw: raw::Connector = document.read(mistakes)?;
     let mut checker = Checker { document, defs: Arc::default(), proved, program: Arc::default(), mistakes };
     checker.name("name", &raw.name);
     if let Some(defs) = &raw.defs {

@@ -137,8 +137,8 @@ impl Case {
         let path = format!("fixtures/{name}.yaml");
         let text = String::from_utf8_lossy(files.get(&path)?);
         let document = Document::parse(&format!("{connector}/{path}"), &text, mistakes)?;
-        let raw: Raw = document.read(mistakes)?;
         let before = mistakes.len();
+        let raw: Raw = document.read(mistakes)?;
         let now = match raw.now.as_deref().map(chrono::DateTime::parse_from_rfc3339) {
             None => DEFAULT_NOW,
             Some(Ok(now)) => now.timestamp(),
