@@ -1,7 +1,7 @@
 //! Register files: a folder, a glob or one file, read as a whole. Either every file was read and none changed meanwhile, or nothing was.
 //! What the tables mean is not known here. The engine goes on with them like this:
 //!
-//! ```ignore
+//! ```text
 //! let (tables, digest) = files::read_tables(&source.path)?;         // blocks; the same digest as last time: nothing has changed
 //! let wanted: Vec<&format::Wanted> = streams.iter().map(|stream| &stream.files).collect(); // `files:` of each stream, read by serde
 //! let rows = format::assign(tables, &wanted, &source.columns)?;     // `None`: there is no such register, the stream feeds nothing
