@@ -6,11 +6,9 @@ use super::{Reader, raw};
 use crate::{
     document::{Mistake, nearest},
     indicator::{Catalogue, Id},
+    record::shape::SYSTEM_PROPERTIES,
     threshold::{Condition, Limit, Override},
 };
-
-/// Properties of a system that an override can select by.
-const SYSTEM_PROPERTIES: [&str; 6] = ["owner_role", "risk_tier", "lifecycle", "role", "eu_ai_act_class", "registry"];
 
 /// The built-in catalogue with the user's indicators, without those that are switched off.
 pub(super) fn catalogue(raw: &raw::Indicators, folder: Option<&Path>, reader: &mut Reader<'_>) -> Option<Catalogue> {

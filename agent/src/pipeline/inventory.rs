@@ -6,24 +6,22 @@ use rusqlite::Connection;
 
 use crate::{
     board::{Due, SystemStatus, WithoutSampleSize},
+    record::shape::SYSTEM_PROPERTIES,
     store,
 };
-
-/// Properties of a system that thresholds can select by.
-const PROPERTIES: [&str; 6] = ["owner_role", "risk_tier", "lifecycle", "role", "eu_ai_act_class", "registry"];
 
 /// The inventory by id.
 pub(super) type Systems = BTreeMap<String, SystemStatus>;
 
 /// Reads the inventory.
 pub(super) fn systems(reader: &Connection) -> Result<Systems, store::Error> {
-    let mut statement = reader.prepare_cached(&format!("SELECT id, name, {} FROM systems", PROPERTIES.join(", ")))?;
+    let mut statement = reader.prepare_cached(&format!("SELECT id, name, {} FROM systems", SYSTEM_PROPERTIES.join(", ")))?;
     let mut rows = statement.query([])?;
     let mut systems = BTreeMap::new();
     while let Some(row) = rows.next()? {
         let id: String = row.get(0)?;
         let mut properties = BTreeMap::new();
-        for (position, name) in PROPERTIES.into_iter().enumerate() {
+        for (position, name) in SYSTEM_PROPERTIES.into_iter().enumerate() {
             if let Some(value) = row.get::<_, Option<String>>(position + 2)? {
                 properties.insert(name, value);
             }

@@ -266,6 +266,14 @@ mod tests {
     }
 
     #[test]
+    fn the_properties_of_systems_are_fields_of_theirs() {
+        let system = by_name("system").unwrap();
+        for name in super::super::shape::SYSTEM_PROPERTIES {
+            assert!(system.field(name).is_some(), "{name}");
+        }
+    }
+
+    #[test]
     fn a_record_survives_its_body() {
         let record = admit(
             json!({"record": "case", "id": "7", "kind": "incident", "severity": "Sev-2", "system": ["aims:Credit", "ops"], "attributes": {"b": 1.5, "a": "x"}}),

@@ -142,6 +142,9 @@ pub const REVIEW_KINDS: &[&str] = &[
 /// Kinds of case: something open until it is closed.
 pub const CASE_KINDS: &[&str] = &["incident", "nonconformity", "corrective_action", "concern", "risk", "risk_treatment", "review_action", "change"];
 
+/// Fields of a system by which thresholds can select its readings.
+pub const SYSTEM_PROPERTIES: [&str; 6] = ["owner_role", "risk_tier", "lifecycle", "role", "eu_ai_act_class", "registry"];
+
 /// Every shape, in the order of the documentation.
 pub const SHAPES: &[Shape] = &[
     Shape {

@@ -285,8 +285,9 @@ fn descriptions_of_columns_are_checked() {
     ] {
         let mut mistakes = crate::document::Mistakes::default();
         let document = crate::document::Document::parse("f", yaml, &mut mistakes).unwrap();
-        let _ = document.read::<Wanted>(&mut mistakes);
+        let read = document.read::<Wanted>(&mut mistakes);
         assert!(mistakes.to_string().contains(expected), "{mistakes}");
+        assert!(mistakes.or(read).is_err(), "{yaml}");
     }
 }
 
