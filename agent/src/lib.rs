@@ -36,6 +36,7 @@
 //! | [`board`] | the current picture, and the picture as metric families |
 //! | [`pipeline`] | the only module that knows all of the above |
 //! | [`web`] | pages and JSON API |
+//! | [`generate`] | dashboards, rules and runbooks, made from the catalogue |
 //! | [`mod@reference`] | tables for the documentation |
 //! | [`cli`] | one file for each command |
 //!
@@ -59,6 +60,7 @@ pub mod cli;
 pub mod config;
 pub mod connector;
 pub mod document;
+pub mod generate;
 pub mod indicator;
 pub mod pipeline;
 pub mod record;

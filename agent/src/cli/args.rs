@@ -41,6 +41,11 @@ pub enum Command {
     /// Walk the evidence chain of a data folder and name the first broken link.
     #[command(after_help = "Example:\n  clause9 verify --data-dir /var/lib/clause9")]
     Verify(Verify),
+    /// Make Grafana dashboards, Prometheus rules and runbooks from the catalogue: the built-in one, or that of a configuration.
+    #[command(
+        after_help = "Example:\n  clause9 generate dashboards --out /etc/clause9/dashboards\n  clause9 generate all --config agent.yaml --out dashboards --check"
+    )]
+    Generate(Generate),
     /// Print a completion script for a shell.
     #[command(after_help = "Example:\n  clause9 completions bash > /etc/bash_completion.d/clause9")]
     Completions {
@@ -141,6 +146,36 @@ pub struct Verify {
     /// The agent's data folder.
     #[arg(long, value_name = "DIR")]
     pub data_dir: PathBuf,
+}
+
+/// Settings of `generate`.
+#[derive(Debug, Args)]
+pub struct Generate {
+    /// What to make.
+    #[arg(value_enum)]
+    pub what: Product,
+    /// The folder; files go into `grafana/`, `prometheus/` and `runbooks/` in it. Files that are not made any more are removed.
+    #[arg(long, value_name = "DIR", default_value = "dashboards")]
+    pub out: PathBuf,
+    /// A configuration whose indicators count, those of your own included. Default: the built-in catalogue.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Write nothing; exit with 1 when anything is out of date.
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// What `generate` makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Product {
+    /// Everything below.
+    All,
+    /// Grafana dashboards and their provisioning.
+    Dashboards,
+    /// Alerting and recording rules with their tests.
+    Rules,
+    /// One page for each indicator.
+    Runbooks,
 }
 
 /// How log lines are written.

@@ -7,6 +7,7 @@ use crate::{
     config::{Config, PolledSource},
     connector::{self, Context, Location},
     document::Mistakes,
+    indicator::{Catalogue, examples},
     pipeline::client,
     record::Door,
     schedule,
@@ -19,6 +20,8 @@ pub(super) fn execute(args: &args::Check) -> anyhow::Result<ExitCode> {
     };
     let counts = (config.sources.len(), config.registry.iter().count(), config.catalogue.iter().len());
     println!("{}: {} sources, {} connectors, {} indicators", args.config.config.display(), counts.0, counts.1, counts.2);
+    let failures = examples(&config.catalogue);
+    failures.iter().for_each(|failure| println!("{failure}"));
     let runtime = runtime()?;
     let live_failures = if args.live { runtime.block_on(live(&config)) } else { 0 };
     let once = runtime.block_on(once::poll(config, reads_files, schedule::now()))?;
@@ -26,8 +29,29 @@ pub(super) fn execute(args: &args::Check) -> anyhow::Result<ExitCode> {
         println!("{source}: {failure}");
     }
     let wrong = once.failures.len() + live_failures;
-    println!("{}", if wrong == 0 { "all good".to_owned() } else { format!("{wrong} of the sources are not good") });
+    println!("{}", verdict(wrong, failures.len()));
+    let wrong = wrong + failures.len();
     Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::from(super::ERROR) })
+}
+
+/// Runs the examples of every indicator, those of one's own above all. Gives the failures.
+fn examples(catalogue: &Catalogue) -> Vec<String> {
+    let mut engine = match examples::Sqlite::new() {
+        Ok(engine) => engine,
+        Err(error) => return vec![error],
+    };
+    catalogue.iter().filter_map(|indicator| examples::run_on(&mut engine, indicator).err()).flatten().collect()
+}
+
+fn verdict(sources: usize, examples: usize) -> String {
+    let mut wrong = Vec::new();
+    if sources > 0 {
+        wrong.push(format!("{sources} of the sources are not good"));
+    }
+    if examples > 0 {
+        wrong.push(format!("{examples} of the indicators' examples do not hold"));
+    }
+    if wrong.is_empty() { "all good".to_owned() } else { wrong.join("; ") }
 }
 
 /// Prints mistakes, one a line.

@@ -4,6 +4,7 @@ mod args;
 mod check;
 mod connectors;
 mod eval;
+mod generate;
 mod logs;
 mod once;
 mod quickstart;
@@ -44,6 +45,7 @@ pub fn execute(cli: Cli) -> ExitCode {
         Command::Eval(args) => eval::execute(&args),
         Command::Connectors(args) => connectors::execute(&args),
         Command::Verify(args) => verify::execute(&args),
+        Command::Generate(args) => generate::execute(&args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "clause9", &mut io::stdout());
             Ok(ExitCode::SUCCESS)

@@ -8,7 +8,7 @@ use std::{
 use include_dir::{Dir, include_dir};
 
 use super::{
-    Example, Id, Indicator, Reads, check,
+    Example, Id, Indicator, Own, Reads, check,
     check::Checker,
     raw::{RawExample, RawIndicator},
 };
@@ -158,6 +158,7 @@ fn proved(checker: &Checker, place: &Place<'_>, raw: RawIndicator, mistakes: &mu
         why: raw.why,
         rulings: raw.rulings,
         frequency: raw.frequency,
+        steps: raw.steps,
         examples,
         columns: checked.columns,
         placeholders: checked.placeholders,
@@ -186,15 +187,15 @@ fn reads(place: &Place<'_>, texts: &[String], mistakes: &mut Mistakes) -> Vec<Re
     reads
 }
 
-/// `systems`, `reviews(impact_assessment, bias_test)`, `measurements(bias)?`, `sources`.
+/// `systems`, `reviews(impact_assessment, bias_test)`, `measurements(bias)?`, `sources`, `readings`.
 fn read(text: &str) -> Result<Reads, String> {
-    if text.trim() == "sources" {
-        return Ok(Reads::Sources);
+    if let Some(own) = Own::ALL.into_iter().find(|own| own.table() == text.trim()) {
+        return Ok(Reads::Own(own));
     }
     let (written, optional) = match text.trim().strip_suffix('?') {
         Some(written) => (written, true),
         None => (text, false),
     };
-    let feed = Feed::parse(written).map_err(|expected| format!("`sources`, or {expected}"))?;
+    let feed = Feed::parse(written).map_err(|expected| format!("`sources`, `readings`, `plan_checks`, or {expected}"))?;
     Ok(Reads::Records { feed, optional })
 }

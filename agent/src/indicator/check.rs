@@ -11,7 +11,7 @@ use rusqlite::{
     hooks::{AuthAction, AuthContext, Authorization},
 };
 
-use super::{Columns, Parameter, Reads, catalogue::Place};
+use super::{Columns, Own, Parameter, Reads, catalogue::Place};
 use crate::{
     document::Mistakes,
     record::SHAPES,
@@ -190,7 +190,11 @@ fn placeholders(place: &Place<'_>, statement: &Statement<'_>, parameters: &[Para
 /// `reads:` decides when readings are unknown, so it must be neither more nor less than what is read.
 fn compare_reads(place: &Place<'_>, tables: &BTreeSet<String>, reads: &[Reads], mistakes: &mut Mistakes) {
     let read: BTreeSet<_> = tables.iter().filter_map(|table| feeding(table)).collect();
-    let declared: BTreeSet<_> = reads.iter().map(|reads| if let Reads::Records { feed, .. } = reads { feed.table() } else { "sources" }).collect();
+    let declared: BTreeSet<_> = reads.iter().map(|reads| match reads {
+        Reads::Records { feed, .. } => feed.table(),
+        Reads::Own(own) => own.table(),
+    })
+    .collect();
     for table in read.difference(&declared) {
         mistakes.push(place.mistake("reads", format!("`{table}`, which the SQL reads")));
     }
@@ -203,8 +207,8 @@ fn compare_reads(place: &Place<'_>, tables: &BTreeSet<String>, reads: &[Reads], 
 fn feeding(table: &str) -> Option<&'static str> {
     match table {
         "system_names" => Some("systems"),
-        "sources" => Some("sources"),
         table if FREE_TABLES.contains(&table) => None,
+        table if let Some(own) = Own::ALL.into_iter().find(|own| own.table() == table) => Some(own.table()),
         table => SHAPES.iter().find(|shape| shape.table == table || shape.lists.iter().any(|list| list.table == table)).map(|shape| shape.table),
     }
 }

@@ -6,10 +6,13 @@ use chrono::DateTime;
 use rusqlite::{Connection, params_from_iter};
 use serde_json::{Map, Value as Json};
 
-use super::{Evaluator, Indicator, Moment, Overrides, Row, raw::RawExample};
+use super::{
+    Evaluator, Indicator, Moment, Overrides, Row,
+    raw::{RawCheck, RawExample},
+};
 use crate::{
     record::{Door, Record, Value, Zone, normalised_key},
-    store::tables::{self, Dialect, SourceRow},
+    store::tables::{self, Dialect, PlanCheckRow, SourceRow},
     threshold::{self, RuleSet, State, Subject},
 };
 
@@ -33,12 +36,19 @@ pub struct Example {
     pub overrides: Overrides,
     /// The table `sources`.
     pub sources: Vec<SourceRow>,
+    /// The table `readings`, each row as columns and values.
+    pub given: Vec<Filled>,
+    /// The table `plan_checks`.
+    pub checks: Vec<PlanCheckRow>,
     /// The records, as a connector yields them.
     pub records: Vec<Map<String, Json>>,
     /// The readings: `value`, `state`, `unknown_reason`, facts and labels side by side.
     pub readings: Vec<Map<String, Json>>,
     zone: Zone,
 }
+
+/// A row: columns and their values.
+pub type Filled = Vec<(&'static str, Value)>;
 
 /// What is wrong with an example as it is written.
 pub(super) struct Wrong {
@@ -99,9 +109,41 @@ impl Example {
                 kind: source.kind,
             });
         }
+        let given = raw.given.into_iter().enumerate();
+        let given = given.map(|(position, row)| given_reading(row, now).map_err(|expected| Wrong { path: format!("given[{position}]"), expected }));
+        let checks = raw.checks.into_iter().map(check).collect();
         let moment = Moment { now, today: zone.day_of(now) };
-        Ok(Self { name: raw.name, moment, overrides: raw.parameters, sources, records: raw.records, readings: raw.readings, zone })
+        let given = given.collect::<Result<_, _>>()?;
+        Ok(Self { name: raw.name, moment, overrides: raw.parameters, sources, given, checks, records: raw.records, readings: raw.readings, zone })
     }
+}
+
+fn check(raw: RawCheck) -> PlanCheckRow {
+    let RawCheck { id, series, missing, outdated, without_limit, without_alert, without_panel, flaw } = raw;
+    PlanCheckRow { source: DEFAULT_SOURCE.to_owned(), id, series, missing, outdated, without_limit, without_alert, without_panel, flaw }
+}
+
+/// A row of the table `readings`.
+fn given_reading(mut row: Map<String, Json>, now: i64) -> Result<Filled, String> {
+    let time = |json: Option<Json>| match json {
+        None => Ok(None),
+        Some(json) => {
+            let parsed = json.as_str().and_then(|text| DateTime::parse_from_rfc3339(text).ok());
+            parsed.map(|moment| Some(moment.timestamp())).ok_or_else(|| format!("times such as {DEFAULT_NOW}"))
+        }
+    };
+    let indicator = row.remove("indicator").and_then(|json| json.as_str().map(str::to_owned)).ok_or("the id of an indicator as `indicator`")?;
+    let value = row.remove("value").map_or(Some(Value::Null), |json| json.as_f64().map(Value::Real)).ok_or("a number as `value`")?;
+    let state = row.remove("state").map_or(Some("ok".to_owned()), |json| json.as_str().map(str::to_owned)).ok_or("a word as `state`")?;
+    let state_from = time(row.remove("state_from"))?.unwrap_or(now);
+    let since = time(row.remove("since"))?;
+    let per = if since.is_some() { Value::Real(1.0) } else { Value::Null };
+    let label = |name: &str| row.get(name).and_then(Json::as_str).map_or(Value::Null, |text| Value::Text(text.to_owned()));
+    let labels = tables::READING_LABELS.map(|name| (name, label(name)));
+    let text = Json::Object(row.clone()).to_string();
+    let own = [("indicator", Value::Text(indicator)), ("labels", Value::Text(text)), ("value", value), ("state", Value::Text(state))];
+    let times = [("state_from", Value::Integer(state_from)), ("since", since.map_or(Value::Null, Value::Integer)), ("per_seconds", per)];
+    Ok(own.into_iter().chain(times).chain(labels).collect())
 }
 
 fn seconds(span: crate::span::Span) -> i64 {
@@ -125,10 +167,24 @@ fn run_one(engine: &mut dyn Engine, indicator: &Indicator, example: &Example) ->
         ];
         engine.insert("sources", &columns, &values)?;
     }
+    for row in &example.given {
+        let (columns, values): (Vec<_>, Vec<_>) = row.iter().cloned().unzip();
+        engine.insert("readings", &columns, &values)?;
+    }
+    example.checks.iter().try_for_each(|check| insert_check(engine, check))?;
     let rows = engine.evaluate(indicator, example.moment, &example.overrides)?;
     let rules = RuleSet::resolve(&indicator.rules, &[]);
     let came: Vec<_> = rows.iter().map(|row| shown(row, &rules, &stored, example.moment.now)).collect();
     compare(&example.readings, came)
+}
+
+fn insert_check(engine: &mut dyn Engine, check: &PlanCheckRow) -> Result<(), String> {
+    let PlanCheckRow { source, id, series, missing, outdated, without_limit, without_alert, without_panel, flaw } = check;
+    let columns = ["source", "id", "series", "missing", "outdated", "without_limit", "without_alert", "without_panel", "flaw"];
+    let counts = [series, missing, outdated, without_limit, without_alert, without_panel].map(|count| Value::Integer(*count));
+    let flaw = flaw.clone().map_or(Value::Null, Value::Text);
+    let values: Vec<_> = [Value::Text(source.clone()), Value::Text(id.clone())].into_iter().chain(counts).chain([flaw]).collect();
+    engine.insert("plan_checks", &columns, &values)
 }
 
 struct Stored {
@@ -264,7 +320,7 @@ impl Sqlite {
 
 /// Every table that examples fill.
 pub fn filled_tables() -> impl Iterator<Item = &'static str> {
-    crate::record::SHAPES.iter().flat_map(|shape| [shape.table].into_iter().chain(shape.lists.iter().map(|list| list.table))).chain(["sources"])
+    crate::record::SHAPES.iter().flat_map(|shape| [shape.table].into_iter().chain(shape.lists.iter().map(|list| list.table))).chain(super::Own::ALL.map(super::Own::table))
 }
 
 impl Engine for Sqlite {

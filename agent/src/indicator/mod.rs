@@ -62,6 +62,8 @@ pub struct Indicator {
     pub rulings: Vec<Ruling>,
     /// How often it is worth looking, in words.
     pub frequency: String,
+    /// What to do first when it is in breach: short imperative sentences, in this order. For the runbook; may be empty in a user's own indicator.
+    pub steps: Vec<String>,
     /// Records in, readings out.
     pub examples: Vec<Example>,
     columns: Arc<Columns>,
@@ -109,8 +111,49 @@ pub enum Reads {
         /// Whether it may be that no source provides them. Of all that are optional, one must be provided.
         optional: bool,
     },
-    /// What the agent knows of its sources.
+    /// What the agent itself knows.
+    Own(Own),
+}
+
+/// Tables that no record fills. The order is that of their making: an indicator is evaluated after everything that it reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Own {
+    /// `sources`: each source, its interval and its last success.
     Sources,
+    /// `readings`: the readings of the indicators that read records alone, as this evaluation left them.
+    Readings,
+    /// `plan_checks`: what was found for each entry of the monitoring plan.
+    PlanChecks,
+}
+
+impl Own {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::Sources, Self::Readings, Self::PlanChecks];
+
+    /// The table, which is also the word in `reads:`.
+    pub fn table(self) -> &'static str {
+        match self {
+            Self::Sources => "sources",
+            Self::Readings => "readings",
+            Self::PlanChecks => "plan_checks",
+        }
+    }
+}
+
+/// The passes of an evaluation, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Pass {
+    /// Indicators that read records and sources.
+    OfRecords,
+    /// Those that read the readings of the first pass.
+    OfReadings,
+    /// Those that read what the readings of both say about the monitoring plan.
+    OfPlan,
+}
+
+impl Pass {
+    /// Every pass, in order.
+    pub const ALL: [Self; 3] = [Self::OfRecords, Self::OfReadings, Self::OfPlan];
 }
 
 /// A number that the SQL uses and a configuration may change.
@@ -172,6 +215,22 @@ impl Indicator {
     /// Whether time alone changes its readings, so that it is evaluated each minute.
     pub fn uses_now(&self) -> bool {
         self.columns.is_clock() || self.placeholders.iter().any(|name| name == "now")
+    }
+
+    /// Whether it reads one of the agent's own tables.
+    pub fn reads_own(&self, own: Own) -> bool {
+        self.reads.contains(&Reads::Own(own))
+    }
+
+    /// Which of the passes of an evaluation it belongs to: after all whose results it reads.
+    pub fn pass(&self) -> Pass {
+        if self.reads_own(Own::PlanChecks) {
+            Pass::OfPlan
+        } else if self.reads_own(Own::Readings) {
+            Pass::OfReadings
+        } else {
+            Pass::OfRecords
+        }
     }
 
     /// Whether midnight changes its readings.
@@ -243,7 +302,7 @@ impl Reads {
     /// The records; `None` for what the agent knows by itself.
     pub fn feed(&self) -> Option<&Feed> {
         match self {
-            Self::Sources => None,
+            Self::Own(_) => None,
             Self::Records { feed, .. } => Some(feed),
         }
     }
@@ -257,7 +316,7 @@ impl Reads {
 impl fmt::Display for Reads {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Sources => f.write_str("sources"),
+            Self::Own(own) => f.write_str(own.table()),
             Self::Records { feed, optional } => write!(f, "{feed}{}", if *optional { "?" } else { "" }),
         }
     }

@@ -26,6 +26,8 @@ pub(super) struct RawIndicator {
     #[serde(default)]
     pub rulings: Vec<Ruling>,
     pub frequency: String,
+    #[serde(default)]
+    pub steps: Vec<String>,
     pub examples: Vec<RawExample>,
 }
 
@@ -41,6 +43,12 @@ pub(super) struct RawExample {
     pub parameters: BTreeMap<String, f64>,
     #[serde(default)]
     pub sources: Vec<RawSource>,
+    /// The table `readings`: `indicator`, `value` or `since`, `state` (default: ok), `state_from` (default: now); everything else is a label.
+    #[serde(default)]
+    pub given: Vec<serde_json::Map<String, serde_json::Value>>,
+    /// The table `plan_checks`.
+    #[serde(default)]
+    pub checks: Vec<RawCheck>,
     /// As a connector would yield them, with two more keys: `source` and `observed_at`.
     #[serde(default)]
     pub records: Vec<serde_json::Map<String, serde_json::Value>>,
@@ -59,4 +67,23 @@ pub(super) struct RawSource {
     pub stale_after: Option<Span>,
     /// RFC 3339. Missing: never.
     pub last_success: Option<String>,
+}
+
+/// A row of the table `plan_checks`.
+#[derive(Debug, Deserialize)]
+pub(super) struct RawCheck {
+    pub id: String,
+    #[serde(default)]
+    pub series: i64,
+    #[serde(default)]
+    pub missing: i64,
+    #[serde(default)]
+    pub outdated: i64,
+    #[serde(default)]
+    pub without_limit: i64,
+    #[serde(default)]
+    pub without_alert: i64,
+    #[serde(default)]
+    pub without_panel: i64,
+    pub flaw: Option<String>,
 }

@@ -22,7 +22,7 @@ use crate::{
     board::{Board, Panel},
     config::Config,
     connector::Failure,
-    indicator::{Evaluator, Indicator, Moment},
+    indicator::{Evaluator, Indicator, Moment, Pass},
     record::Feed,
     store::{self, Store},
     threshold::RuleSet,
@@ -190,7 +190,7 @@ impl Core {
         let scopes = [Some(scope), aged.as_ref()];
         let concerned = |position: &usize| scopes.iter().flatten().any(|scope| self.concerns(*position, scope));
         let chosen: Vec<_> = (0..self.methods.len()).filter(concerned).collect();
-        let result = self.evaluate_these(&chosen, now);
+        let result = self.evaluate_in_passes(&chosen, now);
         match &result {
             Ok(()) => {
                 self.problems.remove(READINGS);
@@ -211,15 +211,31 @@ impl Core {
         self.unstored.contains(&position)
             || match scope {
                 Scope::Everything => true,
-                Scope::Time => method.indicator.uses_now() || method.reads_sources() || waits(),
+                Scope::Time => method.indicator.uses_now() || method.reads_own() || waits(),
                 Scope::Touched(touched) => {
-                    method.reads_sources() || touched.iter().any(|(table, kind)| method.feeds.iter().any(|feed| feed.contains(table, kind)))
+                    method.reads_own() || touched.iter().any(|(table, kind)| method.feeds.iter().any(|feed| feed.contains(table, kind)))
                 }
             }
     }
 
-    fn evaluate_these(&mut self, chosen: &[usize], now: i64) -> Result<(), store::Error> {
+    /// First what reads records, then what reads the readings of those. Whoever reads others' readings is evaluated whenever any were.
+    fn evaluate_in_passes(&mut self, chosen: &[usize], now: i64) -> Result<(), store::Error> {
         self.store.set_sources(&self.sources.rows(now))?;
+        for pass in Pass::ALL {
+            if pass == Pass::OfPlan {
+                self.check_plan(now)?;
+            }
+            let of_pass = |position: &usize| self.methods[*position].indicator.pass() == pass;
+            let chosen: Vec<_> = chosen.iter().copied().filter(of_pass).collect();
+            self.evaluate_these(&chosen, now)?;
+        }
+        Ok(())
+    }
+
+    fn evaluate_these(&mut self, chosen: &[usize], now: i64) -> Result<(), store::Error> {
+        if chosen.is_empty() {
+            return Ok(());
+        }
         let moment = Moment { now, today: self.config.zone.day_of(now) };
         let systems = inventory::systems(self.store.reader())?;
         let mut judged = self.judge(chosen, moment, &systems)?;
@@ -232,6 +248,10 @@ impl Core {
             self.panels[*position] = Arc::new(panel);
             self.held[*position] = judged.held;
         }
+        Ok(())
+    }
+
+    fn check_plan(&mut self, _now: i64) -> Result<(), store::Error> {
         Ok(())
     }
 
@@ -297,7 +317,8 @@ impl Method {
         Self { indicator: Arc::clone(indicator), rules, texts, digest, feeds }
     }
 
-    fn reads_sources(&self) -> bool {
+    /// Whether it reads what may have changed with every evaluation: sources, or other readings.
+    fn reads_own(&self) -> bool {
         self.feeds.len() < self.indicator.reads.len()
     }
 

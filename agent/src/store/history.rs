@@ -4,7 +4,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use rusqlite::{Connection, Row, Transaction, params};
 
-use super::{Error, evidence};
+use super::{Error, evidence, tables::READING_LABELS};
 
 /// Which reading: indicator and labels.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -87,6 +87,7 @@ fn apply(transaction: &Transaction<'_>, change: &Change, entry: i64, now: i64) -
             .prepare_cached("UPDATE reading_intervals SET held_until = ?3, until_entry = ?4 WHERE indicator = ?1 AND labels = ?2 AND held_until IS NULL")?
             .execute(params![indicator, labels, now, entry])?;
     }
+    show(transaction, &change.key, change.opens.as_ref(), change.closes, now)?;
     if let Some(interval) = &change.opens {
         let (since, per) = interval.clock.unzip();
         transaction
@@ -110,6 +111,66 @@ fn apply(transaction: &Transaction<'_>, change: &Change, entry: i64, now: i64) -
             ])?;
     }
     remember(transaction, &change.key, change.memory.as_deref())
+}
+
+/// Keeps the table `readings`, by which indicators read the readings of others, in step with the intervals that hold.
+fn show(transaction: &Transaction<'_>, key: &Key, opens: Option<&Interval>, closes: bool, now: i64) -> Result<(), Error> {
+    match opens {
+        Some(interval) => insert(transaction, key, interval, now),
+        None if closes => {
+            transaction.prepare_cached("DELETE FROM readings WHERE indicator = ?1 AND labels = ?2")?.execute([&key.indicator, &key.labels])?;
+            Ok(())
+        }
+        None => Ok(()),
+    }
+}
+
+/// Puts a reading into the table `readings`; a state that goes on keeps the time from which it holds.
+fn insert(transaction: &Transaction<'_>, key: &Key, interval: &Interval, state_from: i64) -> Result<(), Error> {
+    let labels: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&key.labels).unwrap_or_default();
+    let [system, model, version, feature, attribute] = READING_LABELS.map(|name| labels.get(name).and_then(serde_json::Value::as_str));
+    let (since, per) = interval.clock.unzip();
+    transaction
+        .prepare_cached(
+            "INSERT INTO readings (indicator, labels, system, model, version, feature, attribute, value, since, per_seconds, state, state_from)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+             ON CONFLICT (indicator, labels) DO UPDATE SET value = excluded.value, since = excluded.since, per_seconds = excluded.per_seconds,
+               state_from = CASE WHEN state = excluded.state THEN state_from ELSE excluded.state_from END, state = excluded.state",
+        )?
+        .execute(params![
+            key.indicator,
+            key.labels,
+            system,
+            model,
+            version,
+            feature,
+            attribute,
+            interval.measured,
+            since,
+            per,
+            &*interval.state,
+            state_from
+        ])?;
+    Ok(())
+}
+
+/// Makes the table `readings` anew from the intervals that hold. A state holds since the end of the last interval with another one.
+pub(super) fn renew(transaction: &Transaction<'_>) -> Result<(), Error> {
+    transaction.execute("DELETE FROM readings", [])?;
+    let mut statement = transaction.prepare(&format!(
+        "WITH changed AS (
+           SELECT c.indicator, c.labels, max(CASE WHEN o.state <> c.state THEN o.held_until END) AS at, min(o.held_from) AS first
+           FROM reading_intervals c JOIN reading_intervals o ON o.indicator = c.indicator AND o.labels = c.labels
+           WHERE c.held_until IS NULL GROUP BY c.indicator, c.labels)
+         SELECT {COLUMNS}, (SELECT coalesce(changed.at, changed.first) FROM changed WHERE changed.indicator = r.indicator AND changed.labels = r.labels)
+         FROM reading_intervals r WHERE held_until IS NULL"
+    ))?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (key, interval) = read(row)?;
+        insert(transaction, &key, &interval, row.get(10)?)?;
+    }
+    Ok(())
 }
 
 /// Stores what the threshold rules must remember of a reading.

@@ -152,6 +152,7 @@ impl Store {
         if renewed || zone_changed {
             core::set_meta(&transaction, "zone", zone.name())?;
             project::renew(&transaction, &Door { now: 0, zone })?;
+            history::renew(&transaction)?;
         }
         let names = names::Names::load(&transaction)?;
         transaction.commit()?;
@@ -236,6 +237,17 @@ impl Store {
     pub fn set_sources(&mut self, rows: &[tables::SourceRow]) -> Result<(), Error> {
         let transaction = self.writer.transaction()?;
         tables::replace_sources(&transaction, rows)?;
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// Replaces the table `plan_checks` that indicators read.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn set_plan_checks(&mut self, rows: &[tables::PlanCheckRow]) -> Result<(), Error> {
+        let transaction = self.writer.transaction()?;
+        tables::replace_plan_checks(&transaction, rows)?;
         transaction.commit()?;
         Ok(())
     }

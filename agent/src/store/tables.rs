@@ -40,6 +40,32 @@ pub struct SourceRow {
     pub last_success_at: Option<i64>,
 }
 
+/// One row of the table `plan_checks`: what was found for an entry of the monitoring plan. Counts are counts of series.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PlanCheckRow {
+    /// The source of the plan entry.
+    pub source: String,
+    /// The plan entry.
+    pub id: String,
+    /// Series that the entry expands to.
+    pub series: i64,
+    /// Those of them without a value.
+    pub missing: i64,
+    /// Those whose value is older than the entry allows.
+    pub outdated: i64,
+    /// Those that no limit judges, or another one than planned.
+    pub without_limit: i64,
+    /// Those that no alert rule refers to.
+    pub without_alert: i64,
+    /// Those that no dashboard panel queries.
+    pub without_panel: i64,
+    /// Why the entry can't be checked at all.
+    pub flaw: Option<String>,
+}
+
+/// The columns of the table `readings` that hold a label of the same name, so that SQL need not look into `labels`.
+pub const READING_LABELS: [&str; 5] = ["system", "model", "version", "feature", "attribute"];
+
 /// Every statement that makes the tables, in order: tables first, then views and indexes.
 pub fn create_statements(dialect: Dialect) -> Vec<String> {
     let mut statements: Vec<_> = VIEWS.iter().map(|view| format!("DROP VIEW IF EXISTS {}", view.name)).collect();
@@ -85,6 +111,23 @@ pub fn replace_sources(connection: &Connection, rows: &[SourceRow]) -> rusqlite:
     Ok(())
 }
 
+/// Replaces the rows of the table `plan_checks`.
+///
+/// # Errors
+/// What SQLite reports.
+pub fn replace_plan_checks(connection: &Connection, rows: &[PlanCheckRow]) -> rusqlite::Result<()> {
+    connection.execute("DELETE FROM plan_checks", [])?;
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO plan_checks (source, id, series, missing, outdated, without_limit, without_alert, without_panel, flaw)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?;
+    for row in rows {
+        let PlanCheckRow { source, id, series, missing, outdated, without_limit, without_alert, without_panel, flaw } = row;
+        insert.execute(params![source, id, series, missing, outdated, without_limit, without_alert, without_panel, flaw])?;
+    }
+    Ok(())
+}
+
 /// Tables that belong to no single shape, in PostgreSQL's types.
 const OTHER_TABLES: &[&str] = &[
     "CREATE TABLE attributes (shape TEXT NOT NULL, source TEXT NOT NULL, id TEXT NOT NULL, attribute_key TEXT NOT NULL, content TEXT, \
@@ -93,6 +136,10 @@ const OTHER_TABLES: &[&str] = &[
     "CREATE TABLE system_names (name TEXT NOT NULL PRIMARY KEY, system TEXT NOT NULL)",
     "CREATE TABLE sources (name TEXT NOT NULL PRIMARY KEY, connector TEXT NOT NULL, kind TEXT NOT NULL, interval_seconds BIGINT NOT NULL, \
      stale_after_seconds BIGINT NOT NULL, last_success_at BIGINT)",
+    "CREATE TABLE readings (indicator TEXT NOT NULL, labels TEXT NOT NULL, system TEXT, model TEXT, version TEXT, feature TEXT, attribute TEXT, \
+     value DOUBLE PRECISION, since BIGINT, per_seconds DOUBLE PRECISION, state TEXT NOT NULL, state_from BIGINT NOT NULL, PRIMARY KEY (indicator, labels))",
+    "CREATE TABLE plan_checks (source TEXT NOT NULL, id TEXT NOT NULL, series BIGINT NOT NULL, missing BIGINT NOT NULL, outdated BIGINT NOT NULL, \
+     without_limit BIGINT NOT NULL, without_alert BIGINT NOT NULL, without_panel BIGINT NOT NULL, flaw TEXT, PRIMARY KEY (source, id))",
     "CREATE TABLE chi_square_99 (degrees BIGINT NOT NULL PRIMARY KEY, quantile DOUBLE PRECISION NOT NULL)",
 ];
 
@@ -105,6 +152,7 @@ const INDEXES: &[&str] = &[
     "CREATE INDEX cases_kind ON cases (kind, is_open, system)",
     "CREATE INDEX runs_pipeline ON runs (source, pipeline, outcome, ended_at)",
     "CREATE INDEX measurements_system ON measurements (system, version, model, family, method)",
+    "CREATE INDEX readings_system ON readings (indicator, system, state)",
     "CREATE INDEX doubts_record ON doubts (shape, source, id)",
 ];
 
