@@ -1,7 +1,7 @@
 //! The built-in connectors against the servers they are for: what `clause9 connectors test` reads from each.
 
 use crate::support::agent::clause9;
-use crate::support::peers::{Airflow, Issue, Mlflow, Redmine};
+use crate::support::peers::{Airflow, Issue, Mlflow, Prometheus, Redmine};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -276,4 +276,39 @@ fn redmine_refuses(redmine: &Redmine) {
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && message.contains("Redmine does not know this key"), "{message}");
     assert!(!message.contains(&key), "a key is nowhere to be seen");
+}
+
+/// The same rules as a server has loaded them and as they stand in a file: what tells them apart is only the address.
+#[test]
+fn prometheus_rules() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("aims.yml");
+    let rules = r#"
+groups:
+  - name: aims
+    rules:
+      - { record: "aims:breaches:count", expr: 'count by (system) (aims_indicator_state{state="breach"})' }
+      - { alert: AimsBreach, expr: 'aims_indicator_state{state="breach"} == 1', for: 1h30m, labels: { severity: critical } }
+      - { alert: AimsBreach, expr: 'aims_indicator_state{state="breach",system="credit-scoring"} == 1', for: 1500ms, labels: { severity: page } }
+  - name: agent / sources
+    rules:
+      - { alert: AgentAbsent, expr: 'absent(up{job="clause9"})' }
+"#;
+    std::fs::write(&file, rules).expect("a written rule file");
+    let nothing = Prometheus::start(&[], &[]);
+    assert!(read("prometheus-rules", &format!("url: \"{}\"", nothing.url)).is_empty(), "a server without rules is read as one");
+
+    let prometheus = Prometheus::start(&[], &[&file]);
+    let loaded = read("prometheus-rules", &format!("url: \"{}\", settings: {{ tenant: anyone }}", prometheus.url));
+    let written = read("prometheus-rule-files", &format!("path: \"{}\"", file.display()));
+    let rule = |id: &str| record(&written, "alert_rule", id);
+    has(rule("aims.yml/aims/AimsBreach"), &json!({ "kind": "alerting", "hold_seconds": 5400, "severity": "critical", "rule_group": "aims" }));
+    has(rule("aims.yml/aims/AimsBreach#2"), &json!({ "hold_seconds": 2, "severity": "page" }));
+    has(rule("aims.yml/aims/aims:breaches:count"), &json!({ "kind": "recording", "hold_seconds": null, "severity": null }));
+    has(rule("aims.yml/agent %2F sources/AgentAbsent"), &json!({ "name": "AgentAbsent", "hold_seconds": 0, "rule_group": "agent / sources" }));
+    assert_eq!((loaded.len(), written.len()), (4, 4));
+    for ((shape, id), body) in &written {
+        let loaded = record(&loaded, shape, &format!("{}/{}", folder.path().display(), id));
+        assert_eq!(loaded["fields"], body["fields"], "{id}");
+    }
 }

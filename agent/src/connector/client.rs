@@ -45,6 +45,9 @@ impl Client {
         match (&source.location, source.connector.transport) {
             (Location::Http(http), Transport::Http) => web = Some(Web::new(http, &source.connector, &source.limits, settings.clone())?),
             (Location::Files(location), Transport::Files) => {
+                if source.connector.reads_documents() && !location.columns.is_empty() {
+                    return Err(wrong(format!("columns: {} reads whole files, which have none", source.connector.name)));
+                }
                 let columns = serde_json::from_value(Json::Object(location.columns.clone()));
                 let columns = columns.map_err(|_| wrong("columns: expected for each table a map of headers to fields".to_owned()))?;
                 files = Some((location.path.clone(), columns));

@@ -1,5 +1,5 @@
-//! Register files: a folder, a glob or one file, read as a whole. Either every file was read and none changed meanwhile, or nothing was.
-//! What the tables mean is not known here. The engine goes on with them like this:
+//! Files: a folder, a glob or one file, read as a whole. Either every file was read and none changed meanwhile, or nothing was.
+//! What is in them is not known here: tables, or whole documents. The engine goes on with tables like this:
 //!
 //! ```text
 //! let (tables, digest) = files::read_tables(&source.path)?;         // blocks; the same digest as last time: nothing has changed
@@ -16,7 +16,7 @@ use std::{
 };
 
 use crate::{
-    connector::format::{Format, FormatError, Table},
+    connector::format::{Documents, Format, FormatError, Row, Table, documents},
     record::Digest,
 };
 
@@ -46,7 +46,7 @@ pub enum FileError {
         /// What the operating system says.
         what: String,
         /// What to do about it.
-        advice: &'static str,
+        advice: String,
     },
     /// A file changed while it was read: whoever writes it was not done. Reading again later helps.
     #[error("{0}: it changed while it was read; write to a new file and rename it when it is complete")]
@@ -70,6 +70,40 @@ fn lines(errors: &[FormatError]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
+/// Which files count, and how each is read.
+#[derive(Debug, Clone, Copy)]
+enum Kinds<'a> {
+    Tables,
+    Documents(&'a Documents),
+}
+
+impl Kinds<'_> {
+    fn format_of(self, name: &str) -> Option<Format> {
+        match self {
+            Self::Tables => Format::of_name(name),
+            Self::Documents(documents) => documents.format_of(name),
+        }
+    }
+
+    /// What is wrong with a file that does not count.
+    fn refuse(self, name: &str) -> Option<FormatError> {
+        match self {
+            Self::Tables => foreign(name),
+            Self::Documents(_) => None,
+        }
+    }
+
+    /// That none counts.
+    fn none(self, root: &Path) -> FileError {
+        // An empty folder is what a mount that failed looks like; taking it for "no records" would clear everything.
+        let (what, extensions) = match self {
+            Self::Tables => ("no register file".to_owned(), ".csv, .xlsx, .yaml, .json or .ndjson".to_owned()),
+            Self::Documents(documents) => (format!("no file with the extension {}", documents.shown()), documents.shown()),
+        };
+        FileError::Unreadable { path: shown(root), what, advice: format!("put at least one {extensions} file there, or remove the source") }
+    }
+}
+
 /// Reads every table at `path`: a folder, a file, or a glob (`registers/*.csv`, `audits/**/*.xlsx`). In a folder all files directly in it
 /// count whose extension is ours. Hidden files, editors' backups and names that begin with `_` are left out. Tables come in the order of
 /// file names.
@@ -81,26 +115,51 @@ fn lines(errors: &[FormatError]) -> String {
 /// # Errors
 /// The first obstacle to reading, or everything that is wrong in the contents.
 pub fn read_tables(path: &Path) -> Result<(Vec<Table>, Digest), FileError> {
+    let (tables, digest) = read_all(path, Kinds::Tables, |entry, bytes| entry.format.read(&entry.name, bytes))?;
+    Ok((tables.into_iter().flatten().filter(|table| !table.name.starts_with('_')).collect(), digest))
+}
+
+/// A file with its documents as rows.
+#[derive(Debug, PartialEq)]
+pub struct Whole {
+    /// Its name below the folder or glob, with `/`.
+    pub file: String,
+    /// `{file, document}` for each document in it.
+    pub rows: Vec<Row>,
+}
+
+/// Reads every file at `path` that has one of these extensions, whole. Otherwise as [`read_tables`].
+///
+/// # Errors
+/// As [`read_tables`].
+pub fn read_documents(path: &Path, wanted: &Documents) -> Result<(Vec<Whole>, Digest), FileError> {
+    read_all(path, Kinds::Documents(wanted), |entry, bytes| {
+        documents::read(&entry.name, entry.format, bytes).map(|rows| Whole { file: entry.name.clone(), rows })
+    })
+}
+
+/// What `parse` makes of each file that counts, and the digest of all.
+fn read_all<T>(path: &Path, kinds: Kinds<'_>, parse: impl Fn(&Entry, &[u8]) -> Result<T, FormatError>) -> Result<(Vec<T>, Digest), FileError> {
     let (root, pattern) = split(path);
     let (root, pattern) = (root.as_path(), pattern.as_deref());
-    let listed = list(root, pattern)?;
+    let listed = list(root, pattern, kinds)?;
     let mut contents = Vec::with_capacity(listed.len());
     for entry in &listed {
         contents.push(read(entry)?);
     }
     // Once more: a set of files of which one was replaced meanwhile would be a picture that never was.
-    if let Some(changed) = difference(&listed, &list(root, pattern)?) {
+    if let Some(changed) = difference(&listed, &list(root, pattern, kinds)?) {
         return Err(FileError::Changing(changed));
     }
-    let mut tables = Vec::new();
+    let mut parsed = Vec::with_capacity(listed.len());
     let mut mistakes = Vec::new();
     for (entry, bytes) in listed.iter().zip(&contents) {
-        match entry.format.read(&entry.name, bytes) {
-            Ok(read) => tables.extend(read.into_iter().filter(|table| !table.name.starts_with('_'))),
+        match parse(entry, bytes) {
+            Ok(of_file) => parsed.push(of_file),
             Err(mistake) => mistakes.push(mistake),
         }
     }
-    if mistakes.is_empty() { Ok((tables, digest(&listed, &contents))) } else { Err(FileError::Content(mistakes)) }
+    if mistakes.is_empty() { Ok((parsed, digest(&listed, &contents))) } else { Err(FileError::Content(mistakes)) }
 }
 
 /// The folder that a glob starts from, and the rest of it. What exists under its very name is no glob.
@@ -129,9 +188,9 @@ struct Entry {
 }
 
 /// The files that count, sorted by name.
-fn list(root: &Path, pattern: Option<&str>) -> Result<Vec<Entry>, FileError> {
+fn list(root: &Path, pattern: Option<&str>, kinds: Kinds<'_>) -> Result<Vec<Entry>, FileError> {
     let metadata = fs::metadata(root).map_err(|error| missing(root, &error))?;
-    let mut found = Found { root, glob: pattern.map(|pattern| glob(root, pattern)).transpose()?, entries: Vec::new(), mistakes: Vec::new() };
+    let mut found = Found { root, kinds, glob: pattern.map(|pattern| glob(root, pattern)).transpose()?, entries: Vec::new(), mistakes: Vec::new() };
     if metadata.is_dir() {
         found.walk(root, 0)?;
     } else {
@@ -145,9 +204,7 @@ fn list(root: &Path, pattern: Option<&str>) -> Result<Vec<Entry>, FileError> {
     }
     entries.sort_by(|a, b| a.name.cmp(&b.name));
     if entries.is_empty() {
-        // An empty folder is what a mount that failed looks like; taking it for "no records" would clear everything.
-        let advice = "put at least one .csv, .xlsx, .yaml, .json or .ndjson file there, or remove the source";
-        return Err(FileError::Unreadable { path: shown(root), what: "no register file".to_owned(), advice });
+        return Err(kinds.none(root));
     }
     if entries.len() > MAX_FILES {
         return Err(FileError::TooLarge { path: shown(root), limit: format!("{MAX_FILES} files"), advice: "name the ones that count with a pattern" });
@@ -161,6 +218,7 @@ fn list(root: &Path, pattern: Option<&str>) -> Result<Vec<Entry>, FileError> {
 /// A walk under way.
 struct Found<'a> {
     root: &'a Path,
+    kinds: Kinds<'a>,
     glob: Option<globset::GlobMatcher>,
     entries: Vec<Entry>,
     mistakes: Vec<FormatError>,
@@ -191,8 +249,8 @@ impl Found<'_> {
         if self.glob.as_ref().is_some_and(|glob| !glob.is_match(&name)) {
             return Ok(());
         }
-        let Some(format) = Format::of_name(&name) else {
-            self.mistakes.extend(foreign(&name));
+        let Some(format) = self.kinds.format_of(&name) else {
+            self.mistakes.extend(self.kinds.refuse(&name));
             return Ok(());
         };
         let metadata = fs::metadata(&path).map_err(|error| missing(&path, &error))?;
@@ -200,7 +258,7 @@ impl Found<'_> {
             return Ok(());
         }
         if !metadata.is_file() {
-            return Err(FileError::Unreadable { path: shown(&path), what: "neither a file nor a link to one".to_owned(), advice: "remove it" });
+            return Err(FileError::Unreadable { path: shown(&path), what: "neither a file nor a link to one".to_owned(), advice: "remove it".to_owned() });
         }
         let bytes = metadata.len();
         if bytes > MAX_FILE_BYTES {
@@ -216,7 +274,7 @@ fn glob(root: &Path, pattern: &str) -> Result<globset::GlobMatcher, FileError> {
     glob.map(|glob| glob.compile_matcher()).map_err(|error| FileError::Unreadable {
         path: shown(root),
         what: format!("the pattern `{pattern}`: {}", error.kind()),
-        advice: "write one such as *.csv or **/*.xlsx",
+        advice: "write one such as *.csv or **/*.xlsx".to_owned(),
     })
 }
 
@@ -262,7 +320,7 @@ fn missing(path: &Path, error: &io::Error) -> FileError {
         io::ErrorKind::PermissionDenied => ("it may not be read".to_owned(), "let the user that clause9 runs as read it"),
         _ => (error.to_string(), "look at the disk or the mount"),
     };
-    FileError::Unreadable { path: shown(path), what, advice }
+    FileError::Unreadable { path: shown(path), what, advice: advice.to_owned() }
 }
 
 fn shown(path: &Path) -> String {

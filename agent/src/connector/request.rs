@@ -1,6 +1,9 @@
 //! From a described request and its values to one that can be sent. Pure.
 
-use reqwest::{Method as HttpMethod, Url};
+use reqwest::{
+    Method as HttpMethod, Url,
+    header::{HeaderName, HeaderValue},
+};
 use serde_json::{Map, Value as Json};
 
 use super::{
@@ -27,6 +30,7 @@ pub(super) struct Prepared<'d> {
     request: &'d Request,
     path: String,
     query: Vec<(String, String)>,
+    headers: Vec<(HeaderName, HeaderValue)>,
     body: Option<Json>,
 }
 
@@ -40,12 +44,19 @@ impl<'d> Prepared<'d> {
             }
         }
         let body = request.body.as_ref().map(|body| body.json(scope)).transpose()?;
-        Ok(Self { request, path: request.path.path(scope)?, query, body })
+        let mut headers = Vec::new();
+        for (name, template) in &request.headers {
+            if let Some(text) = template.text(scope)? {
+                let value = HeaderValue::try_from(text).map_err(|_| RunError(format!("the header {name} can't have this value")))?;
+                headers.push((name.clone(), value));
+            }
+        }
+        Ok(Self { request, path: request.path.path(scope)?, query, headers, body })
     }
 
     /// What tells this request from others of its stream.
     pub(super) fn identity(&self) -> String {
-        format!("{} {:?} {}", self.path, self.query, self.body.as_ref().map(Json::to_string).unwrap_or_default())
+        format!("{} {:?} {:?} {}", self.path, self.query, self.headers, self.body.as_ref().map(Json::to_string).unwrap_or_default())
     }
 
     /// The call for one page. `previous` is the address of the page before, which a link may be relative to.
@@ -72,7 +83,7 @@ impl<'d> Prepared<'d> {
             Method::Post => HttpMethod::POST,
         };
         let body = body.map(|body| body.to_string().into_bytes());
-        Ok(Call { stream: stream.to_owned(), page, method, url, headers: self.request.headers.clone(), body, accept: Vec::new() })
+        Ok(Call { stream: stream.to_owned(), page, method, url, headers: self.headers.clone(), body, accept: Vec::new() })
     }
 }
 
@@ -135,6 +146,20 @@ mod tests {
         assert_eq!(call(&plain, json!({}), &additions).unwrap(), ("https://a.example/p/x?t=a+b".to_owned(), json!({"limit": 1, "after": "x"})));
         let graphql = request(Method::Post, "/g", &[], Some(json!({"query": "q", "variables": {"n": "{{ row.n }}"}})), true);
         assert_eq!(call(&graphql, json!({"n": 5}), &additions).unwrap().1, json!({"query": "q", "variables": {"n": 5, "after": "x"}}));
+    }
+
+    #[test]
+    fn headers_hold_values() {
+        let mut asked = request(Method::Get, "/x", &[], None, false);
+        asked.headers.push((HeaderName::from_static("x-scope"), Template::parse("{{ row.scope }}", &Words::of(&["row"])).unwrap()));
+        let headers = |row: Json| {
+            let prepared = Prepared::new(&asked, &Scope::default().with("row", expression::from_json(&row)));
+            let call = prepared.map_err(|error| error.to_string())?.call(&Url::parse("https://a.example").unwrap(), &Additions::default(), "s", 1, None);
+            Ok::<_, String>(call.unwrap().headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect::<Vec<_>>())
+        };
+        assert_eq!(headers(json!({"scope": 7})).unwrap(), ["x-scope: 7"]);
+        assert_eq!(headers(json!({})).unwrap(), [""; 0]);
+        assert_eq!(headers(json!({"scope": "a\r\nb: c"})).unwrap_err(), "the header x-scope can't have this value");
     }
 
     #[test]

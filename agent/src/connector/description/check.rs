@@ -61,7 +61,8 @@ pub(super) fn description(document: &Document, text: &str, proved: bool, mistake
     let variants = checker.variants(raw.variants);
     let variant_names: Vec<_> = variants.iter().map(|variant| variant.name.clone()).collect();
     let headers = checker.headers("headers", &raw.headers);
-    let streams = stream::streams(&mut checker, raw.streams, &stream::About { transport: raw.transport, variants: &variant_names });
+    let about = stream::About { transport: raw.transport, variants: &variant_names, streams: raw.streams.len() };
+    let streams = stream::streams(&mut checker, raw.streams, &about);
     let settings = raw.settings.into_iter().map(|(name, setting)| Setting {
         name,
         default: setting.default.unwrap_or_default(),
@@ -135,14 +136,18 @@ impl Checker<'_> {
             .ok()
     }
 
+    fn template(&mut self, path: &str, text: &str, variables: &[&str]) -> Option<Template> {
+        Template::parse(text, &Words { variables, defs: Arc::clone(&self.defs), proved: self.proved, program: Arc::clone(&self.program) })
+            .map_err(|expected| self.wrong(path, expected))
+            .ok()
+    }
+
     /// Proves a request whose templates may use `variables`.
     pub(super) fn request(&mut self, path: &str, raw: raw::Request, variables: &[&str]) -> Option<Request> {
         if !raw.path.starts_with('/') && !raw.path.starts_with("{{") {
             self.wrong(&format!("{path}.path"), "a path that starts with `/`");
         }
-        let template = Template::parse(&raw.path, &Words { variables, defs: Arc::clone(&self.defs), proved: self.proved, program: Arc::clone(&self.program) })
-            .map_err(|expected| self.wrong(&format!("{path}.path"), expected))
-            .ok();
+        let template = self.template(&format!("{path}.path"), &raw.path, variables);
         let query: Vec<_> =
             raw.query.iter().map(|(name, json)| Some((name.clone(), self.json_template(&format!("{path}.query.{name}"), json, variables)?))).collect();
         let graphql = raw.graphql.is_some();
@@ -162,7 +167,7 @@ impl Checker<'_> {
         if body.is_some() && raw.method == Method::Get {
             self.wrong(&format!("{path}.method"), "POST, because the request has a body");
         }
-        let headers = self.headers(&format!("{path}.headers"), &raw.headers);
+        let headers = self.header_templates(&format!("{path}.headers"), &raw.headers, variables);
         let query = query.into_iter().collect::<Option<_>>();
         Some(Request { method: raw.method, path: template?, query: query?, body, graphql, headers, format: raw.format })
     }
@@ -174,6 +179,18 @@ impl Checker<'_> {
             match parsed {
                 Some(header) => headers.push(header),
                 None => self.wrong(&format!("{path}.{name}"), "a header's name and value in plain ASCII"),
+            }
+        }
+        headers
+    }
+
+    fn header_templates(&mut self, path: &str, raw: &BTreeMap<String, String>, variables: &[&str]) -> Vec<(HeaderName, Template)> {
+        let mut headers = Vec::new();
+        for (name, value) in raw {
+            let path = format!("{path}.{name}");
+            match (HeaderName::try_from(name.as_str()), HeaderValue::try_from(value.as_str())) {
+                (Ok(name), Ok(_)) => headers.extend(self.template(&path, value, variables).map(|value| (name, value))),
+                _ => self.wrong(&path, "a header's name and value in plain ASCII"),
             }
         }
         headers

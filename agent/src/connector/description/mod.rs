@@ -13,7 +13,7 @@ use serde_json::{Map, Value as Json};
 use super::{
     auth::AuthKind,
     expression::Expression,
-    format::Wanted,
+    format::{Documents, Wanted},
     template::{JsonTemplate, Template},
 };
 use crate::{
@@ -64,6 +64,10 @@ pub enum ConnectorKind {
     RegisterFile,
     /// Reports of drift, bias and performance.
     MetricReport,
+    /// Dashboards and their queries.
+    Dashboards,
+    /// Alerting and recording rules.
+    AlertRules,
     /// Records as they are.
     Records,
 }
@@ -77,6 +81,8 @@ impl ConnectorKind {
             Self::IncidentTracker => "incident_tracker",
             Self::RegisterFile => "register_file",
             Self::MetricReport => "metric_report",
+            Self::Dashboards => "dashboards",
+            Self::AlertRules => "alert_rules",
             Self::Records => "records",
         }
     }
@@ -181,7 +187,8 @@ pub(super) struct Request {
     pub(super) query: Vec<(String, JsonTemplate)>,
     pub(super) body: Option<JsonTemplate>,
     pub(super) graphql: bool,
-    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    /// A null leaves its header out.
+    pub(super) headers: Vec<(HeaderName, Template)>,
     pub(super) format: Format,
 }
 
@@ -219,6 +226,8 @@ pub(super) enum Origin {
     Request(Request),
     /// Tables of files.
     Tables(Wanted),
+    /// Whole files.
+    Documents(Documents),
 }
 
 #[derive(Debug)]
@@ -296,6 +305,11 @@ impl Description {
             merged.insert(setting.name.clone(), value.clone());
         }
         if wrong.is_empty() { Ok(merged) } else { Err(wrong) }
+    }
+
+    /// Whether it reads whole files, which have no columns that a source could name.
+    pub(super) fn reads_documents(&self) -> bool {
+        self.streams.iter().any(|stream| matches!(stream.origin, Origin::Documents(_)))
     }
 
     /// What its streams yield, each once.

@@ -6,7 +6,10 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value as Json;
 
 use super::{ConnectorKind, Format, Method, Mode, Place, Transport};
-use crate::connector::{auth::AuthKind, format::Wanted};
+use crate::connector::{
+    auth::AuthKind,
+    format::{Documents, Wanted},
+};
 
 /// `connector.yaml`.
 #[derive(Debug, Deserialize)]
@@ -112,7 +115,7 @@ pub(super) struct Request {
     /// A GraphQL query as body.
     #[serde(default)]
     pub(super) graphql: Option<Graphql>,
-    /// Headers of this request.
+    /// Headers of this request; values are templates, a null leaves its header out.
     #[serde(default)]
     pub(super) headers: BTreeMap<String, String>,
     /// What the answer is. Default: json.
@@ -145,9 +148,13 @@ pub(super) struct Stream {
     /// For transport `files`: which tables.
     #[serde(default)]
     pub(super) files: Option<Wanted>,
+    /// For transport `files`: whole files instead of tables, by the extensions of each notation: `{yaml: [yaml, yml], json: [json]}`. A row is
+    /// `{file, document}`. The connector then has this stream only.
+    #[serde(default)]
+    pub(super) documents: Option<Documents>,
     #[serde(default)]
     pub(super) page: Option<Page>,
-    /// jq: a page → rows. Default for files: each row of the table.
+    /// jq: a page → rows. Default for files: each row of the table, or the document as it is.
     #[serde(default)]
     pub(super) rows: Option<String>,
     /// What a page without the list of rows means. Default: a mistake.

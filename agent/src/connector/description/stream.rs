@@ -7,7 +7,10 @@ use super::{
     check::{BASE, Checker, TransposeOk},
     raw,
 };
-use crate::{connector::format::Wanted, record::Feed};
+use crate::{
+    connector::format::{Documents, Wanted},
+    record::Feed,
+};
 
 /// How far before the last change a stream asks again, when it does not say.
 const OVERLAP_SECONDS: i64 = 120;
@@ -18,6 +21,8 @@ const SWEEP_SECONDS: i64 = 86_400;
 pub(super) struct About<'a> {
     pub(super) transport: Transport,
     pub(super) variants: &'a [String],
+    /// How many streams it has.
+    pub(super) streams: usize,
 }
 
 /// What earlier streams are, for those that refer to them.
@@ -78,7 +83,8 @@ fn stream(checker: &mut Checker<'_>, path: &str, raw: raw::Stream, about: &About
     for (position, name) in raw.only.iter().enumerate().filter(|(_, name)| !about.variants.contains(name)) {
         checker.wrong(&format!("{path}.only[{position}]"), format!("a variant, {name:?} is none"));
     }
-    let origin = origin(checker, path, raw.request, raw.files, about.transport, &request_variables);
+    let from = From { request: raw.request, tables: raw.files, documents: raw.documents };
+    let origin = origin(checker, path, from, about, &request_variables);
     Some(Stream {
         name: raw.name,
         about: raw.about,
@@ -217,28 +223,34 @@ fn rows(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, transport: Tra
     Some(Rows { expression, listed: list.is_some(), absent_is_empty: raw.absent == raw::Absent::Empty })
 }
 
-fn origin(
-    checker: &mut Checker<'_>,
-    path: &str,
+/// Where a stream says that its rows come from.
+struct From {
     request: Option<raw::Request>,
-    files: Option<Wanted>,
-    transport: Transport,
-    variables: &[&str],
-) -> Option<Origin> {
-    match (transport, request, files) {
-        (Transport::Http, Some(request), None) => {
+    tables: Option<Wanted>,
+    documents: Option<Documents>,
+}
+
+fn origin(checker: &mut Checker<'_>, path: &str, from: From, about: &About<'_>, variables: &[&str]) -> Option<Origin> {
+    match (about.transport, from) {
+        (Transport::Http, From { request: Some(request), tables: None, documents: None }) => {
             let path = format!("{path}.request");
             let request = checker.request(&path, request, variables)?;
             checker.json_only(&path, &request);
             Some(Origin::Request(request))
         }
-        (Transport::Files, None, Some(files)) => Some(Origin::Tables(files)),
-        (Transport::Http, ..) => {
-            checker.wrong(&format!("{path}.request"), "a request, and no `files`");
+        (Transport::Files, From { request: None, tables: Some(tables), documents: None }) => Some(Origin::Tables(tables)),
+        (Transport::Files, From { request: None, tables: None, documents: Some(documents) }) => {
+            if about.streams > 1 {
+                checker.wrong(&format!("{path}.documents"), "no other stream in a connector that reads documents");
+            }
+            Some(Origin::Documents(documents))
+        }
+        (Transport::Http, _) => {
+            checker.wrong(&format!("{path}.request"), "a request, and neither `files` nor `documents`");
             None
         }
-        (Transport::Files, ..) => {
-            checker.wrong(&format!("{path}.files"), "`files` with names of tables, and no `request`");
+        (Transport::Files, _) => {
+            checker.wrong(&format!("{path}.files"), "either `files` with names of tables or `documents` with extensions, and no `request`");
             None
         }
     }

@@ -102,6 +102,12 @@ fn every_mistake_has_its_line() {
         ("auth: [none, api_key, login]", "auth: [none, api_key]", "c.yaml:4: auth: a value that is not shown; expected `login` among them"),
         ("method: POST, path: /versions", "path: /versions", "streams[1].request.method: nothing; expected POST, because the request has a body"),
         ("absent: empty", "absnt: empty", "c.yaml:23: streams[0].absnt: an unknown key; expected `absent`"),
+        (
+            "{ path: \"/runs/{{ row.run }}\" }",
+            "{ path: /runs, headers: { X: \"{{ nobody }}\" } }",
+            "streams[2].request.headers.X: \"{{ nobody }}\"; expected a value in {{ }}: undefined",
+        ),
+        ("{ path: \"/runs/{{ row.run }}\" }", "{ path: /runs, headers: { \"ö\": x } }", "streams[2].request.headers.ö: \"x\"; expected a header's name"),
         ("    rows: .metrics[]\n", "", "streams[2].rows: nothing; expected jq that yields the rows of a page"),
         ("optional_status: [404]", "conditional: true", "streams[2].conditional: true; expected `false`"),
         ("name: metrics", "name: models", "streams[2].name: \"models\"; expected a name that no other stream has"),
@@ -110,6 +116,23 @@ fn every_mistake_has_its_line() {
         assert!(GOOD.contains(from), "{from}");
         let found = mistakes(&GOOD.replacen(from, to, 1));
         assert!(found.iter().any(|mistake| mistake.contains(expected)), "{to}: expected {expected:?} in {found:#?}");
+    }
+}
+
+#[test]
+fn documents_are_the_only_stream() {
+    let files = |streams: &str| mistakes(&format!("name: f\nkind: records\nabout: x\ntransport: files\nstreams:\n{streams}"));
+    let good = "- { name: a, documents: { yaml: [yml], json: [json] }, records: .document }\n";
+    assert_eq!(files(good), [""; 0]);
+    for (streams, expected) in [
+        (format!("{good}- {{ name: b, files: {{ names: [b] }}, records: . }}\n"), "streams[0].documents: a map; expected no other stream in a connector"),
+        (good.replace("[yml]", "[.yml]"), "streams[0].documents: a map; expected extensions under `yaml` or `json`"),
+        (good.replace("[yml]", "[yml], toml: [toml]"), "streams[0].documents.toml: an unknown key; expected one of yaml, json"),
+        (good.replace("records", "files: { names: [b] }, records"), "streams[0].files: a map; expected either `files`"),
+        (good.replace("records", "request: { path: /x }, records"), "and no `request`"),
+    ] {
+        let found = files(&streams);
+        assert!(found.iter().any(|mistake| mistake.contains(expected)), "expected {expected:?} in {found:#?}");
     }
 }
 

@@ -86,6 +86,7 @@ fn every_field_of_a_shape_is_read_under_its_own_name() {
             "objectives" => "objective",
             "datasets" => "dataset",
             "plan_entries" => "plan_entry",
+            "event_logs" => "event_log",
             _ if wanted.columns.contains_key("opened_at") => "case",
             _ => "review",
         };
@@ -146,8 +147,34 @@ const ADMITTED: &[(&str, &str, &[&str])] = &[
         "training.csv",
         "id,person,role,course,due,completed,expires\n4,N N,annotator,aims-101,2026-02-01,2026-01-31,2028-01-31\n",
         &[
-            "review training-4 [] completed_at=1769817600 due=20485 kind=training next_due=21214 scope=aims-101 status=performed (person:N N role:annotator)",
-            "review training-4/next [] due=21214 kind=training scope=aims-101 status=planned (person:N N role:annotator)",
+            "review training-4 [] completed_at=1769817600 due=20485 kind=training next_due=21214 person=N N role=annotator scope=aims-101 status=performed ()",
+            "review training-4/next [] due=21214 kind=training person=N N role=annotator scope=aims-101 status=planned ()",
+        ],
+    ),
+    (
+        "training.csv",
+        "employee_no,job_role,course,due,completed\nE-1,annotator,aims-101,2026-12-01,\nE-2,annotator,aims-101,2026-12-01,\n",
+        &[
+            "review training/annotator/aims-101/E-1/2026-12-01 [] due=20788 kind=training person=E-1 role=annotator scope=aims-101 status=planned ()",
+            "review training/annotator/aims-101/E-2/2026-12-01 [] due=20788 kind=training person=E-2 role=annotator scope=aims-101 status=planned ()",
+        ],
+    ),
+    (
+        "audits.csv",
+        "id,kind,clauses,planned\nA-1,internal,\"Clauses 4-6, 7.5; 9 to 10, Annex A.6.2 and A.7\",2026-12-01\nA-2,internal,4.1-4.4 and Annex A,2026-12-01\nA-3,internal,-,2026-12-01\n",
+        &[
+            "review A-1 [] due=20788 kind=internal_audit requirements=4 5 6 7.5 9 10 A.6.2 A.7 status=planned ()",
+            "review A-2 [] due=20788 kind=internal_audit requirements=4.1 4.4 A status=planned ()",
+            "review A-3 [] due=20788 kind=internal_audit status=planned ()",
+        ],
+    ),
+    (
+        "review_inputs.csv",
+        "section,statement,signed\n9.3.2 b),Nothing to report,2026-11-20\nd.1,See the list,\nE,,2026-11-19\n",
+        &[
+            "review review_input/b/2026-11-20 [] approved_at=1795132800 kind=review_input scope=b status=approved title=Nothing to report ()",
+            "review review_input/d1 [] kind=review_input scope=d1 status=planned title=See the list ()",
+            "review review_input/e/2026-11-19 [] approved_at=1795046400 kind=review_input scope=e status=approved ()",
         ],
     ),
     (
@@ -156,6 +183,23 @@ const ADMITTED: &[(&str, &str, &[&str])] = &[
         &[
             "review certificate-1/surveillance [] due=20850 kind=surveillance_audit scope=certificate-1 status=planned (body:CB scope:Everything)",
             "review certificate-1/recertification [] due=21581 kind=recertification scope=certificate-1 status=planned (body:CB scope:Everything)",
+        ],
+    ),
+    // The first surveillance audit within twelve months of the decision, the next by the end of the calendar year; none that would come after
+    // the certificate ended.
+    (
+        "certificates.csv",
+        "id,decision_date,last_surveillance,next_surveillance_due,expiry\nA,2026-02-01,,2027-03-01,2029-01-31\nB,2024-02-29,,,2027-02-28\nC,2024-06-01,2025-05-01,,2027-05-31\nD,2024-06-01,2026-05-01,,2027-05-31\nE,2024-06-01,,2026-12-15,2027-05-31\n",
+        &[
+            "review A/surveillance [] due=20850 kind=surveillance_audit scope=A status=planned (decision_date:2026-02-01)",
+            "review A/recertification [] due=21580 kind=recertification scope=A status=planned (decision_date:2026-02-01)",
+            "review B/surveillance [] due=20147 kind=surveillance_audit scope=B status=planned (decision_date:2024-02-29)",
+            "review B/recertification [] due=20877 kind=recertification scope=B status=planned (decision_date:2024-02-29)",
+            "review C/surveillance [] due=20818 kind=surveillance_audit scope=C status=planned (decision_date:2024-06-01 last_surveillance:2025-05-01)",
+            "review C/recertification [] due=20969 kind=recertification scope=C status=planned (decision_date:2024-06-01 last_surveillance:2025-05-01)",
+            "review D/recertification [] due=20969 kind=recertification scope=D status=planned (decision_date:2024-06-01 last_surveillance:2026-05-01)",
+            "review E/surveillance [] due=20802 kind=surveillance_audit scope=E status=planned (decision_date:2024-06-01)",
+            "review E/recertification [] due=20969 kind=recertification scope=E status=planned (decision_date:2024-06-01)",
         ],
     ),
     (
@@ -196,6 +240,31 @@ const ADMITTED: &[(&str, &str, &[&str])] = &[
         &["case change-1 [credit] approved_at=1767225600 category=major_version is_open=1 kind=change significant=1 ()"],
     ),
     (
+        "changes_2026.csv",
+        "id,system,approved,model,version\n2,credit,2026-01-01,m,3; 4\n3,chat,,m,\n",
+        &[
+            "case change-2 [credit] approved_at=1767225600 is_open=1 kind=change covers=[[\"m\",\"3\"],[\"m\",\"4\"]] ()",
+            "case change-3 [chat] is_open=1 kind=change (model:m)",
+        ],
+    ),
+    (
+        "event_logs.csv",
+        "system,log,last received,retention,max silence\ncredit,decisions,2026-01-01T08:00:00Z,6 months,7d\nchat,,,400,\nchat,raw,no,1y,\n",
+        &[
+            "event_log log/credit/decisions [credit] last_received_at=1767254400 max_silence_seconds=604800 name=decisions retention_days=186 ()",
+            "event_log log/chat [chat] retention_days=400 ()",
+            "event_log log/chat/raw [chat] name=raw retention_days=366 ()",
+        ],
+    ),
+    (
+        "document_register.csv",
+        "system,document,approved,covers\ncredit,model card,2026-01-01,m:3\nchat,instructions for use,2026-01-01,\n",
+        &[
+            "review document_review/credit/model card/2026-01-01 [credit] approved_at=1767225600 kind=document_review scope=model card status=approved covers=[[\"m\",\"3\"]] ()",
+            "review document_review/chat/instructions for use/2026-01-01 [chat] approved_at=1767225600 kind=document_review scope=instructions for use status=approved ()",
+        ],
+    ),
+    (
         "soa.csv",
         "no;title;applicable;justification;status;evidence_date\nA.2.2;AI policy;yes;needed;Fully implemented;2026-01-02\nA.10.4;Customers;no;none;;\n",
         &[
@@ -217,7 +286,7 @@ const ADMITTED: &[(&str, &str, &[&str])] = &[
         "plan.yaml",
         "- id: MP-014\n  what: drift\n  indicator: drift_psi\n  selector: {model: credit-score, feature: '*'}\n  method: PSI\n  measure_every: 1d\n  max_age: 2d\n  analyse_every: 1M\n  analysed_by: role:ml-risk\n  last_analysed: {at: 2026-10-30T09:00:00Z, by: role:ml-risk}\n  thresholds: {warning: 0.1}\n",
         &[
-            "plan_entry MP-014 [] analyse_every_seconds=2678400 analysed_by=ml-risk indicator=drift_psi last_analysed_at=1793350800 max_age_seconds=172800 measure_every_seconds=86400 selector={\"feature\":\"*\",\"model\":\"credit-score\"} technique=PSI what=drift (thresholds:{\"warning\":0.1})",
+            "plan_entry MP-014 [] analyse_every_seconds=2678400 analysed_by=ml-risk indicator=drift_psi last_analysed_at=1793350800 max_age_seconds=172800 measure_every_seconds=86400 selector={\"feature\":\"*\",\"model\":\"credit-score\"} technique=PSI warning=0.1 what=drift (thresholds:{\"warning\":0.1})",
         ],
     ),
     (
@@ -275,12 +344,18 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         "reviews.csv",
         "kind,due\nparty,2026-01-01\n",
-        "reviews.csv row 2: review.kind: \"party\"; expected one of impact_assessment, risk_assessment, bias_test, internal_audit, external_audit, management_review, supplier_review, document_review, training, validation, stage1_audit, stage2_audit, surveillance_audit, recertification, obligation",
+        "reviews.csv row 2: review.kind: \"party\"; expected one of impact_assessment, risk_assessment, bias_test, internal_audit, external_audit, management_review, supplier_review, document_review, training, validation, stage1_audit, stage2_audit, surveillance_audit, recertification, obligation, review_input",
     ),
     (
         "audits.csv",
         "kind,planned\nwild,2026-01-01\n",
-        "audits.csv row 2: review.kind: \"wild\"; expected one of impact_assessment, risk_assessment, bias_test, internal_audit, external_audit, management_review, supplier_review, document_review, training, validation, stage1_audit, stage2_audit, surveillance_audit, recertification, obligation",
+        "audits.csv row 2: review.kind: \"wild\"; expected one of impact_assessment, risk_assessment, bias_test, internal_audit, external_audit, management_review, supplier_review, document_review, training, validation, stage1_audit, stage2_audit, surveillance_audit, recertification, obligation, review_input",
+    ),
+    ("review_inputs.csv", "section,signed\nf,2026-11-20\n", "review_inputs.csv row 2: scope: expected a section of 9.3.2: a, b, c, d1, d2, d3 or e"),
+    (
+        "audits.csv",
+        "kind,planned,clauses\ninternal,2026-01-01,everything\n",
+        "audits.csv row 2: requirements: expected clauses and controls such as 9.2 or A.6.2",
     ),
     ("bias_tests.csv", "system,due,covers\na,2026-01-01,model 3\n", "bias_tests.csv row 2: covers: expected model:version, several with `;` between them"),
     ("plan.csv", "id,what,measure_every\n1,x,often\n", "plan.csv row 2: expected a duration such as 6h, 1d, 1w, 1M or weekly"),

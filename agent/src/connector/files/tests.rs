@@ -68,6 +68,32 @@ fn a_folder_is_read_in_the_order_of_names() {
 }
 
 #[test]
+fn documents_are_read_whole() {
+    let folder = Folder::new(&[
+        ("a.rules", "groups: []\n---\nkind: x\n"),
+        ("b.json", "{\"a\": [1]}"),
+        ("notes.csv", "?"),
+        ("old.xls", "?"),
+        ("_left_out.json", "?"),
+        ("more/b.json", "[]"),
+    ]);
+    let wanted: Documents = serde_json::from_value(serde_json::json!({"yaml": ["rules"], "json": ["json"]})).unwrap();
+    let read = |below: &str| {
+        let (files, digest) =
+            read_documents(&folder.0.join(below), &wanted).map_err(|error| error.to_string().replace(folder.0.to_str().unwrap(), "FOLDER"))?;
+        Ok::<_, String>((files.iter().map(|file| format!("{} {}", file.file, file.rows.len())).collect::<Vec<_>>(), digest))
+    };
+    assert_eq!(read("").unwrap().0, ["a.rules 2", "b.json 1"]);
+    assert_eq!(read("**/*.json").unwrap().0, ["b.json 1", "more/b.json 1"]);
+    assert_eq!(read("a.rules").unwrap().0, ["a.rules 2"]);
+    assert_ne!(read("").unwrap().1, read("*.json").unwrap().1);
+    let none = "no file with the extension .rules, .json; put at least one .rules, .json file there, or remove the source";
+    assert_eq!(read("*.csv").unwrap_err(), format!("FOLDER: {none}"));
+    fs::write(folder.0.join("c.json"), "{").unwrap();
+    assert!(read("").unwrap_err().starts_with("c.json line 1: not JSON"));
+}
+
+#[test]
 fn what_cannot_be_read_says_what_to_do() {
     let folder = Folder::new(&[("empty/README.md", ""), ("old/reviews.XLS", "?"), ("broken/a.csv", "id,id\n"), ("broken/b.json", "{"), ("broken/c.csv", CSV)]);
     for (below, message) in [
@@ -100,13 +126,13 @@ fn the_digest_is_that_of_names_and_contents() {
 #[test]
 fn a_change_between_two_looks_is_seen() {
     let folder = Folder::new(&[("a.csv", CSV), ("b.csv", CSV)]);
-    let before = list(&folder.0, None).unwrap();
-    assert_eq!(difference(&before, &list(&folder.0, None).unwrap()), None);
+    let before = list(&folder.0, None, Kinds::Tables).unwrap();
+    assert_eq!(difference(&before, &list(&folder.0, None, Kinds::Tables).unwrap()), None);
     fs::write(folder.0.join("b.csv"), "id\n").unwrap();
-    assert_eq!(difference(&before, &list(&folder.0, None).unwrap()).as_deref(), Some("b.csv"));
+    assert_eq!(difference(&before, &list(&folder.0, None, Kinds::Tables).unwrap()).as_deref(), Some("b.csv"));
     assert!(matches!(read(&before[1]), Err(FileError::Changing(name)) if name == "b.csv"), "shorter than it was when it was listed");
     fs::remove_file(folder.0.join("b.csv")).unwrap();
-    assert_eq!(difference(&before, &list(&folder.0, None).unwrap()).as_deref(), Some("b.csv"));
+    assert_eq!(difference(&before, &list(&folder.0, None, Kinds::Tables).unwrap()).as_deref(), Some("b.csv"));
 }
 
 #[cfg(unix)]

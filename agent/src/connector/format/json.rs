@@ -5,13 +5,17 @@ use serde_json::Value as Json;
 use super::{FormatError, Table, objects, objects::Objects, table_name, text};
 
 pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Vec<Table>, FormatError> {
-    let document = serde_json::from_str(text(file, bytes)?).map_err(|error| {
-        let place = format!("{file} line {}", error.line());
-        FormatError::new(place, format!("not JSON: {}", without_position(&error)), "one JSON document")
-    })?;
-    objects::tables(file, document, &|key, index| match key {
+    objects::tables(file, document(file, bytes)?, &|key, index| match key {
         Some(key) => format!("{file} {key} item {}", index + 1),
         None => format!("{file} item {}", index + 1),
+    })
+}
+
+/// The whole file.
+pub(super) fn document(file: &str, bytes: &[u8]) -> Result<Json, FormatError> {
+    serde_json::from_str(text(file, bytes)?).map_err(|error| {
+        let place = format!("{file} line {}", error.line());
+        FormatError::new(place, format!("not JSON: {}", without_position(&error)), "one JSON document")
     })
 }
 

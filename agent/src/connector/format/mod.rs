@@ -4,6 +4,7 @@
 mod assign;
 mod columns;
 mod csv;
+pub mod documents;
 mod grid;
 mod header;
 mod json;
@@ -15,6 +16,7 @@ use serde_json::Value as Json;
 
 pub use assign::assign;
 pub use columns::{OwnColumns, Wanted};
+pub use documents::Documents;
 pub use header::{Header, normalised};
 
 /// Most rows that one table may have.

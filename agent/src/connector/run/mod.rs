@@ -1,5 +1,7 @@
 //! One poll: which variant, who are we, then each stream in its order. All of it or nothing.
 
+#[cfg(test)]
+mod document_tests;
 mod lookup;
 mod merge;
 mod rows;

@@ -1,4 +1,5 @@
-//! A poll of files: all of them are read at once, then each stream takes its tables. People write these, so every mistake is told at once.
+//! A poll of files: all of them are read at once, then each stream takes its tables, or the only one the documents. People write these, so
+//! every mistake is told at once.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -13,8 +14,8 @@ use crate::{
         description::{Origin, Stream},
         expression::{self, Val},
         failure::{Failure, FailureReason},
-        files,
-        format::{Row, Wanted, assign},
+        files::{self, Whole},
+        format::{Documents, Row, Table, Wanted, assign},
         meter::LogEntry,
         outcome::{PollMode, StreamPoll},
     },
@@ -37,13 +38,21 @@ pub(super) async fn all(run: &Arc<Run>) -> Result<Read, Failure> {
 }
 
 fn read(run: &Run) -> Result<Read, Failure> {
+    let documents = run.connector().streams.iter().find_map(|stream| match &stream.origin {
+        Origin::Documents(documents) => Some((stream, documents)),
+        _ => None,
+    });
+    match documents {
+        Some((stream, documents)) => read_documents(run, stream, documents),
+        None => read_tables(run),
+    }
+}
+
+fn read_tables(run: &Run) -> Result<Read, Failure> {
     let (path, columns) = run.client.files();
-    let wrong = |message: String| Failure::new(FailureReason::File, message);
     let (tables, digest) = files::read_tables(path).map_err(|error| wrong(error.to_string()))?;
-    for table in &tables {
-        let rows = Some(table.rows.len() as u64);
-        run.meter.take_page()?;
-        run.meter.log(LogEntry { stream: table.name.clone(), method: "FILE".to_owned(), path: table.file.clone(), page: 1, rows, ..LogEntry::default() });
+    for Table { name, file, rows, .. } in &tables {
+        log(run, name, file, rows)?;
     }
     if let Some(unchanged) = unchanged(run, digest) {
         return Ok(unchanged);
@@ -53,10 +62,33 @@ fn read(run: &Run) -> Result<Read, Failure> {
     map(run, rows, digest)
 }
 
+fn read_documents(run: &Run, stream: &Stream, documents: &Documents) -> Result<Read, Failure> {
+    let (path, _) = run.client.files();
+    let (files, digest) = files::read_documents(path, documents).map_err(|error| wrong(error.to_string()))?;
+    for Whole { file, rows } in &files {
+        log(run, &stream.name, file, rows)?;
+    }
+    if let Some(unchanged) = unchanged(run, digest) {
+        return Ok(unchanged);
+    }
+    map(run, vec![Some(files.into_iter().flat_map(|file| file.rows).collect())], digest)
+}
+
+fn wrong(message: String) -> Failure {
+    Failure::new(FailureReason::File, message)
+}
+
+fn log(run: &Run, stream: &str, file: &str, rows: &[Row]) -> Result<(), Failure> {
+    run.meter.take_page()?;
+    let rows = Some(rows.len() as u64);
+    run.meter.log(LogEntry { stream: stream.to_owned(), method: "FILE".to_owned(), path: file.to_owned(), page: 1, rows, ..LogEntry::default() });
+    Ok(())
+}
+
 fn wanted(stream: &Stream) -> Option<&Wanted> {
     match &stream.origin {
         Origin::Tables(wanted) => Some(wanted),
-        Origin::Request(_) => None,
+        Origin::Request(_) | Origin::Documents(_) => None,
     }
 }
 

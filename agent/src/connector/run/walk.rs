@@ -142,7 +142,7 @@ async fn walk(run: &Arc<Run>, turn: &Arc<Turn>, parents: Vec<Val>) -> Result<Wal
 fn request(stream: &Stream) -> &Request {
     match &stream.origin {
         Origin::Request(request) => request,
-        Origin::Tables(_) => unreachable!("streams of files are not walked; the description was checked"),
+        Origin::Tables(_) | Origin::Documents(_) => unreachable!("streams of files are not walked; the description was checked"),
     }
 }
 
