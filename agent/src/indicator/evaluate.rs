@@ -73,6 +73,14 @@ pub enum EvaluationError {
         /// What is wrong.
         source: ColumnError,
     },
+    /// An indicator whose readings it reads could not be evaluated.
+    #[error("{indicator} builds on {id}, which could not be evaluated")]
+    Foundation {
+        /// The indicator.
+        indicator: String,
+        /// The one that it builds on.
+        id: String,
+    },
     /// Anything else that SQLite reports.
     #[error("{indicator} can't be evaluated")]
     Database {

@@ -11,6 +11,8 @@ mod raw;
 mod row;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod traps;
 
 use std::{fmt, sync::Arc};
 

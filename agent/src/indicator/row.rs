@@ -7,6 +7,9 @@ use super::is_name;
 /// Names that labels can't have: ours, Prometheus's own and those of its histograms and summaries.
 const RESERVED: &[&str] = &["state", "indicator", "level", "rule", "le", "quantile", "job", "instance"];
 
+/// The one negative `per_seconds`: the value is the seconds left until `since`. Any other would be a length that went wrong.
+const COUNTDOWN: f64 = -1.0;
+
 /// What the columns of an indicator mean.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Columns {
@@ -46,11 +49,11 @@ pub enum Measured {
     Unknown(String),
     /// A finite number.
     Number(f64),
-    /// An age that grows by itself.
+    /// An age that grows by itself, or the time that is left until a moment.
     Clock {
-        /// When it was zero, epoch seconds.
+        /// When it was zero, or will be, epoch seconds.
         since: i64,
-        /// How many seconds make one.
+        /// How many seconds make one; -1 where the seconds left are counted.
         per: f64,
     },
 }
@@ -79,7 +82,7 @@ pub struct ColumnError {
 
 impl Columns {
     /// Reads the contract from the names of a SELECT's columns; every breach of it is returned.
-    pub(super) fn parse(names: &[String]) -> Result<Self, Vec<String>> {
+    pub(crate) fn parse(names: &[String]) -> Result<Self, Vec<String>> {
         let mut wrong: Vec<String> = names.iter().filter_map(|name| wrong_name(name)).collect();
         let doubled = names.iter().enumerate().filter(|(position, name)| names[..*position].contains(name));
         wrong.extend(doubled.map(|(_, name)| format!("each column name once; `{name}` is there twice")));
@@ -231,7 +234,8 @@ impl Measured {
         match self {
             Self::Unknown(_) => None,
             Self::Number(number) => Some(*number),
-            Self::Clock { since, per } => Some((now - since) as f64 / per).filter(|value| value.is_finite()),
+            // Adding zero makes the end of a countdown 0 and not -0.
+            Self::Clock { since, per } => Some((now - since) as f64 / per + 0.0).filter(|value| value.is_finite()),
         }
     }
 }
@@ -243,7 +247,7 @@ fn measured(clock: bool, value: Option<f64>, since: Option<i64>, per: Option<f64
     match (clock, value, since, per) {
         (false, Some(value), ..) if value.is_finite() => Measured::Number(value),
         (false, Some(_), ..) => Measured::Unknown("the value is not a finite number".to_owned()),
-        (true, _, Some(since), Some(per)) if per > 0.0 && per.is_finite() => Measured::Clock { since, per },
+        (true, _, Some(since), Some(per)) if per.is_finite() && (per > 0.0 || per.to_bits() == COUNTDOWN.to_bits()) => Measured::Clock { since, per },
         (true, _, Some(_), _) => Measured::Unknown("no positive length to divide the age by".to_owned()),
         _ => Measured::Unknown("no value".to_owned()),
     }
@@ -325,7 +329,9 @@ mod tests {
         let clock = row("since per_seconds", &[Cell::Integer(1_000), Cell::Integer(60)]);
         assert_eq!((clock.value(1_000), clock.value(1_090), clock.value(940)), (Some(0.0), Some(1.5), Some(-1.0)));
         assert_eq!(row("since", &[Cell::Integer(1_000)]).value(1_090), Some(90.0));
-        for per in [Cell::Integer(0), Cell::Null, Cell::Integer(-1)] {
+        let countdown = row("since per_seconds", &[Cell::Integer(1_000), Cell::Integer(-1)]);
+        assert_eq!((countdown.value(940), countdown.value(1_000), countdown.value(1_090)), (Some(60.0), Some(0.0), Some(-90.0)));
+        for per in [Cell::Integer(0), Cell::Null, Cell::Integer(-2), Cell::Real(-0.5)] {
             assert_eq!(row("since per_seconds", &[Cell::Integer(1_000), per]).value(2_000), None);
         }
     }

@@ -219,13 +219,24 @@ fn only_what_time_alone_changes_is_evaluated_each_minute() {
     assert_eq!(
         each_minute,
         [
+            "bias_test_age_seconds",
+            "breaches_without_response",
+            "certification_expiry_seconds",
+            "certification_surveillance_due_seconds",
             "data_pipeline_failure_ratio",
             "data_pipeline_freshness_ratio",
+            "data_quality_check_failures",
+            "data_quality_pass_ratio",
+            "event_logging_coverage_ratio",
             "evidence_source_staleness_seconds",
+            "incident_mttr_seconds",
+            "incident_notifications_overdue",
             "incidents_open",
+            "incidents_without_system",
             "internal_audit_overdue_seconds",
             "management_review_overdue_seconds",
             "nonconformities_open",
+            "objectives_attainment_ratio",
         ]
     );
 }

@@ -320,6 +320,34 @@ mod tests {
     }
 
     #[test]
+    fn trap_null_is_not_zero_and_a_stand_in_for_infinity_is_no_number() {
+        let measured = |value: Json| {
+            let record =
+                admit(json!({"record": "measurement", "id": "m", "family": "bias", "method": "disparate_impact_ratio", "value": value, "n_subgroup": null}));
+            assert_eq!(*record.value("n_subgroup"), Value::Null);
+            let flag = record.value("value_flag").as_text().map(str::to_owned);
+            (record.value("value").clone(), flag, record.doubts.len())
+        };
+        assert_eq!(measured(json!(null)), (Value::Null, None, 0));
+        assert_eq!(measured(json!("")), (Value::Null, None, 0));
+        assert_eq!(measured(json!(0)), (Value::Real(0.0), None, 0));
+        assert_eq!(measured(json!(2.348_543e108)), (Value::Null, Some("infinity".into()), 1));
+        assert_eq!(measured(json!(-2.348_543e108)), (Value::Null, Some("infinity".into()), 1));
+        assert_eq!(measured(json!("NaN")), (Value::Null, Some("nan".into()), 1));
+    }
+
+    #[test]
+    fn trap_a_statistic_is_what_does_not_say_that_it_is_a_p_value() {
+        let kind = |kind: Json| {
+            admit(json!({"record": "measurement", "id": "m", "family": "drift", "method": "ks", "kind": kind, "value": 0.04})).value("kind").clone()
+        };
+        assert_eq!(kind(json!(null)), Value::Text("statistic".into()));
+        assert_eq!(kind(json!("p-value")), Value::Text("p_value".into()));
+        let unclear = json!({"record": "measurement", "id": "m", "family": "drift", "method": "ks", "kind": "score", "value": 0.04});
+        assert!(DOOR.admit(&unclear).unwrap_err().to_string().starts_with("measurement.kind: \"score\"; expected one of statistic, p_value"));
+    }
+
+    #[test]
     fn a_row_with_next_due_yields_the_next_occasion() {
         let records = DOOR
             .admit(&json!({"record": "review", "id": "r", "kind": "internal_audit", "due": "2026-01-31", "next_due": "2027-01-31", "status": "reported", "completed_at": "2026-01-30"}))

@@ -15,8 +15,9 @@ pub(super) enum Reading {
     Bad(String),
 }
 
-/// Numbers at or beyond this are an upstream's way of writing infinity in JSON.
-const INFINITY_SENTINEL: f64 = 1.797e308;
+/// Numbers at or beyond this are an upstream's way of writing infinity, which JSON can't: the largest number there is (1.797e308) is one, and
+/// 2.348543e108 another. Nothing that is measured comes anywhere near.
+const INFINITY_SENTINEL: f64 = 1e100;
 
 /// Reads `json` as `kind`. `null` and empty text are absent.
 pub(super) fn read(json: &Json, kind: Kind, zone: Zone) -> Reading {
@@ -192,6 +193,23 @@ mod tests {
             [(json!("NaN"), "nan"), (json!("Infinity"), "infinity"), (json!("-inf"), "infinity"), (json!(1.797_693_134_862_315_7e308), "infinity")]
         {
             assert!(matches!(read(&json, Kind::Real, Zone::UTC), Reading::NotFinite(found) if found == flag), "{json}");
+        }
+    }
+
+    #[test]
+    fn trap_a_number_that_stands_for_infinity_is_no_number() {
+        for json in [json!(2.348_543e108), json!(-2.348_543e108), json!("2.348543e108"), json!(1e100)] {
+            assert!(matches!(read(&json, Kind::Real, Zone::UTC), Reading::NotFinite("infinity")), "{json}");
+        }
+        assert_eq!(value(&json!(9.9e99), Kind::Real), Some(Value::Real(9.9e99)), "large, but nobody's infinity");
+    }
+
+    #[test]
+    fn trap_null_and_an_empty_cell_are_not_zero() {
+        for json in [json!(null), json!(""), json!("  ")] {
+            for kind in [Kind::Real, Kind::Integer] {
+                assert_eq!(value(&json, kind), Some(Value::Null), "{json} as {kind:?}");
+            }
         }
     }
 }

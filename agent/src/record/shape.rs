@@ -137,6 +137,7 @@ pub const REVIEW_KINDS: &[&str] = &[
     "surveillance_audit",
     "recertification",
     "obligation",
+    "review_input",
 ];
 
 /// Kinds of case: something open until it is closed.
@@ -247,7 +248,7 @@ pub const SHAPES: &[Shape] = &[
             field("kind", Word(&["statistic", "p_value", "ratio", "count"]), Default("statistic"), "What the number is; a statistic is never a p-value."),
             field("unit", Word(&["raw", "normed"]), Optional, "Whether a distance is in the data's unit or normed."),
             field("feature", Text, Optional, "The feature."),
-            field("feature_role", Word(&["feature", "prediction", "target", "score"]), Optional, "What the feature is to the model."),
+            field("feature_role", Word(&["feature", "prediction", "target", "score"]), Optional, "What it is to the model; none means `feature`."),
             field("attribute", Text, Optional, "The protected attribute."),
             field("subgroup", Text, Optional, "The group that is compared."),
             field("reference_subgroup", Text, Optional, "The group it is compared with."),
@@ -281,7 +282,10 @@ pub const SHAPES: &[Shape] = &[
         fields: &[
             field("kind", Word(REVIEW_KINDS), Required, "What is reviewed."),
             field("title", Text, Optional, "Title; shown, never a label."),
-            field("scope", Text, Optional, "Scope: an audit's part, a review's type, a supplier, a document."),
+            field("scope", Text, Optional, "Scope: an audit's part, a review's type, a supplier, a document, a course."),
+            field("requirements", Text, Optional, "Clauses and controls that it covers, with all below them, separated by blanks: `9.2 A.6`."),
+            field("role", Text, Optional, "The role of those whom it concerns, such as who is trained; never a person's name."),
+            field("person", Text, Optional, "Whom it concerns where several share a scope: a key or a name. Shown, never a label."),
             field("level", Word(&["critical", "high", "medium", "low"]), Optional, "Level of what is reviewed."),
             field(
                 "status",
@@ -326,10 +330,25 @@ pub const SHAPES: &[Shape] = &[
             field("verified_at", PastTime, Optional, "When its effectiveness was verified."),
             field("closed_at", PastTime, Optional, "When it was closed."),
             field("residual", Real, Optional, "Residual risk."),
+            field("tolerance", Real, Optional, "The highest residual risk that is acceptable, on the same scale; absent: the organisation's."),
             field("accepted_until", Day, Optional, "Until when the residual risk is accepted."),
             field("significant", Boolean, Optional, "Whether a change is significant (8.4)."),
             field("approved_at", PastTime, Optional, "When it was approved."),
             field("parent", Text, Optional, "Id of the case it belongs to."),
+        ],
+        lists: &[List { field: "covers", table: "case_covers", columns: &["model", "version"], about: "The model versions that a change brings into production." }],
+    },
+    Shape {
+        name: "event_log",
+        table: "event_logs",
+        about: "where the events of an AI system are recorded (A.6.2.8), what came last and how long it is kept; sources that know one log by the same id add up",
+        belongs_to_system: true,
+        kind_field: None,
+        fields: &[
+            field("name", Text, Optional, "Name of the log."),
+            field("last_received_at", PastTime, Optional, "When the newest event was received; absent: not known."),
+            field("retention_days", Integer, Optional, "How long events are kept, in days; absent: not known."),
+            field("max_silence_seconds", Integer, Optional, "Longest acceptable time without an event, in seconds; absent: the indicator's."),
         ],
         lists: &[],
     },

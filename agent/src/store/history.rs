@@ -125,17 +125,23 @@ fn show(transaction: &Transaction<'_>, key: &Key, opens: Option<&Interval>, clos
     }
 }
 
-/// Puts a reading into the table `readings`; a state that goes on keeps the time from which it holds.
-fn insert(transaction: &Transaction<'_>, key: &Key, interval: &Interval, state_from: i64) -> Result<(), Error> {
+/// Puts a reading into the table `readings`. A state that goes on keeps the time from which it holds, and so does one that comes back after it
+/// was unknown: a source that fails now and then must not make an old breach look young.
+fn insert(transaction: &Transaction<'_>, key: &Key, interval: &Interval, from: i64) -> Result<(), Error> {
     let labels: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&key.labels).unwrap_or_default();
     let [system, model, version, feature, attribute] = READING_LABELS.map(|name| labels.get(name).and_then(serde_json::Value::as_str));
     let (since, per) = interval.clock.unzip();
+    let known = (interval.state != "unknown").then_some(&*interval.state);
     transaction
         .prepare_cached(
-            "INSERT INTO readings (indicator, labels, system, model, version, feature, attribute, value, since, per_seconds, state, state_from)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+            "INSERT INTO readings (indicator, labels, system, model, version, feature, attribute, value, since, per_seconds, state, state_from,
+                                   known_state, known_from)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, CASE WHEN ?13 IS NOT NULL THEN ?12 END)
              ON CONFLICT (indicator, labels) DO UPDATE SET value = excluded.value, since = excluded.since, per_seconds = excluded.per_seconds,
-               state_from = CASE WHEN state = excluded.state THEN state_from ELSE excluded.state_from END, state = excluded.state",
+               state_from = CASE WHEN state = excluded.state THEN state_from
+                                 WHEN known_state = excluded.state THEN known_from ELSE excluded.state_from END,
+               known_from = CASE WHEN excluded.known_state IS NULL OR known_state = excluded.known_state THEN known_from ELSE excluded.known_from END,
+               known_state = coalesce(excluded.known_state, known_state), state = excluded.state",
         )?
         .execute(params![
             key.indicator,
@@ -149,26 +155,31 @@ fn insert(transaction: &Transaction<'_>, key: &Key, interval: &Interval, state_f
             since,
             per,
             &*interval.state,
-            state_from
+            from,
+            known
         ])?;
     Ok(())
 }
 
-/// Makes the table `readings` anew from the intervals that hold. A state holds since the end of the last interval with another one.
+/// Makes the table `readings` anew: what happened to the readings that hold, told again in its order.
 pub(super) fn renew(transaction: &Transaction<'_>) -> Result<(), Error> {
     transaction.execute("DELETE FROM readings", [])?;
     let mut statement = transaction.prepare(&format!(
-        "WITH changed AS (
-           SELECT c.indicator, c.labels, max(CASE WHEN o.state <> c.state THEN o.held_until END) AS at, min(o.held_from) AS first
-           FROM reading_intervals c JOIN reading_intervals o ON o.indicator = c.indicator AND o.labels = c.labels
-           WHERE c.held_until IS NULL GROUP BY c.indicator, c.labels)
-         SELECT {COLUMNS}, (SELECT coalesce(changed.at, changed.first) FROM changed WHERE changed.indicator = r.indicator AND changed.labels = r.labels)
-         FROM reading_intervals r WHERE held_until IS NULL"
+        "SELECT {COLUMNS}, r.held_from, r.held_until
+         FROM reading_intervals r JOIN (SELECT indicator AS i, labels AS l FROM reading_intervals WHERE held_until IS NULL) ON i = r.indicator AND l = r.labels
+         ORDER BY r.indicator, r.labels, r.held_from, r.reading"
     ))?;
     let mut rows = statement.query([])?;
+    let mut before: Option<(Key, Option<i64>)> = None;
     while let Some(row) = rows.next()? {
         let (key, interval) = read(row)?;
-        insert(transaction, &key, &interval, row.get(10)?)?;
+        let (from, until): (i64, Option<i64>) = (row.get(10)?, row.get(11)?);
+        // A reading that was gone in between began anew.
+        if before.as_ref().is_some_and(|(known, ended)| *known == key && *ended != Some(from)) {
+            show(transaction, &key, None, true, from)?;
+        }
+        insert(transaction, &key, &interval, from)?;
+        before = Some((key, until));
     }
     Ok(())
 }

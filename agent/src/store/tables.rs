@@ -137,7 +137,7 @@ const OTHER_TABLES: &[&str] = &[
     "CREATE TABLE sources (name TEXT NOT NULL PRIMARY KEY, connector TEXT NOT NULL, kind TEXT NOT NULL, interval_seconds BIGINT NOT NULL, \
      stale_after_seconds BIGINT NOT NULL, last_success_at BIGINT)",
     "CREATE TABLE readings (indicator TEXT NOT NULL, labels TEXT NOT NULL, system TEXT, model TEXT, version TEXT, feature TEXT, attribute TEXT, \
-     value DOUBLE PRECISION, since BIGINT, per_seconds DOUBLE PRECISION, state TEXT NOT NULL, state_from BIGINT NOT NULL, PRIMARY KEY (indicator, labels))",
+     value DOUBLE PRECISION, since BIGINT, per_seconds DOUBLE PRECISION, state TEXT NOT NULL, state_from BIGINT NOT NULL, known_state TEXT, known_from BIGINT, PRIMARY KEY (indicator, labels))",
     "CREATE TABLE plan_checks (source TEXT NOT NULL, id TEXT NOT NULL, series BIGINT NOT NULL, missing BIGINT NOT NULL, outdated BIGINT NOT NULL, \
      without_limit BIGINT NOT NULL, without_alert BIGINT NOT NULL, without_panel BIGINT NOT NULL, flaw TEXT, PRIMARY KEY (source, id))",
     "CREATE TABLE chi_square_99 (degrees BIGINT NOT NULL PRIMARY KEY, quantile DOUBLE PRECISION NOT NULL)",
@@ -149,8 +149,14 @@ const INDEXES: &[&str] = &[
     "CREATE INDEX model_versions_system ON model_versions (system, model)",
     "CREATE INDEX model_versions_running ON model_versions (system, model, version, promoted_at) WHERE in_production = 1",
     "CREATE INDEX reviews_kind ON reviews (kind, system, due)",
+    "CREATE INDEX reviews_person ON reviews (person, kind) WHERE person IS NOT NULL",
     "CREATE INDEX cases_kind ON cases (kind, is_open, system)",
+    "CREATE INDEX cases_id ON cases (id, kind, source)",
+    "CREATE INDEX cases_url ON cases (url, kind, source) WHERE url IS NOT NULL",
+    "CREATE INDEX cases_reference ON cases (kind, source, reference, id) WHERE reference IS NOT NULL",
     "CREATE INDEX runs_pipeline ON runs (source, pipeline, outcome, ended_at)",
+    "CREATE INDEX runs_checked ON runs (source, pipeline, system) \
+     WHERE coalesce(checks_executed, checks_passed, checks_failed_warn, checks_failed_error) IS NOT NULL",
     "CREATE INDEX measurements_system ON measurements (system, version, model, family, method)",
     "CREATE INDEX readings_system ON readings (indicator, system, state)",
     "CREATE INDEX doubts_record ON doubts (shape, source, id)",
