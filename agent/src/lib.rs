@@ -33,6 +33,7 @@
 //! | [`store`] | SQLite: record versions, reading intervals, evidence chain, the tables that indicators query |
 //! | [`indicator`] | the catalogue (YAML and SQL) and its evaluation |
 //! | [`threshold`] | rules, conditions, verdicts; pure |
+//! | [`plan`] | the monitoring plan against readings, rules and dashboards; pure |
 //! | [`board`] | the current picture, and the picture as metric families |
 //! | [`pipeline`] | the only module that knows all of the above |
 //! | [`web`] | pages and JSON API |
@@ -63,6 +64,7 @@ pub mod document;
 pub mod generate;
 pub mod indicator;
 pub mod pipeline;
+pub mod plan;
 pub mod record;
 pub mod reference;
 pub mod schedule;

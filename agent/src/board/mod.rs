@@ -1,9 +1,9 @@
 //! The board: the current picture, made whole and published whole. Readings with their states and limits, sources, systems, due days;
-//! and the board as metric families. Nothing is computed from records here.
+//! and, in `families`, the board as metric families. Nothing is computed from records here.
+
+mod families;
 
 use std::{collections::BTreeMap, sync::Arc};
-
-use clause9_exporter::{Family, Kind, LabelName, MetricName};
 
 use crate::{
     indicator::{Indicator, Row},
@@ -25,8 +25,10 @@ pub struct Board {
     pub systems: Vec<SystemStatus>,
     /// Open occasions with their due days.
     pub dues: Vec<Due>,
-    /// Measurements that came without a sample size, by system, model and version (ruling 6).
-    pub without_sample_size: Vec<WithoutSampleSize>,
+    /// The earliest due day of open cases.
+    pub case_dues: Vec<CaseDue>,
+    /// The earliest deadline of notices that were not given yet.
+    pub notification_dues: Vec<NotificationDue>,
 }
 
 /// An indicator and its readings.
@@ -97,6 +99,8 @@ pub struct SystemStatus {
     pub name: Option<String>,
     /// Properties that thresholds can refer to and Prometheus joins on: owner_role, risk_tier, lifecycle, ...
     pub properties: BTreeMap<&'static str, String>,
+    /// Where its record can be looked at, without credentials.
+    pub url: Option<String>,
 }
 
 /// An open occasion and when its due day ends.
@@ -110,19 +114,30 @@ pub struct Due {
     pub scope: Option<String>,
     /// End of the due day, epoch seconds.
     pub ends_at: i64,
+    /// Where its record can be looked at, without credentials.
+    pub url: Option<String>,
 }
 
-/// How many measurements in production came without a sample size.
+/// The open case of a kind that is due first.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WithoutSampleSize {
-    /// The system.
+pub struct CaseDue {
+    /// The system, if it belongs to one.
     pub system: Option<String>,
-    /// The model.
-    pub model: Option<String>,
-    /// The version.
-    pub version: Option<String>,
-    /// How many.
-    pub count: u64,
+    /// Kind of case.
+    pub kind: String,
+    /// End of the due day, epoch seconds.
+    pub ends_at: i64,
+}
+
+/// The open incident whose notice to an authority is due first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotificationDue {
+    /// The system, if it belongs to one.
+    pub system: Option<String>,
+    /// Its severity.
+    pub severity: Option<String>,
+    /// The deadline, epoch seconds.
+    pub at: i64,
 }
 
 impl Panel {
@@ -135,148 +150,9 @@ impl Panel {
 /// The prefix of every series about the organisation.
 pub const NAMESPACE: &str = "aims";
 
-const INDICATOR: LabelName = LabelName::from_static("indicator");
-const STATE: LabelName = LabelName::from_static("state");
-const LEVEL: LabelName = LabelName::from_static("level");
-const RULE: LabelName = LabelName::from_static("rule");
-const SYSTEM: LabelName = LabelName::from_static("system");
-const KIND: LabelName = LabelName::from_static("kind");
-const SCOPE: LabelName = LabelName::from_static("scope");
-
 impl Board {
-    /// The board as metric families. Values of clocks are those of the board's moment.
-    pub fn families(&self) -> Vec<Family> {
-        let mut families: Vec<_> = self.panels.iter().map(|panel| self.values(panel)).collect();
-        families.push(self.states());
-        families.push(self.thresholds());
-        families.extend([self.infos(), self.evaluated(), self.system_infos(), self.due_timestamps(), self.unsized_measurements()]);
-        families
-    }
-
     /// Readings by state.
     pub fn count(&self, state: State) -> usize {
         self.panels.iter().flat_map(|panel| &panel.readings).filter(|reading| reading.state == state).count()
     }
-
-    fn values(&self, panel: &Panel) -> Family {
-        let indicator = &panel.indicator;
-        let help = format!("{}. Unit: {}.", indicator.title, indicator.unit);
-        let mut family = family(indicator.id.as_str(), help);
-        for reading in &panel.readings {
-            if let Some(value) = reading.row.value(self.at) {
-                let labels = label_names(reading);
-                add(&mut family, labels.iter().map(|(name, value)| (name, *value)), value);
-            }
-        }
-        family
-    }
-
-    fn states(&self) -> Family {
-        let mut family = family("indicator_state", "State of a reading: ok, warning, breach or unknown. Only the current state has a series.");
-        for panel in &self.panels {
-            for reading in &panel.readings {
-                let labels = label_names(reading);
-                let own = [(&INDICATOR, panel.indicator.id.as_str()), (&STATE, reading.state.as_str())];
-                add(&mut family, labels.iter().map(|(name, value)| (name, *value)).chain(own), 1.0);
-            }
-        }
-        family
-    }
-
-    fn thresholds(&self) -> Family {
-        let mut family = family("indicator_threshold", "The limits in force, one for each rule.");
-        for panel in &self.panels {
-            for threshold in &panel.thresholds {
-                let labels = [(&INDICATOR, panel.indicator.id.as_str()), (&LEVEL, threshold.level.as_str()), (&RULE, threshold.rule.as_str())];
-                add(&mut family, labels, threshold.value);
-            }
-        }
-        family
-    }
-
-    fn infos(&self) -> Family {
-        const TITLE: LabelName = LabelName::from_static("title");
-        const UNIT: LabelName = LabelName::from_static("unit");
-        const CLAUSE: LabelName = LabelName::from_static("clause");
-        const ANNEX_A: LabelName = LabelName::from_static("annex_a");
-        let mut family = family("indicator_info", "What an indicator is, to join on; always 1.");
-        for panel in &self.panels {
-            let indicator = &panel.indicator;
-            let (clause, annex_a) = (indicator.references.clause.join(" "), indicator.references.annex_a.join(" "));
-            let labels = [
-                (&INDICATOR, indicator.id.as_str()),
-                (&TITLE, indicator.title.as_str()),
-                (&UNIT, indicator.unit.as_str()),
-                (&CLAUSE, clause.as_str()),
-                (&ANNEX_A, annex_a.as_str()),
-            ];
-            add(&mut family, labels, 1.0);
-        }
-        family
-    }
-
-    fn evaluated(&self) -> Family {
-        let mut family = family("indicator_last_evaluated_timestamp_seconds", "When an indicator was last evaluated.");
-        for panel in &self.panels {
-            add(&mut family, [(&INDICATOR, panel.indicator.id.as_str())], seconds(panel.evaluated_at));
-        }
-        family
-    }
-
-    fn system_infos(&self) -> Family {
-        let mut family = family("system_info", "What an AI system is, to join on; always 1.");
-        for system in &self.systems {
-            let shown =
-                ["owner_role", "risk_tier", "lifecycle"].iter().filter_map(|name| Some((LabelName::from_static(name), system.properties.get(name)?.as_str())));
-            let labels: Vec<_> = shown.chain([(SYSTEM, system.id.as_str())]).collect();
-            add(&mut family, labels.iter().map(|(name, value)| (name, *value)), 1.0);
-        }
-        family
-    }
-
-    fn due_timestamps(&self) -> Family {
-        let mut family =
-            family("review_due_timestamp_seconds", "End of the due day of the next open occasion. Counts down in PromQL even when the agent is down.");
-        for due in &self.dues {
-            let labels = [(&SYSTEM, due.system.as_deref().unwrap_or_default()), (&KIND, due.kind.as_str()), (&SCOPE, due.scope.as_deref().unwrap_or_default())];
-            add(&mut family, labels, seconds(due.ends_at));
-        }
-        family
-    }
-
-    fn unsized_measurements(&self) -> Family {
-        const MODEL: LabelName = LabelName::from_static("model");
-        const VERSION: LabelName = LabelName::from_static("version");
-        let mut family = family("measurements_without_sample_size", "Measurements in production that were judged although their sample size was not stated.");
-        for row in &self.without_sample_size {
-            let text = |text: &Option<String>| text.clone().unwrap_or_default();
-            let labels = [(&SYSTEM, text(&row.system)), (&MODEL, text(&row.model)), (&VERSION, text(&row.version))];
-            add(&mut family, labels, count(row.count));
-        }
-        family
-    }
-}
-
-fn family(name: &str, help: impl Into<String>) -> Family {
-    let name = MetricName::new(format!("{NAMESPACE}_{name}")).expect("ids of indicators are checked to be metric names");
-    Family::new(name, help, Kind::Gauge)
-}
-
-fn label_names(reading: &Reading) -> Vec<(LabelName, &str)> {
-    let checked = |name: &str| LabelName::new(name).expect("columns of indicators are checked to be label names");
-    reading.row.labels().map(|(name, value)| (checked(name), value)).collect()
-}
-
-fn add<'l, V: AsRef<str>>(family: &mut Family, labels: impl IntoIterator<Item = (&'l LabelName, V)>, value: f64) {
-    family.sample(labels, value).expect("label names of an indicator differ from each other and from the reserved ones");
-}
-
-#[expect(clippy::cast_precision_loss, reason = "exact until the year 285 million")]
-fn seconds(moment: i64) -> f64 {
-    moment as f64
-}
-
-#[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
-fn count(number: u64) -> f64 {
-    number as f64
 }

@@ -38,6 +38,9 @@ pub enum Command {
     /// Look at connectors and try them.
     #[command(subcommand)]
     Connectors(Connectors),
+    /// The monitoring plan (9.1).
+    #[command(subcommand)]
+    Plan(Plan),
     /// Walk the evidence chain of a data folder and name the first broken link.
     #[command(after_help = "Example:\n  clause9 verify --data-dir /var/lib/clause9")]
     Verify(Verify),
@@ -102,6 +105,28 @@ pub struct Eval {
     pub indicator: Vec<String>,
 }
 
+/// What to do with the monitoring plan.
+#[derive(Debug, Subcommand)]
+pub enum Plan {
+    /// Poll every source once and prove for each entry: measured, fresh, judged, alerted on, on a dashboard, analysed in time.
+    #[command(
+        after_help = "Exit codes: 0 all covered, 1 error, 2 an entry is not covered, 3 an entry could not be checked.\n\n\
+                      Example:\n  clause9 plan check --config agent.yaml\n  clause9 plan check --config agent.yaml --format json"
+    )]
+    Check(PlanCheck),
+}
+
+/// Settings of `plan check`.
+#[derive(Debug, Args)]
+pub struct PlanCheck {
+    /// Where the configuration is.
+    #[command(flatten)]
+    pub config: Config,
+    /// How findings are printed.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
 /// What to do with connectors.
 #[derive(Debug, Subcommand)]
 pub enum Connectors {
@@ -160,6 +185,9 @@ pub struct Generate {
     /// A configuration whose indicators count, those of your own included. Default: the built-in catalogue.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Where the runbooks are published: alerts link to URL/ID.md. Default: dashboards/runbooks.
+    #[arg(long, value_name = "URL")]
+    pub runbook_base: Option<String>,
     /// Write nothing; exit with 1 when anything is out of date.
     #[arg(long)]
     pub check: bool,

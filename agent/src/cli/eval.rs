@@ -13,8 +13,8 @@ use crate::{
 };
 
 /// Exit codes that `--fail-on` asks for.
-const BREACH: u8 = 2;
-const UNKNOWN: u8 = 3;
+pub(super) const BREACH: u8 = 2;
+pub(super) const UNKNOWN: u8 = 3;
 
 pub(super) fn execute(args: &args::Eval) -> anyhow::Result<ExitCode> {
     let config = match Config::load(&args.config.config, schedule::now()) {

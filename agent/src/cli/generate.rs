@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use super::{args, check::refused};
 use crate::{
     config::Config,
-    generate::{self, Product},
+    generate::{self, Product, Settings},
     indicator::Catalogue,
     schedule,
 };
@@ -21,9 +21,10 @@ pub(super) fn execute(args: &args::Generate) -> anyhow::Result<ExitCode> {
         Ok(catalogue) => catalogue,
         Err(mistakes) => return Ok(refused(&mistakes)),
     };
+    let settings = args.runbook_base.clone().map_or_else(Settings::default, |runbook_base| Settings { runbook_base });
     let mut outdated = 0;
     for product in products(args.what) {
-        let made = if args.check { generate::differences(*product, &catalogue, &args.out) } else { generate::write(*product, &catalogue, &args.out) };
+        let made = if args.check { generate::differences(*product, &catalogue, &settings, &args.out) } else { generate::write(*product, &catalogue, &settings, &args.out) };
         let changed = made.with_context(|| format!("{} can't be {}", args.out.display(), if args.check { "read" } else { "written" }))?;
         for path in &changed {
             println!("{} {}", if args.check { "out of date:" } else { "wrote" }, args.out.join(path).display());

@@ -7,6 +7,7 @@ mod eval;
 mod generate;
 mod logs;
 mod once;
+mod plan;
 mod quickstart;
 mod run;
 mod verify;
@@ -44,6 +45,7 @@ pub fn execute(cli: Cli) -> ExitCode {
         Command::Check(args) => check::execute(&args),
         Command::Eval(args) => eval::execute(&args),
         Command::Connectors(args) => connectors::execute(&args),
+        Command::Plan(args::Plan::Check(args)) => plan::execute(&args),
         Command::Verify(args) => verify::execute(&args),
         Command::Generate(args) => generate::execute(&args),
         Command::Completions { shell } => {

@@ -15,6 +15,7 @@ use std::{
 
 use super::{
     inventory::{self, Systems},
+    planning::{self, Surroundings},
     readings::{self, Held, Judged},
     sources::{Delivery, Sources},
 };
@@ -22,7 +23,8 @@ use crate::{
     board::{Board, Panel},
     config::Config,
     connector::Failure,
-    indicator::{Evaluator, Indicator, Moment, Pass},
+    indicator::{EvaluationError, Evaluator, Id, Indicator, Moment, Own, Pass},
+    plan::{Evidence, Finding},
     record::Feed,
     store::{self, Store},
     threshold::RuleSet,
@@ -40,9 +42,14 @@ pub struct Core {
     /// By indicator: readings that hold now, by labels.
     held: Vec<HashMap<String, Held>>,
     panels: Vec<Arc<Panel>>,
+    /// Indicators whose last evaluation failed: what builds on their readings can't be known.
+    failed: BTreeSet<usize>,
     /// Indicators whose last evaluation could not be stored.
     unstored: BTreeSet<usize>,
     evaluated_day: Option<i64>,
+    /// What dashboards show and rules alert on, as far as it was read since it changed.
+    shown: Option<Evidence>,
+    findings: Vec<Finding>,
     /// What could not be stored: by source, and under the empty name for readings.
     problems: BTreeMap<String, String>,
 }
@@ -101,8 +108,11 @@ impl Core {
             methods: Vec::new(),
             held: Vec::new(),
             panels: Vec::new(),
+            failed: BTreeSet::new(),
             unstored: BTreeSet::new(),
             evaluated_day: None,
+            shown: None,
+            findings: Vec::new(),
             problems: BTreeMap::new(),
             config: Arc::clone(&config),
             store,
@@ -127,7 +137,11 @@ impl Core {
         }
         self.held = readings::take_up(&self.methods, &mut self.store, now)?;
         self.panels = self.methods.iter().map(|method| Arc::new(Panel::empty(&method.indicator, method.rules.thresholds(), method.texts.clone()))).collect();
+        self.failed = BTreeSet::new();
         self.unstored = (0..self.methods.len()).collect();
+        self.shown = None;
+        self.findings = Vec::new();
+        self.store.set_plan_checks(&[])?;
         self.config = config;
         Ok(())
     }
@@ -150,6 +164,9 @@ impl Core {
             Ok((delivery, committed)) => {
                 self.problems.remove(source);
                 let mut touched = committed.touched;
+                if touched.iter().any(|(table, _)| ["panels", "alert_rules"].contains(table)) {
+                    self.shown = None;
+                }
                 touched.extend(self.sources.succeeded(source, &delivery, &self.store, took, now));
                 Ok(Scope::Touched(touched))
             }
@@ -200,6 +217,8 @@ impl Core {
             Err(error) => {
                 self.problems.insert(READINGS.to_owned(), error.to_string());
                 self.unstored.extend(&chosen);
+                // What builds on readings may not have been reached.
+                self.unstored.extend((0..self.methods.len()).filter(|position| self.methods[*position].indicator.pass() != Pass::OfRecords));
             }
         }
         result.map(|()| chosen.len())
@@ -211,30 +230,31 @@ impl Core {
         self.unstored.contains(&position)
             || match scope {
                 Scope::Everything => true,
-                Scope::Time => method.indicator.uses_now() || method.reads_own() || waits(),
-                Scope::Touched(touched) => {
-                    method.reads_own() || touched.iter().any(|(table, kind)| method.feeds.iter().any(|feed| feed.contains(table, kind)))
-                }
+                Scope::Time => method.indicator.uses_now() || method.indicator.reads_own(Own::Sources) || waits(),
+                Scope::Touched(touched) => method.indicator.reads_own(Own::Sources) || touched.iter().any(|(table, kind)| method.feeds.iter().any(|feed| feed.contains(table, kind))),
             }
     }
 
-    /// First what reads records, then what reads the readings of those. Whoever reads others' readings is evaluated whenever any were.
+    /// First what reads records, then what reads the readings of those, which follows whenever any of them changed.
     fn evaluate_in_passes(&mut self, chosen: &[usize], now: i64) -> Result<(), store::Error> {
         self.store.set_sources(&self.sources.rows(now))?;
+        let mut changed = false;
         for pass in Pass::ALL {
             if pass == Pass::OfPlan {
-                self.check_plan(now)?;
+                changed |= self.check_plan(now)?;
             }
-            let of_pass = |position: &usize| self.methods[*position].indicator.pass() == pass;
-            let chosen: Vec<_> = chosen.iter().copied().filter(of_pass).collect();
-            self.evaluate_these(&chosen, now)?;
+            let follows = changed && pass != Pass::OfRecords;
+            let of_pass = |position: &usize| self.methods[*position].indicator.pass() == pass && (follows || chosen.contains(position));
+            let of_pass: Vec<_> = (0..self.methods.len()).filter(of_pass).collect();
+            changed |= self.evaluate_these(&of_pass, now)?;
         }
         Ok(())
     }
 
-    fn evaluate_these(&mut self, chosen: &[usize], now: i64) -> Result<(), store::Error> {
+    /// Evaluates the chosen ones and stores what changed. True when anything did.
+    fn evaluate_these(&mut self, chosen: &[usize], now: i64) -> Result<bool, store::Error> {
         if chosen.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         let moment = Moment { now, today: self.config.zone.day_of(now) };
         let systems = inventory::systems(self.store.reader())?;
@@ -247,24 +267,50 @@ impl Core {
             let panel = Panel { readings: judged.readings, evaluated_at: now, ..empty };
             self.panels[*position] = Arc::new(panel);
             self.held[*position] = judged.held;
+            if judged.failed { self.failed.insert(*position) } else { self.failed.remove(position) };
         }
-        Ok(())
+        Ok(!changes.is_empty())
     }
 
-    fn check_plan(&mut self, _now: i64) -> Result<(), store::Error> {
-        Ok(())
+    /// Checks the monitoring plan against the readings of the passes before. True when a finding changed.
+    fn check_plan(&mut self, now: i64) -> Result<bool, store::Error> {
+        let reader = self.store.reader();
+        let entries = planning::entries(reader)?;
+        if self.shown.is_none() && !entries.is_empty() {
+            self.shown = Some(planning::evidence(reader)?);
+        }
+        let systems = inventory::systems(reader)?;
+        let evidence = self.shown.as_ref().unwrap_or(const { &Evidence::new() });
+        let (methods, panels, sources) = (&self.methods, &self.panels, &self.sources);
+        let findings = planning::findings(&entries, &Surroundings { methods, panels, sources, systems: &systems, evidence, now });
+        let rows = |findings: &[Finding]| -> Vec<_> { findings.iter().map(|finding| finding.row.clone()).collect() };
+        let changed = rows(&findings) != rows(&self.findings);
+        if changed {
+            self.store.set_plan_checks(&rows(&findings))?;
+        }
+        self.findings = findings;
+        Ok(changed)
+    }
+
+    /// What was found for each entry of the monitoring plan.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
     }
 
     /// Evaluates and judges the chosen indicators, in their order. All threads see the same records: the only writer waits for them.
     fn judge(&mut self, chosen: &[usize], moment: Moment, systems: &Systems) -> Result<Vec<Judged>, store::Error> {
         let next = AtomicUsize::new(0);
-        let (methods, held, sources, config) = (&self.methods, &self.held, &self.sources, &self.config);
+        let (methods, held, sources, config, failed) = (&self.methods, &self.held, &self.sources, &self.config, &self.failed);
         let work = |evaluator: &mut Evaluator| {
             let evaluation = evaluator.begin(moment)?;
             let mut done = Vec::new();
             while let Some(position) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let method = &methods[*position];
-                let rows = evaluation.evaluate(&method.indicator, &config.parameters);
+                let broken = failed.iter().map(|position| &methods[*position].indicator.id).find(|id| method.builds_on(id, methods));
+                let rows = match broken {
+                    Some(id) => Err(EvaluationError::Foundation { indicator: method.indicator.id.to_string(), id: id.to_string() }),
+                    None => evaluation.evaluate(&method.indicator, &config.parameters),
+                };
                 done.push((*position, readings::judge(method, rows, &held[*position], sources, systems, moment.now)));
             }
             Ok::<_, store::Error>(done)
@@ -291,7 +337,8 @@ impl Core {
             sources: self.sources.status(now),
             systems: inventory::systems(reader)?.into_values().collect(),
             dues: inventory::dues(reader)?,
-            without_sample_size: inventory::without_sample_size(reader)?,
+            case_dues: inventory::case_dues(reader, self.config.zone)?,
+            notification_dues: inventory::notification_dues(reader)?,
         })
     }
 
@@ -317,9 +364,10 @@ impl Method {
         Self { indicator: Arc::clone(indicator), rules, texts, digest, feeds }
     }
 
-    /// Whether it reads what may have changed with every evaluation: sources, or other readings.
-    fn reads_own(&self) -> bool {
-        self.feeds.len() < self.indicator.reads.len()
+    /// Whether it reads the readings of this indicator: those that its SQL names, or all when it names none.
+    fn builds_on(&self, id: &Id, all: &[Self]) -> bool {
+        let names = |id: &Id| self.indicator.sql.contains(&format!("'{id}'"));
+        self.indicator.reads_own(Own::Readings) && (names(id) || !all.iter().any(|method| names(&method.indicator.id)))
     }
 
     /// The method in full, as evidence keeps it.

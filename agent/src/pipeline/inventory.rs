@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 
 use crate::{
-    board::{Due, SystemStatus, WithoutSampleSize},
-    record::shape::SYSTEM_PROPERTIES,
+    board::{CaseDue, Due, NotificationDue, SystemStatus},
+    record::{Zone, shape::SYSTEM_PROPERTIES},
     store,
 };
 
@@ -15,18 +15,18 @@ pub(super) type Systems = BTreeMap<String, SystemStatus>;
 
 /// Reads the inventory.
 pub(super) fn systems(reader: &Connection) -> Result<Systems, store::Error> {
-    let mut statement = reader.prepare_cached(&format!("SELECT id, name, {} FROM systems", SYSTEM_PROPERTIES.join(", ")))?;
+    let mut statement = reader.prepare_cached(&format!("SELECT id, name, url, {} FROM systems", SYSTEM_PROPERTIES.join(", ")))?;
     let mut rows = statement.query([])?;
     let mut systems = BTreeMap::new();
     while let Some(row) = rows.next()? {
         let id: String = row.get(0)?;
         let mut properties = BTreeMap::new();
         for (position, name) in SYSTEM_PROPERTIES.into_iter().enumerate() {
-            if let Some(value) = row.get::<_, Option<String>>(position + 2)? {
+            if let Some(value) = row.get::<_, Option<String>>(position + 3)? {
                 properties.insert(name, value);
             }
         }
-        systems.insert(id.clone(), SystemStatus { id, name: row.get(1)?, properties });
+        systems.insert(id.clone(), SystemStatus { id, name: row.get(1)?, properties, url: shown(row.get(2)?) });
     }
     Ok(systems)
 }
@@ -34,26 +34,68 @@ pub(super) fn systems(reader: &Connection) -> Result<Systems, store::Error> {
 /// The next open occasion of each system, kind and scope. Retired and out-of-scope systems are left out (ruling 11).
 pub(super) fn dues(reader: &Connection) -> Result<Vec<Due>, store::Error> {
     let mut statement = reader.prepare_cached(
-        "SELECT o.system, o.kind, o.scope, min(o.due_ends_at)
-         FROM occasions o LEFT JOIN systems s ON s.id = o.system
-         WHERE o.is_done = 0 AND o.due_ends_at IS NOT NULL AND (s.id IS NULL OR (s.in_scope = 1 AND s.lifecycle <> 'retired'))
-         GROUP BY o.system, o.kind, o.scope ORDER BY 1, 2, 3",
+        "WITH open AS (
+           SELECT o.system, o.kind, o.scope, o.due_ends_at, r.url,
+                  row_number() OVER (PARTITION BY o.system, o.kind, o.scope ORDER BY o.due_ends_at, o.source, o.id) AS position
+           FROM occasions o JOIN reviews r ON r.source = o.source AND r.id = o.id LEFT JOIN systems s ON s.id = o.system
+           WHERE o.is_done = 0 AND o.due_ends_at IS NOT NULL AND (s.id IS NULL OR (s.in_scope = 1 AND s.lifecycle <> 'retired')))
+         SELECT system, kind, scope, due_ends_at, url FROM open WHERE position = 1 ORDER BY 1, 2, 3",
     )?;
-    let rows = statement.query_map([], |row| Ok(Due { system: row.get(0)?, kind: row.get(1)?, scope: row.get(2)?, ends_at: row.get(3)? }))?;
+    let due = |row: &Row<'_>| Ok(Due { system: row.get(0)?, kind: row.get(1)?, scope: row.get(2)?, ends_at: row.get(3)?, url: shown(row.get(4)?) });
+    let rows = statement.query_map([], due)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Drift and bias measurements of versions in production that state no sample size (ruling 6).
-pub(super) fn without_sample_size(reader: &Connection) -> Result<Vec<WithoutSampleSize>, store::Error> {
+/// The earliest due day of the open cases of each system and kind that have one. Retired and out-of-scope systems are left out (ruling 11).
+pub(super) fn case_dues(reader: &Connection, zone: Zone) -> Result<Vec<CaseDue>, store::Error> {
     let mut statement = reader.prepare_cached(
-        "SELECT m.system, m.model, m.version, count(*)
-         FROM measurements m JOIN model_versions v ON v.model = m.model AND v.version = m.version AND v.in_production = 1
-         WHERE m.family IN ('drift', 'bias') AND m.n_current IS NULL AND m.n_subgroup IS NULL
-         GROUP BY m.system, m.model, m.version ORDER BY 1, 2, 3",
+        "SELECT c.system, c.kind, min(c.due) FROM cases c LEFT JOIN systems s ON s.id = c.system
+         WHERE c.is_open = 1 AND c.implemented_at IS NULL AND c.due IS NOT NULL AND (s.id IS NULL OR (s.in_scope = 1 AND s.lifecycle <> 'retired'))
+         GROUP BY c.system, c.kind ORDER BY 1, 2",
     )?;
-    let rows = statement.query_map([], |row| {
-        let count: i64 = row.get(3)?;
-        Ok(WithoutSampleSize { system: row.get(0)?, model: row.get(1)?, version: row.get(2)?, count: count.unsigned_abs() })
-    })?;
+    let rows = statement.query_map([], |row| Ok(CaseDue { system: row.get(0)?, kind: row.get(1)?, ends_at: zone.end_of(row.get(2)?) }))?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The earliest deadline of notices that were not given yet. A notice is owed after the incident is closed, too, and for any system.
+pub(super) fn notification_dues(reader: &Connection) -> Result<Vec<NotificationDue>, store::Error> {
+    let mut statement = reader.prepare_cached(
+        "SELECT c.system, c.severity, min(c.notify_by) FROM cases c
+         WHERE c.kind = 'incident' AND c.notified_at IS NULL AND c.notify_by IS NOT NULL GROUP BY c.system, c.severity ORDER BY 1, 2",
+    )?;
+    let rows = statement.query_map([], |row| Ok(NotificationDue { system: row.get(0)?, severity: row.get(1)?, at: row.get(2)? }))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Names of query parameters whose values may be secrets.
+const SECRET_PARAMETERS: [&str; 6] = ["token", "key", "sig", "secret", "password", "auth"];
+
+/// The address of a record as it may be shown to anybody who sees the metrics: of the web, without credentials. One that may hold a secret
+/// elsewhere is not shown.
+fn shown(url: Option<String>) -> Option<String> {
+    let mut url = url::Url::parse(&url?).ok().filter(|url| ["http", "https"].contains(&url.scheme()))?;
+    url.set_username("").ok()?;
+    url.set_password(None).ok()?;
+    let suspicious = |name: &str| SECRET_PARAMETERS.iter().any(|word| name.to_ascii_lowercase().contains(word));
+    (!url.query_pairs().any(|(name, _)| suspicious(&name))).then(|| url.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_shown_without_credentials() {
+        let cases = [
+            ("https://tracker.example.org/issues/5?tab=notes", Some("https://tracker.example.org/issues/5?tab=notes")),
+            ("https://anna:pw@tracker.example.org/issues/5", Some("https://tracker.example.org/issues/5")),
+            ("https://files.example.org/a.pdf?X-Amz-Signature=1", None),
+            ("https://tracker.example.org/issues/5?access_token=1", None),
+            ("javascript:alert(1)", None),
+            ("/issues/5", None),
+        ];
+        for (url, expected) in cases {
+            assert_eq!(shown(Some(url.to_owned())).as_deref(), expected, "{url}");
+        }
+    }
 }

@@ -7,6 +7,7 @@ mod core;
 mod inventory;
 mod journal;
 mod metrics;
+mod planning;
 mod poller;
 mod readings;
 mod sources;

@@ -24,6 +24,8 @@ pub(super) struct Judged {
     pub(super) held: HashMap<String, Held>,
     /// What must be stored: readings that changed, began or ended, in the order of their labels.
     pub(super) changes: Vec<Change>,
+    /// Whether the evaluation failed.
+    pub(super) failed: bool,
 }
 
 /// Takes up what the store holds. Readings of indicators that are no more are closed.
@@ -54,6 +56,7 @@ pub(super) fn judge(
     systems: &Systems,
     now: i64,
 ) -> Judged {
+    let failed = rows.is_err();
     let mut rows = match rows {
         Ok(rows) => rows,
         Err(error) => {
@@ -65,7 +68,7 @@ pub(super) fn judge(
         rows.push(Row::unknown(method.indicator.columns(), "there is nothing to judge"));
     }
     let gaps = sources.gaps(&method.indicator.reads);
-    let mut judged = Judged { readings: Vec::with_capacity(rows.len()), held: HashMap::with_capacity(rows.len()), changes: Vec::new() };
+    let mut judged = Judged { readings: Vec::with_capacity(rows.len()), held: HashMap::with_capacity(rows.len()), changes: Vec::new(), failed };
     for mut row in rows {
         if let Some(reason) = gaps.reason(row.label("system")) {
             row.measured = Measured::Unknown(reason.to_owned());

@@ -142,6 +142,13 @@ impl Sources {
         self.0.iter().map(status).collect()
     }
 
+    /// When the records of these feeds were read: the oldest last success of the sources that feed them; `None` inside when one was never
+    /// read, outside when no source feeds them.
+    pub(super) fn read_at(&self, feeds: &[Feed]) -> Option<Option<i64>> {
+        let feeding = self.0.iter().filter(|source| source.feeds().iter().any(|fed| feeds.iter().any(|feed| feed.overlaps(fed))));
+        feeding.map(|source| source.last_success_at).min()
+    }
+
     /// Why readings of an indicator that reads this can't be known: nobody provides what it needs, or who does is stale.
     pub(super) fn gaps(&self, reads: &[Reads]) -> Gaps {
         let all: Vec<_> = self.0.iter().flat_map(Source::feeds).collect();

@@ -139,6 +139,15 @@ impl RuleSet {
         thresholds
     }
 
+    /// The numbers with which this reading is compared, by level; `None` where a fact of the reading is the limit. Empty when nothing judges it.
+    pub fn limits(&self, subject: &Subject<'_>) -> Vec<(Level, Option<f64>)> {
+        let number = |operand: &Operand| if let Operand::Number(number, _) = operand { Some(*number) } else { None };
+        let compared = |entry: &Entry| -> Vec<_> {
+            entry.value.iter().flat_map(Condition::comparisons).map(|comparison| (entry.level, number(&comparison.operand))).collect()
+        };
+        self.applicable(subject).flat_map(|(_, entry)| compared(entry)).collect()
+    }
+
     /// Positions and rules that are for this reading: of each level the most specific override, else the catalogue's.
     pub(super) fn applicable<'s>(&'s self, subject: &Subject<'_>) -> impl Iterator<Item = (usize, &'s Entry)> {
         let selected = |entry: &Entry| entry.when.selects(subject);

@@ -10,7 +10,11 @@ use anyhow::{Context as _, bail, ensure};
 use include_dir::Dir;
 
 use super::{CONFIG, SAMPLE, upstreams};
-use crate::connector::replay;
+use crate::{
+    connector::replay,
+    generate::{self, Product, Settings},
+    indicator::Catalogue,
+};
 
 /// The folder of credentials: readable by its owner only, as real ones would have to be.
 const SECRETS: &str = "secrets";
@@ -32,6 +36,7 @@ pub(super) fn unfold(dir: &Path, ports: [u16; 3], now: i64) -> anyhow::Result<()
     fs::create_dir_all(dir).with_context(|| format!("the folder {shown} can't be made; choose another one with --dir"))?;
     // The configuration comes last: a folder that has one is complete.
     write_folder(&SAMPLE, dir, now)?;
+    write_dashboards(dir)?;
     write_file(CONFIG, &with_ports(text(CONFIG)?, ports)?, dir)
 }
 
@@ -46,6 +51,15 @@ fn write_folder(folder: &Dir<'_>, dir: &Path, now: i64) -> anyhow::Result<()> {
             Ok(text) => write_file(name, &text, dir)?,
             Err(mistake) => bail!("{name} of the sample: {mistake}"),
         }
+    }
+    Ok(())
+}
+
+/// Dashboards and rules, as `clause9 generate` makes them: the monitoring plan is checked against these.
+fn write_dashboards(dir: &Path) -> anyhow::Result<()> {
+    let catalogue = Catalogue::built_in().map_err(|mistakes| anyhow::anyhow!("the built-in indicators have mistakes:\n{mistakes}"))?;
+    for product in Product::ALL {
+        generate::write(product, &catalogue, &Settings::default(), &dir.join("dashboards")).with_context(|| format!("{} can't be written", dir.join("dashboards").display()))?;
     }
     Ok(())
 }

@@ -1,0 +1,105 @@
+//! The monitoring plan against what is there: reads plan entries, panels and rules from the store, and asks [`crate::plan`] about each entry.
+
+use std::collections::BTreeMap;
+
+use rusqlite::Connection;
+
+use super::{core::Method, inventory::Systems, sources::Sources};
+use crate::{
+    board::{NAMESPACE, Panel},
+    indicator::{Pass, Row},
+    plan::{self, Entry, Evidence, Finding, Monitored, Queries, Recorded, Series},
+    store,
+    threshold::Subject,
+};
+
+/// The fact by which an indicator says when what a reading is about was measured, epoch seconds.
+const TAKEN_AT: &str = "fact_taken_at";
+
+/// What the check of the plan looks at beside the plan.
+pub(super) struct Surroundings<'a> {
+    pub(super) methods: &'a [Method],
+    pub(super) panels: &'a [std::sync::Arc<Panel>],
+    pub(super) sources: &'a Sources,
+    pub(super) systems: &'a Systems,
+    pub(super) evidence: &'a Evidence,
+    pub(super) now: i64,
+}
+
+/// Checks every entry.
+pub(super) fn findings(entries: &[Entry], around: &Surroundings<'_>) -> Vec<Finding> {
+    let position = |id: &str| around.methods.iter().position(|method| method.indicator.id.as_str() == id);
+    let one = |entry: &Entry| match entry.indicator.as_deref().and_then(position) {
+        None => plan::check(entry, None, around.evidence, around.now),
+        Some(position) => check(entry, position, around),
+    };
+    entries.iter().map(one).collect()
+}
+
+fn check(entry: &Entry, position: usize, around: &Surroundings<'_>) -> Finding {
+    let (method, panel) = (&around.methods[position], &around.panels[position]);
+    // What no source feeds follows from other readings, and is as fresh as the evaluation.
+    let read_at = around.sources.read_at(&method.feeds).unwrap_or(Some(around.now));
+    #[expect(clippy::cast_possible_truncation, reason = "epoch seconds")]
+    let taken_at = |row: &Row| row.fact(TAKEN_AT).map(|at| at as i64).or(read_at);
+    let series: Vec<_> = panel.readings.iter().map(|reading| Series { taken_at: taken_at(&reading.row), row: &reading.row }).collect();
+    let limits = |row: &Row| {
+        let system = row.label("system").and_then(|id| around.systems.get(id));
+        method.rules.limits(&Subject {
+            value: row.value(around.now),
+            label: &|name| row.label(name),
+            system_attribute: &|name| system.and_then(|system| system.properties.get(name)).map(String::as_str),
+            fact: &|name| row.fact(name),
+        })
+    };
+    let metric = format!("{NAMESPACE}_{}", method.indicator.id);
+    let follows = method.indicator.pass() == Pass::OfPlan;
+    let monitored = Monitored { metric: &metric, columns: method.indicator.columns(), series: &series, limits: &limits, follows };
+    plan::check(entry, Some(&monitored), around.evidence, around.now)
+}
+
+/// The entries of the plan.
+pub(super) fn entries(reader: &Connection) -> Result<Vec<Entry>, store::Error> {
+    let mut statement = reader.prepare_cached(
+        "SELECT source, id, what, system, upstream_key, indicator, selector, max_age_seconds, warning, breach, dashboard_uid, panel_contains
+         FROM plan_entries ORDER BY source, id",
+    )?;
+    let rows = statement.query_map([], |row| {
+        let system: Option<String> = row.get(3)?;
+        let named: Option<String> = row.get(4)?;
+        let limits = [("warning", row.get::<_, Option<f64>>(8)?), ("breach", row.get(9)?)];
+        Ok(Entry {
+            source: row.get(0)?,
+            id: row.get(1)?,
+            what: row.get(2)?,
+            unknown_system: named.filter(|_| system.is_none()),
+            system,
+            indicator: row.get(5)?,
+            selector: row.get(6)?,
+            max_age: row.get(7)?,
+            limits: limits.into_iter().filter_map(|(level, limit)| Some((level, limit?))).collect::<BTreeMap<_, _>>(),
+            dashboard_uid: row.get(10)?,
+            panel_contains: row.get(11)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// What dashboards show and rules alert on.
+pub(super) fn evidence(reader: &Connection) -> Result<Evidence, store::Error> {
+    let rules = texts(reader, "SELECT name, expression FROM alert_rules WHERE kind = 'recording'")?;
+    let recorded: Recorded<'_> = rules.iter().filter_map(|(name, expression)| Some((name.as_deref()?, expression.as_str()))).collect();
+    let read = |sql: &str| -> Result<Queries, store::Error> {
+        let queries = texts(reader, sql)?;
+        Ok(Queries::read(queries.iter().map(|(uid, expression)| (uid.as_deref(), expression.as_str())), &recorded))
+    };
+    let panels = read("SELECT dashboard_uid, expression FROM panels ORDER BY source, id")?;
+    let alerts = read("SELECT NULL, expression FROM alert_rules WHERE kind = 'alerting' ORDER BY source, id")?;
+    Ok(Evidence { panels, alerts })
+}
+
+fn texts(reader: &Connection, sql: &str) -> Result<Vec<(Option<String>, String)>, store::Error> {
+    let mut statement = reader.prepare_cached(sql)?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
