@@ -21,6 +21,26 @@ pub struct Generated {
     pub text: String,
 }
 
+/// What a user may decide about generated files.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where the runbooks are: what `runbook_url` of an alert begins with. Default: their folder in this repository, so that the link names a file.
+    pub runbook_base: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { runbook_base: "dashboards/runbooks".to_owned() }
+    }
+}
+
+impl Settings {
+    /// The address of a page of the runbooks.
+    fn runbook(&self, page: &str) -> String {
+        format!("{}/{page}.md", self.runbook_base.trim_end_matches('/'))
+    }
+}
+
 /// What can be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Product {
@@ -46,10 +66,10 @@ impl Product {
     }
 
     /// The files, in the order of their paths.
-    pub fn files(self, catalogue: &Catalogue) -> Vec<Generated> {
+    pub fn files(self, catalogue: &Catalogue, settings: &Settings) -> Vec<Generated> {
         let mut files = match self {
             Self::Dashboards => grafana::files(catalogue),
-            Self::Rules => prometheus::files(catalogue),
+            Self::Rules => prometheus::files(catalogue, settings),
             Self::Runbooks => runbooks::files(catalogue),
         };
         files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -61,8 +81,8 @@ impl Product {
 ///
 /// # Errors
 /// What the file system reports about a folder or a file that is there.
-pub fn differences(product: Product, catalogue: &Catalogue, dir: &Path) -> io::Result<Vec<PathBuf>> {
-    let files = product.files(catalogue);
+pub fn differences(product: Product, catalogue: &Catalogue, settings: &Settings, dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let files = product.files(catalogue, settings);
     let mut differing: Vec<_> = Vec::new();
     for file in &files {
         let there = match fs::read_to_string(dir.join(&file.path)) {
@@ -81,14 +101,14 @@ pub fn differences(product: Product, catalogue: &Catalogue, dir: &Path) -> io::R
 ///
 /// # Errors
 /// What the file system reports.
-pub fn write(product: Product, catalogue: &Catalogue, dir: &Path) -> io::Result<Vec<PathBuf>> {
-    let changed = differences(product, catalogue, dir)?;
-    for file in product.files(catalogue).iter().filter(|file| changed.contains(&file.path)) {
+pub fn write(product: Product, catalogue: &Catalogue, settings: &Settings, dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let changed = differences(product, catalogue, settings, dir)?;
+    for file in product.files(catalogue, settings).iter().filter(|file| changed.contains(&file.path)) {
         let path = dir.join(&file.path);
         path.parent().map_or(Ok(()), fs::create_dir_all)?;
         fs::write(path, &file.text)?;
     }
-    for path in leftovers(product, &product.files(catalogue), dir)? {
+    for path in leftovers(product, &product.files(catalogue, settings), dir)? {
         fs::remove_file(dir.join(path))?;
     }
     Ok(changed)
@@ -125,7 +145,7 @@ mod tests {
     fn what_is_checked_in_is_what_would_be_made() {
         let dir = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../dashboards"));
         let catalogue = Catalogue::built_in().unwrap_or_else(|mistakes| panic!("{mistakes}"));
-        let changed: Vec<_> = Product::ALL.into_iter().flat_map(|product| write(product, &catalogue, dir).unwrap()).collect();
+        let changed: Vec<_> = Product::ALL.into_iter().flat_map(|product| write(product, &catalogue, &Settings::default(), dir).unwrap()).collect();
         assert!(changed.is_empty(), "were out of date and are written anew: look at them and commit them: {changed:?}");
     }
 
@@ -133,11 +153,11 @@ mod tests {
     fn a_file_that_is_not_made_any_more_goes_and_one_of_somebody_else_stays() {
         let dir = tempfile::tempdir().unwrap();
         let catalogue = Catalogue::built_in().unwrap_or_else(|mistakes| panic!("{mistakes}"));
-        write(Product::Runbooks, &catalogue, dir.path()).unwrap();
+        write(Product::Runbooks, &catalogue, &Settings::default(), dir.path()).unwrap();
         let runbooks = dir.path().join("runbooks");
         fs::write(runbooks.join("gone.md"), format!("<!-- {MARK} -->")).unwrap();
         fs::write(runbooks.join("mine.md"), "mine").unwrap();
-        assert_eq!(write(Product::Runbooks, &catalogue, dir.path()).unwrap(), [Path::new("runbooks/gone.md")]);
+        assert_eq!(write(Product::Runbooks, &catalogue, &Settings::default(), dir.path()).unwrap(), [Path::new("runbooks/gone.md")]);
         assert!(!runbooks.join("gone.md").exists() && runbooks.join("mine.md").exists());
     }
 }

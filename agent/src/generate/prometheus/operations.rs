@@ -1,0 +1,297 @@
+//! Alerts about the watch itself: the agent, its sources, and readings that it can't make. They name no job: the agent is known by its own series.
+
+use super::{
+    operation_cases,
+    rule::{Alert, RuleFile, Severity},
+    template::{Answers, Format, Template},
+};
+use crate::{generate::Settings, indicator::Catalogue};
+
+/// An alert about the watch, and what its runbook says.
+#[derive(Debug)]
+pub struct Operation {
+    /// The alert.
+    pub alert: Alert,
+    /// The page of the runbook.
+    pub page: &'static str,
+    /// What it means.
+    pub meaning: &'static str,
+    /// What to do, in this order.
+    pub steps: &'static [&'static str],
+}
+
+/// The pages of runbooks for these alerts, with their headings.
+pub const PAGES: [(&str, &str); 3] =
+    [("clause9-agent", "The agent itself"), ("clause9-sources", "Sources that can't be read"), ("clause9-readings", "Readings that are unknown")];
+
+/// Clocks are evaluated every minute; this many seconds without is no delay any more.
+const MINUTELY_LIMIT: u32 = 15 * 60;
+
+/// Everything is evaluated at midnight; a day has up to 25 hours, and an evaluation may take its time.
+const DAILY_LIMIT: u32 = 26 * 3600;
+
+/// The rules and their tests.
+pub fn file(catalogue: &Catalogue, settings: &Settings) -> RuleFile {
+    let about = [
+        "Alerts about the watch itself: the agent, its sources, readings that stay unknown.",
+        "Clause9AgentDown fires before the alerts of a dead agent's readings end, and Clause9BreachUnknown before those of readings that became unknown:",
+        "while they fire, Alertmanager can hold back an all-clear that nobody has given (see dashboards/alertmanager).",
+    ];
+    RuleFile {
+        name: "agent".to_owned(),
+        about: about.map(str::to_owned).to_vec(),
+        alerts: all(catalogue, settings).into_iter().map(|operation| operation.alert).collect(),
+        cases: operation_cases::all(catalogue, settings),
+        ..RuleFile::default()
+    }
+}
+
+/// Every alert about the watch.
+pub fn all(catalogue: &Catalogue, settings: &Settings) -> Vec<Operation> {
+    let made = [
+        agent_down(),
+        agent_absent(),
+        config_reload_failed(),
+        store_not_writable(),
+        evaluation_stalled(catalogue),
+        source_down(),
+        source_stale(),
+        readings_unknown(),
+        breach_unknown(),
+    ];
+    let linked = |mut operation: Operation| {
+        operation.alert.runbook = settings.runbook(operation.page);
+        operation
+    };
+    made.into_iter().map(linked).collect()
+}
+
+fn alert(name: &str, severity: Severity, hold: Option<&'static str>, expression: &str, summary: Template, description: Template) -> Alert {
+    Alert {
+        name: name.to_owned(),
+        severity,
+        labels: Vec::new(),
+        expression: expression.to_owned(),
+        hold,
+        keep: None,
+        summary,
+        description,
+        runbook: String::new(),
+    }
+}
+
+fn text(text: &str) -> Template {
+    Template::default().text(text)
+}
+
+fn agent_down() -> Operation {
+    Operation {
+        alert: alert(
+            "Clause9AgentDown",
+            Severity::Critical,
+            // Shorter than the time for which alerts of readings are kept, so that it can hold back their all-clear.
+            Some("3m"),
+            "max by (job) (last_over_time(clause9_build_info[7d]))\nunless on (job)\n  clause9_build_info",
+            text("clause9 is down").label(", job ", "job"),
+            text("No agent of the job").label(" ", "job").text(" is scraped any more. Nothing is measured or judged; only due dates are still counted down."),
+        ),
+        page: "clause9-agent",
+        meaning: "Prometheus scraped an agent of this job within the last 7 days and does so no longer. After 7 days it counts as taken out of service.",
+        steps: &[
+            "Look at the target in Prometheus (Status, Targets): the error says whether the agent does not run or can't be reached.",
+            "On its machine, look at the service and at the last lines of its log.",
+            "Start it again: what was stored is still there, and it goes on from it. `clause9 check` names mistakes in its configuration.",
+            "Tell those who rely on it that nothing was watched meanwhile, and since when.",
+        ],
+    }
+}
+
+fn agent_absent() -> Operation {
+    Operation {
+        alert: alert(
+            "Clause9AgentAbsent",
+            Severity::Critical,
+            Some("15m"),
+            "absent_over_time(clause9_build_info[7d])",
+            text("No clause9 is scraped at all"),
+            text("These rules are loaded, but Prometheus has not scraped any agent for 7 days: nothing is watched."),
+        ),
+        page: "clause9-agent",
+        meaning: "The rules are loaded in a Prometheus that scrapes no agent: a scrape job is missing, or it was for an agent that is gone.",
+        steps: &[
+            "Check that Prometheus has a scrape job for the agent and that its address is right.",
+            "If the organisation does not use the agent any more, take these rules out of Prometheus.",
+        ],
+    }
+}
+
+fn config_reload_failed() -> Operation {
+    Operation {
+        alert: alert(
+            "Clause9ConfigReloadFailed",
+            Severity::Warning,
+            Some("1m"),
+            "clause9_config_last_reload_successful == 0",
+            text("clause9 refused its changed configuration").label(", ", "instance"),
+            text("The configuration file was changed and has mistakes. The one before is still in force, until a restart."),
+        ),
+        page: "clause9-agent",
+        meaning: "Somebody changed the configuration, and the agent refused the change as a whole. After a restart it would not start.",
+        steps: &[
+            "Run `clause9 check --config FILE`: it names every mistake with its line.",
+            "Mend the file, or bring back the one before; the agent notices by itself.",
+        ],
+    }
+}
+
+fn store_not_writable() -> Operation {
+    Operation {
+        alert: alert(
+            "Clause9StoreNotWritable",
+            Severity::Critical,
+            Some("5m"),
+            "clause9_store_writable == 0",
+            text("clause9 can't write into its database").label(", ", "instance"),
+            text("What is shown is the last that could be stored. No reading changes, and no evidence is kept, until the database can be written."),
+        ),
+        page: "clause9-agent",
+        meaning: "Writes into the agent's database fail. Nothing that was stored is lost, and nothing is published that was not stored.",
+        steps: &[
+            "Check the disk of the agent's `data_dir`: full, read-only, or failing.",
+            "Read the agent's log for the database's own message.",
+            "Make room or mend the disk; the agent tries again by itself.",
+            "Run `clause9 verify` afterwards: it walks the evidence chain.",
+        ],
+    }
+}
+
+fn evaluation_stalled(catalogue: &Catalogue) -> Operation {
+    Operation {
+        alert: alert(
+            "Clause9EvaluationStalled",
+            Severity::Critical,
+            Some("5m"),
+            &stalled(catalogue),
+            text("clause9 has stopped to evaluate indicators").label(", ", "instance"),
+            text("").value(Format::Number).text(" indicators were not evaluated in time. What they show is old."),
+        ),
+        page: "clause9-agent",
+        meaning: "Indicators of time are evaluated every minute and all others at least at midnight. Some were not: the agent runs and does not work.",
+        steps: &[
+            "Look at the agent's log, and at `clause9_evaluation_duration_seconds` for evaluations that take too long.",
+            "See on the agent's page which indicators are old; one whose SQL fails is unknown and says why.",
+            "Restart the agent if it does not go on by itself, and keep the log for a report.",
+        ],
+    }
+}
+
+fn stalled(catalogue: &Catalogue) -> String {
+    let ids: Vec<_> = catalogue.iter().filter(|indicator| indicator.uses_now()).map(|indicator| indicator.id.as_str()).collect();
+    format!(
+        "count without (indicator) (\n    time() - aims_indicator_last_evaluated_timestamp_seconds{{indicator=~\"{}\"}} > {MINUTELY_LIMIT}\n  or\n    \
+         time() - aims_indicator_last_evaluated_timestamp_seconds > {DAILY_LIMIT}\n)",
+        ids.join("|")
+    )
+}
+
+fn source_down() -> Operation {
+    Operation {
+        alert: alert(
+            "Clause9SourceDown",
+            Severity::Warning,
+            Some("15m"),
+            "max without (instance, pod) (clause9_source_up) == 0",
+            text("clause9 can't read the source").label(" ", "source"),
+            text("The last poll of").label(" ", "source").text(" failed. Reasons within the last hour: ").answers(reasons()).text("."),
+        ),
+        page: "clause9-sources",
+        meaning: "The last poll of the source failed. Its records are still those of the last complete one; when they get too old, the source is stale.",
+        steps: SOURCE_STEPS,
+    }
+}
+
+fn source_stale() -> Operation {
+    Operation {
+        alert: alert(
+            "Clause9SourceStale",
+            Severity::Critical,
+            Some("5m"),
+            "max without (instance, pod) (clause9_source_complete) == 0",
+            text("clause9 has no current data of the source").label(" ", "source"),
+            text("")
+                .label("", "source")
+                .text(" was never read completely, or not for longer than its limit. Everything that depends on it is unknown. Reasons within the last hour: ")
+                .answers(reasons())
+                .text("."),
+        ),
+        page: "clause9-sources",
+        meaning: "The newest complete poll of the source is older than its `stale_after`, or there never was one. Everything that depends on it is unknown.",
+        steps: SOURCE_STEPS,
+    }
+}
+
+const SOURCE_STEPS: &[&str] = &[
+    "Open the page of the source on the agent (`/sources/NAME`): it names the reason, the stream and the row.",
+    "`unreachable`, `timeout`: check that the upstream runs and that the agent's machine reaches it.",
+    "`unauthorized`, `forbidden`: renew the token or password in the secret that the configuration refers to.",
+    "`rate_limited`: poll less often, or raise the limit at the upstream.",
+    "Bodies or records that can't be read: the upstream or the register file changed. Mend the file, or adapt the connector.",
+    "When it is mended, ask for a poll on that page instead of waiting.",
+];
+
+fn reasons() -> Answers {
+    Answers {
+        promql: "sum by (reason) (increase(clause9_source_polls_total{outcome=\"failed\", job=%q, source=%q}[1h])) > 0".to_owned(),
+        arguments: vec!["job".to_owned(), "source".to_owned()],
+        label: "reason".to_owned(),
+        otherwise: "none, no poll ended".to_owned(),
+    }
+}
+
+fn readings_unknown() -> Operation {
+    Operation {
+        alert: alert(
+            "Clause9ReadingsUnknown",
+            Severity::Warning,
+            None,
+            "count by (job, indicator) (\n    max without (instance, pod) (aims_indicator_state{state=\"unknown\"})\n  and\n    \
+             max without (instance, pod) (aims_indicator_state{state=\"unknown\"} offset 1h)\n)",
+            text("Readings of").label(" ", "indicator").text(" stay unknown"),
+            text("").value(Format::Number).label(" readings of ", "indicator").text(
+                " are unknown and were so an hour ago. Unknown is not fine: nobody can say how they stand. The indicator's page gives the reason of each.",
+            ),
+        ),
+        page: "clause9-readings",
+        meaning: "Readings of an indicator have no value that counts, now and an hour ago. One alert for each indicator, however many readings it has.",
+        steps: &[
+            "Open the indicator's page on the agent (`/indicators/ID`): each unknown reading has its reason.",
+            "A source that is stale: see its own alert, and mend that first.",
+            "Too few samples, too old a measurement: ask the model owner for a larger or newer one.",
+            "Something that was never planned or never measured: enter it, or take the system out of scope with a reason.",
+        ],
+    }
+}
+
+fn breach_unknown() -> Operation {
+    Operation {
+        alert: alert(
+            "Clause9BreachUnknown",
+            Severity::Warning,
+            None,
+            // Long enough to outlive the alert of the breach, which is kept for some minutes.
+            "label_replace(\n    max without (instance, pod, state) (aims_indicator_state{state=\"unknown\"})\n  and\n    \
+             max without (instance, pod, state) (max_over_time(aims_indicator_state{state=\"breach\"}[30m])),\n  \
+             \"reading_severity\", \"$1\", \"severity\", \"(.*)\"\n)",
+            text("Was in breach and is unknown now:").label(" ", "indicator").label(", ", "system"),
+            text("A reading of")
+                .label(" ", "indicator")
+                .text(" that was in breach became unknown within the last 30 minutes. Its own alert ends; that does not mean that the breach is over."),
+        ),
+        page: "clause9-readings",
+        meaning: "A reading went from breach to unknown. The alert of the breach ends because it is not known any more, not because it is solved.",
+        steps: &[
+            "Treat the breach as open until a reading says otherwise.",
+            "Open the indicator's page on the agent (`/indicators/ID`) for the reason why it is unknown.",
+        ],
+    }
+}
