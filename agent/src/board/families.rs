@@ -181,4 +181,3 @@ fn add<'l, V: AsRef<str>>(family: &mut Family, labels: impl IntoIterator<Item = 
 fn seconds(moment: i64) -> f64 {
     moment as f64
 }
-

@@ -109,10 +109,8 @@ pub struct Eval {
 #[derive(Debug, Subcommand)]
 pub enum Plan {
     /// Poll every source once and prove for each entry: measured, fresh, judged, alerted on, on a dashboard, analysed in time.
-    #[command(
-        after_help = "Exit codes: 0 all covered, 1 error, 2 an entry is not covered, 3 an entry could not be checked.\n\n\
-                      Example:\n  clause9 plan check --config agent.yaml\n  clause9 plan check --config agent.yaml --format json"
-    )]
+    #[command(after_help = "Exit codes: 0 all covered, 1 error, 2 an entry is not covered, 3 an entry could not be checked.\n\n\
+                      Example:\n  clause9 plan check --config agent.yaml\n  clause9 plan check --config agent.yaml --format json")]
     Check(PlanCheck),
 }
 

@@ -24,7 +24,11 @@ pub(super) fn execute(args: &args::Generate) -> anyhow::Result<ExitCode> {
     let settings = args.runbook_base.clone().map_or_else(Settings::default, |runbook_base| Settings { runbook_base });
     let mut outdated = 0;
     for product in products(args.what) {
-        let made = if args.check { generate::differences(*product, &catalogue, &settings, &args.out) } else { generate::write(*product, &catalogue, &settings, &args.out) };
+        let made = if args.check {
+            generate::differences(*product, &catalogue, &settings, &args.out)
+        } else {
+            generate::write(*product, &catalogue, &settings, &args.out)
+        };
         let changed = made.with_context(|| format!("{} can't be {}", args.out.display(), if args.check { "read" } else { "written" }))?;
         for path in &changed {
             println!("{} {}", if args.check { "out of date:" } else { "wrote" }, args.out.join(path).display());

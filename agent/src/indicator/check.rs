@@ -190,11 +190,13 @@ fn placeholders(place: &Place<'_>, statement: &Statement<'_>, parameters: &[Para
 /// `reads:` decides when readings are unknown, so it must be neither more nor less than what is read.
 fn compare_reads(place: &Place<'_>, tables: &BTreeSet<String>, reads: &[Reads], mistakes: &mut Mistakes) {
     let read: BTreeSet<_> = tables.iter().filter_map(|table| feeding(table)).collect();
-    let declared: BTreeSet<_> = reads.iter().map(|reads| match reads {
-        Reads::Records { feed, .. } => feed.table(),
-        Reads::Own(own) => own.table(),
-    })
-    .collect();
+    let declared: BTreeSet<_> = reads
+        .iter()
+        .map(|reads| match reads {
+            Reads::Records { feed, .. } => feed.table(),
+            Reads::Own(own) => own.table(),
+        })
+        .collect();
     for table in read.difference(&declared) {
         mistakes.push(place.mistake("reads", format!("`{table}`, which the SQL reads")));
     }

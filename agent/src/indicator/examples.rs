@@ -320,7 +320,10 @@ impl Sqlite {
 
 /// Every table that examples fill.
 pub fn filled_tables() -> impl Iterator<Item = &'static str> {
-    crate::record::SHAPES.iter().flat_map(|shape| [shape.table].into_iter().chain(shape.lists.iter().map(|list| list.table))).chain(super::Own::ALL.map(super::Own::table))
+    crate::record::SHAPES
+        .iter()
+        .flat_map(|shape| [shape.table].into_iter().chain(shape.lists.iter().map(|list| list.table)))
+        .chain(super::Own::ALL.map(super::Own::table))
 }
 
 impl Engine for Sqlite {

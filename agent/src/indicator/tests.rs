@@ -90,8 +90,16 @@ fn an_own_indicator_is_added_and_a_built_in_one_replaced() {
 fn mistakes_say_what_where_and_what_was_expected() {
     let cases: &[(&str, &str, &str)] = &[
         ("id: own", "id: Own-1", "own.yaml:1: [0].id: \"Own-1\"; expected lower-case letters, digits and underscores, beginning with a letter"),
-        ("reads: [systems]", "reads: [system]", "own.yaml:7: [0].reads[0]: \"system\"; expected `sources`, `readings`, `plan_checks`, or one of systems, model_versions, "),
-        ("reads: [systems]", "reads: [systems, cases(bug)]", "own.yaml:7: [0].reads[1]: \"cases(bug)\"; expected `sources`, `readings`, `plan_checks`, or kinds of cases: incident, "),
+        (
+            "reads: [systems]",
+            "reads: [system]",
+            "own.yaml:7: [0].reads[0]: \"system\"; expected `sources`, `readings`, `plan_checks`, or one of systems, model_versions, ",
+        ),
+        (
+            "reads: [systems]",
+            "reads: [systems, cases(bug)]",
+            "own.yaml:7: [0].reads[1]: \"cases(bug)\"; expected `sources`, `readings`, `plan_checks`, or kinds of cases: incident, ",
+        ),
         ("reads: [systems]", "reads: [systems, cases]", "own.yaml:7: [0].reads: a list; expected no `cases`, which the SQL doesn't read"),
         ("FROM systems s", "FROM systems s JOIN cases c ON c.system = s.id", "own.yaml:7: [0].reads: a list; expected `cases`, which the SQL reads"),
         ("FROM systems s", "FROM system s", "own.yaml:10: [0].sql: "),

@@ -231,7 +231,9 @@ impl Core {
             || match scope {
                 Scope::Everything => true,
                 Scope::Time => method.indicator.uses_now() || method.indicator.reads_own(Own::Sources) || waits(),
-                Scope::Touched(touched) => method.indicator.reads_own(Own::Sources) || touched.iter().any(|(table, kind)| method.feeds.iter().any(|feed| feed.contains(table, kind))),
+                Scope::Touched(touched) => {
+                    method.indicator.reads_own(Own::Sources) || touched.iter().any(|(table, kind)| method.feeds.iter().any(|feed| feed.contains(table, kind)))
+                }
             }
     }
 
@@ -267,7 +269,11 @@ impl Core {
             let panel = Panel { readings: judged.readings, evaluated_at: now, ..empty };
             self.panels[*position] = Arc::new(panel);
             self.held[*position] = judged.held;
-            if judged.failed { self.failed.insert(*position) } else { self.failed.remove(position) };
+            if judged.failed {
+                self.failed.insert(*position)
+            } else {
+                self.failed.remove(position)
+            };
         }
         Ok(!changes.is_empty())
     }

@@ -336,7 +336,12 @@ pub const SHAPES: &[Shape] = &[
             field("approved_at", PastTime, Optional, "When it was approved."),
             field("parent", Text, Optional, "Id of the case it belongs to."),
         ],
-        lists: &[List { field: "covers", table: "case_covers", columns: &["model", "version"], about: "The model versions that a change brings into production." }],
+        lists: &[List {
+            field: "covers",
+            table: "case_covers",
+            columns: &["model", "version"],
+            about: "The model versions that a change brings into production.",
+        }],
     },
     Shape {
         name: "event_log",

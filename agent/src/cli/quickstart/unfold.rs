@@ -59,7 +59,8 @@ fn write_folder(folder: &Dir<'_>, dir: &Path, now: i64) -> anyhow::Result<()> {
 fn write_dashboards(dir: &Path) -> anyhow::Result<()> {
     let catalogue = Catalogue::built_in().map_err(|mistakes| anyhow::anyhow!("the built-in indicators have mistakes:\n{mistakes}"))?;
     for product in Product::ALL {
-        generate::write(product, &catalogue, &Settings::default(), &dir.join("dashboards")).with_context(|| format!("{} can't be written", dir.join("dashboards").display()))?;
+        generate::write(product, &catalogue, &Settings::default(), &dir.join("dashboards"))
+            .with_context(|| format!("{} can't be written", dir.join("dashboards").display()))?;
     }
     Ok(())
 }

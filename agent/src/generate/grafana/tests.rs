@@ -1,0 +1,219 @@
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    convert::Infallible,
+};
+
+use promql_parser::{
+    label::MatchOp,
+    parser::{self, Expr, VectorSelector},
+    util::{ExprVisitor, walk_expr},
+};
+use serde_json::Value;
+
+use super::*;
+use crate::board::Board;
+
+/// As many as a browser asks for at once without making a Prometheus with little memory stumble.
+const QUERIES: usize = 20;
+
+fn built_in() -> Catalogue {
+    Catalogue::built_in().unwrap_or_else(|mistakes| panic!("{mistakes}"))
+}
+
+/// Four indicators that a user could add: of each kind of unit, and of records that no built-in one reads like this.
+fn with_own() -> Catalogue {
+    let own = |id: &str, unit: &str, direction: &str| {
+        format!(
+            "- id: {id}\n  title: Own {id}\n  about: Made for a test.\n  references: {{ clause: [\"4.2\"] }}\n  unit: {unit}\n  direction: {direction}\n  \
+             reads: [systems]\n  sql: SELECT s.id AS system, s.name AS place, 1.5 AS value FROM systems s\n  \
+             thresholds: [{{ level: warning, value: \">= 1\" }}]\n  why: Test.\n  frequency: daily\n  \
+             steps: [Look., Mend.]\n  examples:\n    - {{ name: none, records: [], readings: [] }}\n"
+        )
+    };
+    let file =
+        [own("own_count", "things", "higher"), own("own_share", "ratio", "lower"), own("own_offset", "ratio", "abs"), own("own_seconds", "seconds", "higher")];
+    Catalogue::with(&[("own.yaml".to_owned(), file.concat())]).unwrap_or_else(|mistakes| panic!("{mistakes}"))
+}
+
+/// Dashboards by file name.
+fn dashboards(catalogue: &Catalogue) -> BTreeMap<String, Value> {
+    files(catalogue).into_iter().map(|file| (file.path.display().to_string(), serde_json::from_str(&file.text).unwrap())).collect()
+}
+
+fn panels(dashboard: &Value) -> impl Iterator<Item = &Value> {
+    dashboard["panels"].as_array().unwrap().iter()
+}
+
+/// Every query with the variables filled in.
+fn queries(dashboard: &Value) -> Vec<String> {
+    let targets = panels(dashboard).flat_map(|panel| panel["targets"].as_array().into_iter().flatten());
+    targets.map(|target| filled(target["expr"].as_str().unwrap())).collect()
+}
+
+fn filled(query: &str) -> String {
+    let values = [
+        ("$__rate_interval", "1m"),
+        ("$__interval", "1m"),
+        ("$__range", "1h"),
+        ("$risk_tier", ".*"),
+        ("$owner_role", ".*"),
+        ("$system", ".*"),
+        ("$excluded", "-"),
+        ("$instance", "agent"),
+    ];
+    let filled = values.iter().fold(query.to_owned(), |text, (name, value)| text.replace(name, value));
+    // References of `label_replace` to what its pattern found, and the end of a pattern.
+    let own = ["\"$1\"", "\"$1-$2\"", "\"^$\""].iter().fold(filled.clone(), |text, own| text.replace(own, ""));
+    assert!(!own.contains('$'), "a variable that nobody fills: {filled}");
+    filled
+}
+
+/// The metrics that a query selects, the alternatives of a pattern for names one by one.
+#[derive(Default)]
+struct Names(BTreeSet<String>);
+
+impl Names {
+    fn of(query: &str) -> BTreeSet<String> {
+        let mut names = Self::default();
+        let Ok(_) = walk_expr(&mut names, &parser::parse(query).unwrap_or_else(|error| panic!("{error}: {query}")));
+        names.0
+    }
+
+    fn add(&mut self, selector: &VectorSelector) {
+        self.0.extend(selector.name.clone());
+        for matcher in selector.matchers.matchers.iter().filter(|matcher| matcher.name == "__name__") {
+            assert!(matches!(matcher.op, MatchOp::Equal | MatchOp::Re(_)), "{selector:?}");
+            self.0.extend(matcher.value.split('|').map(str::to_owned));
+        }
+    }
+}
+
+impl ExprVisitor for Names {
+    type Error = Infallible;
+
+    fn pre_visit(&mut self, expr: &Expr) -> Result<bool, Infallible> {
+        match expr {
+            Expr::VectorSelector(selector) => self.add(selector),
+            Expr::MatrixSelector(selector) => self.add(&selector.vs),
+            _ => {}
+        }
+        Ok(true)
+    }
+}
+
+fn names(dashboards: &BTreeMap<String, Value>) -> BTreeSet<String> {
+    dashboards.values().flat_map(queries).flat_map(|query| Names::of(&query)).collect()
+}
+
+/// Every name that the agent exports: of indicators, of the board, its own (which a test of the whole program keeps in a file).
+fn exported(catalogue: &Catalogue) -> BTreeSet<String> {
+    let mut names: BTreeSet<String> = catalogue.iter().map(|indicator| format!("aims_{}", indicator.id)).collect();
+    names.extend(Board::default().families().iter().map(|family| family.name().to_string()));
+    for line in include_str!("../../../../tests/golden/agent.txt").lines() {
+        let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' ')) else { continue };
+        names.insert(name.to_owned());
+        if kind == "histogram" {
+            names.extend(["_bucket", "_sum", "_count"].map(|suffix| format!("{name}{suffix}")));
+        }
+    }
+    names
+}
+
+/// Prometheus's own series about a target.
+const SCRAPES: &str = "up";
+
+#[test]
+fn every_metric_that_is_asked_for_exists() {
+    let catalogue = built_in();
+    let exported = exported(&catalogue);
+    let asked = names(&dashboards(&catalogue));
+    let unknown: Vec<_> = asked.iter().filter(|name| *name != SCRAPES && !exported.contains(*name)).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+    // The other way round: had the visitor overlooked a kind of expression, it would have found fewer.
+    for name in ["clause9_scrape_duration_seconds_bucket", "aims_indicator_last_evaluated_timestamp_seconds", "aims_case_due_timestamp_seconds"] {
+        assert!(asked.contains(name), "{name}");
+    }
+}
+
+#[test]
+fn what_variables_ask_for_exists() {
+    let catalogue = built_in();
+    let exported = exported(&catalogue);
+    for (file, dashboard) in dashboards(&catalogue) {
+        for variable in dashboard["templating"]["list"].as_array().unwrap().iter().filter(|variable| variable["type"] == "query") {
+            let query = variable["query"]["query"].as_str().unwrap();
+            let inner = |function: &str| query.strip_prefix(function).and_then(|rest| rest.strip_suffix(')'));
+            let of_label = || inner("label_values(").and_then(|inner| inner.rsplit_once(", ")).map(|(series, _label)| series);
+            let series = inner("query_result(").or_else(of_label).unwrap_or_else(|| panic!("{file}: {query}"));
+            let unknown: Vec<_> = Names::of(&filled(series)).into_iter().filter(|name| !exported.contains(name)).collect();
+            assert!(unknown.is_empty(), "{file}: {unknown:?}");
+        }
+    }
+}
+
+#[test]
+fn every_indicator_is_shown() {
+    for catalogue in [built_in(), with_own()] {
+        let asked = names(&dashboards(&catalogue));
+        let missing: Vec<_> = catalogue.iter().filter(|indicator| !asked.contains(&format!("aims_{}", indicator.id))).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+}
+
+/// The table of what is wrong names every indicator. Each has a panel besides that is about it.
+#[test]
+fn every_indicator_has_a_home_where_its_meaning_is_told() {
+    let catalogue = with_own();
+    let dashboards = dashboards(&catalogue);
+    let asked = |panel: &Value| {
+        let targets = panel["targets"].as_array().into_iter().flatten();
+        targets.flat_map(|target| Names::of(&filled(target["expr"].as_str().unwrap()))).collect::<BTreeSet<_>>()
+    };
+    let panels: Vec<_> = dashboards.values().flat_map(panels).map(|panel| (panel["description"].as_str().unwrap_or_default(), asked(panel))).collect();
+    for indicator in catalogue.iter() {
+        let (heading, metric) = (format!("**{}.**", indicator.title), format!("aims_{}", indicator.id));
+        assert!(panels.iter().any(|(about, names)| about.contains(&heading) && names.contains(&metric)), "{metric}");
+    }
+}
+
+#[test]
+fn dashboards_load_with_few_queries() {
+    for catalogue in [built_in(), with_own()] {
+        for (file, dashboard) in dashboards(&catalogue) {
+            let count = queries(&dashboard).len();
+            assert!((1..=QUERIES).contains(&count), "{file}: {count} queries");
+        }
+    }
+}
+
+#[test]
+fn panels_lie_on_the_grid_and_say_what_they_show() {
+    for (file, dashboard) in dashboards(&built_in()) {
+        let mut taken = BTreeSet::new();
+        let mut ids = BTreeSet::new();
+        for panel in panels(&dashboard) {
+            let title = panel["title"].as_str().unwrap();
+            assert!(ids.insert(panel["id"].as_u64().unwrap()), "{file}: {title}: its id is another's");
+            let side = |name: &str| panel["gridPos"][name].as_u64().unwrap();
+            for cell in (side("x")..side("x") + side("w")).flat_map(|x| (side("y")..side("y") + side("h")).map(move |y| (x, y))) {
+                assert!(cell.0 < 24 && taken.insert(cell), "{file}: {title} at {cell:?}");
+            }
+            let is_bare = ["row", "text"].contains(&panel["type"].as_str().unwrap());
+            assert!(is_bare || panel["description"].as_str().is_some_and(|about| about.len() > 15), "{file}: {title}");
+        }
+    }
+}
+
+/// A disabled indicator leaves no panel that asks for it.
+#[test]
+fn dashboards_of_a_smaller_catalogue_ask_for_no_more() {
+    let mut catalogue = built_in();
+    let ids: Vec<_> = catalogue.iter().map(|indicator| indicator.id.to_string()).collect();
+    for id in ids.iter().filter(|id| !id.starts_with("impact_")) {
+        assert!(catalogue.disable(id));
+    }
+    let asked = names(&dashboards(&catalogue));
+    let gone: Vec<_> = ids.iter().map(|id| format!("aims_{id}")).filter(|name| asked.contains(name) && !name.starts_with("aims_impact_")).collect();
+    assert!(gone.is_empty(), "{gone:?}");
+    assert!(asked.contains("aims_impact_assessments_missing"));
+}
