@@ -30,7 +30,7 @@ pub fn dashboard(places: &Places) -> Dashboard {
         rows: vec![
             Row::new("").add(5, 4, scraped()).add(5, 4, configuration()).add(5, 4, store()).add(5, 4, uptime()).add(4, 4, version()),
             Row::new("Sources")
-                .add(24, 9, sources())
+                .add(24, 11, sources())
                 .add(12, 8, polls())
                 .add(12, 8, failures())
                 .add(8, 8, durations())

@@ -123,13 +123,13 @@ fn calendar() -> Panel {
         .order(&["due", "Value", "left", "kind", "system", "scope", "url"], &[])
         .sorted_by("Day", false)
         .field("due", &json!({
-            "displayName": "Due", "custom.width": 140, "mappings": [{ "type": "value", "options": colors }], "custom.cellOptions": { "type": "color-background", "mode": "basic" },
+            "displayName": "Due", "custom.width": 110, "mappings": [{ "type": "value", "options": colors }], "custom.cellOptions": { "type": "color-background", "mode": "basic" },
         }))
-        .field("Value", &json!({ "displayName": "Day", "unit": "time:YYYY-MM-DD", "custom.width": 120, "custom.align": "left" }))
-        .field("left", &json!({ "displayName": "When", "unit": "dateTimeFromNow", "custom.width": 140, "custom.align": "left" }))
-        .field("kind", &json!({ "displayName": "What", "custom.minWidth": 170, "mappings": field::words(&kind_names()) }))
+        .field("Value", &json!({ "displayName": "Day", "unit": "time:YYYY-MM-DD", "custom.width": 105, "custom.align": "left" }))
+        .field("left", &json!({ "displayName": "When", "unit": "dateTimeFromNow", "custom.width": 120, "custom.align": "left" }))
+        .field("kind", &json!({ "displayName": "What", "custom.minWidth": 150, "mappings": field::words(&kind_names()) }))
         .field("system", &system_column())
-        .field("scope", &json!({ "displayName": "Scope", "custom.minWidth": 180 }))
+        .field("scope", &json!({ "displayName": "Scope", "custom.minWidth": 140 }))
     .field("url", &record_column())
 }
 

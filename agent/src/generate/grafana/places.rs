@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::query::Measure;
 use crate::indicator::{Catalogue, Indicator, Own, Reads};
 
 /// The panel that shows an indicator's own series.
@@ -105,7 +106,7 @@ fn home(indicator: &Indicator) -> Home {
         Home::Drift
     } else if measured && has("subgroup") {
         Home::Bias
-    } else if measured && has("model") {
+    } else if measured && has("model") && Measure::of(indicator) != Measure::Count {
         Home::Models
     } else if has("pipeline") {
         Home::Pipelines

@@ -62,7 +62,7 @@ pub fn hidden() -> Value {
 /// A column with the addresses of records.
 pub fn record_column() -> Value {
     let word = json!([{ "type": "regex", "options": { "pattern": ".+", "result": { "text": "open ↗", "index": 0 } } }]);
-    json!({ "displayName": "Record", "custom.width": 90, "mappings": word, "links": [{ "title": "Open the record", "url": "${__value.raw}", "targetBlank": true }] })
+    json!({ "displayName": "Record", "custom.width": 75, "mappings": word, "links": [{ "title": "Open the record", "url": "${__value.raw}", "targetBlank": true }] })
 }
 
 /// A column of system ids that lead to the system's operations.
@@ -91,19 +91,21 @@ pub fn matrix(title: &str, intro: &str, indicators: &[&Indicator], keys: &[Key])
         let properties = if *name == "system" { system_column() } else { json!({ "displayName": heading, "custom.minWidth": 100, "links": links }) };
         table.field(name, &properties)
     });
-    let table = indicators.iter().fold(table, |table, indicator| table.field(indicator.id.as_str(), &judged(indicator)));
+    // Together they leave room for the keys on a screen of 1000 pixels.
+    let width = (440 / indicators.len()).clamp(90, 150);
+    let table = indicators.iter().fold(table, |table, indicator| table.field(indicator.id.as_str(), &judged(indicator, width)));
     let sizes = json!({ "displayName": "Smallest sample", "decimals": 0, "mappings": field::quiet_gaps(), "custom.align": "right", "custom.width": 90, "custom.wrapHeaderText": true });
     Some(if with_samples { table.field(query::SAMPLES, &sizes) } else { table })
 }
 
 /// A column with the values of an indicator.
-fn judged(indicator: &Indicator) -> Value {
+fn judged(indicator: &Indicator, width: usize) -> Value {
     let is_time = Measure::of(indicator).is_time();
     let (unit, scale) = if is_time { ("suffix: d", f64::from(query::DAY)) } else { (field::unit(indicator), 1.0) };
     json!({
         "displayName": indicator.title, "unit": unit, "decimals": field::decimals(indicator), "mappings": field::quiet_gaps(),
         "thresholds": field::rule_steps(indicator, field::PLAIN, scale), "custom.cellOptions": { "type": "color-background", "mode": "basic" },
-        "custom.align": "right", "custom.width": 100, "custom.wrapHeaderText": true,
+        "custom.align": "right", "custom.width": width, "custom.wrapHeaderText": true,
     })
 }
 
