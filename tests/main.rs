@@ -4,4 +4,5 @@
 mod support; // a real server per value, clients to seed it with, waiting
 
 mod daemon; // the program as a user runs it: exit codes, signals, reloads, kill -9
+mod measure; // jobs of the agent that run clause9-measure: records, readings, limits, ends
 mod real; // against real servers, installed and started by the scripts in peers/

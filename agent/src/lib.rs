@@ -12,6 +12,7 @@
 //! Where a record goes, step by step:
 //!
 //! 1. [`pipeline`] has one task for each source. When [`schedule`] says so, it asks [`connector`] for a poll.
+//!    A job of `measure:` is a source, too: its poll runs `clause9-measure`, whose output is read as a file of records would be.
 //! 2. The connector's engine walks every page of every stream that `connector.yaml` describes, maps each row with jq and hands the objects to
 //!    the [`record::Door`], which checks and types them. Anything wrong anywhere fails the whole poll, with one [`connector::FailureReason`].
 //! 3. The pipeline hands a complete poll to its core, a thread of its own, which commits it to the [`store`] in one transaction: new and changed
@@ -27,9 +28,9 @@
 //! |---|---|
 //! | [`record`] | shapes (one table), records, values, the door, time zone; values only |
 //! | [`document`] | YAML with the place of every value; every mistake at once |
-//! | [`config`] | `raw` as typed, `Config` proved good, watching files |
-//! | [`connector`] | the one engine for all upstreams: requests, paging, formats, jq, failure reasons, recorded answers |
-//! | [`schedule`], [`span`] | cron and intervals, the clock; spans of time |
+//! | [`config`] | `raw` as typed, `Config` proved good, jobs that measure, watching files |
+//! | [`connector`] | the one engine for all upstreams: requests, paging, formats, programs, jq, failure reasons, recorded answers |
+//! | [`schedule`], [`span`], [`size`] | cron and intervals, the clock; spans of time; sizes of memory |
 //! | [`store`] | SQLite: record versions, reading intervals, evidence chain, the tables that indicators query |
 //! | [`indicator`] | the catalogue (YAML and SQL) and its evaluation |
 //! | [`threshold`] | rules, conditions, verdicts; pure |
@@ -53,6 +54,7 @@
 //! - A reading is published after it is stored, never before.
 //! - A scrape computes nothing. No request from outside reaches an upstream, except one that asks for a poll of a configured source.
 //! - What belongs to one upstream stands in its `connector.yaml`; there is no vendor's name in Rust.
+//! - Only `connector::program` starts processes. None outlives the agent, and none is given a secret as an argument.
 //! - Secrets are of the type [`secret::Secret`]; nothing that is logged, shown or returned as an error holds one.
 //! - No `unsafe`.
 
@@ -69,6 +71,7 @@ pub mod record;
 pub mod reference;
 pub mod schedule;
 pub mod secret;
+pub mod size;
 pub mod span;
 pub mod store;
 pub mod threshold;

@@ -28,8 +28,10 @@ die() { say "$NAME: $*"; exit 1; }
 
 # What is installed answers to the pins and to the recipe as they are now; change either and `install` runs again.
 install_key() {
-  { declare -f peer_install; find "$HERE/locks/$NAME.txt" "$HERE/seed/$NAME.rb" -exec cat {} + 2>/dev/null || true; } |
-    sha256sum | cut -c1-16
+  {
+    declare -f peer_install
+    find "$HERE/locks/$NAME.txt" "$HERE/locks/$NAME" "$HERE/seed/$NAME.rb" -type f -print0 2>/dev/null | sort -z | xargs -0 -r cat || true
+  } | sha256sum | cut -c1-16
 }
 is_installed() { [[ -f $PEERS/$NAME.installed && $(<"$PEERS/$NAME.installed") == "$(install_key)" ]] && peer_present; }
 

@@ -15,12 +15,21 @@ pub struct Agent {
 
 /// The program, from `CLAUSE9_BIN`, else beside this test's own target folder.
 pub fn program() -> PathBuf {
+    built("clause9", "CLAUSE9_BIN")
+}
+
+/// The program that measures, from `CLAUSE9_MEASURE_BIN`, else likewise.
+pub fn measure_program() -> PathBuf {
+    built("clause9-measure", "CLAUSE9_MEASURE_BIN")
+}
+
+fn built(name: &str, variable: &str) -> PathBuf {
     let beside = || {
         let test = std::env::current_exe().expect("a test knows its own path");
-        test.ancestors().nth(2).expect("tests lie in target/<profile>/deps").join("clause9")
+        test.ancestors().nth(2).expect("tests lie in target/<profile>/deps").join(name)
     };
-    let program = std::env::var_os("CLAUSE9_BIN").map_or_else(beside, PathBuf::from);
-    assert!(program.is_file(), "{} is not built: cargo build -p clause9", program.display());
+    let program = std::env::var_os(variable).map_or_else(beside, PathBuf::from);
+    assert!(program.is_file(), "{} is not built: cargo build -p {name}", program.display());
     program
 }
 
@@ -54,6 +63,11 @@ impl Agent {
             let reply = self.http().send(reqwest::Method::GET, "/-/ready", None).ok()?;
             (reply.status == 200).then_some(())
         });
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.as_ref().expect("the agent runs").id()
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -98,8 +112,7 @@ impl Agent {
     }
 
     pub fn signal(&self, name: &str) {
-        let id = self.child.as_ref().expect("the agent runs").id();
-        let sent = Command::new("kill").args([format!("-{name}"), id.to_string()]).status();
+        let sent = Command::new("kill").args([format!("-{name}"), self.id().to_string()]).status();
         assert!(sent.is_ok_and(|status| status.success()), "SIG{name} can be sent");
     }
 }

@@ -22,7 +22,7 @@
 //! | [`quality`] | missing values, ranges, unseen categories, repeated rows |
 //! | [`sketch`] | quantiles, frequent categories and distinct counts in bounded memory, with bounds of their error |
 //! | [`special`] | distribution functions |
-//! | [`read`] | data windows from files |
+//! | [`read`] | data windows from files, object stores and queries |
 //! | [`job`] | what a run computes: columns by methods |
 //! | [`output`] | tables, JSON, records, pages |
 //! | [`cli`] | one file for each command |

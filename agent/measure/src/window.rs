@@ -109,7 +109,16 @@ impl Window {
     /// Standard deviation of the values themselves (dividing by their number, not by one less); `None` without values.
     pub fn standard_deviation(&self) -> Option<f64> {
         let mean = self.mean()?;
-        Some((sum_by(&self.values, |value| (value - mean) * (value - mean)) / self.values.len() as f64).sqrt())
+        let rows = self.values.len() as f64;
+        let variance = sum_by(&self.values, |value| (value - mean) * (value - mean)) / rows;
+        if variance.is_finite() {
+            return Some(variance.sqrt());
+        }
+        // The squares are too large for numbers; those of shares of the largest value are not.
+        let (low, high) = self.range()?;
+        let scale = high.abs().max(low.abs());
+        let mean = sum_by(&self.values, |value| value / scale) / rows;
+        Some((sum_by(&self.values, |value| (value / scale - mean) * (value / scale - mean)) / rows).sqrt() * scale)
     }
 
     /// Smallest and largest finite value.
@@ -123,9 +132,7 @@ impl Window {
         let place = q.clamp(0.0, 1.0) * last as f64;
         let below = (place.floor() as usize).min(last);
         let (a, b) = (self.values[below], self.values[(below + 1).min(last)]);
-        let fraction = place - below as f64;
-        // From the nearer side, so that both ends are met exactly.
-        Some(if fraction >= 0.5 { b - (b - a) * (1.0 - fraction) } else { a + (b - a) * fraction })
+        Some(between(a, b, place - below as f64))
     }
 
     /// Number of different values, counted no further than `most`.
@@ -138,6 +145,18 @@ impl Window {
             distinct += 1;
         }
         distinct
+    }
+}
+
+/// The number a fraction of the way from `a` to `b`.
+pub fn between(a: f64, b: f64, fraction: f64) -> f64 {
+    let step = b - a;
+    match fraction {
+        // Too far from each other for a number.
+        _ if step.is_infinite() => a * (1.0 - fraction) + b * fraction,
+        // From the nearer side, so that both ends are met exactly.
+        _ if fraction >= 0.5 => b - step * (1.0 - fraction),
+        _ => a + step * fraction,
     }
 }
 

@@ -83,7 +83,7 @@ pub struct Check {
     /// Where the configuration is.
     #[command(flatten)]
     pub config: Config,
-    /// Make one authenticated request to each source too, and say what it could read.
+    /// Make one authenticated request to each source too, run each job once, and say what it could read.
     #[arg(long)]
     pub live: bool,
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::{args, once, runtime};
+use super::{args, jobs, once, runtime};
 use crate::{
     config::{Config, PolledSource},
     connector::{self, Context, Location},
@@ -24,11 +24,15 @@ pub(super) fn execute(args: &args::Check) -> anyhow::Result<ExitCode> {
     failures.iter().for_each(|failure| println!("{failure}"));
     let runtime = runtime()?;
     let live_failures = if args.live { runtime.block_on(live(&config)) } else { 0 };
-    let once = runtime.block_on(once::poll(config, reads_files, schedule::now()))?;
+    let jobs: Vec<_> = config.sources.iter().filter_map(|polled| jobs::incomplete(&polled.source)).collect();
+    let now = schedule::now();
+    let once = runtime.block_on(once::poll(config, reads_files, now))?;
+    let strangers = if once.failures.is_empty() { jobs::strangers(&once.core, now)? } else { Vec::new() };
     for (source, failure) in &once.failures {
         println!("{source}: {failure}");
     }
-    let wrong = once.failures.len() + live_failures;
+    jobs.iter().chain(&strangers).for_each(|wrong| println!("{wrong}"));
+    let wrong = once.failures.len() + live_failures + jobs.len() + strangers.len();
     println!("{}", verdict(wrong, failures.len()));
     let wrong = wrong + failures.len();
     Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::from(super::ERROR) })
@@ -65,7 +69,7 @@ fn reads_files(polled: &PolledSource) -> bool {
     matches!(polled.source.location, Location::Files(_))
 }
 
-/// Makes one authenticated request to each server and says what it could read. Gives the number of failures.
+/// Makes one authenticated request to each server, runs each job once, and says what it could read. Gives the number of failures.
 async fn live(config: &Config) -> usize {
     let mut failures = 0;
     for polled in config.sources.iter().filter(|polled| !reads_files(polled)) {
@@ -76,6 +80,7 @@ async fn live(config: &Config) -> usize {
             Err(failure) => Err(failure),
         };
         match result {
+            Ok(live) if matches!(polled.source.location, Location::Program(_)) => println!("{name}: ran to its end and printed {} records", live.records),
             Ok(live) => {
                 let variant = live.variant.map(|variant| format!(" ({variant})")).unwrap_or_default();
                 println!("{name}: answers{variant}; the first page of {} has {} rows, which make {} records", live.stream, live.rows, live.records);

@@ -5,6 +5,7 @@ mod check;
 mod connectors;
 mod eval;
 mod generate;
+mod jobs;
 mod logs;
 mod once;
 mod plan;

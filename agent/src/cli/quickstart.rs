@@ -4,6 +4,8 @@ mod unfold;
 mod upstreams;
 
 #[cfg(test)]
+mod data;
+#[cfg(test)]
 mod tests;
 
 use std::{

@@ -1,6 +1,7 @@
 //! The configuration, proved good: URLs parsed, cron compiled, references resolved, every mistake found at once. What is typed is in
 //! `raw.rs`; when files change is in `watch.rs`.
 
+pub mod measure;
 mod raw;
 mod source;
 #[cfg(test)]

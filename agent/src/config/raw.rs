@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::{
     connector::Auth,
     secret::Secret,
+    size::Size,
     span::Span,
     threshold::{Condition, Selector},
 };
@@ -30,6 +31,9 @@ pub struct File {
     /// What is polled. Missing: the registers only.
     #[serde(default)]
     pub sources: Vec<Source>,
+    /// What is measured from data, by jobs that run `clause9-measure`. Missing: nothing.
+    #[serde(default)]
+    pub measure: Measure,
     /// Thresholds that differ from the catalogue's. Missing: none.
     #[serde(default)]
     pub thresholds: Vec<Threshold>,
@@ -177,6 +181,93 @@ pub struct Threshold {
     pub hold: Option<Span>,
     /// Condition that ends it again. Default: the condition not holding any more.
     pub clear: Option<Condition>,
+}
+
+/// What is measured from data.
+#[derive(Debug, Default, Deserialize)]
+pub struct Measure {
+    /// The program that measures, of all jobs; a relative path starts at the configuration file. Default: `clause9-measure` beside `clause9`,
+    /// else on `PATH`. A script in its place must `exec` it at its end.
+    pub program: Option<String>,
+    /// How many jobs may run at the same time; the others wait for their turn. Default: 1, since each scans whole windows.
+    pub at_once: Option<usize>,
+    /// The jobs. Each is a source: polled, stale, and shown like one, under its name.
+    #[serde(default)]
+    pub jobs: Vec<Job>,
+}
+
+/// One run of `clause9-measure` on a schedule. Its records are what the last run that ended well printed.
+#[derive(Debug, Deserialize)]
+pub struct Job {
+    /// Its name: lower-case letters, digits and hyphens; no source or other job has it. Required.
+    pub name: String,
+    /// What is measured: `drift`, `bias`, `performance` or `quality`. Required.
+    pub command: Command,
+    /// Id of the system in the inventory that it is about. While the job is stale, what it feeds is unknown for this system. Required.
+    pub system: String,
+    /// The model, by the name that the registry knows it by. Default: none; the numbers are then about the system.
+    pub model: Option<String>,
+    /// The model version, in quotes: `"3"`. Default: none; the numbers are then about the version in production.
+    pub model_version: Option<String>,
+    /// What is compared with: files, a folder or a pattern below the configuration file's folder, an address such as `s3://...`, or a profile.
+    /// Required by `drift`; the baseline of `performance` and `quality`.
+    pub reference: Option<String>,
+    /// The data of `drift`, likewise. Required by it.
+    pub current: Option<String>,
+    /// The data of `bias`, `performance` and `quality`, likewise. Required by them.
+    pub data: Option<String>,
+    /// A query over `tables` in the place of `data`, or `@file.sql`. Needs a `clause9-measure` that was built with SQL.
+    pub sql: Option<String>,
+    /// The same in the place of `reference`.
+    pub reference_sql: Option<String>,
+    /// The same in the place of `current`.
+    pub current_sql: Option<String>,
+    /// The tables that queries name: name → files, a folder, a pattern or an address. Default: none.
+    #[serde(default)]
+    pub tables: BTreeMap<String, String>,
+    /// Further options of the program by name, with `_` for `-`: `{ tests: [psi, ks], limit: { psi: 0.2 } }`. Default: the program's.
+    #[serde(default)]
+    pub options: serde_json::Map<String, serde_json::Value>,
+    /// Run again after this long. Default: `1h`. Not together with `cron`.
+    pub every: Option<Span>,
+    /// Run at these times: minute hour day month weekday, in the organisation's time zone. Not together with `every`.
+    pub cron: Option<String>,
+    /// A job that did not end well for this long is stale: what depends on it is unknown. Default: three intervals.
+    pub stale_after: Option<Span>,
+    /// Longest time that a run may take. Default: `10m`.
+    pub timeout: Option<Span>,
+    /// Memory for data that a run may take; it ends beyond that. Default: `2GiB`. Unless the option `memory` says otherwise, columns that do not
+    /// fit into half of it are measured with sketches, whose error is stated.
+    pub memory: Option<Size>,
+}
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// How far a current window is from a reference window.
+    Drift,
+    /// How differently groups of people are treated.
+    Bias,
+    /// How well predictions meet labels.
+    Performance,
+    /// What is missing, new, out of range, repeated or old.
+    Quality,
+}
+
+impl Command {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Drift, Self::Bias, Self::Performance, Self::Quality];
+
+    /// Its name, which is also the family of its measurements.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Drift => "drift",
+            Self::Bias => "bias",
+            Self::Performance => "performance",
+            Self::Quality => "quality",
+        }
+    }
 }
 
 /// What differs from the built-in catalogue.

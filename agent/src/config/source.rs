@@ -9,7 +9,7 @@ use std::{
 
 use url::Url;
 
-use super::{PolledSource, Reader, raw};
+use super::{PolledSource, Reader, measure, raw};
 use crate::{
     connector::{Description, Files, Http, Limits, Location, Registry, Source, Tls, Transport},
     document::nearest,
@@ -34,17 +34,25 @@ pub(super) fn all(raw: &raw::File, registry: &Registry, reader: &mut Reader<'_>)
     let mut names: HashSet<&str> = raw.registers.is_some().then_some(REGISTERS).into_iter().collect();
     for (index, source) in raw.sources.iter().enumerate() {
         let path = format!("sources[{index}]");
-        if !is_name(&source.name) {
-            reader.mistake(&format!("{path}.name"), "lower-case letters, digits and hyphens");
-        } else if !names.insert(&source.name) {
-            reader.mistake(&format!("{path}.name"), "a name that no other source has");
-        }
+        name(&source.name, &path, &mut names, reader);
         sources.extend(one(source, &path, registry, reader));
     }
-    if sources.is_empty() && raw.sources.is_empty() && raw.registers.is_none() {
+    for (index, job) in raw.measure.jobs.iter().enumerate() {
+        name(&job.name, &format!("measure.jobs[{index}]"), &mut names, reader);
+    }
+    sources.extend(measure::jobs(&raw.measure, registry, reader));
+    if sources.is_empty() && raw.sources.is_empty() && raw.measure.jobs.is_empty() && raw.registers.is_none() {
         reader.mistake("sources", "at least one source, or `registers:`");
     }
     sources
+}
+
+fn name<'n>(written: &'n str, path: &str, names: &mut HashSet<&'n str>, reader: &mut Reader<'_>) {
+    if !is_name(written) {
+        reader.mistake(&format!("{path}.name"), "lower-case letters, digits and hyphens");
+    } else if !names.insert(written) {
+        reader.mistake(&format!("{path}.name"), "a name that no other source has");
+    }
 }
 
 fn registers(raw: &raw::Registers, registry: &Registry, reader: &mut Reader<'_>) -> Option<PolledSource> {
@@ -67,7 +75,7 @@ fn registers(raw: &raw::Registers, registry: &Registry, reader: &mut Reader<'_>)
 
 fn one(raw: &raw::Source, path: &str, registry: &Registry, reader: &mut Reader<'_>) -> Option<PolledSource> {
     let connector = connector(raw, path, registry, reader);
-    let schedule = schedule(raw, path, reader);
+    let schedule = schedule(raw.every, raw.cron.as_deref(), DEFAULT_INTERVAL, path, reader);
     let feeds = feeds(raw, path, reader);
     let limits = limits(&raw.limits, path, reader);
     let redirects = urls(&raw.allow_redirects_to, &format!("{path}.allow_redirects_to"), reader);
@@ -81,12 +89,9 @@ fn one(raw: &raw::Source, path: &str, registry: &Registry, reader: &mut Reader<'
     let interval = schedule.interval(reader.now);
     let poll_when_changed = match &location {
         Location::Files(files) => Some(files.path.clone()),
-        Location::Http(_) => None,
+        Location::Http(_) | Location::Program(_) => None,
     };
-    let stale_after = raw.stale_after.map_or(interval * STALE_AFTER_INTERVALS, |Span(after)| after);
-    if stale_after < interval {
-        reader.mistake(&format!("{path}.stale_after"), format!("at least the interval, {}: otherwise it is stale before each poll", span::text(interval)));
-    }
+    let stale_after = stale_after(raw.stale_after, interval, path, reader);
     let source = Source { name: raw.name.clone(), connector, location, limits, settings: raw.settings.clone() };
     let covers = raw.covers.as_ref().map(|systems| systems.iter().cloned().collect());
     Some(PolledSource { source: Arc::new(source), schedule, interval, stale_after, covers, feeds, poll_when_changed })
@@ -102,13 +107,23 @@ fn connector(raw: &raw::Source, path: &str, registry: &Registry, reader: &mut Re
     found
 }
 
-fn schedule(raw: &raw::Source, path: &str, reader: &mut Reader<'_>) -> Option<Schedule> {
-    match (raw.every, &raw.cron) {
+/// The age from which on a source is stale.
+pub(super) fn stale_after(written: Option<Span>, interval: Duration, path: &str, reader: &mut Reader<'_>) -> Duration {
+    let stale_after = written.map_or(interval * STALE_AFTER_INTERVALS, |Span(after)| after);
+    if stale_after < interval {
+        reader.mistake(&format!("{path}.stale_after"), format!("at least the interval, {}: otherwise it is stale before each poll", span::text(interval)));
+    }
+    stale_after
+}
+
+/// When a source is polled.
+pub(super) fn schedule(every: Option<Span>, cron: Option<&str>, default: Duration, path: &str, reader: &mut Reader<'_>) -> Option<Schedule> {
+    match (every, cron) {
         (Some(_), Some(_)) => {
             reader.mistake(&format!("{path}.cron"), "either `every` or `cron`, not both");
             None
         }
-        (every, None) => Some(Schedule::Every(every.map_or(DEFAULT_INTERVAL, |Span(every)| every))),
+        (every, None) => Some(Schedule::Every(every.map_or(default, |Span(every)| every))),
         (None, Some(cron)) => {
             let schedule = Schedule::cron(cron, reader.zone);
             schedule.map_err(|expected| reader.mistake(&format!("{path}.cron"), expected)).ok()

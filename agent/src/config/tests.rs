@@ -7,9 +7,9 @@ use super::*;
 /// 2026-11-21T20:00:00Z.
 const NOW: i64 = 1_795_291_200;
 
-const HEAD: &str = "organisation: { name: Example, timezone: Europe/Berlin }\n";
+pub(super) const HEAD: &str = "organisation: { name: Example, timezone: Europe/Berlin }\n";
 
-fn load(text: &str) -> Result<Config, Vec<String>> {
+pub(super) fn load(text: &str) -> Result<Config, Vec<String>> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("agent.yaml");
     std::fs::create_dir(folder.path().join("registers")).unwrap();
@@ -49,7 +49,7 @@ fn every_mistake_has_its_message() {
             "unknown key",
             format!("{HEAD}registers: registers\nlisten_on: x\n"),
             &[
-                "agent.yaml:3: listen_on: an unknown key; expected one of organisation, listen, data_dir, registers, sources, thresholds, indicators, connectors, web",
+                "agent.yaml:3: listen_on: an unknown key; expected one of organisation, listen, data_dir, registers, sources, measure, thresholds, indicators, connectors, web",
             ],
         ),
         (

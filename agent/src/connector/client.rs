@@ -10,7 +10,7 @@ use super::{
     failure::{Failure, FailureReason},
     format::OwnColumns,
     http::Web,
-    source::{Location, Source},
+    source::{Location, Program, Source},
 };
 use crate::record::Digest;
 
@@ -52,6 +52,11 @@ impl Client {
                 let columns = columns.map_err(|_| wrong("columns: expected for each table a map of headers to fields".to_owned()))?;
                 files = Some((location.path.clone(), columns));
             }
+            (Location::Program(_), Transport::Files) if source.connector.reads_documents() => {
+                return Err(wrong(format!("{} reads whole files, and not what a program prints", source.connector.name)));
+            }
+            (Location::Program(_), Transport::Files) => {}
+            (Location::Program(_), Transport::Http) => return Err(wrong(format!("{} reads from a server, not from a program", source.connector.name))),
             (Location::Http(_), Transport::Files) => return Err(wrong(format!("{} reads files: give it a `path`, not a `url`", source.connector.name))),
             (Location::Files(_), Transport::Http) => {
                 return Err(wrong(format!("{} reads from a server: give it a `url`, not a `path`", source.connector.name)));
@@ -78,7 +83,15 @@ impl Client {
     }
 
     pub(super) fn files(&self) -> &(PathBuf, OwnColumns) {
-        self.0.files.as_ref().expect("files are read only for connectors whose transport is files")
+        self.0.files.as_ref().expect("files are read only where the source names some")
+    }
+
+    /// The program whose output is read instead of files.
+    pub(super) fn program(&self) -> Option<&Program> {
+        match &self.0.source.location {
+            Location::Program(program) => Some(program),
+            Location::Http(_) | Location::Files(_) => None,
+        }
     }
 
     pub(super) fn method(&self) -> Digest {
@@ -88,7 +101,8 @@ impl Client {
 
 fn address(location: &Location) -> String {
     match location {
-        Location::Http(http) => http.base.to_string(),
         Location::Files(files) => format!("{} {}", files.path.display(), Json::Object(files.columns.clone())),
+        Location::Program(program) => format!("{} {program}", program.folder.display()),
+        Location::Http(_) => location.to_string(),
     }
 }

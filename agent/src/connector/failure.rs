@@ -44,6 +44,14 @@ pub enum FailureReason {
     InvalidRecord,
     /// A file could not be read.
     File,
+    /// There is no program to run, or it can't be started.
+    ProgramMissing,
+    /// The program ended with an error of its own.
+    ProgramFailed,
+    /// The program needed more memory than it may have, or than there is.
+    OutOfMemory,
+    /// The program was ended by a signal.
+    Killed,
     /// The source's description or settings can't work; polling again won't help.
     Configuration,
     /// The poll before this one was still running.
@@ -53,7 +61,7 @@ pub enum FailureReason {
 }
 
 /// The table behind [`FailureReason`]: reason, label value, text.
-const REASONS: [(FailureReason, &str, &str); 21] = [
+const REASONS: [(FailureReason, &str, &str); 25] = [
     (FailureReason::Unreachable, "unreachable", "no connection could be made, or it closed before an answer began"),
     (FailureReason::Tls, "tls", "the TLS handshake failed"),
     (FailureReason::Timeout, "timeout", "it took too long"),
@@ -72,6 +80,10 @@ const REASONS: [(FailureReason, &str, &str); 21] = [
     (FailureReason::Mapping, "mapping", "a row did not have the described form"),
     (FailureReason::InvalidRecord, "invalid_record", "a record did not fit its shape"),
     (FailureReason::File, "file", "a file could not be read"),
+    (FailureReason::ProgramMissing, "program_missing", "there is no program to run, or it can't be started"),
+    (FailureReason::ProgramFailed, "program_failed", "the program ended with an error"),
+    (FailureReason::OutOfMemory, "out_of_memory", "the program needed more memory than it may have, or than there is"),
+    (FailureReason::Killed, "killed", "the program was ended by a signal"),
     (FailureReason::Configuration, "configuration", "the source's settings can't work"),
     (FailureReason::InProgress, "in_progress", "the poll before was still running"),
     (FailureReason::Store, "store", "the store did not take the records"),

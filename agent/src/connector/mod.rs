@@ -8,8 +8,8 @@
 //! ```
 //!
 //! A poll is all or nothing: [`poll`] gives every record of every stream, or a [`Failure`] with its reason. Pure are `description`,
-//! `template`, `request`, `page`, `cursor`, `format` and `run/rows.rs`; I/O is in `http`, `files` and `replay`. The only place that knows
-//! the HTTP client is `http`, the only one that knows jq is `expression.rs`. Nothing of indicators, thresholds or the store is known here.
+//! `template`, `request`, `page`, `cursor`, `format` and `run/rows.rs`; I/O is in `http`, `files`, `program` and `replay`. The only place that knows
+//! the HTTP client is `http`, the only one that knows jq is `expression.rs`, the only one that starts processes is `program`. Nothing of indicators, thresholds or the store is known here.
 
 mod auth;
 mod client;
@@ -26,6 +26,7 @@ mod meter;
 mod outcome;
 mod page;
 mod play;
+mod program;
 mod registry;
 pub mod replay;
 mod request;
@@ -45,4 +46,4 @@ pub use outcome::{Context, Live, Poll, PollMode, StreamPoll};
 pub use play::Played;
 pub use registry::{Connector, Registry};
 pub use run::{check_live, poll};
-pub use source::{Files, Http, Limits, Location, Source, Tls};
+pub use source::{Files, Http, Limits, Location, Program, Source, Tls};

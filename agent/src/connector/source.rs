@@ -1,9 +1,10 @@
 //! One source as the configuration gives it: which connector, where, with which credentials, under which limits. Values only.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
+use tokio::sync::Semaphore;
 use url::Url;
 
 use super::{auth::Auth, description::Description};
@@ -30,6 +31,19 @@ pub enum Location {
     Http(Http),
     /// Files.
     Files(Files),
+    /// A program that prints rows, one JSON object a line. A connector that reads tables of files reads what it prints.
+    Program(Program),
+}
+
+impl fmt::Display for Location {
+    /// Without credentials: a server's address has none, and a program gets none as arguments.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Http(http) => http.base.fmt(f),
+            Self::Files(files) => files.path.display().fmt(f),
+            Self::Program(program) => program.fmt(f),
+        }
+    }
 }
 
 /// A server.
@@ -52,6 +66,39 @@ pub struct Files {
     pub path: PathBuf,
     /// For each table (or `*` for all): the file's header → the field's name.
     pub columns: Map<String, Json>,
+}
+
+/// A program and what bounds it.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// The file to run. Default: `clause9-measure` beside this program, else on `PATH`.
+    pub path: Option<PathBuf>,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// The folder that it runs in.
+    pub folder: PathBuf,
+    /// What it reads, as the arguments name it: files, folders and globs below the folder, or addresses.
+    pub reads: Vec<String>,
+    /// What each row that it prints must say: name → value.
+    pub expects: Map<String, Json>,
+    /// Longest time that it may run; waiting for its turn does not count.
+    pub timeout: Duration,
+    /// Memory for data that it may take, in bytes.
+    pub memory: u64,
+    /// As many programs that share this may run at the same time as it has permits.
+    pub turns: Arc<Semaphore>,
+}
+
+impl fmt::Display for Program {
+    /// The command as one would type it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name())?;
+        for argument in &self.arguments {
+            let plain = argument.chars().all(|character| character.is_alphanumeric() || "_-+=.,:/@%".contains(character));
+            if plain { write!(f, " {argument}")? } else { write!(f, " '{}'", argument.replace('\'', "'\\''"))? }
+        }
+        Ok(())
+    }
 }
 
 /// Certificates for a connection.

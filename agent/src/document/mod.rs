@@ -101,6 +101,13 @@ impl Document {
         self.find(path).1
     }
 
+    /// Whether the value at `path`, or one within it, must not be shown.
+    pub fn holds_secret(&self, path: &str) -> bool {
+        let (top, whole) = self.find(path);
+        let is_within = |node: usize| std::iter::successors(Some(node), |node| self.nodes[*node].parent).any(|node| node == top);
+        whole && (0..self.nodes.len()).any(|node| self.nodes[node].secret && is_within(node))
+    }
+
     fn find(&self, path: &str) -> (usize, bool) {
         let mut node = 0;
         for step in path.split(['.', '[']).filter(|step| !step.is_empty()) {

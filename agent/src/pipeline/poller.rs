@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     config::{Config, PolledSource},
-    connector::{self, Client, Context, Failure, LogEntry, Poll, PollMode},
+    connector::{self, Client, Context, Failure, FailureReason, LogEntry, Poll, PollMode},
     record::{Door, Zone},
     schedule::{self, Schedule, Timer},
     store::{Delivered, Mode},
@@ -54,6 +54,8 @@ struct Poller {
     core: mpsc::Sender<Message>,
     journal: Arc<Journal>,
     metrics: Metrics,
+    /// What was logged of a program that is not there: until somebody installs it, saying so once is enough.
+    missing: Option<String>,
 }
 
 impl Pollers {
@@ -69,12 +71,13 @@ impl Pollers {
                 Ok(client) => {
                     let (draining, core, journal, metrics) = (draining.subscribe(), worker.sender(), Arc::clone(journal), metrics.clone());
                     let (schedule, zone, forced) = (polled.schedule.clone(), config.zone, Arc::clone(&forced));
-                    tasks.spawn(Poller { name: name.clone(), client, schedule, zone, forced, draining, core, journal, metrics }.run());
+                    let missing = None;
+                    tasks.spawn(Poller { name: name.clone(), client, schedule, zone, forced, draining, core, journal, metrics, missing }.run());
                 }
                 Err(failure) => {
                     let core = worker.sender();
                     let (journal, metrics, name) = (Arc::clone(journal), metrics.clone(), name.clone());
-                    tasks.spawn(async move { report(&name, &core, &journal, &metrics, Err(failure), &[], Duration::ZERO).await });
+                    tasks.spawn(async move { drop(report(&name, &core, &journal, &metrics, Err(failure), &[], Duration::ZERO, None).await) });
                 }
             }
             sources.push(Polled { name, connector: polled.source.connector.name.clone(), files: polled.poll_when_changed.clone(), forced });
@@ -127,7 +130,7 @@ impl Poller {
         }
     }
 
-    async fn poll(&self, timer: &mut Timer) {
+    async fn poll(&mut self, timer: &mut Timer) {
         let started = Instant::now();
         let poll = async {
             let (reply, positions) = oneshot::channel();
@@ -156,11 +159,15 @@ impl Poller {
                 (Err(failure), log)
             }
         };
-        report(&self.name, &self.core, &self.journal, &self.metrics, outcome, &log, took).await;
+        let missing = self.missing.take();
+        let failure = report(&self.name, &self.core, &self.journal, &self.metrics, outcome, &log, took, missing.as_deref()).await;
+        self.missing = failure.filter(|failure| failure.reason == FailureReason::ProgramMissing).map(|failure| failure.message);
     }
 }
 
-/// Hands the end of a poll to the core, and tells metrics, journal and log how it went.
+/// Hands the end of a poll to the core, and tells metrics, journal and log how it went. `known` is a failure that the log has already. Gives
+/// the failure, if there was one.
+#[expect(clippy::too_many_arguments, reason = "what one poll's end concerns, from two callers")]
 async fn report(
     name: &str,
     core: &mpsc::Sender<Message>,
@@ -169,18 +176,21 @@ async fn report(
     outcome: Result<Delivery, Failure>,
     log: &[LogEntry],
     took: Duration,
-) {
+    known: Option<&str>,
+) -> Option<Failure> {
     let (reply, stored) = oneshot::channel();
     let _ = core.send(Message::Polled { source: name.to_owned(), outcome, took, reply }).await;
-    let Ok(result) = stored.await else { return };
-    let failure = result.err().map(|failure| (failure.reason.as_str(), failure.message));
+    let failed = stored.await.ok()?.err();
+    let failure = failed.as_ref().map(|failure| (failure.reason.as_str(), failure.message.clone()));
     let (outcome, reason) = failure.as_ref().map_or(("complete", ""), |(reason, _)| ("failed", *reason));
     metrics.source_polls_total.with_label_values(&[name, outcome, reason]).inc();
     match &failure {
         None => tracing::debug!(source = name, duration_seconds = took.as_secs_f64(), "polled"),
+        Some((reason, message)) if known == Some(message) => tracing::debug!(source = name, reason, error = message, "a poll failed as the one before"),
         Some((reason, message)) => tracing::warn!(source = name, reason, error = message, "a poll failed; nothing stored has changed"),
     }
     journal.add(name, PollLog { at: schedule::now(), took, failure, lines: log.iter().map(ToString::to_string).collect() });
+    failed
 }
 
 /// Polls once, going on from stored positions.

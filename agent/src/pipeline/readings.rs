@@ -70,7 +70,7 @@ pub(super) fn judge(
     let gaps = sources.gaps(&method.indicator.reads);
     let mut judged = Judged { readings: Vec::with_capacity(rows.len()), held: HashMap::with_capacity(rows.len()), changes: Vec::new(), failed };
     for mut row in rows {
-        if let Some(reason) = gaps.reason(row.label("system")) {
+        if let Some(reason) = gaps.reason(row.label("system"), row.label("registry")) {
             row.measured = Measured::Unknown(reason.to_owned());
         }
         let labels = labels_key(&row);

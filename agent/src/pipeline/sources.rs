@@ -39,6 +39,9 @@ struct Source {
     interval: i64,
     stale_after: i64,
     covers: Option<BTreeSet<String>>,
+    /// Its records are about the one system that the configuration names, so they can't tell anything of others. A reading of no system that can do
+    /// without what it feeds is known without it.
+    is_job: bool,
     /// What the configuration relies on it for; `None`: what it yields.
     wanted: Option<Vec<Feed>>,
     /// What its connector says that it yields.
@@ -163,16 +166,12 @@ impl Sources {
             needed => needed,
         };
         if !missing.is_empty() {
-            return Gaps { everywhere: Some(format!("no source provides {}", missing.join(", "))), by_system: BTreeMap::new() };
+            return Gaps { everywhere: Some(format!("no source provides {}", missing.join(", "))), ..Gaps::default() };
         }
-        let feeds: Vec<_> = reads.iter().filter_map(Reads::feed).collect();
         let mut gaps = Gaps::default();
-        for source in self.0.iter().filter(|source| source.stale && source.feeds().iter().any(|fed| feeds.iter().any(|feed| feed.overlaps(fed)))) {
-            let reason = source.staleness();
-            match &source.covers {
-                None => gaps.everywhere = gaps.everywhere.or(Some(reason)),
-                Some(systems) => gaps.by_system.extend(systems.iter().map(|system| (system.clone(), reason.clone()))),
-            }
+        for source in self.0.iter().filter(|source| source.stale && source.feeds_any(reads.iter().filter_map(Reads::feed))) {
+            let needed = || source.feeds_any(reads.iter().filter(|read| !read.is_optional()).filter_map(Reads::feed));
+            gaps.add(source, !source.is_job || needed());
         }
         gaps
     }
@@ -183,16 +182,33 @@ impl Sources {
 pub(super) struct Gaps {
     everywhere: Option<String>,
     by_system: BTreeMap<String, String>,
+    of_no_system: Option<String>,
+    by_source: BTreeMap<String, String>,
 }
 
 impl Gaps {
-    /// Why a reading of this system can't be known. A reading of no system depends on all of them.
-    pub(super) fn reason(&self, system: Option<&str>) -> Option<&str> {
+    /// Why a reading of this system can't be known. A reading of no system depends on all of them, and one about what a source's records name
+    /// on that source.
+    pub(super) fn reason(&self, system: Option<&str>, registry: Option<&str>) -> Option<&str> {
         let partial = || match system {
             Some(system) => self.by_system.get(system),
-            None => self.by_system.values().next(),
+            None => self.of_no_system.as_ref().or_else(|| self.by_source.get(registry?)),
         };
         self.everywhere.as_ref().or_else(partial).map(String::as_str)
+    }
+
+    fn add(&mut self, source: &Source, concerns_no_system: bool) {
+        let reason = source.staleness();
+        match &source.covers {
+            None => self.everywhere = self.everywhere.take().or(Some(reason)),
+            Some(systems) => {
+                self.by_system.extend(systems.iter().map(|system| (system.clone(), reason.clone())));
+                self.by_source.insert(source.name.clone(), reason.clone());
+                if concerns_no_system {
+                    self.of_no_system = self.of_no_system.take().or(Some(reason));
+                }
+            }
+        }
     }
 }
 
@@ -203,14 +219,12 @@ impl Source {
             name: polled.source.name.clone(),
             connector: description.name.clone(),
             kind: description.kind.as_str().to_owned(),
-            location: match &polled.source.location {
-                Location::Http(http) => http.base.to_string(),
-                Location::Files(files) => files.path.display().to_string(),
-            },
+            location: polled.source.location.to_string(),
             schedule: polled.schedule.to_string(),
             interval: schedule::seconds(polled.interval),
             stale_after: schedule::seconds(polled.stale_after),
             covers: polled.covers.clone(),
+            is_job: matches!(polled.source.location, Location::Program(_)),
             wanted: polled.feeds.clone(),
             described: description.feeds().cloned().collect(),
             fed: None,
@@ -227,6 +241,11 @@ impl Source {
     /// What it is relied on for now.
     fn feeds(&self) -> Vec<Feed> {
         self.wanted.clone().or_else(|| self.fed.clone()).unwrap_or_else(|| self.described.clone())
+    }
+
+    fn feeds_any<'f>(&self, mut feeds: impl Iterator<Item = &'f Feed>) -> bool {
+        let fed = self.feeds();
+        feeds.any(|feed| fed.iter().any(|fed| fed.overlaps(feed)))
     }
 
     fn is_stale(&self, now: i64) -> bool {

@@ -19,6 +19,9 @@ const STYLE: &str = include_str!("style.css");
 /// The most readings that a page lists; the JSON API has all of them.
 const READINGS_SHOWN: usize = 500;
 
+/// Characters of a failure's message that the list of sources shows; the source's page has all of it.
+const WHY_CHARS: usize = 240;
+
 /// `/style.css`. A file of its own, because the pages' security policy allows no inline style.
 pub async fn style() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "max-age=3600")], STYLE)
@@ -118,7 +121,7 @@ fn source_row(source: &SourceStatus, now: i64) -> Markup {
             td.code { (source.location) }
             td { (source.schedule) }
             td { (source.last_success_at.map_or_else(|| "never".to_owned(), |at| words::ago(now, at))) }
-            td { (source_badge(source)) }
+            td { (source_badge(source)) @if let Some((_, message)) = &source.failure { div.why { (words::shortened(message, WHY_CHARS)) } } }
             td.n { (source.records.values().sum::<u64>()) }
         }
     }

@@ -17,6 +17,14 @@ pub fn ago(now: i64, then: i64) -> String {
     }
 }
 
+/// A text, cut where it is longer than so many characters.
+pub fn shortened(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// A span in its two largest units: `12d3h`.
 pub fn rounded(seconds: i64) -> String {
     let seconds = seconds.unsigned_abs();

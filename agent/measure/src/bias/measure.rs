@@ -28,39 +28,47 @@ pub enum Form {
 pub struct Measure {
     name: &'static str,
     form: Form,
-    source: &'static str,
+    meaning: &'static str,
 }
 
-const fn measure(name: &'static str, form: Form, source: &'static str) -> Measure {
-    Measure { name, form, source }
+const fn measure(name: &'static str, form: Form, meaning: &'static str) -> Measure {
+    Measure { name, form, meaning }
 }
 
 impl Measure {
     /// Every measure, in the order of reports.
     pub const ALL: [Measure; 23] = [
-        measure("statistical_parity_difference", Form::Difference(Rate::Selection), "Dwork et al. 2012"),
-        measure("disparate_impact_ratio", Form::Ratio(Rate::Selection), "29 CFR 1607.4(D); Feldman et al. 2015"),
-        measure("equal_opportunity_difference", Form::Difference(Rate::TruePositive), "Hardt, Price and Srebro 2016"),
-        measure("equal_opportunity_ratio", Form::Ratio(Rate::TruePositive), "Hardt, Price and Srebro 2016"),
-        measure("average_odds_difference", Form::AverageOdds, "Bellamy et al. 2018"),
-        measure("average_abs_odds_difference", Form::AverageAbsOdds, "Bellamy et al. 2018"),
-        measure("equalized_odds_difference", Form::EqualizedOdds, "Hardt, Price and Srebro 2016"),
-        measure("equalized_odds_ratio", Form::EqualizedOddsRatio, "Hardt, Price and Srebro 2016"),
-        measure("predictive_parity_difference", Form::Difference(Rate::PositivePredictive), "Chouldechova 2017"),
-        measure("predictive_parity_ratio", Form::Ratio(Rate::PositivePredictive), "Chouldechova 2017"),
-        measure("false_positive_rate_difference", Form::Difference(Rate::FalsePositive), "Chouldechova 2017"),
-        measure("false_positive_rate_ratio", Form::Ratio(Rate::FalsePositive), "Chouldechova 2017"),
-        measure("false_negative_rate_difference", Form::Difference(Rate::FalseNegative), "Chouldechova 2017"),
-        measure("false_negative_rate_ratio", Form::Ratio(Rate::FalseNegative), "Chouldechova 2017"),
-        measure("false_omission_rate_difference", Form::Difference(Rate::FalseOmission), "Berk et al. 2021"),
-        measure("false_omission_rate_ratio", Form::Ratio(Rate::FalseOmission), "Berk et al. 2021"),
-        measure("false_discovery_rate_difference", Form::Difference(Rate::FalseDiscovery), "Berk et al. 2021"),
-        measure("false_discovery_rate_ratio", Form::Ratio(Rate::FalseDiscovery), "Berk et al. 2021"),
-        measure("accuracy_difference", Form::Difference(Rate::Accuracy), "Berk et al. 2021"),
-        measure("accuracy_ratio", Form::Ratio(Rate::Accuracy), "Berk et al. 2021"),
-        measure("error_rate_difference", Form::Difference(Rate::Error), "Berk et al. 2021"),
-        measure("error_rate_ratio", Form::Ratio(Rate::Error), "Berk et al. 2021"),
-        measure("base_rate_difference", Form::Difference(Rate::Base), "of the labels, not the model"),
+        measure("statistical_parity_difference", Form::Difference(Rate::Selection), "selection rate minus that of the reference group (Dwork et al. 2012)"),
+        measure(
+            "disparate_impact_ratio",
+            Form::Ratio(Rate::Selection),
+            "selection rate over that of the reference group (29 CFR 1607.4(D); Feldman et al. 2015)",
+        ),
+        measure("equal_opportunity_difference", Form::Difference(Rate::TruePositive), "difference in true positive rate (Hardt, Price and Srebro 2016)"),
+        measure("equal_opportunity_ratio", Form::Ratio(Rate::TruePositive), "ratio of true positive rates (Hardt, Price and Srebro 2016)"),
+        measure(
+            "average_odds_difference",
+            Form::AverageOdds,
+            "mean of the differences in true and false positive rate, which may cancel (Bellamy et al. 2018)",
+        ),
+        measure("average_abs_odds_difference", Form::AverageAbsOdds, "mean of their absolute values (Bellamy et al. 2018)"),
+        measure("equalized_odds_difference", Form::EqualizedOdds, "the larger of their absolute values (Hardt, Price and Srebro 2016)"),
+        measure("equalized_odds_ratio", Form::EqualizedOddsRatio, "the smaller ratio of true or false positive rates, smaller over larger"),
+        measure("predictive_parity_difference", Form::Difference(Rate::PositivePredictive), "difference in precision (Chouldechova 2017)"),
+        measure("predictive_parity_ratio", Form::Ratio(Rate::PositivePredictive), "ratio of precisions (Chouldechova 2017)"),
+        measure("false_positive_rate_difference", Form::Difference(Rate::FalsePositive), "difference in false positive rate (Chouldechova 2017)"),
+        measure("false_positive_rate_ratio", Form::Ratio(Rate::FalsePositive), "ratio of false positive rates (Chouldechova 2017)"),
+        measure("false_negative_rate_difference", Form::Difference(Rate::FalseNegative), "difference in false negative rate (Chouldechova 2017)"),
+        measure("false_negative_rate_ratio", Form::Ratio(Rate::FalseNegative), "ratio of false negative rates (Chouldechova 2017)"),
+        measure("false_omission_rate_difference", Form::Difference(Rate::FalseOmission), "difference in false omission rate (Berk et al. 2021)"),
+        measure("false_omission_rate_ratio", Form::Ratio(Rate::FalseOmission), "ratio of false omission rates (Berk et al. 2021)"),
+        measure("false_discovery_rate_difference", Form::Difference(Rate::FalseDiscovery), "difference in false discovery rate (Berk et al. 2021)"),
+        measure("false_discovery_rate_ratio", Form::Ratio(Rate::FalseDiscovery), "ratio of false discovery rates (Berk et al. 2021)"),
+        measure("accuracy_difference", Form::Difference(Rate::Accuracy), "difference in accuracy (Berk et al. 2021)"),
+        measure("accuracy_ratio", Form::Ratio(Rate::Accuracy), "ratio of accuracies (Berk et al. 2021)"),
+        measure("error_rate_difference", Form::Difference(Rate::Error), "difference in error rate (Berk et al. 2021)"),
+        measure("error_rate_ratio", Form::Ratio(Rate::Error), "ratio of error rates (Berk et al. 2021)"),
+        measure("base_rate_difference", Form::Difference(Rate::Base), "difference in the share of positive labels: of the data, not the model"),
     ];
 
     /// The name on the command line and in records.
@@ -73,9 +81,9 @@ impl Measure {
         self.form
     }
 
-    /// Where the measure comes from.
-    pub fn source(self) -> &'static str {
-        self.source
+    /// One line that says what the number is, and where it comes from.
+    pub fn meaning(self) -> &'static str {
+        self.meaning
     }
 
     /// The value when both groups are treated alike.
@@ -102,11 +110,13 @@ impl Measure {
             Form::AverageAbsOdds => odds().map(|(t, f)| (t.abs() + f.abs()) / 2.0),
             Form::EqualizedOdds => odds().map(|(t, f)| t.abs().max(f.abs())),
             Form::EqualizedOddsRatio => {
+                // Two rates of zero are equal, but have no ratio: then the other rate's stands alone.
                 let inner = |rate: Rate| {
                     let (a, b) = (rate.of(group)?, rate.of(reference)?);
-                    (a.max(b) > 0.0).then(|| a.min(b) / a.max(b))
+                    Some((a.max(b) > 0.0).then(|| a.min(b) / a.max(b)))
                 };
-                Some(inner(Rate::TruePositive)?.min(inner(Rate::FalsePositive)?))
+                let (t, f) = (inner(Rate::TruePositive)?, inner(Rate::FalsePositive)?);
+                t.zip(f).map(|(t, f)| t.min(f)).or(t).or(f)
             }
         }
     }

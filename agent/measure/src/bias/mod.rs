@@ -14,7 +14,8 @@
 //! | Who is compared | each group by itself with one reference group | AIF360: all other groups pooled ([`compare_pooled`]); Fairlearn: the extremes over all groups ([`spread()`]) |
 //! | Reference group | the named one, else the most favoured: the highest selection rate | AIF360: named; the largest group is a common third choice ([`Reference`]) |
 //! | Equalized odds difference | the larger of the absolute differences in true and false positive rate | the mean of both is `average_abs_odds_difference`; that of the signed ones, which may cancel, `average_odds_difference` |
-//! | A rate without rows (0/0) | undefined and left out | Fairlearn: 0 ([`Missing::Zero`]) |
+//! | A rate without rows (0/0) | undefined and left out | Fairlearn: 0 ([`Missing::Zero`], `--undefined-rates zero`) |
+//! | Inequality of weighted rows | weights count, as everywhere | AIF360: the entropies leave weights out |
 //! | A ratio to a rate of zero | undefined | AIF360: infinite |
 //! | Disparate impact | group over reference, may exceed 1 | Fairlearn: smallest over largest, never above 1 |
 
@@ -34,6 +35,6 @@ pub use confusion::{Cell, Confusion, GroupCounts};
 pub use inequality::{between_group_entropy, coefficient_of_variation, generalized_entropy, theil_index};
 pub use interval::{Interval, difference_interval, ratio_interval, wilson_interval};
 pub use measure::{Form, Measure, UnknownMeasure};
-pub use outcomes::{ClassTable, RegressionGroup, regression_parity};
+pub use outcomes::{ClassTable, Moments, RegressionGroup, regression_parity, student_interval, weighted_regression_parity, welch_interval};
 pub use rate::Rate;
-pub use spread::{Missing, Spread, equalized_odds_spread, spread};
+pub use spread::{Missing, OddsSpread, Spread, equalized_odds_spread, spread};

@@ -78,6 +78,27 @@ impl Rate {
         }
     }
 
+    /// One line that says what the number is.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Rate::Selection => "predicted positive among all",
+            Rate::Base => "labelled positive among all",
+            Rate::TruePositive => "predicted positive among the positive (recall)",
+            Rate::FalsePositive => "predicted positive among the negative",
+            Rate::TrueNegative => "predicted negative among the negative",
+            Rate::FalseNegative => "predicted negative among the positive",
+            Rate::PositivePredictive => "positive among the predicted positive (precision)",
+            Rate::NegativePredictive => "negative among the predicted negative",
+            Rate::FalseDiscovery => "negative among the predicted positive",
+            Rate::FalseOmission => "positive among the predicted negative",
+            Rate::Accuracy => "predicted as labelled among all",
+            Rate::Error => "predicted otherwise than labelled among all",
+            Rate::BalancedAccuracy => "mean of the true positive and the true negative rate",
+            Rate::F1 => "harmonic mean of precision and recall",
+            Rate::Matthews => "correlation of label and prediction, -1 to 1",
+        }
+    }
+
     /// For a simple share: the rows that have the property, and all that could. `None` for scores made of several shares.
     pub fn parts(self, group: &Confusion) -> Option<(Cell, Cell)> {
         let (tp, fp, tn, r#fn) = (group.tp, group.fp, group.tn, group.r#fn);

@@ -46,9 +46,27 @@ pub fn spread(groups: &[Confusion], rate: Rate, missing: Missing) -> Option<Spre
     })
 }
 
-/// Equalized odds over all groups: the larger difference and the smaller ratio of the true and the false positive rate's spreads.
-/// The mean of both, Fairlearn's other choice, is had from the two spreads.
-pub fn equalized_odds_spread(groups: &[Confusion], missing: Missing) -> Option<(f64, Option<f64>)> {
+/// Equalized odds over all groups, made of the spreads of the true and of the false positive rate.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OddsSpread {
+    /// The larger difference.
+    pub difference: f64,
+    /// The mean of both, Fairlearn's other choice.
+    pub mean_difference: f64,
+    /// The smaller ratio. Of a rate that is zero in all groups there is none, and the other stands alone; `None` when it is so with both.
+    pub ratio: Option<f64>,
+    /// The mean of those ratios that there are.
+    pub mean_ratio: Option<f64>,
+}
+
+/// Equalized odds over all groups; `None` when no group has one of the rates.
+pub fn equalized_odds_spread(groups: &[Confusion], missing: Missing) -> Option<OddsSpread> {
     let (t, f) = (spread(groups, Rate::TruePositive, missing)?, spread(groups, Rate::FalsePositive, missing)?);
-    Some((t.difference.max(f.difference), t.ratio.zip(f.ratio).map(|(t, f)| t.min(f))))
+    let both = t.ratio.zip(f.ratio);
+    Some(OddsSpread {
+        difference: t.difference.max(f.difference),
+        mean_difference: (t.difference + f.difference) / 2.0,
+        ratio: both.map(|(t, f)| t.min(f)).or(t.ratio).or(f.ratio),
+        mean_ratio: both.map(|(t, f)| (t + f) / 2.0).or(t.ratio).or(f.ratio),
+    })
 }

@@ -1,18 +1,23 @@
 //! The command line as it is typed.
 
-mod values;
+pub(super) mod values;
+mod windows;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::bounds::Bounds;
 use crate::bias::Measure as BiasMeasure;
 use crate::drift::{Binning, Correction, Likeness};
+use crate::job::groups;
 use crate::job::limits::Limit;
 use crate::job::tests::Tests;
 use crate::performance::Metric;
 use crate::read::Format as FileFormat;
 use crate::read::predicate::Predicate;
+
+pub use windows::{Baseline, Current, Data, Reference, Window};
 
 /// Measures drift, bias, performance and data quality of AI systems from their data.
 #[derive(Debug, Parser)]
@@ -22,6 +27,9 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+    /// Bounds of this process.
+    #[command(flatten)]
+    pub bounds: Bounds,
 }
 
 /// The commands.
@@ -33,6 +41,9 @@ pub enum Command {
         clause9-measure drift --reference train.csv --current today.csv --tests psi,ks --fail-on breach\n  \
         clause9-measure drift --reference frozen.json --current live/ --where \"region = 'EU'\" --tests all --html drift.html\n  \
         clause9-measure drift --reference a.parquet --current b.parquet --like evidently\n  \
+        clause9-measure drift --reference 's3://models/credit/train/' --current 's3://models/credit/live/day=2026-03-*/*.parquet'\n  \
+        clause9-measure drift --reference-sql \"SELECT * FROM live WHERE at < '2026-03-01'\" \\\n      \
+            --current-sql \"SELECT * FROM live WHERE at >= '2026-03-01'\" --table live=live/\n  \
         clause9-measure drift --reference a.parquet --current b.parquet --format records --system credit-scoring > drift.ndjson")]
     Drift(Box<Drift>),
     /// Freeze a reference window: a file that `drift --reference` accepts, so that the data need not be kept.
@@ -48,6 +59,8 @@ pub enum Command {
     /// How well predictions and scores meet the labels, beside a baseline window.
     #[command(after_help = "Examples:\n  \
         clause9-measure performance --data scored.parquet --label y_true --prediction y_pred --score p\n  \
+        clause9-measure performance --sql 'SELECT p.*, l.paid FROM p JOIN l ON p.loan = l.loan' \\\n      \
+            --table p=scored.parquet --table l=labels.csv --label paid --score score\n  \
         clause9-measure performance --data week.parquet --reference validation.parquet --label price --prediction estimate --segment-by region --fail-on breach")]
     Performance(Box<Performance>),
     /// What is missing, new, out of range, repeated or old.
@@ -62,9 +75,9 @@ pub enum Command {
 /// Settings of `bias`.
 #[derive(Debug, Args)]
 pub struct Bias {
-    /// The data: a file, a folder or a pattern in quotes.
-    #[arg(long, value_name = "DATA")]
-    pub data: String,
+    /// What is measured.
+    #[command(flatten)]
+    pub data: Data,
     /// How data is read.
     #[command(flatten)]
     pub reading: Reading,
@@ -86,9 +99,12 @@ pub struct Bias {
     /// Protected attributes, separated by commas; each is looked at by itself, and all together.
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',', required = true)]
     pub protected: Vec<String>,
-    /// The favourable outcome. Default: 1, true or yes of two.
+    /// The favourable outcome, against which all others stand together. Default: 1, true or yes of two; of more, each in turn.
     #[arg(long, value_name = "VALUE", alias = "favorable")]
     pub favourable: Option<String>,
+    /// What is predicted. Default: by the columns.
+    #[arg(long, value_enum, default_value_t = Task::Auto)]
+    pub task: Task,
     /// The privileged group of an attribute, with which others are compared. May be given once for each attribute.
     #[arg(long, value_name = "ATTRIBUTE=GROUP", value_parser = values::pair)]
     pub privileged: Vec<(String, String)>,
@@ -98,6 +114,9 @@ pub struct Bias {
     /// Who is compared: each group with the reference group, all others pooled (AIF360), or the extremes over all groups (Fairlearn).
     #[arg(long, value_enum, default_value_t = Compare::Each, value_name = "HOW")]
     pub compare: Compare,
+    /// What a rate that no row of a group could have is with --compare extremes: left out, or zero as Fairlearn has it.
+    #[arg(long, value_enum, default_value_t = UndefinedRates::LeftOut, value_name = "HOW")]
+    pub undefined_rates: UndefinedRates,
     /// Which measures: all, or names separated by commas (see `methods`).
     #[arg(long, value_name = "all|NAME,...", default_value = "all", value_parser = values::bias_measures)]
     pub measures: BiasMeasures,
@@ -121,12 +140,12 @@ pub struct Bias {
 /// Settings of `performance`.
 #[derive(Debug, Args)]
 pub struct Performance {
-    /// The data: a file, a folder or a pattern in quotes.
-    #[arg(long, value_name = "DATA")]
-    pub data: String,
-    /// The baseline: a window whose metrics those of the data are held against.
-    #[arg(long, value_name = "DATA")]
-    pub reference: Option<String>,
+    /// What is measured.
+    #[command(flatten)]
+    pub data: Data,
+    /// The baseline.
+    #[command(flatten)]
+    pub baseline: Baseline,
     /// How data is read.
     #[command(flatten)]
     pub reading: Reading,
@@ -174,12 +193,12 @@ pub struct Performance {
 /// Settings of `quality`.
 #[derive(Debug, Args)]
 pub struct Quality {
-    /// The data: a file, a folder or a pattern in quotes.
-    #[arg(long, value_name = "DATA")]
-    pub data: String,
+    /// What is measured.
+    #[command(flatten)]
+    pub data: Data,
     /// What the data is compared with.
-    #[arg(long, value_name = "DATA")]
-    pub reference: Option<String>,
+    #[command(flatten)]
+    pub baseline: Baseline,
     /// How data is read.
     #[command(flatten)]
     pub reading: Reading,
@@ -209,6 +228,15 @@ pub enum ReferenceGroup {
     Largest,
 }
 
+/// What an undefined rate is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum UndefinedRates {
+    /// Nothing.
+    LeftOut,
+    /// Zero.
+    Zero,
+}
+
 /// Who is compared with whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Compare {
@@ -223,7 +251,7 @@ pub enum Compare {
 /// What is predicted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Task {
-    /// By the columns.
+    /// By the columns: numbers with a fraction are a regression, two values yes or no, more are classes.
     Auto,
     /// Yes or no.
     Binary,
@@ -231,6 +259,17 @@ pub enum Task {
     Classes,
     /// A number.
     Regression,
+}
+
+impl From<Task> for groups::Task {
+    fn from(task: Task) -> Self {
+        match task {
+            Task::Auto => groups::Task::Auto,
+            Task::Binary => groups::Task::Binary,
+            Task::Classes => groups::Task::Classes,
+            Task::Regression => groups::Task::Regression,
+        }
+    }
 }
 
 /// How several classes become one number.
@@ -255,12 +294,12 @@ pub struct Metrics(pub Vec<Metric>);
 /// Settings of `drift`.
 #[derive(Debug, Args)]
 pub struct Drift {
-    /// What current data is compared with: a file, a folder, a pattern in quotes, or a profile made by `profile`.
-    #[arg(long, value_name = "DATA")]
-    pub reference: String,
-    /// The data that is measured: a file, a folder or a pattern in quotes.
-    #[arg(long, value_name = "DATA")]
-    pub current: String,
+    /// What current data is compared with.
+    #[command(flatten)]
+    pub reference: Reference,
+    /// The data that is measured.
+    #[command(flatten)]
+    pub current: Current,
     /// How data is read.
     #[command(flatten)]
     pub reading: Reading,
@@ -297,9 +336,9 @@ pub struct Drift {
 /// Settings of `profile`.
 #[derive(Debug, Args)]
 pub struct Profile {
-    /// The window to freeze: a file, a folder or a pattern in quotes.
-    #[arg(long, value_name = "DATA")]
-    pub reference: String,
+    /// The window to freeze.
+    #[command(flatten)]
+    pub reference: Reference,
     /// The file to write.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
@@ -321,6 +360,9 @@ pub struct Profile {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Reading")]
 pub struct Reading {
+    /// A table that queries can name: a file, a folder, a pattern or an address of a store, as any window. As often as needed.
+    #[arg(long, value_name = "NAME=DATA", value_parser = windows::table)]
+    pub table: Vec<(String, String)>,
     /// Only rows for which this holds: COLUMN = != < <= > >= LITERAL, COLUMN in (...), COLUMN is null; and, or, not, parentheses.
     #[arg(long = "where", value_name = "CONDITION")]
     pub condition: Option<Predicate>,
@@ -333,9 +375,13 @@ pub struct Reading {
     /// Rows of a CSV or NDJSON file from which the kinds of its columns are inferred; default: all.
     #[arg(long, value_name = "N")]
     pub infer_rows: Option<u64>,
-    /// Memory for the columns of both windows that are compared at a time, such as 512MiB or 2GiB.
+    /// Memory for the columns of both windows that are compared at a time, and for each query, such as 512MiB or 2GiB.
     #[arg(long, value_name = "SIZE", default_value = "2GiB", value_parser = values::bytes)]
     pub memory: usize,
+    /// Where objects of stores and answers of queries are kept while they are read, as large as they are: the disk is the limit.
+    /// Default: TMPDIR or /tmp, which may be memory.
+    #[arg(long, value_name = "FOLDER")]
+    pub spool: Option<PathBuf>,
     /// Leave out the digests of the input files, for which each is read once more.
     #[arg(long)]
     pub no_digest: bool,
@@ -366,7 +412,7 @@ pub struct Columns {
     /// When a row happened: gives the window's bounds, and is not measured.
     #[arg(long, value_name = "COLUMN")]
     pub time: Option<String>,
-    /// How much a row counts; not measured.
+    /// How much a row counts to bias and performance. It is not measured here, and not applied: every row counts once.
     #[arg(long, value_name = "COLUMN")]
     pub weight: Option<String>,
     /// Numbers that stand for categories.

@@ -4,9 +4,11 @@ use std::process::ExitCode;
 
 use chrono::{DateTime, Utc};
 
-use super::args::{Bias as Args, Compare, ReferenceGroup};
-use super::{input, write};
-use crate::bias::Reference;
+use super::args::{Bias as Args, Compare, ReferenceGroup, UndefinedRates};
+use super::input::{self, Opener};
+use super::progress::Bar;
+use super::write;
+use crate::bias::{Missing, Reference};
 use crate::job::bias::{Comparing, Options, run};
 use crate::job::groups::Wanted;
 use crate::job::limits::Limits;
@@ -14,7 +16,9 @@ use crate::output::{Report, Setting};
 
 /// Measures how differently groups are treated.
 pub fn execute(args: Args, now: DateTime<Utc>) -> anyhow::Result<ExitCode> {
-    let source = input::open(&args.data, &args.reading)?;
+    let bar = Bar::new(args.reading.quiet);
+    let window = args.data.window();
+    let source = Opener::new(&args.reading, [&window], now, &bar)?.open(&window)?;
     let condition = args.reading.condition.as_ref().map(ToString::to_string);
     let current = input::describe(source.as_ref(), &args.reading, condition.as_deref(), None)?;
     let names: Vec<&str> = args.privileged.iter().map(|(attribute, _)| attribute.as_str()).collect();
@@ -31,6 +35,7 @@ pub fn execute(args: Args, now: DateTime<Utc>) -> anyhow::Result<ExitCode> {
             weight: args.weight,
             groups: args.protected,
         },
+        task: args.task.into(),
         favourable: args.favourable,
         privileged: args.privileged.into_iter().collect(),
         reference: if args.reference_group == ReferenceGroup::Largest { Reference::Largest } else { Reference::MostFavoured },
@@ -39,12 +44,14 @@ pub fn execute(args: Args, now: DateTime<Utc>) -> anyhow::Result<ExitCode> {
             Compare::Pooled => Comparing::Pooled,
             Compare::Extremes => Comparing::Extremes,
         },
+        missing: if args.undefined_rates == UndefinedRates::Zero { Missing::Zero } else { Missing::Skipped },
         measures: args.measures.0,
         level: args.confidence,
         min_group: args.min_group,
         limits: Limits { warnings: args.warn, breaches: args.limit },
     };
     let measurements = run(source.as_ref(), &options)?;
+    drop(bar);
     let report = Report::new("bias", now, settings, None, current).with(measurements, args.output.segment.as_deref());
     write::finish(&report, &args.output)
 }

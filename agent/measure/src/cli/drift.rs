@@ -6,10 +6,11 @@ use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
 use super::args::{Drift as Args, Nulls as NullsArg, Output};
+use super::input::{self, Opener};
 use super::progress::Bar;
-use super::{input, write};
+use super::write;
 use crate::categories::Nulls;
-use crate::drift::Settings;
+use crate::drift::{Method, Settings};
 use crate::job::columns::{Chosen, Roles, choose};
 use crate::job::drift::{Findings, Options, Reference, run};
 use crate::job::limits::Limits;
@@ -26,29 +27,33 @@ pub fn execute(args: Args, now: DateTime<Utc>) -> anyhow::Result<ExitCode> {
 fn compare(args: Args, now: DateTime<Utc>) -> anyhow::Result<(Report, Output)> {
     let settings = settings(&args);
     let options = options(&args);
+    check_limits(&options)?;
     let (reading, output) = (args.reading, args.output);
     let condition = reading.condition.as_ref().map(ToString::to_string);
     let roles = input::roles(args.columns);
     let time = roles.time.clone();
-    let current = input::open(&args.current, &reading)?;
+    let bar = Bar::new(reading.quiet);
+    let (before, window) = (args.reference.window(), args.current.window());
+    let opener = Opener::new(&reading, [&before, &window], now, &bar)?;
+    let current = opener.open(&window)?;
     let current_input = input::describe(current.as_ref(), &reading, condition.as_deref(), time.as_deref())?;
-    let mut bar = Bar::new(reading.quiet);
     let mut progress = |done: usize, all: usize, next: &str| bar.show(done, all, next);
-    let (findings, reference_input) = match input::profile_text(&args.reference)? {
-        Some(text) => {
-            let profile = Profile::from_json(&text).map_err(anyhow::Error::msg).with_context(|| args.reference.clone())?;
+    let (mut findings, reference_input) = match input::profile_text(&before)? {
+        Some((name, text)) => {
+            let profile = Profile::from_json(&text).map_err(anyhow::Error::msg).with_context(|| name.to_owned())?;
             let chosen = choose(&profile_fields(&profile), &roles)?;
             let findings = run(&Reference::Profile(&profile), current.as_ref(), &chosen, &options, &mut progress)?;
-            (findings, profile_input(&args.reference, &profile))
+            (findings, profile_input(name, &profile))
         }
         None => {
-            let reference = input::open(&args.reference, &reading)?;
+            let reference = opener.open(&before)?;
             let chosen = chosen(reference.as_ref(), current.as_ref(), &roles)?;
             let described = input::describe(reference.as_ref(), &reading, condition.as_deref(), None)?;
             (run(&Reference::Window(reference.as_ref()), current.as_ref(), &chosen, &options, &mut progress)?, described)
         }
     };
     drop(bar);
+    findings.left_out.extend(input::unweighted(&roles));
     Ok((report(findings, reference_input, current_input, settings, output.segment.as_deref(), now), output))
 }
 
@@ -61,6 +66,18 @@ fn report(findings: Findings, reference: Input, current: Input, settings: Vec<Se
         pictures: findings.pictures,
         ..report.with(findings.measurements, segment)
     }
+}
+
+/// A limit that nothing will be held against would look like one that is never crossed.
+fn check_limits(options: &Options) -> anyhow::Result<()> {
+    let is_measured = |name: &str| Method::ALL.into_iter().any(|method| method.name() == name && options.tests.may_use(method));
+    if let Some(method) = options.limits.methods().find(|method| !is_measured(method)) {
+        anyhow::bail!("there is a limit for {method}, which these --tests never measure: name it in --tests");
+    }
+    if options.limits.has_any_test() && !Method::ALL.into_iter().any(|method| method.is_test() && options.tests.may_use(method)) {
+        anyhow::bail!("there is a limit for p-values, but no test with one among --tests");
+    }
+    Ok(())
 }
 
 fn options(args: &Args) -> Options {
@@ -113,6 +130,7 @@ fn profile_input(name: &str, profile: &Profile) -> Input {
         sha256: Some(profile.digest().to_owned()),
         rows: profile.window.rows,
         condition: profile.window.condition.clone(),
+        query: profile.window.query.clone(),
         window_start: profile.window.window_start.clone(),
         window_end: profile.window.window_end.clone(),
     }

@@ -2,6 +2,7 @@
 
 mod args;
 mod bias;
+mod bounds;
 mod drift;
 mod input;
 mod performance;
@@ -39,14 +40,14 @@ pub fn parse() -> Cli {
 
 /// Carries out a command. `now` is the time that results are dated with.
 pub fn execute(cli: Cli, now: DateTime<Utc>) -> ExitCode {
-    let result = match cli.command {
+    let result = cli.bounds.apply().and_then(|()| match cli.command {
         Command::Drift(args) => drift::execute(*args, now),
         Command::Bias(args) => bias::execute(*args, now),
         Command::Performance(args) => performance::execute(*args, now),
         Command::Quality(args) => quality::execute(*args, now),
         Command::Profile(args) => profile::execute(*args, now),
         Command::Methods => methods(),
-    };
+    });
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
         ExitCode::from(ERROR)
@@ -56,14 +57,17 @@ pub fn execute(cli: Cli, now: DateTime<Utc>) -> ExitCode {
 fn methods() -> anyhow::Result<ExitCode> {
     let families = [
         ("drift", Method::ALL.map(|method| (method.name(), method.meaning())).to_vec()),
-        ("bias", crate::bias::Measure::ALL.map(|measure| (measure.name(), measure.source())).to_vec()),
+        ("bias, group against reference group", crate::bias::Measure::ALL.map(|measure| (measure.name(), measure.meaning())).to_vec()),
+        ("bias, rates of each group", crate::bias::Rate::ALL.map(|rate| (rate.name(), rate.meaning())).to_vec()),
+        ("bias, others", crate::job::bias::OTHERS.to_vec()),
         ("performance", Metric::ALL.map(|metric| (metric.name(), metric.meaning())).to_vec()),
-        ("quality", crate::quality::Measure::ALL.map(|measure| (measure.name(), measure.meaning())).to_vec()),
+        ("quality, of a column", crate::quality::Measure::ALL.map(|measure| (measure.name(), measure.meaning())).to_vec()),
+        ("quality, of all rows", crate::job::quality::WHOLE.to_vec()),
     ];
     let mut lines = String::new();
     for (family, list) in families {
         lines.push_str(&format!("{family}\n"));
-        list.iter().for_each(|(name, meaning)| lines.push_str(&format!("  {name:<32}{meaning}\n")));
+        list.iter().for_each(|(name, meaning)| lines.push_str(&format!("  {name:<34} {meaning}\n")));
     }
     write::print(&lines)?;
     Ok(ExitCode::SUCCESS)

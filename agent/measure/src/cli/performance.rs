@@ -4,18 +4,23 @@ use std::process::ExitCode;
 
 use chrono::{DateTime, Utc};
 
-use super::args::{Average as AverageArg, Performance as Args, Task as TaskArg};
-use super::{input, write};
+use super::args::{Average as AverageArg, Performance as Args};
+use super::input::{self, Opener};
+use super::progress::Bar;
+use super::write;
 use crate::job::groups::Wanted;
 use crate::job::limits::Limits;
-use crate::job::performance::{Options, Task, run};
+use crate::job::performance::{Options, run};
 use crate::output::{Report, Setting};
 use crate::performance::Average;
 
 /// Measures how well labels are met.
 pub fn execute(args: Args, now: DateTime<Utc>) -> anyhow::Result<ExitCode> {
-    let source = input::open(&args.data, &args.reading)?;
-    let baseline = args.reference.as_ref().map(|name| input::open(name, &args.reading)).transpose()?;
+    let bar = Bar::new(args.reading.quiet);
+    let (window, before) = (args.data.window(), args.baseline.window());
+    let opener = Opener::new(&args.reading, before.iter().chain([&window]), now, &bar)?;
+    let source = opener.open(&window)?;
+    let baseline = before.as_ref().map(|window| opener.open(window)).transpose()?;
     let condition = args.reading.condition.as_ref().map(ToString::to_string);
     let current = input::describe(source.as_ref(), &args.reading, condition.as_deref(), None)?;
     let reference = baseline.as_ref().map(|source| input::describe(source.as_ref(), &args.reading, condition.as_deref(), None)).transpose()?;
@@ -29,12 +34,7 @@ pub fn execute(args: Args, now: DateTime<Utc>) -> anyhow::Result<ExitCode> {
             weight: args.weight,
             groups: args.segment_by,
         },
-        task: match args.task {
-            TaskArg::Auto => Task::Auto,
-            TaskArg::Binary => Task::Binary,
-            TaskArg::Classes => Task::Classes,
-            TaskArg::Regression => Task::Regression,
-        },
+        task: args.task.into(),
         favourable: args.positive,
         metrics: args.metrics.0,
         average: match args.average {
@@ -45,6 +45,7 @@ pub fn execute(args: Args, now: DateTime<Utc>) -> anyhow::Result<ExitCode> {
         limits: Limits { warnings: args.warn, breaches: args.limit },
     };
     let measurements = run(source.as_ref(), baseline.as_deref(), &options)?;
+    drop(bar);
     let report = Report::new("performance", now, settings, reference, current).with(measurements, args.output.segment.as_deref());
     write::finish(&report, &args.output)
 }

@@ -113,7 +113,7 @@ impl Bins {
                 let count = sturges_bins(reference.rows() + current.rows(), pooled_range(reference, current), false);
                 Self::equal_width(pooled_range(reference, current), count, Shape::Clipped)
             }
-            Binning::Doane => Self::equal_width(reference.range(), doane_bins(reference, false), Shape::WithOutside),
+            Binning::Doane => Self::equal_width(reference.range(), doane_bins(reference), Shape::WithOutside),
             Binning::Distinct => Self::values(reference, Some(current)),
             Binning::Edges(edges) => Bins { edges: edges.clone(), shape: Shape::OpenEnds },
         }
@@ -239,7 +239,7 @@ pub fn sturges_bins(rows: u64, range: Option<(f64, f64)>, is_whole: bool) -> usi
 }
 
 /// Doane's rule as numpy applies it: Sturges' corrected for skewness.
-pub fn doane_bins(window: &Window, is_whole: bool) -> usize {
+pub fn doane_bins(window: &Window) -> usize {
     let (Some(range), Some(mean), Some(deviation)) = (window.range(), window.mean(), window.standard_deviation()) else {
         return 1;
     };
@@ -250,7 +250,7 @@ pub fn doane_bins(window: &Window, is_whole: bool) -> usize {
     let spread = (6.0 * (rows - 2.0) / ((rows + 1.0) * (rows + 3.0))).sqrt();
     let skewness = window.values().iter().map(|value| ((value - mean) / deviation).powi(3)).sum::<f64>() / rows;
     let span = range.1 - range.0;
-    bins_of_width(span, span / (1.0 + rows.log2() + (1.0 + skewness.abs() / spread).log2()), is_whole)
+    bins_of_width(span, span / (1.0 + rows.log2() + (1.0 + skewness.abs() / spread).log2()), false)
 }
 
 fn bins_of_width(span: f64, width: f64, is_whole: bool) -> usize {

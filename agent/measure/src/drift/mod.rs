@@ -154,6 +154,7 @@ pub fn numeric(reference: &Window, current: &Window, methods: &[Method], setting
             if let Some(walk) = found.filter(|walk| method == Method::CramerVonMises && walk.ties_excess > 0.0) {
                 parameters.push(("ties_excess", format!("{:.6}", walk.ties_excess)));
             }
+            parameters.extend(found.and_then(|walk| how_p_value(method, &walk)).map(|how| ("p_value", how.to_owned())));
             outcome(method, result, parameters)
         })
         .collect();
@@ -249,6 +250,16 @@ fn ks_p_value(walk: &Walk) -> f64 {
     // Half to even, as the distribution's own authors' programs round.
     let effective = (n.max(m) * n.min(m) / (n + m)).round_ties_even();
     one_sample_sf(effective as u64, walk.gap as f64 / (n * m))
+}
+
+/// How the p-value comes about, where that depends on the number of rows.
+pub fn how_p_value(method: Method, walk: &Walk) -> Option<&'static str> {
+    let most_exact = match method {
+        Method::Ks => KS_EXACT_ROWS,
+        Method::CramerVonMises => CVM_EXACT_ROWS,
+        _ => return None,
+    };
+    Some(if walk.n.max(walk.m) <= most_exact { "exact" } else { "asymptotic" })
 }
 
 fn cvm_p_value(walk: &Walk) -> f64 {

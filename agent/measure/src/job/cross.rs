@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Date32Type, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array as _, ArrayRef, ArrowPrimitiveType, PrimitiveArray, StringArray};
+use chrono::{DateTime, SecondsFormat};
 
 use crate::bias::Cell;
 use crate::read::column::is_same;
@@ -55,8 +56,8 @@ impl Cross {
         Cross { columns: values, bits: vec![1; columns], rows: vec![0; 1 << columns], weights: Vec::new(), done: HashMap::new(), numbers: Vec::new() }
     }
 
-    /// Adds rows; `weights` is as long as the columns. Returns the number of each row's combination of the first `of_first` columns, which
-    /// `values_of` explains until the next call.
+    /// Adds rows; `weights` is as long as the columns. The number of each row's combination can be had from [`Cross::last_rows`] until the next
+    /// call.
     ///
     /// # Errors
     /// More combinations than can be counted.
@@ -135,6 +136,18 @@ impl Cross {
     }
 }
 
+/// A day since 1970-01-01 as people write it.
+fn day(days: i64) -> String {
+    let date = days.checked_mul(86_400).and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+    date.map_or_else(|| days.to_string(), |date| date.format("%Y-%m-%d").to_string())
+}
+
+/// Microseconds since 1970-01-01 UTC as people write them.
+fn moment(microseconds: i64) -> String {
+    let time = DateTime::from_timestamp_micros(microseconds);
+    time.map_or_else(|| microseconds.to_string(), |time| time.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+}
+
 /// A combination's number as codes.
 pub fn apart(number: u32, bits: &[u32]) -> Box<[u32]> {
     let mut rest = number;
@@ -198,14 +211,17 @@ impl Values {
             self.code("false");
             self.code("true");
         } else if let Some(numbers) = array.as_primitive_opt::<Int64Type>() {
-            self.learn_integers(numbers, |value| value);
+            self.learn_integers(numbers, |value| value, |value| value.to_string());
         } else if let Some(days) = array.as_primitive_opt::<Date32Type>() {
-            self.learn_integers(days, i64::from);
+            self.learn_integers(days, i64::from, day);
         } else if let Some(moments) = array.as_primitive_opt::<TimestampMicrosecondType>() {
-            self.learn_integers(moments, |value| value);
+            self.learn_integers(moments, |value| value, moment);
         } else if let Some(numbers) = array.as_primitive_opt::<Float64Type>() {
-            for value in numbers.iter().flatten() {
-                let bits = (value + 0.0).to_bits();
+            // NaN is how many programs write that there is no value: it must not become a class or group of its own.
+            for value in numbers.iter().flatten().filter(|value| !value.is_nan()) {
+                // Minus zero is zero.
+                let value = value + 0.0;
+                let bits = value.to_bits();
                 if !self.by_bits.contains_key(&bits) && self.names.len() <= 1 << MOST_BITS {
                     let code = self.code(&value.to_string());
                     self.by_bits.insert(bits, code);
@@ -214,15 +230,15 @@ impl Values {
         }
     }
 
-    fn learn_integers<T: ArrowPrimitiveType>(&mut self, array: &PrimitiveArray<T>, as_integer: impl Fn(T::Native) -> i64) {
+    fn learn_integers<T: ArrowPrimitiveType>(&mut self, array: &PrimitiveArray<T>, as_integer: impl Fn(T::Native) -> i64, written: impl Fn(i64) -> String) {
         self.small.resize(SMALL, 0);
         let mut learn = |value: i64| {
             if let Some(code) = self.small.get(value as usize) {
                 if *code == 0 {
-                    self.small[value as usize] = self.code(&value.to_string());
+                    self.small[value as usize] = self.code(&written(value));
                 }
             } else if !self.by_bits.contains_key(&(value as u64)) && self.names.len() <= 1 << MOST_BITS {
-                let code = self.code(&value.to_string());
+                let code = self.code(&written(value));
                 self.by_bits.insert(value as u64, code);
             }
         };
@@ -285,7 +301,7 @@ impl Values {
 mod tests {
     use std::sync::Arc;
 
-    use arrow_array::{BooleanArray, DictionaryArray, Int64Array};
+    use arrow_array::{BooleanArray, Date32Array, DictionaryArray, Float64Array, Int64Array};
 
     use super::*;
 
@@ -321,6 +337,18 @@ mod tests {
         let counts = cross.finish();
         let count = counts.combinations.values().next().unwrap();
         assert_eq!((count.rows, count.cell.sum, count.cell.squares), (2, 2.5, 4.25));
+    }
+
+    #[test]
+    fn nan_is_no_value_and_days_are_dates() {
+        let mut cross = Cross::new(2);
+        let numbers: ArrayRef = Arc::new(Float64Array::from(vec![Some(1.0), Some(f64::NAN), None, Some(-0.0)]));
+        let days: ArrayRef = Arc::new(Date32Array::from(vec![0, 20_000, 20_000, 20_000]));
+        cross.add(&[numbers, days], None).unwrap();
+        let counts = cross.finish();
+        assert_eq!((counts.values(0), counts.values(1)), (vec!["0", "1"], vec!["1970-01-01", "2024-10-04"]));
+        let unknown = counts.combinations.get([None, Some("2024-10-04".to_owned())].as_slice());
+        assert_eq!(unknown.map(|count| count.rows), Some(2));
     }
 
     #[test]

@@ -3,8 +3,9 @@
 use std::f64::consts::LN_2;
 
 use super::columns::{Chosen, Role};
+use super::kinds::in_one_unit;
 use super::limits::{Defaults, Judged, Limits};
-use super::profile::{Frozen, Profile};
+use super::profile::{Frozen, Frozenness, Profile};
 use super::sketched::{self, Side};
 use super::tests::{FEW_VALUES, Tests, distinct};
 use super::{Error, Progress, Result};
@@ -88,13 +89,24 @@ fn group_size(reference: &Reference<'_>, current: &dyn Source, columns: usize, m
         Reference::Profile(_) => (current.is_columnar(), current.rows()),
     };
     let bytes = rows.map_or(usize::MAX, |rows| usize::try_from(rows).unwrap_or(usize::MAX).saturating_mul(size_of::<f64>()));
-    if is_columnar { 1 } else { (memory / bytes.max(1)).clamp(1, columns.max(1)) }
+    if is_columnar { 1 } else { (memory / 3 * 2 / bytes.max(1)).clamp(1, columns.max(1)) }
+}
+
+/// A third of the memory for a column of each window, and one to sort in; what categories take is shared by those that are read together.
+fn limits(memory: usize, columns: usize) -> column::Limits {
+    column::Limits { number_bytes: memory / 3, category_bytes: memory / 3 / columns.max(1) }
 }
 
 /// A reference column: read, or as the profile has it.
 struct Known {
     column: Column,
     frozen: Option<Frozen>,
+}
+
+/// Numbers that were frozen as categories are read as such, whether or not that is asked for again.
+fn as_frozen(reference: &Reference<'_>, group: &[Chosen]) -> Vec<Chosen> {
+    let are_codes = |chosen: &Chosen| matches!(reference, Reference::Profile(profile) if profile.column(&chosen.name).is_some_and(Frozenness::are_codes));
+    group.iter().map(|chosen| Chosen { as_categories: chosen.as_categories || are_codes(chosen), ..chosen.clone() }).collect()
 }
 
 struct Run<'a> {
@@ -107,6 +119,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn group(&mut self, reference: &Reference<'_>, current: &dyn Source, group: &[Chosen]) -> Result<()> {
+        let group = &as_frozen(reference, group);
         let references = match reference {
             Reference::Window(source) => {
                 let columns = self.read(*source, group)?.into_iter();
@@ -114,7 +127,7 @@ impl Run<'_> {
             }
             Reference::Profile(profile) => group
                 .iter()
-                .map(|chosen| profile.column(&chosen.name).map(|column| Known { column: column.thaw(self.options.memory / 2), frozen: column.frozen() }))
+                .map(|chosen| profile.column(&chosen.name).map(|column| Known { column: column.thaw(self.options.memory / 3), frozen: column.frozen() }))
                 .collect(),
         };
         let kinds = |chosen: &Chosen| match reference {
@@ -144,14 +157,28 @@ impl Run<'_> {
         let there: Vec<(usize, &Chosen)> = group.iter().filter_map(|chosen| source.position(&chosen.name).map(|place| (place, chosen))).collect();
         let places: Vec<usize> = there.iter().map(|(place, _)| *place).collect();
         let as_categories: Vec<bool> = there.iter().map(|(_, chosen)| chosen.as_categories).collect();
-        let limits = column::Limits { number_bytes: self.options.memory / 2, category_bytes: self.options.memory / 2 };
-        let mut columns = column::read(source, &places, &as_categories, limits, &mut self.room).map_err(Error::from)?.into_iter();
+        let limits = limits(self.options.memory, places.len());
+        let mut columns = column::read(source, &places, &as_categories, limits, &mut self.room).map_err(Error::from)?;
+        // What has more different values than its share of the memory may have no more than the whole.
+        for (at, column) in columns.iter_mut().enumerate().filter(|(_, column)| places.len() > 1 && matches!(column, Column::TooMany(_))) {
+            let again = column::read(source, &places[at..=at], &as_categories[at..=at], self::limits(self.options.memory, 1), &mut self.room);
+            again.map_err(Error::from)?.into_iter().for_each(|read| *column = read);
+        }
+        let mut columns = columns.into_iter();
         Ok(group.iter().map(|chosen| source.position(&chosen.name).and_then(|_| columns.next())).collect())
     }
 
     fn compare(&mut self, chosen: &Chosen, facts: ColumnFacts, reference: Known, current: Column) {
         let Known { column: reference, frozen } = reference;
+        let kinds = (facts.reference_kind.unwrap_or_default(), facts.current_kind.unwrap_or_default());
+        let is_summary = frozen.as_ref().is_some_and(|frozen| !frozen.is_exact);
+        let Some((reference, current)) = in_one_unit(kinds, reference, current, is_summary) else {
+            return self.undefined(chosen, facts, format!("{} in the reference window, {} in the current one", kinds.0, kinds.1));
+        };
         match (reference, current) {
+            (Column::Numbers(_) | Column::Sketched(_), _) if is_summary && self.options.like.is_some() => {
+                self.undefined(chosen, facts, "other tools are followed with the data only; the profile has a summary of this column".to_owned());
+            }
             (Column::Other, _) | (_, Column::Other) => {
                 let reason = "lists, structures and bytes are not compared".to_owned();
                 self.findings.left_out.push(LeftOut { column: chosen.name.clone(), reason });
@@ -173,8 +200,8 @@ impl Run<'_> {
             (Column::Sketched(_), Column::Empty(_)) => self.undefined(chosen, facts, "the current window has no values".to_owned()),
             (Column::Empty(_), Column::Sketched(_)) => self.undefined(chosen, facts, "the reference window has no values".to_owned()),
             (Column::Numbers(_) | Column::Sketched(_), Column::Categories(_)) | (Column::Categories(_), Column::Numbers(_) | Column::Sketched(_)) => {
-                let kinds = (facts.reference_kind.unwrap_or_default(), facts.current_kind.unwrap_or_default());
-                self.undefined(chosen, facts, format!("{} in the reference window, {} in the current one", kinds.0, kinds.1));
+                // The kinds are the same, so what differs is how they were taken.
+                self.undefined(chosen, facts, "frozen as numbers; freeze the reference again with --categorical".to_owned());
             }
         }
     }
@@ -184,10 +211,7 @@ impl Run<'_> {
         facts.current_excluded = Some(current.excluded().into());
         let distinct = distinct(&reference, &current, FEW_VALUES + 1);
         let methods = self.options.tests.for_numbers(reference.rows(), distinct, self.options.like);
-        let mut settings = self.options.settings.clone();
-        if self.options.tests == Tests::Auto && !self.options.is_binning_chosen && distinct <= FEW_VALUES {
-            settings.binning = Binning::Distinct;
-        }
+        let settings = self.settings_for(distinct);
         let rows = (reference.rows(), current.rows());
         if let Some(tool) = self.options.like {
             methods.iter().for_each(|&method| self.push_alike(chosen, tool.numeric(method, &reference, &current), tool, rows));
@@ -210,16 +234,26 @@ impl Run<'_> {
         self.room.give_back(current);
     }
 
+    /// By default a column of few values has a bin for each.
+    fn settings_for(&self, distinct: usize) -> Settings {
+        let mut settings = self.options.settings.clone();
+        if self.options.tests == Tests::Auto && !self.options.is_binning_chosen && distinct <= FEW_VALUES {
+            settings.binning = Binning::Distinct;
+        }
+        settings
+    }
+
     /// Two numeric windows, at least one of which memory does not hold.
     fn sketched(&mut self, chosen: &Chosen, mut facts: ColumnFacts, reference: &Side, current: &Side) {
         (facts.reference_excluded, facts.current_excluded) = (Some(reference.excluded()), Some(current.excluded()));
         if self.options.like.is_some() {
             return self.undefined(chosen, facts, "other tools are followed with the data in memory only; raise --memory".to_owned());
         }
-        let methods = self.options.tests.for_numbers(reference.rows(), FEW_VALUES + 1, None);
+        let distinct = sketched::distinct(reference, current).unwrap_or(FEW_VALUES + 1);
+        let methods = self.options.tests.for_numbers(reference.rows(), distinct, None);
+        let settings = self.settings_for(distinct);
         let rows = (reference.rows(), current.rows());
-        for method in methods {
-            let (outcome, bins, error) = sketched::compare(reference, current, method, &self.options.settings);
+        for (outcome, bins, error) in sketched::compare(reference, current, &methods, &settings) {
             self.push(chosen, outcome, rows, bins, error);
         }
         self.findings.columns.push(facts);
@@ -291,6 +325,7 @@ impl Run<'_> {
         measurement.parameters = alike.parameters;
         measurement.parameters.push(("like", tool.to_string()));
         measurement.limit = alike.rule.map(|rule| rule.limit);
+        measurement.limit_is_for_p_value = alike.rule.is_some_and(|rule| rule.judged == Number::PValue) && alike.shown != Number::PValue;
         measurement.verdict = alike.is_drift.map(|is_drift| if is_drift { Verdict::Breach } else { Verdict::Ok });
         match alike.value {
             Ok(value) => {
@@ -326,7 +361,13 @@ impl Run<'_> {
                 }
                 if let Some(judgement) = self.options.limits.judge(measurement, size_limits(self.methods[at], measurement), p_value_limits(self.methods[at])) {
                     (measurement.verdict, measurement.limit) = (Some(judgement.verdict), judgement.limit);
+                    measurement.limit_is_for_p_value = judgement.judged == Judged::PValue;
                     judged[at] = judgement.judged;
+                    if let (Verdict::Unknown, Some(_), Some(floor)) = (judgement.verdict, measurement.value, measurement.noise_floor) {
+                        measurement
+                            .reason
+                            .get_or_insert_with(|| format!("below the {floor:.3} that chance alone reaches with so few rows, which is over the limit"));
+                    }
                 } else if measurement.value.is_none() {
                     measurement.verdict = Some(Verdict::Unknown);
                 }

@@ -1,5 +1,6 @@
 //! Limits, and the verdicts that follow from them. The defaults are those of the agent's catalogue, so that both say the same.
 
+use crate::drift::Method;
 use crate::output::{Direction, Measurement, Verdict};
 use crate::read::nearest::did_you_mean;
 
@@ -66,6 +67,10 @@ pub struct Limits {
 /// The limits of a warning and of a breach where none are given.
 pub type Defaults = Option<(f64, f64)>;
 
+fn is_test(method: &str) -> bool {
+    method.parse::<Method>().is_ok_and(Method::is_test)
+}
+
 /// A verdict and where it comes from.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Judgement {
@@ -88,6 +93,31 @@ impl Limits {
         }
     }
 
+    /// Sees to it that every limit had something to judge: one that never applies would look like one that is never crossed.
+    ///
+    /// # Errors
+    /// A limit of a method that nothing was measured by.
+    pub fn check_used(&self, measurements: &[Measurement]) -> super::Result<()> {
+        let is_unused = |method: &&String| !measurements.iter().any(|measurement| measurement.method == **method);
+        match self.methods().find(is_unused) {
+            None => Ok(()),
+            Some(method) => {
+                let problem = format!("there is a limit for {method}, but nothing was measured by it; it needs a column or option that was not given");
+                Err(super::Error::Asked(problem))
+            }
+        }
+    }
+
+    /// The methods that limits name.
+    pub fn methods(&self) -> impl Iterator<Item = &String> {
+        self.warnings.iter().chain(&self.breaches).filter_map(|limit| limit.method.as_ref())
+    }
+
+    /// True when there is a limit for the p-values of all tests.
+    pub fn has_any_test(&self) -> bool {
+        self.warnings.iter().chain(&self.breaches).any(|limit| limit.method.is_none())
+    }
+
     fn judge_number(&self, judged: Judged, measurement: &Measurement, defaults: Defaults) -> Option<Judgement> {
         let find = |limits: &[Limit]| {
             let fits = |limit: &&Limit| limit.judged == judged && limit.method.as_ref().is_none_or(|of| *of == measurement.method);
@@ -101,8 +131,8 @@ impl Limits {
             Judged::Value => measurement.value,
             Judged::PValue => match measurement.p_value {
                 Some(p_value) => Some(p_value.adjusted.unwrap_or(p_value.value)),
-                // A limit for every test is none for what is no test.
-                None if measurement.value.is_some() => return None,
+                // A limit for every test is none for what is no test. A test that has lost its p-value, as sketches have, is not fine by that.
+                None if measurement.value.is_some() && !is_test(&measurement.method) => return None,
                 None => None,
             },
         };

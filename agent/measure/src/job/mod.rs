@@ -2,10 +2,12 @@
 //! pure modules, and leaves rendering to [`crate::output`].
 
 pub mod bias;
+pub mod bounds;
 pub mod columns;
 pub mod cross;
 pub mod drift;
 pub mod groups;
+pub mod kinds;
 pub mod limits;
 pub mod performance;
 pub mod profile;

@@ -67,6 +67,7 @@ pub fn run(current: &dyn Source, reference: Option<&dyn Source>, chosen: &[Chose
             }
         }
     }
+    options.limits.check_used(&findings.measurements)?;
     Ok(findings)
 }
 
@@ -265,8 +266,16 @@ fn mix(hash: u64, value: u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
+/// What is measured of the window as a whole, and what each says.
+pub const WHOLE: [(&str, &str); 5] = [
+    ("row_count", "number of rows"),
+    ("row_count_ratio", "rows over those of the reference"),
+    ("freshness_seconds", "age of the newest row by the column of --time, in seconds"),
+    ("duplicate_rows", "rows that repeat an earlier one in every column that is measured"),
+    ("duplicate_row_share", "their share of all rows"),
+];
+
 /// The names of what can have a limit.
 pub fn names() -> Vec<&'static str> {
-    let whole = ["row_count", "row_count_ratio", "freshness_seconds", "duplicate_rows", "duplicate_row_share"];
-    Measure::ALL.map(Measure::name).into_iter().chain(whole).collect()
+    Measure::ALL.map(Measure::name).into_iter().chain(WHOLE.map(|(name, _)| name)).collect()
 }

@@ -55,6 +55,18 @@ const AUTO: Likeness = Likeness::Evidently;
 pub const FEW_VALUES: usize = 5;
 
 impl Tests {
+    /// True when a column may be compared by this method: a limit for any other would never be crossed.
+    pub fn may_use(&self, method: Method) -> bool {
+        match self {
+            Tests::Auto => {
+                let choice = [(1, 2), (1, 3), (1, 6), (1001, 2), (1001, 6)];
+                choice.iter().any(|&(rows, distinct)| AUTO.numeric_default(rows, distinct) == method)
+            }
+            Tests::All => true,
+            Tests::Named(methods) => methods.contains(&method),
+        }
+    }
+
     /// For two numeric windows: `distinct` different values in both together, counted up to one more than [`FEW_VALUES`].
     pub fn for_numbers(&self, reference_rows: u64, distinct: usize, like: Option<Likeness>) -> Vec<Method> {
         match self {

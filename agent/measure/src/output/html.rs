@@ -1,15 +1,24 @@
-//! One page that needs nothing else: every column's distributions as drawings, its statistics below, light and dark.
+//! One page that needs nothing else: what was found first, then every number beside its drawing, light and dark, wide and narrow, without
+//! scripts. Whatever comes from data (names, categories, reasons) is text to the page, never markup.
+
+mod drawing;
+mod matrix;
+mod pairs;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::table::number;
-use super::{Input, Measurement, Picture, Report, Verdict};
+use super::{ExcludedRows, Family, Input, Measurement, Report, Verdict};
 
 const STYLE: &str = include_str!("page.css");
+/// Sections stay open while there are no more than these; of more, those that are fine are folded.
+const FEW_SECTIONS: usize = 12;
+/// So many numbers are listed by name in the summary.
+const MOST_LISTED: usize = 20;
 
 /// Renders a report as a page.
 pub fn render(report: &Report) -> String {
-    let title = format!("{} of {}", capitalised(report.command), report.current.name);
+    let title = title(report);
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -27,7 +36,12 @@ pub fn render(report: &Report) -> String {
                 }
                 main {
                     (summary(report))
-                    @for group in groups(report) { (section(report, &group)) }
+                    (matrix::overview(report))
+                    @match family(report) {
+                        Some(Family::Bias) => @for part in pairs::parts(report) { (pairs::section(report, &part)) },
+                        Some(Family::Performance | Family::Quality) => {},
+                        _ => @for (at, feature) in features(report).into_iter().enumerate() { (section(report, feature, at)) },
+                    }
                     @if !report.left_out.is_empty() {
                         section {
                             h2 { "Not measured" }
@@ -42,162 +56,211 @@ pub fn render(report: &Report) -> String {
     page.into_string()
 }
 
+fn family(report: &Report) -> Option<Family> {
+    report.measurements.first().map(|measurement| measurement.family)
+}
+
+/// Windows by the last part of their names: folders are told at the end of the page.
+fn title(report: &Report) -> String {
+    let short = |input: &Input| input.name.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or(&input.name).to_owned();
+    let mut words = report.command.chars();
+    let command: String = words.next().map(|first| first.to_uppercase().chain(words).collect()).unwrap_or_default();
+    match &report.reference {
+        Some(reference) => format!("{command}: {} against {}", short(&report.current), short(reference)),
+        None => format!("{command}: {}", short(&report.current)),
+    }
+}
+
 fn summary(report: &Report) -> Markup {
     let count = |verdict: Verdict| report.measurements.iter().filter(|measurement| measurement.verdict == Some(verdict)).count();
+    let unjudged = report.measurements.iter().filter(|measurement| measurement.verdict.is_none()).count();
     html! {
         section {
             h2 { "Summary" }
             @if let Some(dataset) = &report.dataset {
-                p {
+                p.verdict {
                     strong { (dataset.drifted) " of " (dataset.known) }
                     " features have drifted"
-                    @if dataset.known < dataset.features { "; the drift of " (dataset.features - dataset.known) " is unknown" }
+                    @if let Some(share) = dataset.share { " (" (format!("{:.0}", share * 100.0)) " %)" }
+                    @if dataset.known < dataset.features { "; the drift of " (dataset.features - dataset.known) " is not known" }
                     "."
                 }
             }
+            p { (windows(report)) }
             ul.verdicts {
                 @for verdict in [Verdict::Breach, Verdict::Warning, Verdict::Unknown, Verdict::Ok] {
-                    @if count(verdict) > 0 { li class=(verdict.to_string()) { (count(verdict)) " " (verdict) } }
+                    @if count(verdict) > 0 { li class=(verdict.to_string()) { (grouped(count(verdict) as u64)) " " (verdict) } }
                 }
+                @if unjudged > 0 { li.facts { (grouped(unjudged as u64)) " without a limit" } }
+            }
+            (listed(report))
+            @if let Some(dataset) = report.dataset.as_ref().filter(|dataset| dataset.tests > 1 && judges_p_values(report)) {
+                p.facts { "p-values are judged after correction for " (dataset.tests) " tests (" (dataset.correction.replace('_', "-")) ")." }
             }
         }
     }
 }
 
-/// Names of columns or attributes in the order of their first measurement; measurements of the data as a whole have none.
-fn groups(report: &Report) -> Vec<Option<&str>> {
-    let mut groups = Vec::new();
-    for measurement in &report.measurements {
-        let group = group_of(measurement);
-        if !groups.contains(&group) {
-            groups.push(group);
-        }
+fn windows(report: &Report) -> String {
+    let rows = |input: &Input| input.rows.map_or_else(|| "an unknown number of rows".to_owned(), |rows| format!("{} rows", grouped(rows)));
+    match &report.reference {
+        Some(reference) => format!("{} beside {} of the reference.", rows(&report.current), rows(reference)),
+        None => format!("{}.", rows(&report.current)),
     }
-    groups
 }
 
-fn group_of(measurement: &Measurement) -> Option<&str> {
-    measurement.feature.as_deref().or(measurement.attribute.as_deref())
+/// True when any verdict comes from a p-value.
+pub(super) fn judges_p_values(report: &Report) -> bool {
+    report.measurements.iter().any(|measurement| measurement.limit_is_for_p_value)
 }
 
-fn section(report: &Report, group: &Option<&str>) -> Markup {
-    let measurements: Vec<&Measurement> = report.measurements.iter().filter(|measurement| group_of(measurement) == *group).collect();
-    let picture = report.pictures.iter().find(|picture| Some(picture.feature.as_str()) == *group);
-    let facts = report.columns.iter().find(|facts| Some(facts.feature.as_str()) == *group);
-    let verdict = measurements.iter().filter_map(|measurement| measurement.verdict).max();
+/// What is over a limit or not known, worst first.
+fn listed(report: &Report) -> Markup {
+    let of = |verdict: Verdict| report.measurements.iter().filter(move |measurement| measurement.verdict == Some(verdict));
+    let all: Vec<&Measurement> = of(Verdict::Breach).chain(of(Verdict::Warning)).chain(of(Verdict::Unknown)).collect();
     html! {
-        section {
-            h2 {
-                (group.unwrap_or("All rows"))
-                @if let Some(verdict) = verdict { " " span.mark class=(verdict.to_string()) { (verdict) } }
-            }
-            @if let Some(picture) = picture { (drawing(picture)) }
-            @if let Some(facts) = facts {
-                p.facts {
-                    @if let Some(kind) = facts.current_kind { (kind) }
-                    @for (window, excluded) in [("reference", facts.reference_excluded), ("current", facts.current_excluded)] {
-                        @if let Some(excluded) = excluded.filter(|excluded| excluded.nulls + excluded.nans + excluded.infinities > 0) {
-                            "; left out of the " (window) " window: " (excluded.nulls) " null, " (excluded.nans) " NaN, " (excluded.infinities) " infinite"
-                        }
-                    }
-                    @if !facts.unseen.is_empty() { "; unseen in the reference: " (facts.unseen.join(", ")) }
-                    @if !facts.vanished.is_empty() { "; vanished: " (facts.vanished.join(", ")) }
-                }
-            }
+        @if !all.is_empty() {
+            div.scroll { table {
+                thead { tr { th { "Verdict" } th { "Where" } th { "Method" } th.number { "Value" } th.number { "Limit" } th { "Remark" } } }
+                tbody { @for measurement in all.iter().take(MOST_LISTED) { tr {
+                    td { (mark(measurement.verdict)) }
+                    td.name { (subject(report, measurement)) }
+                    td { code { (measurement.method) } }
+                    td.number { (value(measurement)) }
+                    td.number { (limit(measurement)) }
+                    td.how { (measurement.reason.as_deref().unwrap_or_default()) }
+                } } }
+            } }
+            @if all.len() > MOST_LISTED { p.facts { "And " (all.len() - MOST_LISTED) " more, marked below." } }
+        }
+    }
+}
+
+/// What a measurement is of, as a link to its section where it has one.
+fn subject(report: &Report, measurement: &Measurement) -> Markup {
+    let has_sections = measurement.family == Family::Drift;
+    if let Some(feature) = &measurement.feature {
+        let at = features(report).iter().position(|other| other == feature).filter(|_| has_sections);
+        return html! { @if let Some(at) = at { a href=(format!("#f{at}")) { (feature) } } @else { (feature) } };
+    }
+    let mut words: Vec<String> = [&measurement.attribute, &measurement.segment].into_iter().flatten().cloned().collect();
+    match (&measurement.subgroup, &measurement.reference_subgroup) {
+        (Some(group), Some(reference)) => words.push(format!("{group} against {reference}")),
+        (Some(group), None) => words.push(group.clone()),
+        _ => {}
+    }
+    html! { (if words.is_empty() { "all rows".to_owned() } else { words.join(": ") }) }
+}
+
+/// Columns in the order of their first measurement.
+fn features(report: &Report) -> Vec<&str> {
+    let mut seen = std::collections::HashSet::new();
+    report.measurements.iter().filter_map(|measurement| measurement.feature.as_deref()).filter(|feature| seen.insert(*feature)).collect()
+}
+
+/// One column of a comparison: both distributions and every number.
+fn section(report: &Report, feature: &str, at: usize) -> Markup {
+    let measurements: Vec<&Measurement> = report.measurements.iter().filter(|measurement| measurement.feature.as_deref() == Some(feature)).collect();
+    let picture = report.pictures.iter().find(|picture| picture.feature == feature);
+    let verdict = measurements.iter().filter_map(|measurement| measurement.verdict).max();
+    let is_open = features(report).len() <= FEW_SECTIONS || verdict.is_some_and(|verdict| verdict != Verdict::Ok);
+    html! {
+        details.card open[is_open] id=(format!("f{at}")) {
+            summary { h2 { (feature) " " (mark(verdict)) } }
+            (facts(report, feature, &measurements))
+            @if let Some(picture) = picture { (drawing::picture(picture)) }
             (table(&measurements))
         }
     }
 }
 
+/// Rows, kinds, what took no part, categories of one window only.
+fn facts(report: &Report, feature: &str, measurements: &[&Measurement]) -> Markup {
+    let mut words = Vec::new();
+    if let Some((reference, current)) = measurements.iter().find_map(|measurement| measurement.n_reference.zip(measurement.n_current)) {
+        words.push(format!("{} reference rows, {} current rows", grouped(reference), grouped(current)));
+    }
+    if let Some(facts) = report.columns.iter().find(|facts| facts.feature == feature) {
+        match (facts.reference_kind, facts.current_kind) {
+            (Some(reference), Some(current)) if reference != current => words.push(format!("{reference} in the reference, {current} now")),
+            (a, b) => words.extend(b.or(a).map(str::to_owned)),
+        }
+        for (window, excluded) in [("reference", facts.reference_excluded), ("current", facts.current_excluded)] {
+            words.extend(excluded.and_then(|excluded| left_out(window, excluded)));
+        }
+        for (names, all, what) in [(&facts.unseen, facts.unseen_count, "unseen in the reference"), (&facts.vanished, facts.vanished_count, "vanished")] {
+            if let Some(all) = all.filter(|all| *all > 0) {
+                words.push(format!("{all} {what}: {}{}", names.join(", "), if all > names.len() { ", ..." } else { "" }));
+            }
+        }
+    }
+    html! { ul.facts { @for word in words { li { (word) } } } }
+}
+
+fn left_out(window: &str, excluded: ExcludedRows) -> Option<String> {
+    let parts = [(excluded.nulls, "null"), (excluded.nans, "NaN"), (excluded.infinities, "infinite")];
+    let parts: Vec<String> = parts.iter().filter(|(rows, _)| *rows > 0).map(|(rows, what)| format!("{} {what}", grouped(*rows))).collect();
+    (!parts.is_empty()).then(|| format!("left out of the {window} window: {}", parts.join(", ")))
+}
+
 fn table(measurements: &[&Measurement]) -> Markup {
-    let has_groups = measurements.iter().any(|measurement| measurement.subgroup.is_some());
     let has_p_values = measurements.iter().any(|measurement| measurement.p_value.is_some());
-    let parameters = |measurement: &Measurement| {
-        let words: Vec<String> = measurement.parameters.iter().map(|(name, value)| format!("{name} {value}")).collect();
-        words.join("; ")
-    };
+    let adjusted = |measurement: &Measurement| measurement.p_value.and_then(|p_value| p_value.adjusted);
+    let has_adjusted =
+        measurements.iter().any(|measurement| adjusted(measurement).is_some_and(|adjusted| Some(adjusted) != measurement.p_value.map(|p| p.value)));
     html! {
         div.scroll { table {
             thead { tr {
-                @if has_groups { th { "Group" } th { "Compared with" } }
                 th { "Method" } th.number { "Value" }
                 @if has_p_values { th.number { "p-value" } }
-                th { "Verdict" } th.number { "Rows" } th { "How" }
+                @if has_adjusted { th.number { "adjusted" } }
+                th { "Verdict" } th.number { "Limit" } th { "How" }
             } }
             tbody { @for measurement in measurements { tr {
-                @if has_groups { td { (measurement.subgroup.as_deref().unwrap_or("")) } td { (measurement.reference_subgroup.as_deref().unwrap_or("")) } }
                 td { code { (measurement.method) } }
-                td.number { (measurement.value.map_or_else(|| "-".to_owned(), number)) }
+                td.number { (value(measurement)) }
                 @if has_p_values { td.number { (measurement.p_value.map_or_else(String::new, |p_value| number(p_value.value))) } }
-                td {
-                    @if let Some(verdict) = measurement.verdict { span.mark class=(verdict.to_string()) { (verdict) } }
-                    @if let Some(reason) = &measurement.reason { " " (reason) }
-                }
-                td.number { (measurement.n_subgroup.or(measurement.n_current).map_or_else(String::new, |rows| rows.to_string())) }
-                td.how { (parameters(measurement)) }
+                @if has_adjusted { td.number { (adjusted(measurement).map_or_else(String::new, number)) } }
+                td { (mark(measurement.verdict)) }
+                td.number { (limit(measurement)) }
+                td.how { (how(measurement)) }
             } } }
         } }
     }
 }
 
-/// Size of a drawing, in its own units.
-const WIDTH: f64 = 720.0;
-const HEIGHT: f64 = 200.0;
-const BASE: f64 = 176.0;
-const TOP: f64 = 8.0;
+/// Why there is no value, or how it was made.
+fn how(measurement: &Measurement) -> String {
+    let mut words: Vec<String> = measurement.reason.iter().cloned().collect();
+    words.extend(measurement.parameters.iter().map(|(name, value)| format!("{} {value}", name.replace('_', " "))));
+    words.extend(measurement.noise_floor.map(|floor| format!("by chance up to {}", number(floor))));
+    words.extend(measurement.error_bound.map(|bound| format!("off by at most {}", number(bound))));
+    words.join("; ")
+}
 
-fn drawing(picture: &Picture) -> Markup {
-    let bars = picture.labels.len().max(1);
-    let step = WIDTH / bars as f64;
-    let most = picture.reference.iter().chain(&picture.current).copied().fold(f64::MIN_POSITIVE, f64::max);
-    let height = |share: f64| share / most * (BASE - TOP);
-    // Intervals of numbers touch; categories stand apart.
-    let gap = if picture.is_numeric { step * 0.06 } else { step * 0.2 };
-    let width = (step - gap) / 2.0;
-    let bar = |at: usize, offset: f64, share: f64, class: &str, window: &str| {
-        html! {
-            rect class=(class) x=(short(at as f64 * step + gap / 2.0 + offset)) y=(short(BASE - height(share))) width=(short(width)) height=(short(height(share))) {
-                title { (picture.labels[at]) ": " (short(share * 100.0)) " % of the " (window) " window" }
-            }
-        }
-    };
+fn value(measurement: &Measurement) -> String {
+    measurement.value.map_or_else(|| "-".to_owned(), number)
+}
+
+/// The limit, and which number was held against it where that was not the value.
+fn limit(measurement: &Measurement) -> Markup {
+    let p_value = measurement.p_value.filter(|_| measurement.limit_is_for_p_value);
     html! {
-        figure {
-            svg viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label=(format!("Distribution of {} in both windows", picture.feature)) {
-                @for (at, share) in picture.reference.iter().enumerate() { (bar(at, 0.0, *share, "reference", "reference")) }
-                @for (at, share) in picture.current.iter().enumerate() { (bar(at, width, *share, "current", "current")) }
-                line x1="0" x2=(WIDTH) y1=(BASE) y2=(BASE) {}
-                (axis(picture, step))
-            }
-            figcaption { span.reference { "reference" } " " span.current { "current" } " (highest bar: " (short(most * 100.0)) " % of the rows)" }
-        }
+        @if let Some(limit) = measurement.limit { (number(limit)) }
+        @if let Some(p_value) = p_value { small { "for p " (number(p_value.adjusted.unwrap_or(p_value.value))) } }
     }
 }
 
-/// Labels below the bars: both ends and the middle of numbers, each category while there is room.
-fn axis(picture: &Picture, step: f64) -> Markup {
-    let bars = picture.labels.len();
-    let text = |x: f64, anchor: &str, words: &str| html! { text x=(short(x)) y=(HEIGHT - 6.0) text-anchor=(anchor) { (words) } };
-    let end = |at: usize, side: usize| picture.labels.get(at).and_then(|label| label.split(" to ").nth(side)).unwrap_or_default();
-    if picture.is_numeric {
-        return html! {
-            (text(0.0, "start", end(0, 0)))
-            (text(WIDTH / 2.0, "middle", end(bars / 2, 0)))
-            (text(WIDTH, "end", end(bars.saturating_sub(1), 1)))
-        };
-    }
-    let most = (step / 7.0) as usize;
-    html! {
-        @for (at, label) in picture.labels.iter().enumerate() {
-            @let shown: String = if label.chars().count() > most { label.chars().take(most.saturating_sub(1)).chain(['…']).collect() } else { label.clone() };
-            (text((at as f64 + 0.5) * step, "middle", &shown))
-        }
-    }
+/// A verdict in its colour.
+fn mark(verdict: Option<Verdict>) -> Markup {
+    html! { @if let Some(verdict) = verdict { span class=(format!("mark {verdict}")) { (verdict) } } }
 }
 
-fn short(value: f64) -> String {
-    let text = format!("{value:.2}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+/// A count with thin spaces between its thousands.
+fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let chunks: Vec<&str> = digits.as_bytes().rchunks(3).rev().map(|chunk| std::str::from_utf8(chunk).unwrap_or_default()).collect();
+    chunks.join("\u{202f}")
 }
 
 fn inputs(report: &Report) -> Markup {
@@ -205,11 +268,12 @@ fn inputs(report: &Report) -> Markup {
         html! {
             h3 { (title) ": " (input.name) }
             p {
-                @if let Some(rows) = input.rows { (rows) " rows" }
+                @if let Some(rows) = input.rows { (grouped(rows)) " rows" }
                 @if let Some(condition) = &input.condition { " where " code { (condition) } }
                 @if let (Some(start), Some(end)) = (&input.window_start, &input.window_end) { ", from " (start) " to " (end) }
             }
-            ul.files { @for file in &input.files { li { (file.file.display()) " (" (file.bytes) " bytes) " code { (file.sha256) } } } }
+            @if let Some(query) = &input.query { pre { code { (query.text) } } }
+            ul.files { @for file in &input.files { li { (file.file.display()) " (" (grouped(file.bytes)) " bytes) " code { (file.sha256) } } } }
         }
     };
     html! {
@@ -220,9 +284,4 @@ fn inputs(report: &Report) -> Markup {
             dl { @for setting in &report.settings { dt { (setting.name) } dd { (setting.value) } } }
         }
     }
-}
-
-fn capitalised(word: &str) -> String {
-    let mut characters = word.chars();
-    characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
 }

@@ -165,6 +165,9 @@ pub struct Measurement {
     /// The limit that the verdict comes from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<f64>,
+    /// True when the limit is one for the p-value (as adjusted), not for the value.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub limit_is_for_p_value: bool,
     /// The verdict; absent where no limit applies.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
@@ -204,6 +207,7 @@ impl Measurement {
             parameters: Vec::new(),
             bins: None,
             limit: None,
+            limit_is_for_p_value: false,
             verdict: None,
             n_reference: None,
             n_current: None,

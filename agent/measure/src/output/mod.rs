@@ -10,12 +10,13 @@ mod measurement;
 use std::path::PathBuf;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use measurement::{Direction, Family, Interval, Kind, Measurement, PValue, Unit, Verdict};
 pub use picture::Picture;
 
-use crate::read::digest::FileDigest;
+use crate::read::digest::{self, FileDigest};
+use crate::read::sql::{Asked, AskedTable};
 
 /// Everything that a run found.
 #[derive(Debug, Serialize)]
@@ -87,12 +88,52 @@ pub struct Input {
     /// The condition that rows had to meet.
     #[serde(rename = "where", skip_serializing_if = "Option::is_none")]
     pub condition: Option<String>,
+    /// The query whose answer it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub query: Option<InputQuery>,
     /// The earliest time in the window's time column, UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub window_start: Option<String>,
     /// The latest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub window_end: Option<String>,
+}
+
+/// A query that gave a window.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputQuery {
+    /// The query.
+    pub text: String,
+    /// SHA-256 of its text.
+    pub sha256: String,
+    /// The tables that it reads.
+    pub tables: Vec<InputTable>,
+}
+
+/// A table of a query.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputTable {
+    /// Its name in the query.
+    pub name: String,
+    /// The data that it stands for.
+    pub data: String,
+    /// The digest of its files; absent where digests were not asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+impl InputQuery {
+    /// Of a query that was asked.
+    pub fn of(asked: &Asked) -> Self {
+        let table = |table: &AskedTable| InputTable {
+            name: table.name.clone(),
+            data: table.data.clone(),
+            sha256: (!table.files.is_empty()).then(|| digest::of_all(&table.files)),
+        };
+        InputQuery { text: asked.text.clone(), sha256: digest::of_bytes(asked.text.as_bytes()), tables: asked.tables.iter().map(table).collect() }
+    }
 }
 
 /// How much of a data set has drifted.
@@ -199,6 +240,8 @@ impl Report {
     pub fn with(self, mut measurements: Vec<Measurement>, segment: Option<&str>) -> Self {
         for measurement in &mut measurements {
             measurement.segment = measurement.segment.take().or_else(|| segment.map(str::to_owned));
+            // A sum of nothing is minus zero, which nobody wants to read.
+            measurement.value = measurement.value.map(|value| value + 0.0);
         }
         Report { measurements, ..self }
     }
@@ -208,7 +251,7 @@ impl Report {
         let current = self.current.sha256.clone()?;
         match &self.reference {
             None => Some(current),
-            Some(reference) => Some(crate::read::digest::of_bytes(format!("{}\n{current}\n", reference.sha256.as_ref()?).as_bytes())),
+            Some(reference) => Some(digest::of_bytes(format!("{}\n{current}\n", reference.sha256.as_ref()?).as_bytes())),
         }
     }
 

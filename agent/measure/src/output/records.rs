@@ -78,13 +78,19 @@ pub fn render(report: &Report, subject: &Subject) -> String {
     let mut lines = String::new();
     for measurement in &report.measurements {
         let record = statistic(report, subject, measurement, digest.as_deref());
+        let judged = (record.tool_limit, record.tool_verdict.clone());
+        // Limit and verdict stand with the number that was held against the limit.
+        let (of_value, of_p_value) = if measurement.limit_is_for_p_value { (Default::default(), judged) } else { (judged, Default::default()) };
+        let record = Record { tool_limit: of_value.0, tool_verdict: of_value.1, ..record };
         push(&mut lines, &record);
         // The value has been the p-value already where another tool is followed.
         if let Some(p_value) = measurement.p_value.filter(|_| measurement.kind != Kind::PValue) {
             let kind = Kind::PValue;
             let id = id(report, subject, measurement, kind);
             let value = Some(p_value.value);
-            push(&mut lines, &Record { id, kind, value, unit: None, direction: Some(Direction::Lower), adjusted: Some(false), ..record });
+            let (tool_limit, tool_verdict) = of_p_value;
+            let direction = Some(Direction::Lower);
+            push(&mut lines, &Record { id, kind, value, unit: None, direction, adjusted: Some(false), tool_limit, tool_verdict, ..record });
         }
     }
     lines
@@ -190,7 +196,11 @@ fn parameters(report: &Report, measurement: &Measurement) -> String {
     }
     for (name, input) in [("reference", report.reference.as_ref()), ("current", Some(&report.current))] {
         if let Some(input) = input {
-            insert(name, serde_json::json!({ "name": input.name, "sha256": input.sha256, "where": input.condition }));
+            let mut said = serde_json::json!({ "name": input.name, "sha256": input.sha256, "where": input.condition });
+            if let Some(query) = &input.query {
+                said["query"] = serde_json::json!(query);
+            }
+            insert(name, said);
         }
     }
     serde_json::Value::Object(map).to_string()

@@ -9,7 +9,7 @@ mod metric;
 mod ranking;
 mod sums;
 
-pub use classes::{Average, f1, precision, recall};
+pub use classes::{Average, balanced_accuracy, f1, matthews, precision, recall};
 pub use metric::{Better, Metric, UnknownMetric};
 pub use ranking::Ranking;
 pub use sums::{Probabilities, Regression};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::types::Float64Type;
+use arrow_array::types::{Date32Type, Date64Type, Float64Type};
 use arrow_array::{ArrayRef, NullArray, PrimitiveArray, cast::AsArray as _};
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{ArrowError, DataType, TimeUnit};
@@ -23,6 +23,7 @@ pub fn kind_of(data_type: &DataType) -> Kind {
         DataType::Timestamp(..) => Kind::Time,
         DataType::Null => Kind::Empty,
         DataType::Dictionary(_, values) => kind_of(values),
+        DataType::RunEndEncoded(_, values) => kind_of(values.data_type()),
         _ => Kind::Other,
     }
 }
@@ -40,6 +41,8 @@ pub fn to_kind(array: &ArrayRef, kind: Kind) -> Result<ArrayRef, ArrowError> {
             let moments = cast(array, &DataType::Int64)?;
             cast(&cast(&moments, &DataType::Timestamp(*unit, None))?, &wanted)
         }
+        DataType::RunEndEncoded(_, values) => to_kind(&cast(array, values.data_type())?, kind),
+        DataType::Date64 if kind == Kind::Date => days(array),
         DataType::Date32 | DataType::Date64 if kind == Kind::Time => cast(&cast(array, &DataType::Date64)?, &wanted),
         DataType::Utf8View => cast(&cast(array, &DataType::Utf8)?, &wanted),
         DataType::Dictionary(_, values) if kind != Kind::Text => to_kind(&cast(array, values)?, kind),
@@ -58,6 +61,14 @@ fn seconds(counts: &ArrayRef, unit: TimeUnit) -> Result<ArrayRef, ArrowError> {
     let numbers = cast(counts, &DataType::Float64)?;
     let scaled: PrimitiveArray<Float64Type> = numbers.as_primitive::<Float64Type>().unary(|count| count / per_second);
     Ok(Arc::new(scaled))
+}
+
+/// The day that a moment is on; also before 1970, where dividing would give the next.
+fn days(moments: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    const MILLISECONDS: i64 = 86_400_000;
+    let day = |moment: i64| i32::try_from(moment.div_euclid(MILLISECONDS)).map_err(|_| ArrowError::CastError(format!("{moment} milliseconds are no date")));
+    let days: PrimitiveArray<Date32Type> = moments.as_primitive::<Date64Type>().try_unary(day)?;
+    Ok(Arc::new(days))
 }
 
 /// A value that does not fit is an error, not a null that no one would notice.

@@ -47,7 +47,7 @@ pub enum Column {
     Categories(Categories),
     /// Rows without any value.
     Empty(u64),
-    /// Numbers that memory does not hold.
+    /// Numbers that memory does not hold one by one.
     Sketched(Box<Sketch>),
     /// More different values than there is memory for.
     TooMany(u64),
@@ -90,7 +90,7 @@ pub fn read(source: &dyn Source, columns: &[usize], as_categories: &[bool], limi
         }
         Ok(())
     })?;
-    Ok(collectors.into_iter().map(|collector| collector.finish(room)).collect())
+    Ok(collectors.into_iter().map(|collector| collector.finish(room, limits.number_bytes)).collect())
 }
 
 /// A column while it is read.
@@ -148,13 +148,13 @@ impl Collector {
             Collector::Numbers { values, nulls } if values.len() * size_of::<f64>() > bytes => {
                 let mut sketching = Sketching::new(bytes, rows);
                 sketching.nulls = *nulls;
-                values.iter().for_each(|&value| sketching.add(value));
+                sketching.drain(values);
                 sketching
             }
             Collector::Integers(integers) if integers.values.len() * size_of::<f64>() > bytes => {
                 let mut sketching = Sketching::new(bytes, rows);
                 sketching.nulls = integers.nulls;
-                integers.values.iter().for_each(|&value| sketching.add(value));
+                sketching.drain(&mut integers.values);
                 integers.counted().for_each(|(value, rows)| (0..rows).for_each(|_| sketching.add(value as f64)));
                 sketching
             }
@@ -163,10 +163,11 @@ impl Collector {
         *self = Collector::Sketch(Box::new(sketching));
     }
 
-    fn finish(self, room: &mut Room) -> Column {
+    fn finish(self, room: &mut Room, bytes: usize) -> Column {
         match self {
             Collector::Sketch(sketching) => Column::Sketched(Box::new(sketching.finish())),
             Collector::Numbers { values, nulls } => Column::Numbers(Window::new(values, nulls, &mut room.scratch)),
+            Collector::Integers(integers) if integers.rows() > (bytes / size_of::<f64>()) as u64 => Column::Sketched(Box::new(integers.into_points())),
             Collector::Integers(integers) => Column::Numbers(integers.finish(room)),
             Collector::Categories(counter) => counter.finish(),
             Collector::Codes(codes, _) => codes.finish(),

@@ -2,11 +2,11 @@
 
 use std::fs::File;
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Error, Result};
+use super::{Error, InputFile, Result, meter};
 
 /// One file as it was when it was measured.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -20,9 +20,9 @@ pub struct FileDigest {
 }
 
 /// The digest of a file's content.
-pub fn of_file(path: &Path) -> Result<FileDigest> {
-    let failed = |error: std::io::Error| Error::file(path, error);
-    let mut file = File::open(path).map_err(failed)?;
+pub fn of_file(input: &InputFile) -> Result<FileDigest> {
+    let failed = |error: std::io::Error| Error::file(&input.name, error);
+    let mut file = File::open(&input.path).map_err(failed)?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 17];
     let mut bytes = 0;
@@ -32,10 +32,11 @@ pub fn of_file(path: &Path) -> Result<FileDigest> {
             read => {
                 hash.update(&buffer[..read]);
                 bytes += read as u64;
+                meter::add_bytes(read as u64);
             }
         }
     }
-    Ok(FileDigest { file: path.to_owned(), bytes, sha256: hex(&hash.finalize()) })
+    Ok(FileDigest { file: input.name.clone(), bytes, sha256: hex(&hash.finalize()) })
 }
 
 /// One digest for a list of files: that of the only one, or that of the list of theirs (as `sha256sum` prints it, without names).

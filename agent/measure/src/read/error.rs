@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// Something that keeps a window from being read.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("{place}: {problem}")]
 pub struct Error {
     place: Place,
@@ -41,6 +41,15 @@ impl Error {
     /// Something is wrong at a place.
     pub fn at(place: Place, problem: impl fmt::Display) -> Self {
         Error { place, problem: problem.to_string() }
+    }
+
+    /// The same of a file that is called something else than where it is.
+    #[must_use]
+    pub fn renamed(mut self, path: &Path, name: &Path) -> Self {
+        if self.place.file == path {
+            name.clone_into(&mut self.place.file);
+        }
+        self
     }
 
     /// Where it is.

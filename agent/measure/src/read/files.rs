@@ -1,18 +1,20 @@
 //! Files as one table: the rows of the first, then those of the second, and so on.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use arrow_array::{ArrayRef, NullArray};
 
 use super::canonical::to_kind;
 use super::infer::{Cell, Seen};
 use super::ipc::Ipc;
-use super::locate::{Part, locate};
+use super::locate::{Located, Part, locate};
 use super::parquet::Parquet;
 use super::rows::{Gather, constant};
-use super::{Batch, Error, Field, Format, Kind, Result, Sink, Source, csv, ndjson};
+use super::store::{Progress, fetch, is_address};
+use super::{Batch, Error, Field, Format, InputFile, Kind, Result, Sink, Source, csv, meter, ndjson};
 
 /// How files are read.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +25,8 @@ pub struct Options {
     pub delimiter: Option<u8>,
     /// Rows of each text file that its columns' kinds are inferred from; all by default.
     pub infer_rows: Option<u64>,
+    /// Where temporary folders are made; otherwise where the system keeps temporary files.
+    pub spool: Option<PathBuf>,
 }
 
 /// A table of one or more files.
@@ -31,15 +35,33 @@ pub struct Files {
     options: Options,
     fields: Vec<Field>,
     parts: Vec<Opened>,
-    inputs: Vec<PathBuf>,
+    inputs: Vec<InputFile>,
     rows: Option<u64>,
+    /// The folder that objects were fetched into.
+    _keep: Option<Box<dyn std::any::Any + Send + Sync>>,
 }
 
 /// One file, looked at.
 struct Opened {
     part: Part,
+    stamp: Stamp,
     /// What the file itself has.
     reader: Reader,
+}
+
+/// What tells a file from one that was written since: its size and its time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Stamp(u64, Option<SystemTime>);
+
+impl Stamp {
+    fn of(path: &Path) -> Result<Self> {
+        let metadata = std::fs::metadata(path).map_err(|error| Error::file(path, error))?;
+        Ok(Stamp(metadata.len(), metadata.modified().ok()))
+    }
+
+    fn check(self, path: &Path) -> Result<()> {
+        if Stamp::of(path)? == self { Ok(()) } else { Err(Error::file(path, "the file changed while it was read")) }
+    }
 }
 
 enum Reader {
@@ -58,11 +80,30 @@ impl Files {
     /// # Errors
     /// What `locate` and the formats' readers find wrong, and columns that hold different things in different files.
     pub fn open(name: &str, options: &Options) -> Result<Self> {
+        Self::open_showing(name, options, &mut |_| ())
+    }
+
+    /// The same, and shows how far it is with objects that are fetched from a store.
+    ///
+    /// # Errors
+    /// As [`Files::open`], and what the store refuses.
+    pub fn open_showing(name: &str, options: &Options, show: &mut dyn FnMut(Progress<'_>)) -> Result<Self> {
+        let located = if is_address(name) {
+            fetch(name, options.format, options.spool.as_deref(), show)?
+        } else {
+            Located { parts: locate(name, options.format)?, keep: None }
+        };
+        Self::of(name, located, options)
+    }
+
+    /// The table of files that were found.
+    pub(super) fn of(name: &str, located: Located, options: &Options) -> Result<Self> {
         let mut columns = Columns::default();
         let mut parts = Vec::new();
-        for part in locate(name, options.format)? {
-            let reader = open(&part, options, &mut columns)?;
-            parts.push(Opened { part, reader });
+        for part in located.parts {
+            let stamp = Stamp::of(&part.path)?;
+            let reader = open(&part, options, &mut columns).map_err(|error| error.renamed(&part.path, &part.name))?;
+            parts.push(Opened { part, stamp, reader });
         }
         for opened in &parts {
             for (key, value) in &opened.part.partitions {
@@ -70,34 +111,43 @@ impl Files {
             }
         }
         let fields = columns.finish()?;
-        let inputs = parts.iter().map(|opened| opened.part.path.clone()).collect();
+        let inputs = parts.iter().map(|Opened { part, .. }| InputFile { name: part.name.clone(), path: part.path.clone() }).collect();
         let rows = parts.iter().map(Opened::rows).sum();
-        Ok(Files { name: name.to_owned(), options: options.clone(), fields, parts, inputs, rows })
+        Ok(Files { name: name.to_owned(), options: options.clone(), fields, parts, inputs, rows, _keep: located.keep })
     }
 
+    /// Reads a file as it was when it was opened, or fails: columns read one after another would else be of different rows.
     fn scan_part(&self, opened: &Opened, fields: &[&Field], sink: &mut Sink<'_>) -> Result<()> {
+        let scanned = self.scan_content(opened, fields, sink);
+        // What went wrong in a file that someone is writing is not worth telling.
+        opened.stamp.check(&opened.part.path).and(scanned)
+    }
+
+    fn scan_content(&self, opened: &Opened, fields: &[&Field], sink: &mut Sink<'_>) -> Result<()> {
         let mut sources = Vec::with_capacity(fields.len());
         let mut wanted = Vec::new();
         for field in fields {
             sources.push(opened.source_of(field, &mut wanted, self)?);
         }
-        let path = &opened.part.path;
+        let (path, name) = (&opened.part.path, &opened.part.name);
         let mut deliver = |read: Vec<ArrayRef>, rows: usize| {
+            meter::add_rows(rows as u64);
             let columns: Result<Vec<ArrayRef>> = sources
                 .iter()
                 .zip(fields)
                 .map(|(source, field)| match source {
-                    Origin::File(place) => to_kind(&read[*place], field.kind).map_err(|error| Error::column(path, &field.name, error)),
+                    Origin::File(place) => to_kind(&read[*place], field.kind).map_err(|error| Error::column(name, &field.name, error)),
                     Origin::Nothing => Ok(Arc::new(NullArray::new(rows)) as ArrayRef),
                     Origin::Folder(word) => constant(field.kind, word.as_deref(), rows)
-                        .ok_or_else(|| Error::column(path, &field.name, "the value in the folder's name is of another kind than the others")),
+                        .ok_or_else(|| Error::column(name, &field.name, "the value in the folder's name is of another kind than the others")),
                 })
                 .collect();
             sink(Batch { columns: columns?, rows })
         };
-        match &opened.reader {
+        let scanned = match &opened.reader {
             Reader::Parquet(parquet) if wanted.is_empty() => blank(parquet.rows, &mut deliver),
             Reader::Parquet(parquet) => parquet.scan(&wanted, &mut deliver),
+            Reader::Ipc(ipc) if wanted.is_empty() => blank(ipc.rows, &mut deliver),
             Reader::Ipc(ipc) => ipc.scan(&wanted, &mut deliver),
             Reader::Text(..) => {
                 let read: Vec<&Field> = wanted.iter().map(|&place| &self.fields[place]).collect();
@@ -108,7 +158,8 @@ impl Files {
                     _ => csv::scan(path, self.options.delimiter, &read, &mut gather),
                 }
             }
-        }
+        };
+        scanned.map_err(|error| error.renamed(path, name))
     }
 }
 
@@ -134,7 +185,7 @@ impl Source for Files {
         self.parts.iter().try_for_each(|opened| self.scan_part(opened, &fields, sink))
     }
 
-    fn inputs(&self) -> &[PathBuf] {
+    fn inputs(&self) -> &[InputFile] {
         &self.inputs
     }
 }
@@ -153,7 +204,7 @@ impl Opened {
     fn rows(&self) -> Option<u64> {
         match &self.reader {
             Reader::Parquet(parquet) => Some(parquet.rows),
-            Reader::Ipc(_) => None,
+            Reader::Ipc(ipc) => Some(ipc.rows),
             Reader::Text(_, rows) => *rows,
         }
     }
@@ -163,7 +214,9 @@ impl Opened {
         if let Some((_, word)) = self.part.partitions.iter().find(|(key, _)| *key == field.name) {
             return Ok(Origin::Folder(Some(word.clone()).filter(|word| word != NULL_FOLDER)));
         }
-        if matches!(field.kind, Kind::Empty | Kind::Other) {
+        // Where only the first rows were looked at, values may come after those without.
+        let is_known = !matches!(self.reader, Reader::Text(_, None));
+        if field.kind == Kind::Other || (field.kind == Kind::Empty && is_known) {
             return Ok(Origin::Nothing);
         }
         let place = match &self.reader {
@@ -174,7 +227,7 @@ impl Opened {
             Reader::Text(names, _) => files.position(&field.name).filter(|_| names.contains_key(&field.name)),
         };
         let Some(place) = place else {
-            return Err(Error::column(&self.part.path, &field.name, "the file lacks this column, which others of the window have"));
+            return Err(Error::column(&self.part.name, &field.name, "the file lacks this column, which others of the window have"));
         };
         wanted.push(place);
         Ok(Origin::File(wanted.len() - 1))
@@ -182,16 +235,16 @@ impl Opened {
 }
 
 fn open(part: &Part, options: &Options, columns: &mut Columns) -> Result<Reader> {
-    let path = &part.path;
+    let (path, name) = (&part.path, &part.name);
     Ok(match part.format {
         Format::Parquet => {
             let parquet = Parquet::open(path)?;
-            columns.note_fields(path, &parquet.fields)?;
+            columns.note_fields(name, &parquet.fields)?;
             Reader::Parquet(parquet)
         }
         Format::Ipc => {
             let ipc = Ipc::open(path)?;
-            columns.note_fields(path, &ipc.fields)?;
+            columns.note_fields(name, &ipc.fields)?;
             Reader::Ipc(ipc)
         }
         Format::Csv | Format::Ndjson => {
@@ -199,8 +252,8 @@ fn open(part: &Part, options: &Options, columns: &mut Columns) -> Result<Reader>
                 Format::Csv => csv::infer(path, options.delimiter, options.infer_rows)?,
                 _ => ndjson::infer(path, options.infer_rows)?,
             };
-            for (name, seen) in &inferred.columns {
-                columns.note_seen(name, *seen, Some(path));
+            for (column, seen) in &inferred.columns {
+                columns.note_seen(column, *seen, Some(name));
             }
             Reader::Text(inferred.columns.into_iter().collect(), inferred.is_whole.then_some(inferred.rows))
         }
@@ -238,7 +291,11 @@ impl Columns {
     }
 
     fn note_fields(&mut self, path: &Path, fields: &[Field]) -> Result<()> {
+        let mut names = HashSet::new();
         for field in fields {
+            if !names.insert(field.name.as_str()) {
+                return Err(Error::file(path, format_args!("it has two columns named `{}`", field.name)));
+            }
             let found = self.entry(&field.name);
             let kind = match found.kind.take() {
                 None => (field.kind, path.to_owned()),

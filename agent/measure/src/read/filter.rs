@@ -1,6 +1,6 @@
 //! A source's rows for which a predicate is true.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{Array as _, ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, Scalar, StringArray, TimestampMicrosecondArray};
@@ -12,7 +12,7 @@ use arrow_select::filter::FilterBuilder;
 use super::nearest::did_you_mean;
 use super::predicate::{Comparison, Literal, Predicate};
 use super::tokens::{date, time};
-use super::{Batch, Error, Field, Kind, Result, Sink, Source};
+use super::{Batch, Error, Field, InputFile, Kind, Result, Sink, Source};
 
 /// A source and which of its rows are kept: one bit each, found in one scan.
 pub struct Filtered<S> {
@@ -63,8 +63,12 @@ impl<S: Source> Source for Filtered<S> {
         self.inner.is_columnar()
     }
 
-    fn inputs(&self) -> &[PathBuf] {
+    fn inputs(&self) -> &[InputFile] {
         self.inner.inputs()
+    }
+
+    fn asked(&self) -> Option<&super::sql::Asked> {
+        self.inner.asked()
     }
 
     fn scan(&self, columns: &[usize], sink: &mut Sink<'_>) -> Result<()> {

@@ -1,5 +1,6 @@
 //! From what the user names (a file, a glob, a folder) to files, their formats and the values in their folders' names.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -52,7 +53,9 @@ impl fmt::Display for Format {
 /// One file of a window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// Where it is.
+    /// What it is called in output and messages.
+    pub name: PathBuf,
+    /// Where it is: of an object, where it was fetched to.
     pub path: PathBuf,
     /// How it is written.
     pub format: Format,
@@ -60,7 +63,18 @@ pub struct Part {
     pub partitions: Vec<(String, String)>,
 }
 
-/// Finds the files. `forced` is the format whatever the names say.
+/// The files of a window.
+pub struct Located {
+    /// One after another.
+    pub parts: Vec<Part>,
+    /// What must live as long as they are read: the folder that they were fetched into.
+    pub keep: Option<Box<dyn std::any::Any + Send + Sync>>,
+}
+
+/// What is said of a folder without data.
+pub const NO_DATA: &str = "the folder holds no file of a known format (parquet, csv, tsv, ndjson, jsonl, arrow, feather, ipc)";
+
+/// Finds the files, each once, whatever links lead to it. `forced` is the format whatever the names say.
 ///
 /// # Errors
 /// Nothing there, an unreadable folder, a glob that matches nothing, a name that tells no format.
@@ -73,7 +87,7 @@ pub fn locate(named: &str, forced: Option<Format>) -> Result<Vec<Part>> {
         return Ok(vec![part(path, path.parent(), forced)?]);
     }
     if let Some((scheme, _)) = named.split_once("://") {
-        return Err(Error::file(path, format_args!("`{scheme}` addresses can't be read; name files of this machine")));
+        return Err(Error::file(path, format_args!("`{scheme}` addresses can't be read; name files of this machine, or objects in s3://, gs:// or az://")));
     }
     if !named.contains(['*', '?', '[']) {
         return Err(Error::file(path, "there is no such file or folder"));
@@ -81,64 +95,118 @@ pub fn locate(named: &str, forced: Option<Format>) -> Result<Vec<Part>> {
     matching(named, forced)
 }
 
+/// The files that a pattern matches, and those in the folders that it matches.
 fn matching(pattern: &str, forced: Option<Format>) -> Result<Vec<Part>> {
     let wrong = |problem: String| Error::file(Path::new(pattern), problem);
     let paths = glob::glob(pattern).map_err(|error| wrong(format!("this is no pattern: {}", error.msg)))?;
-    // Partitions count below what comes before the first wildcard.
+    // Partitions count below what comes before the first wildcard, and so does what is hidden: like a shell, only what names it matches it.
     let fixed = pattern.split(['*', '?', '[']).next().unwrap_or_default();
-    let base = fixed.rfind('/').map(|end| Path::new(&fixed[..end]));
-    let mut parts = Vec::new();
+    let (base, rest) = fixed.rfind('/').map_or((None, pattern), |end| (Some(Path::new(&fixed[..end])), &pattern[end + 1..]));
+    let is_asked_for = ['.', '_'].map(|sign| rest.split('/').any(|part| part.starts_with(sign)));
+    let is_left_out = |path: &Path| {
+        let below = base.and_then(|base| path.strip_prefix(base).ok()).unwrap_or(path);
+        let has = |sign: char| below.components().any(|part| part.as_os_str().to_string_lossy().starts_with(sign));
+        (has('.') && !is_asked_for[0]) || (has('_') && !is_asked_for[1])
+    };
+    let mut paths = paths.collect::<std::result::Result<Vec<_>, _>>().map_err(|error| Error::file(error.path(), error.error()))?;
+    links_last(&mut paths);
+    let mut found = Found::default();
     for path in paths {
-        let path = path.map_err(|error| Error::file(error.path(), error.error()))?;
-        if path.is_file() {
-            parts.push(part(&path, base, forced)?);
+        if path.is_dir() && !is_left_out(&path) {
+            walk(&path, forced, &mut found)?;
+        } else if path.is_file() && !is_left_out(&path) {
+            found.add(path)?;
         }
     }
-    if parts.is_empty() {
+    if found.paths.is_empty() {
         return Err(wrong("the pattern matches no file".to_owned()));
     }
-    Ok(parts)
+    found.into_parts(base, forced)
 }
 
 fn in_folder(folder: &Path, forced: Option<Format>) -> Result<Vec<Part>> {
-    let mut paths = Vec::new();
-    walk(folder, &mut paths)?;
-    paths.retain(|path| forced.is_some() || format_of(path).is_some());
-    if paths.is_empty() {
-        return Err(Error::file(folder, "the folder holds no file of a known format (parquet, csv, tsv, ndjson, jsonl, arrow, feather, ipc)"));
+    let mut found = Found::default();
+    walk(folder, forced, &mut found)?;
+    if found.paths.is_empty() {
+        return Err(Error::file(folder, NO_DATA));
     }
-    // In the order of their names, so that every run reads the same rows in the same order.
-    paths.sort();
-    paths.iter().map(|path| part(path, Some(folder), forced)).collect()
+    found.into_parts(Some(folder), forced)
 }
 
-/// All files below a folder, except what is hidden by a leading dot or underscore, as `_SUCCESS` and `_temporary` are.
-fn walk(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<()> {
-    let failed = |error: std::io::Error| Error::file(folder, error);
-    for entry in std::fs::read_dir(folder).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if name.starts_with(['.', '_']) {
-            continue;
+/// Files and folders as they were found. What a link leads to a second time would count its rows twice, or a folder's without end.
+#[derive(Default)]
+struct Found {
+    paths: Vec<PathBuf>,
+    /// Without links.
+    files: HashSet<PathBuf>,
+    folders: HashSet<PathBuf>,
+}
+
+impl Found {
+    fn add(&mut self, path: PathBuf) -> Result<()> {
+        if self.files.insert(real(&path)?) {
+            self.paths.push(path);
         }
+        Ok(())
+    }
+
+    /// In the order of their names, so that every run reads the same rows in the same order.
+    fn into_parts(mut self, base: Option<&Path>, forced: Option<Format>) -> Result<Vec<Part>> {
+        self.paths.sort();
+        self.paths.iter().map(|path| part(path, base, forced)).collect()
+    }
+}
+
+/// All files of known formats below a folder, except what is hidden by a leading dot or underscore, as `_SUCCESS` and `_temporary` are.
+fn walk(folder: &Path, forced: Option<Format>, found: &mut Found) -> Result<()> {
+    if !found.folders.insert(real(folder)?) {
+        return Ok(());
+    }
+    let failed = |error: std::io::Error| Error::file(folder, error);
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        paths.push(entry.map_err(failed)?.path());
+    }
+    links_last(&mut paths);
+    for path in paths.into_iter().filter(|path| !is_hidden(Path::new(path.file_name().unwrap_or_default()))) {
         if path.is_dir() {
-            walk(&path, paths)?;
-        } else {
-            paths.push(path);
+            walk(&path, forced, found)?;
+        } else if forced.is_some() || format_of(&path).is_some() {
+            found.add(path)?;
         }
     }
     Ok(())
 }
 
-fn part(path: &Path, base: Option<&Path>, forced: Option<Format>) -> Result<Part> {
-    let format = forced
-        .or_else(|| format_of(path))
-        .ok_or_else(|| Error::file(path, "its name tells no format (parquet, csv, tsv, ndjson, jsonl, arrow, feather, ipc); say --input-format"))?;
-    Ok(Part { path: path.to_owned(), format, partitions: partitions(path, base) })
+/// Sorts links behind what they may lead to: of a file's names its own counts, for the folders in it are columns.
+fn links_last(paths: &mut [PathBuf]) {
+    paths.sort_by_cached_key(|path| (path.ancestors().filter(|part| part.is_symlink()).count(), path.clone()));
 }
 
-/// The format by the name's end; `.gz` and `.zst` after a text format's end are for its reader.
-fn format_of(path: &Path) -> Option<Format> {
+/// Whether a path has a part that begins with a dot or an underscore.
+pub fn is_hidden(path: &Path) -> bool {
+    path.components().any(|part| part.as_os_str().to_string_lossy().starts_with(['.', '_']))
+}
+
+/// The path without links.
+fn real(path: &Path) -> Result<PathBuf> {
+    path.canonicalize().map_err(|error| Error::file(path, error))
+}
+
+fn part(path: &Path, base: Option<&Path>, forced: Option<Format>) -> Result<Part> {
+    named_part(path, path, base, forced)
+}
+
+/// A file that is called something else than where it is.
+pub fn named_part(name: &Path, path: &Path, base: Option<&Path>, forced: Option<Format>) -> Result<Part> {
+    let format = forced
+        .or_else(|| format_of(path))
+        .ok_or_else(|| Error::file(name, "its name tells no format (parquet, csv, tsv, ndjson, jsonl, arrow, feather, ipc); say --input-format"))?;
+    Ok(Part { name: name.to_owned(), path: path.to_owned(), format, partitions: partitions(path, base) })
+}
+
+/// The format by the name's end, if it tells one; `.gz` and `.zst` after a text format's end are for its reader.
+pub fn format_of(path: &Path) -> Option<Format> {
     let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
     let inner = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
     match inner.rsplit_once('.')?.1 {

@@ -1,7 +1,7 @@
 //! Data windows: what is measured, read column by column.
 //!
-//! A [`Source`] is anything with columns that can be scanned as often as needed, always in the same order: files today (see [`files`]); the
-//! answer of a query or objects in a store fit the same trait. Sources deliver every column as one of few Arrow types (see [`Kind`]), so that
+//! A [`Source`] is anything with columns that can be scanned as often as needed, always in the same order: [`files`] of this machine, objects in
+//! a [`store`], the answer of a query (see [`sql`]). Sources deliver every column as one of few Arrow types (see [`Kind`]), so that
 //! what follows need not know thirty. [`filter`] keeps the rows of a predicate, [`mod@column`] collects what the statistics need.
 
 pub mod column;
@@ -9,8 +9,11 @@ pub mod digest;
 pub mod error;
 pub mod files;
 pub mod filter;
+pub mod meter;
 pub mod nearest;
 pub mod predicate;
+pub mod sql;
+pub mod store;
 
 mod canonical;
 mod csv;
@@ -21,7 +24,11 @@ mod locate;
 mod ndjson;
 mod parquet;
 mod rows;
+#[cfg(any(feature = "object-store", feature = "sql"))]
+mod spool;
 mod tokens;
+
+use std::path::PathBuf;
 
 use arrow_array::ArrayRef;
 use arrow_schema::{DataType, TimeUnit};
@@ -93,6 +100,15 @@ pub struct Field {
     pub kind: Kind,
 }
 
+/// A file behind a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputFile {
+    /// What it is called in output and messages.
+    pub name: PathBuf,
+    /// Where it is.
+    pub path: PathBuf,
+}
+
 /// Rows of the columns asked for, in that order.
 pub struct Batch {
     /// One array for each column, of the type that its [`Kind`] says.
@@ -122,10 +138,45 @@ pub trait Source {
     fn scan(&self, columns: &[usize], sink: &mut Sink<'_>) -> Result<()>;
 
     /// The files behind it, for digests and records.
-    fn inputs(&self) -> &[std::path::PathBuf];
+    fn inputs(&self) -> &[InputFile];
+
+    /// The query whose answer it is, if it is one.
+    fn asked(&self) -> Option<&sql::Asked> {
+        None
+    }
 
     /// The place of a column by its name.
     fn position(&self, name: &str) -> Option<usize> {
         self.fields().iter().position(|field| field.name == name)
+    }
+}
+
+impl Source for Box<dyn Source> {
+    fn name(&self) -> &str {
+        self.as_ref().name()
+    }
+
+    fn fields(&self) -> &[Field] {
+        self.as_ref().fields()
+    }
+
+    fn rows(&self) -> Option<u64> {
+        self.as_ref().rows()
+    }
+
+    fn is_columnar(&self) -> bool {
+        self.as_ref().is_columnar()
+    }
+
+    fn scan(&self, columns: &[usize], sink: &mut Sink<'_>) -> Result<()> {
+        self.as_ref().scan(columns, sink)
+    }
+
+    fn inputs(&self) -> &[InputFile] {
+        self.as_ref().inputs()
+    }
+
+    fn asked(&self) -> Option<&sql::Asked> {
+        self.as_ref().asked()
     }
 }

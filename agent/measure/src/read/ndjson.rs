@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
-use std::io::BufRead;
+use std::io::{BufRead, Read as _};
 use std::path::Path;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::infer::{Cell, Seen};
-use super::rows::{Gather, Inferred, Position, open};
+use super::rows::{Gather, Inferred, LONGEST_ROW, Position, open};
 use super::{Error, Field, Place, Result};
 
 /// Looks at the first rows of a file, or at all.
@@ -18,6 +18,7 @@ pub fn infer(path: &Path, most_rows: Option<u64>) -> Result<Inferred> {
     let mut lines = Lines::open(path)?;
     let mut inferred = Inferred::default();
     let mut places: HashMap<String, usize> = HashMap::new();
+    let mut once = Once::default();
     while most_rows.is_none_or(|most| inferred.rows < most) {
         let Some((at, line)) = lines.next()? else {
             inferred.is_whole = true;
@@ -32,6 +33,7 @@ pub fn infer(path: &Path, most_rows: Option<u64>) -> Result<Inferred> {
                     inferred.columns.len() - 1
                 }
             };
+            once.check(path, place, &inferred.columns[place].0, at)?;
             inferred.columns[place].1.note(&value.as_cell());
         }
         inferred.rows += 1;
@@ -43,10 +45,12 @@ pub fn infer(path: &Path, most_rows: Option<u64>) -> Result<Inferred> {
 pub fn scan(path: &Path, fields: &[&Field], gather: &mut Gather<'_, '_>) -> Result<()> {
     let mut lines = Lines::open(path)?;
     let places: HashMap<&str, usize> = fields.iter().enumerate().map(|(place, field)| (field.name.as_str(), place)).collect();
+    let mut once = Once::default();
     while let Some((at, line)) = lines.next()? {
         let mut row: Vec<Value<'_>> = fields.iter().map(|_| Value::Null).collect();
         for (name, value) in parse(path, line, at)?.0 {
             if let Some(&place) = places.get(name.as_ref()) {
+                once.check(path, place, &fields[place].name, at)?;
                 row[place] = value;
             }
         }
@@ -56,6 +60,23 @@ pub fn scan(path: &Path, fields: &[&Field], gather: &mut Gather<'_, '_>) -> Resu
         gather.end_row()?;
     }
     gather.flush()
+}
+
+/// In which row each name was last met: an object that has a name twice says two things, and no one knows which is meant.
+#[derive(Default)]
+struct Once(Vec<u64>);
+
+impl Once {
+    fn check(&mut self, path: &Path, place: usize, name: &str, at: Position) -> Result<()> {
+        if self.0.len() <= place {
+            self.0.resize(place + 1, 0);
+        }
+        if std::mem::replace(&mut self.0[place], at.row) == at.row {
+            let place = Place { file: path.to_owned(), row: Some(at.row), line: Some(at.line), column: Some(name.to_owned()) };
+            return Err(Error::at(place, "the object has this name twice"));
+        }
+        Ok(())
+    }
 }
 
 /// Lines that are not blank.
@@ -74,9 +95,18 @@ impl<'a> Lines<'a> {
     fn next(&mut self) -> Result<Option<(Position, &[u8])>> {
         loop {
             self.buffer.clear();
-            let read = self.input.read_until(b'\n', &mut self.buffer).map_err(|error| Error::file(self.path, error))?;
+            let mut limited = self.input.by_ref().take(LONGEST_ROW);
+            let read = limited.read_until(b'\n', &mut self.buffer).map_err(|error| Error::file(self.path, error))?;
             if read == 0 {
                 return Ok(None);
+            }
+            if read as u64 == LONGEST_ROW {
+                let place = Place { file: self.path.to_owned(), row: Some(self.at.row + 1), line: Some(self.at.line + 1), column: None };
+                return Err(Error::at(place, format_args!("the line is longer than {} MiB; expected one object a line", LONGEST_ROW >> 20)));
+            }
+            if self.at.line == 0 && self.buffer.starts_with(b"\xef\xbb\xbf") {
+                // A mark of UTF-8 that some editors write; it is no part of the data.
+                self.buffer.drain(..3);
             }
             self.at.line += 1;
             if !self.buffer.trim_ascii().is_empty() {
@@ -90,7 +120,13 @@ impl<'a> Lines<'a> {
 fn parse<'a>(path: &Path, line: &'a [u8], at: Position) -> Result<Row<'a>> {
     serde_json::from_slice(line).map_err(|error| {
         let place = Place { file: path.to_owned(), row: Some(at.row), line: Some(at.line), column: None };
-        Error::at(place, format_args!("not one JSON object: {error}"))
+        if line.starts_with(b"[") {
+            return Error::at(place, "not one JSON object: a list; expected one object a line");
+        }
+        let said = error.to_string();
+        // Its line is always the first: the place is told already.
+        let said = said.split(" at line ").next().unwrap_or_default();
+        Error::at(place, format_args!("not one JSON object: {said}, at byte {}", error.column()))
     })
 }
 

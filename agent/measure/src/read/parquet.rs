@@ -1,4 +1,11 @@
 //! Apache Parquet files: only the columns asked for are read, text as keys of the file's own dictionaries.
+//!
+//! As with Arrow's own files, the decoder believes what it reads: [`footer`] and [`pages`] hold every size against the file before it does.
+
+mod delta;
+mod footer;
+mod pages;
+mod thrift;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -6,9 +13,11 @@ use std::sync::Arc;
 
 use arrow_array::ArrayRef;
 use arrow_schema::{FieldRef, Schema};
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader};
+use parquet::arrow::{ProjectionMask, parquet_to_arrow_field_levels};
+use parquet::basic::Type as PhysicalType;
 
+use self::pages::Groups;
 use super::canonical::kind_of;
 use super::guard::guarded;
 use super::{Error, Field, Kind, Result};
@@ -29,20 +38,19 @@ pub struct Parquet {
 impl Parquet {
     /// Reads the footer.
     pub fn open(path: &Path) -> Result<Self> {
-        let file = open(path)?;
-        if file.metadata().is_ok_and(|metadata| metadata.len() == 0) {
+        let (mut file, size) = open(path)?;
+        if size == 0 {
             return Err(Error::file(path, "the file is empty"));
         }
         guarded(path, || {
-            let failed = |error: parquet::errors::ParquetError| Error::file(path, format_args!("not a readable Parquet file: {error}"));
-            let plain = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(failed)?;
-            let schema = Schema::new(plain.schema().fields().iter().map(with_dictionary).collect::<Vec<_>>());
-            let options = ArrowReaderOptions::new().with_schema(Arc::new(schema));
-            let metadata = ArrowReaderMetadata::try_new(Arc::clone(plain.metadata()), options).map_err(failed)?;
+            let failed = |error: &dyn std::fmt::Display| Error::file(path, format_args!("not a readable Parquet file: {error}"));
+            let footer = footer::read(&mut file, size).map_err(|error| failed(&error))?;
+            let plain = ArrowReaderMetadata::try_new(Arc::new(footer), ArrowReaderOptions::new()).map_err(|error| failed(&error))?;
+            let options = ArrowReaderOptions::new().with_schema(Arc::new(wished(&plain)));
+            let metadata = ArrowReaderMetadata::try_new(Arc::clone(plain.metadata()), options).map_err(|error| failed(&error))?;
             let fields = metadata.schema().fields().iter();
             let fields = fields.map(|field| Field { name: field.name().clone(), kind: kind_of(field.data_type()) }).collect();
-            let rows = u64::try_from(metadata.metadata().file_metadata().num_rows())
-                .map_err(|_| Error::file(path, "the file is damaged (its number of rows is negative)"))?;
+            let rows = metadata.metadata().file_metadata().num_rows() as u64;
             Ok(Parquet { path: path.to_owned(), metadata, fields, rows })
         })
     }
@@ -57,11 +65,14 @@ impl Parquet {
             [one] => Error::column(path, &self.fields[*one].name, format_args!("the file is damaged ({error})")),
             _ => Error::file(path, format_args!("the file is damaged ({error})")),
         };
-        let file = open(path)?;
+        let (file, size) = open(path)?;
         let mut reader = guarded(path, || {
-            let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone());
-            let mask = ProjectionMask::roots(builder.parquet_schema(), sorted.iter().copied());
-            builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().map_err(|error| failed(&error))
+            let metadata = Arc::clone(self.metadata.metadata());
+            let schema = metadata.file_metadata().schema_descr_ptr();
+            let mask = ProjectionMask::roots(&schema, sorted.iter().copied());
+            let levels = parquet_to_arrow_field_levels(&schema, mask, Some(self.metadata.schema().fields())).map_err(|error| failed(&error))?;
+            let groups = Groups::new(file, size, metadata);
+            ParquetRecordBatchReader::try_new_with_row_groups(&levels, &groups, BATCH_ROWS, None).map_err(|error| failed(&error))
         })?;
         let mut rows = 0;
         while let Some(batch) = guarded(path, || reader.next().transpose().map_err(|error| failed(&error)))? {
@@ -75,14 +86,22 @@ impl Parquet {
     }
 }
 
-fn open(path: &Path) -> Result<File> {
-    File::open(path).map_err(|error| Error::file(path, error))
+/// The file and its size.
+fn open(path: &Path) -> Result<(File, u64)> {
+    let file = File::open(path).map_err(|error| Error::file(path, error))?;
+    let size = file.metadata().map_err(|error| Error::file(path, error))?.len();
+    Ok((file, size))
 }
 
-/// Text is asked for by dictionary keys: the values of a dictionary page are then made once, not once for each row.
-fn with_dictionary(field: &FieldRef) -> FieldRef {
-    match kind_of(field.data_type()) {
+/// The types that columns are asked for as. Text comes as dictionary keys: the values of a dictionary page are then made once, not once for
+/// each row. Times of 96 bits come in microseconds: in nanoseconds they would end in 2262 and start again in 1677.
+fn wished(file: &ArrowReaderMetadata) -> Schema {
+    let columns = file.parquet_schema().root_schema().get_fields();
+    let is_wide = |place: usize| columns.get(place).is_some_and(|column| column.is_primitive() && column.get_physical_type() == PhysicalType::INT96);
+    let wish = |(place, field): (usize, &FieldRef)| match kind_of(field.data_type()) {
         Kind::Text => Arc::new(field.as_ref().clone().with_data_type(Kind::Text.arrow())),
+        Kind::Time if is_wide(place) => Arc::new(field.as_ref().clone().with_data_type(Kind::Time.arrow())),
         _ => Arc::clone(field),
-    }
+    };
+    Schema::new(file.schema().fields().iter().enumerate().map(wish).collect::<Vec<_>>())
 }

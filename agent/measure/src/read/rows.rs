@@ -10,11 +10,15 @@ use arrow_array::types::Int32Type;
 use arrow_array::{ArrayRef, NullArray};
 
 use super::infer::{Cell, Seen};
+use super::meter::Metered;
 use super::tokens::{boolean, date, integer, is_missing_word, is_null, is_number_in_words, number, time};
 use super::{Batch, Error, Field, Kind, Place, Result, Sink};
 
 /// Rows in a batch.
 const BATCH_ROWS: usize = 8192;
+
+/// Bytes that no row takes. Whatever is longer is no table of rows: one line without an end, or a quote that is never closed.
+pub const LONGEST_ROW: u64 = 64 << 20;
 
 /// Where a row is.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,7 +43,7 @@ pub struct Inferred {
 /// Opens a text file, unpacking it by its name's end.
 pub fn open(path: &Path) -> Result<Box<dyn BufRead>> {
     let failed = |error: std::io::Error| Error::file(path, error);
-    let file = File::open(path).map_err(failed)?;
+    let file = Metered(File::open(path).map_err(failed)?);
     let name = path.to_string_lossy().to_ascii_lowercase();
     Ok(if name.ends_with(".gz") {
         Box::new(BufReader::with_capacity(1 << 16, flate2::read::MultiGzDecoder::new(BufReader::new(file))))

@@ -13,7 +13,7 @@ pub use kolmogorov::{one_sample_sf, two_sample_exact_sf};
 
 use std::f64::consts::PI;
 
-use statrs::distribution::{ChiSquared, ContinuousCDF, Normal};
+use statrs::distribution::{ChiSquared, ContinuousCDF, Normal, StudentsT};
 use statrs::function::erf::erfc;
 use statrs::function::gamma::{checked_gamma_ur, ln_gamma};
 
@@ -93,4 +93,12 @@ pub fn normal_two_sided(z: f64) -> f64 {
 /// The `p` quantile of the standard normal distribution.
 pub fn normal_quantile(p: f64) -> f64 {
     Normal::standard().inverse_cdf(p)
+}
+
+/// The `p` quantile of Student's distribution for `degrees` of freedom; NaN where there is none.
+pub fn student_quantile(p: f64, degrees: f64) -> f64 {
+    if !(0.0..=1.0).contains(&p) {
+        return f64::NAN;
+    }
+    StudentsT::new(0.0, 1.0, degrees).map_or(f64::NAN, |law| law.inverse_cdf(p))
 }

@@ -115,3 +115,31 @@ fn roles_choose_columns() {
     let bounds = drift(&path, "reference.parquet", "current.parquet", &["--time", "since"]).json();
     assert!(bounds["current"]["window_start"].as_str().unwrap().starts_with("2024-10-"), "{}", bounds["current"]);
 }
+
+/// A limit that nothing is held against would pass for one that is never crossed.
+#[test]
+fn limits_that_judge_nothing_are_refused() {
+    let (_folder, path) = two_windows(300, 300);
+    for (more, problem) in [
+        (&["--limit", "psi=0.2"][..], "there is a limit for psi, which these --tests never measure: name it in --tests\n"),
+        (&["--tests", "ks", "--warn", "tvd=0.2"][..], "there is a limit for tvd, which these --tests never measure: name it in --tests\n"),
+        (&["--tests", "psi", "--limit", "p_value=0.01"][..], "there is a limit for p-values, but no test with one among --tests\n"),
+    ] {
+        let ran = drift(&path, "reference.parquet", "current.parquet", more);
+        assert_eq!((ran.code, ran.stderr), (1, format!("error: {problem}")), "{more:?}");
+    }
+    // What `auto` may choose may have a limit, whether it is chosen or not.
+    assert_eq!(drift(&path, "reference.parquet", "current.parquet", &["--limit", "wasserstein_normed=0.5", "--limit", "ks.p_value=0.001"]).code, 0);
+}
+
+#[test]
+fn numbers_say_what_was_judged_and_how() {
+    let (_folder, path) = two_windows(300, 300);
+    let ran = drift(&path, "reference.parquet", "current.parquet", &["--tests", "chi_squared,ks,psi", "--weight", "since", "--include", "age,since"]);
+    let (test, size, psi) = (ran.measurement("age", "chi_squared"), ran.measurement("age", "ks"), ran.measurement("age", "psi"));
+    assert_eq!((&test["limit"], &test["limit_is_for_p_value"]), (&json!(0.05), &json!(true)));
+    assert!(size.get("limit_is_for_p_value").is_none() && size["parameters"]["p_value"] == "exact", "{size:#}");
+    assert_eq!(psi["verdict"], "unknown");
+    assert!(psi["reason"].as_str().unwrap().starts_with("below the 0.1"), "{psi:#}");
+    assert_eq!(ran.json()["left_out"], json!([{ "column": "since", "reason": "weights are not applied here, every row counts once" }]));
+}

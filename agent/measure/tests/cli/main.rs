@@ -6,9 +6,17 @@ mod bias;
 mod damage;
 mod drift;
 mod formats;
+mod found;
+mod kinds;
 mod output;
 mod performance;
 mod profile;
+mod reference;
 mod sketches;
+#[cfg(feature = "sql")]
+mod sql;
+#[cfg(feature = "object-store")]
+mod stores;
 mod support;
+mod text;
 mod wrong;

@@ -94,3 +94,53 @@ fn repeated_rows_are_found_in_any_format() {
     let repeated = found["measurements"].as_array().unwrap().iter().find(|one| one["method"] == "duplicate_rows").unwrap();
     assert_eq!(repeated["value"], 100.0, "rows of this table are all different");
 }
+
+/// Labels and predictions as different programs write them: what they mean is the same.
+#[test]
+fn outcomes_are_told_by_their_values_not_their_types() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write_text(&path.join("floats.csv"), "y,p\n1.0,1.0\n0.0,1.0\n1.0,1.0\nnan,1.0\n0.0,0.0\n");
+    write_text(&path.join("mixed.csv"), "y,p\ntrue,1\nfalse,1\ntrue,1\n,1\nfalse,0\n");
+    for data in ["floats.csv", "mixed.csv"] {
+        let found = json(path, &["performance", "--data", data, "--label", "y", "--prediction", "p"]);
+        let accuracy = find(&found, None, "accuracy");
+        close(&accuracy["value"], 0.75);
+        assert_eq!((&accuracy["n_current"], &accuracy["parameters"]["rows_without_prediction_or_label"]), (&json!(4), &json!("1")), "{data}");
+    }
+    // Whole predictions of labels with a fraction are a regression all the same.
+    write_text(&path.join("numbers.csv"), "y,p\n1.5,1\n2.5,3\n");
+    close(&find(&json(path, &["performance", "--data", "numbers.csv", "--label", "y", "--prediction", "p"]), None, "mae")["value"], 0.5);
+}
+
+#[test]
+fn what_was_named_and_can_not_be_had_is_unknown() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write_text(&path.join("now.csv"), "part,y,p,s\na,1,1,0.9\na,0,0,1.4\n");
+    write_text(&path.join("before.csv"), "part,y,p,s\na,1,1,0.9\na,0,0,0.1\nb,1,1,0.8\n");
+    let base = ["performance", "--data", "now.csv", "--label", "y", "--prediction", "p"];
+    let found = json(path, &[&base[..], &["--metrics", "accuracy,roc_auc"]].concat());
+    assert_eq!((&find(&found, None, "roc_auc")["value"], &find(&found, None, "roc_auc")["verdict"]), (&Value::Null, &json!("unknown")));
+    let scored = json(path, &[&base[..], &["--score", "s", "--segment-by", "part", "--reference", "before.csv"]].concat());
+    assert_eq!(find(&scored, None, "log_loss")["reason"], "1 scores are no probabilities: outside 0 to 1");
+    close(&find(&scored, None, "roc_auc")["value"], 0.0);
+    let gone = find(&scored, Some("part=b"), "accuracy");
+    assert_eq!(
+        (&gone["reason"], &gone["verdict"], &gone["baseline"]),
+        (&json!("the segment has no rows, which the baseline has"), &json!("unknown"), &json!(1.0))
+    );
+    let unused = run(path, &[&base[..], &["--limit", "roc_auc=0.8"]].concat());
+    assert!(unused.code == 1 && unused.stderr.contains("there is a limit for roc_auc, but nothing was measured by it"), "{}", unused.stderr);
+}
+
+#[test]
+fn weights_must_be_sound() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in [("classes.csv", "y,p,w\n1,1,1\n0,0,-2\n"), ("numbers.csv", "y,p,w\n1.5,1,1\n0,0,\n")] {
+        write_text(&folder.path().join(name), text);
+        let ran = run(folder.path(), &["performance", "--data", name, "--label", "y", "--prediction", "p", "--weight", "w"]);
+        let message = format!("error: {name}, column `w`: row 2 of the window: a weight is missing, negative or not finite\n");
+        assert_eq!((ran.code, ran.stderr), (1, message));
+    }
+}

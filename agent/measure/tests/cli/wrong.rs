@@ -39,7 +39,7 @@ const CASES: [(&str, &[&str], &str); 34] = [
     ("none-*.parquet", &[], "none-*.parquet: the pattern matches no file\n"),
     ("a[.parquet", &[], "a[.parquet: this is no pattern: "),
     ("nothing", &[], "nothing: the folder holds no file of a known format (parquet, csv, tsv, ndjson, jsonl, arrow, feather, ipc)\n"),
-    ("s3://bucket/x.parquet", &[], "s3://bucket/x.parquet: `s3` addresses can't be read; name files of this machine\n"),
+    ("ftp://h/x.csv", &[], "ftp://h/x.csv: `ftp` addresses can't be read; name files of this machine, or objects in s3://, gs:// or az://\n"),
     ("data.txt", &[], "data.txt: its name tells no format (parquet, csv, tsv, ndjson, jsonl, arrow, feather, ipc); say --input-format\n"),
     ("empty.csv", &[], "empty.csv: the file is empty: it has no header line\n"),
     ("empty.parquet", &[], "empty.parquet: the file is empty\n"),
@@ -104,4 +104,22 @@ fn what_is_not_measured_is_named() {
     let ran = run(folder.path(), &["drift", "--reference", "nested.ndjson", "--current", "nested.ndjson"]);
     assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
     assert!(ran.stdout.contains("a: not measured, lists, structures and bytes are not compared"), "{}", ran.stdout);
+}
+
+#[cfg(not(feature = "object-store"))]
+#[test]
+fn a_build_without_stores_says_so() {
+    let ran = run(Path::new("."), &["quality", "--data", "s3://bucket/x.csv"]);
+    let hint = "make one that does: cargo build --release -p clause9-measure --features object-store";
+    assert_eq!((ran.code, ran.stderr), (1, format!("error: s3://bucket/x.csv: this build reads no object stores; {hint}\n")));
+}
+
+#[cfg(not(feature = "sql"))]
+#[test]
+fn a_build_without_sql_says_so() {
+    let hint = "this build has no SQL; make one that has: cargo build --release -p clause9-measure --features sql\n";
+    let ran = run(Path::new("."), &["quality", "--sql", "SELECT 1"]);
+    assert_eq!((ran.code, ran.stderr), (1, format!("error: --sql: {hint}")));
+    let ran = run(Path::new("."), &["quality", "--sql", "SELECT 1", "--table", "t=x.csv"]);
+    assert_eq!((ran.code, ran.stderr), (1, format!("error: --table t=...: {hint}")));
 }

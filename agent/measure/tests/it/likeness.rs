@@ -187,3 +187,35 @@ fn verdicts_at_the_limit() {
     let limit = nannyml_limit(&[1.0, 3.0, f64::NAN]).unwrap();
     assert!((limit - 5.0).abs() < 1e-12, "mean 2 and three standard deviations of 1: {limit}");
 }
+
+/// Few rows, many ties, missing values and unseen categories: what Evidently and NannyML gave for them (versions stand beside the values).
+#[test]
+fn awkward_columns() {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/likeness.json")).unwrap();
+    let all: Value = serde_json::from_str(&text).unwrap();
+    let mut ledger = Ledger::default();
+    for case in all["awkward"]["columns"].as_array().unwrap() {
+        let cells = |side: &str| case[side].as_array().unwrap().clone();
+        let is_text = cells("reference").iter().any(Value::is_string);
+        let are_whole = cells("reference").iter().all(|cell| cell.is_i64());
+        let read = |side: &str| match is_text {
+            true => Column::Words(cells(side).iter().map(|cell| cell.as_str().map(str::to_owned)).collect()),
+            false => Column::Numbers { values: cells(side).iter().map(Value::as_f64).collect(), are_whole },
+        };
+        let (reference, current) = (read("reference"), read("current"));
+        for (tool, like) in [("evidently", Likeness::Evidently), ("nannyml", Likeness::Nannyml)] {
+            for (method, expected) in case[tool].as_object().unwrap() {
+                let at = format!("{} {tool} {method}", case["name"]);
+                let alike = alike(like, method.parse().unwrap(), &reference, &current);
+                let tolerance = match (alike.shown, alike.method) {
+                    (Number::PValue, Method::CramerVonMises) => CVM_P_VALUE,
+                    (Number::PValue, _) => P_VALUE,
+                    (_, Method::JensenShannon | Method::Hellinger) => ROOT,
+                    _ => EXACT,
+                };
+                ledger.check(&at, alike.value.unwrap_or_else(|reason| panic!("{at}: {reason}")), expected, tolerance);
+            }
+        }
+    }
+    ledger.finish(120);
+}

@@ -1,7 +1,7 @@
 //! Performance metrics against scikit-learn's values for the fairness data sets, overall and by group, and small cases by hand.
 
 use clause9_measure::bias::ClassTable;
-use clause9_measure::performance::{Average, Metric, Probabilities, Ranking, Regression, f1, precision, recall};
+use clause9_measure::performance::{Average, Metric, Probabilities, Ranking, Regression, balanced_accuracy, f1, matthews, precision, recall};
 use clause9_measure::sort::Scratch;
 use clause9_measure::window::Window;
 use serde_json::Value;
@@ -124,4 +124,22 @@ fn names() {
         assert_eq!(metric.name().parse::<Metric>(), Ok(metric));
     }
     assert!("auc".parse::<Metric>().is_err());
+}
+
+/// scikit-learn 1.9.1 for labels a a b b c c c a and predictions a b b b c a c a: `balanced_accuracy_score`, `matthews_corrcoef`. A class that does
+/// not occur in a segment changes nothing.
+#[test]
+fn balanced_accuracy_and_correlation_of_classes() {
+    let table = |classes: usize| {
+        let mut table = ClassTable::new(classes);
+        [0, 0, 1, 1, 2, 2, 2, 0].into_iter().zip([0, 1, 1, 1, 2, 0, 2, 0]).for_each(|(label, prediction)| assert!(table.add(label, prediction, 1.0)));
+        table
+    };
+    let near = |ours: Option<f64>, expected: f64| assert!((ours.unwrap() - expected).abs() < 1e-12, "{ours:?}");
+    for classes in [3, 5] {
+        near(balanced_accuracy(&table(classes)), 7.0 / 9.0);
+        near(matthews(&table(classes)), 9.0 / 14.0);
+        near(f1(&table(classes), Average::Macro), 34.0 / 45.0);
+    }
+    assert_eq!((balanced_accuracy(&ClassTable::new(3)), matthews(&ClassTable::new(3))), (None, None));
 }

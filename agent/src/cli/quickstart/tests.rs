@@ -5,7 +5,12 @@ use std::{fs, path::Path};
 use tempfile::TempDir;
 
 use super::{super::once, *};
-use crate::{board::Board, pipeline::Scope, threshold::State};
+use crate::{
+    board::Board,
+    connector::{FailureReason, replay},
+    pipeline::Scope,
+    threshold::State,
+};
 
 /// Any ports: tests run side by side.
 const ANY: [u16; 3] = [0; 3];
@@ -24,13 +29,40 @@ async fn pass(dir: &Path) -> Board {
 
 /// The same at a moment of the test's choice.
 async fn pass_at(dir: &Path, now: i64) -> Board {
+    let dir = &measured(dir, now);
+    pass_as_it_is(dir, now, &[]).await
+}
+
+/// A pass in which exactly these sources fail, all because the program is missing.
+async fn pass_as_it_is(dir: &Path, now: i64, missing: &[&str]) -> Board {
     let config = Config::load(&dir.join(CONFIG), now).unwrap_or_else(|mistakes| panic!("{mistakes}"));
     let upstreams = upstreams::start(&config, now).await.unwrap();
     let mut once = once::poll(config, |_| true, now).await.unwrap();
-    assert!(once.failures.is_empty(), "{:?}", once.failures);
+    assert!(once.failures.iter().all(|(_, failure)| failure.reason == FailureReason::ProgramMissing), "{:?}", once.failures);
+    assert_eq!(once.failures.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), missing);
     assert_eq!(upstreams.iter().flat_map(|upstream| upstream.unmatched()).collect::<Vec<_>>(), Vec::<String>::new());
     once.core.evaluate(&Scope::Everything, now).unwrap();
     once.core.board(now).unwrap()
+}
+
+/// The folder with a shell as the program that measures, and for each command a script that prints what the program does: a test of the whole
+/// program recorded it, and sees that it stays so.
+fn measured(dir: &Path, now: i64) -> std::path::PathBuf {
+    for command in ["drift", "bias"] {
+        let recorded = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../tests/golden/jobs/{command}.ndjson"));
+        let records = replay::in_text(&fs::read_to_string(recorded).unwrap(), now).unwrap();
+        fs::write(dir.join(command), format!("cat <<'END'\n{records}END\n")).unwrap();
+    }
+    with_program(dir, "/bin/sh");
+    dir.to_owned()
+}
+
+fn with_program(dir: &Path, program: &str) {
+    let path = dir.join(CONFIG);
+    let text = fs::read_to_string(&path).unwrap();
+    let jobs = text.find("  jobs:\n").expect("the sample has jobs");
+    let before = text[..jobs].rfind("measure:\n").unwrap() + "measure:\n".len();
+    fs::write(&path, format!("{}  program: {program}\n{}", &text[..before], &text[jobs..])).unwrap();
 }
 
 /// States of the readings of an indicator that have all these label values.
@@ -44,6 +76,38 @@ fn readings(board: &Board, indicator: &str, labels: &[&str]) -> Vec<State> {
 async fn the_sample_shows_every_indicator_and_every_state() {
     let folder = unfolded();
     let board = pass(folder.path()).await;
+    every_story_is_told(&board);
+    let measured = [
+        ("drift_psi", &["complaint-triage", "words"][..], State::Breach),
+        ("drift_psi", &["complaint-triage", "channel"], State::Ok),
+        ("drift_distance", &["complaint-triage", "words"], State::Breach),
+        ("bias_disparate_impact_ratio", &["complaint-triage", "60_plus"], State::Breach),
+        ("bias_equal_opportunity_difference", &["complaint-triage", "60_plus"], State::Breach),
+        ("models_without_monitoring", &["complaint-triage"], State::Ok),
+    ];
+    for (indicator, labels, state) in measured {
+        assert_eq!(readings(&board, indicator, labels), [state], "{indicator} {labels:?}");
+    }
+}
+
+/// Who has not built the program that measures sees the whole sample but for what its jobs would measure, and is told what to do.
+#[tokio::test]
+async fn without_the_program_that_measures_only_its_jobs_are_unknown() {
+    let folder = unfolded();
+    with_program(folder.path(), "/nowhere/clause9-measure");
+    let board = pass_as_it_is(folder.path(), schedule::now(), &["complaint-drift", "complaint-bias"]).await;
+    every_story_is_told(&board);
+    assert_eq!(readings(&board, "models_without_monitoring", &["complaint-triage"]), [State::Unknown]);
+    let unknown =
+        |reading: &&crate::board::Reading| matches!(&reading.row.measured, crate::indicator::Measured::Unknown(reason) if reason.contains("`complaint-"));
+    let unknown = board.panels.iter().flat_map(|panel| panel.readings.iter().filter(unknown).map(|reading| (panel.indicator.id.as_str(), reading)));
+    for (indicator, reading) in unknown {
+        let about = reading.row.label("system") == Some("complaint-triage") || reading.row.label("registry").is_some_and(|name| name.starts_with("complaint-"));
+        assert!(about, "{indicator}: {:?}", reading.row.labels().collect::<Vec<_>>());
+    }
+}
+
+fn every_story_is_told(board: &Board) {
     for panel in &board.panels {
         assert!(!panel.readings.is_empty(), "{} has no readings", panel.indicator.id);
         assert!(panel.readings.iter().any(|reading| reading.state != State::Unknown), "{} is unknown everywhere", panel.indicator.id);
@@ -95,12 +159,12 @@ async fn the_sample_shows_every_indicator_and_every_state() {
         ("management_review_overdue_seconds", &["quarterly"], State::Breach),
     ];
     for (indicator, labels, state) in stories {
-        assert_eq!(readings(&board, indicator, labels), [state], "{indicator} {labels:?}");
+        assert_eq!(readings(board, indicator, labels), [state], "{indicator} {labels:?}");
     }
     for left_out in ["legacy-scorecard", "meeting-notes"] {
-        assert_eq!(readings(&board, "impact_assessments_overdue", &[left_out]), [], "{left_out}");
+        assert_eq!(readings(board, "impact_assessments_overdue", &[left_out]), [], "{left_out}");
     }
-    assert_eq!(readings(&board, "incidents_open", &["legacy-scorecard"]), [State::Ok], "what happens to a retired system is still shown");
+    assert_eq!(readings(board, "incidents_open", &["legacy-scorecard"]), [State::Ok], "what happens to a retired system is still shown");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ mod tables;
 mod tests;
 mod walk;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     client::Client,
@@ -22,7 +22,7 @@ use super::{
     outcome::{Context, Live, Poll, PollMode, StreamPoll},
     request,
 };
-use crate::record::Door;
+use crate::{record::Door, schedule};
 use merge::Admitted;
 use walk::Walked;
 
@@ -93,6 +93,7 @@ async fn all(client: &Client, context: &Context, meter: &Arc<Meter>) -> Result<(
 }
 
 /// What stays the same throughout a poll.
+#[derive(Clone)]
 struct Run {
     client: Client,
     door: Door,
@@ -178,6 +179,13 @@ impl Run {
     fn new(client: &Client, context: &Context, meter: &Arc<Meter>, variant: Option<String>, scope: Scope) -> Self {
         let method = format!("{} {}", client.method(), context.door.zone.name());
         Self { client: client.clone(), door: context.door, cursors: context.cursors.clone(), meter: Arc::clone(meter), variant, scope, method }
+    }
+
+    /// The same so much later. What was measured while the poll went on has happened, however long it waited for its turn.
+    fn later(&self, by: Duration) -> Self {
+        let mut later = self.clone();
+        later.door.now = later.door.now.saturating_add(schedule::seconds(by));
+        later
     }
 
     fn connector(&self) -> &Description {

@@ -1,7 +1,7 @@
 //! A poll of files: all of them are read at once, then each stream takes its tables, or the only one the documents. People write these, so
-//! every mistake is told at once.
+//! every mistake is told at once. What a program prints is read as if it were such a file.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use super::{
     Done, Run,
@@ -15,9 +15,11 @@ use crate::{
         expression::{self, Val},
         failure::{Failure, FailureReason},
         files::{self, Whole},
-        format::{Documents, Row, Table, Wanted, assign},
+        format::{Documents, Format, OwnColumns, Row, Table, Wanted, assign, shown},
         meter::LogEntry,
         outcome::{PollMode, StreamPoll},
+        program::{self, Printed},
+        source::Program,
     },
     record::{Digest, Feed},
 };
@@ -30,10 +32,25 @@ const REREAD_SECONDS: i64 = 86_400;
 
 type Read = Vec<(StreamPoll, Vec<Admitted>)>;
 
+/// What stands for the file's name in places of what a program printed.
+const OUTPUT: &str = "output";
+
 /// Reads every stream.
 pub(super) async fn all(run: &Arc<Run>) -> Result<Read, Failure> {
-    let run = Arc::clone(run);
-    let work = move || read(&run);
+    let mut run = Arc::clone(run);
+    let printed = match run.client.program() {
+        Some(program) => {
+            let began = Instant::now();
+            let printed = program::run(program, run.client.source().limits.answer_bytes).await?;
+            run = Arc::new(run.later(began.elapsed()));
+            Some(printed)
+        }
+        None => None,
+    };
+    let work = move || match printed {
+        Some(printed) => read_printed(&run, &printed),
+        None => read(&run),
+    };
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Failure::new(FailureReason::Mapping, "the jq engine gave up on it")))
 }
 
@@ -54,6 +71,34 @@ fn read_tables(run: &Run) -> Result<Read, Failure> {
     for Table { name, file, rows, .. } in &tables {
         log(run, name, file, rows)?;
     }
+    take_tables(run, tables, columns, digest)
+}
+
+fn read_printed(run: &Run, Printed { bytes, took }: &Printed) -> Result<Read, Failure> {
+    run.meter.take_page()?;
+    run.meter.take_bytes(0, bytes.len() as u64)?;
+    let tables = Format::Ndjson.read(OUTPUT, bytes).map_err(|error| Failure::new(FailureReason::NotExpectedFormat, error.to_string()))?;
+    let program = run.client.program().expect("what was printed comes from a program");
+    for row in tables.iter().flat_map(|table| &table.rows) {
+        refuse_others(program, row)?;
+    }
+    for table in &tables {
+        let path = program.called();
+        let rows = Some(table.rows.len() as u64);
+        let note = format!("{} bytes in {:.1} s", bytes.len(), took.as_secs_f64());
+        run.meter.log(LogEntry { stream: table.name.clone(), method: "RUN".to_owned(), path, page: 1, rows, note, ..LogEntry::default() });
+    }
+    take_tables(run, tables, &OwnColumns::default(), Digest::of(bytes))
+}
+
+fn refuse_others(program: &Program, row: &Row) -> Result<(), Failure> {
+    let wrong = program.expects.iter().find(|(name, value)| row.value.get(name.as_str()) != Some(value));
+    let Some((name, value)) = wrong else { return Ok(()) };
+    let found = row.value.get(name.as_str()).map_or_else(|| "nothing".to_owned(), shown);
+    Err(Failure::new(FailureReason::InvalidRecord, format!("{}: {name}: {found}; expected {value}", row.place)))
+}
+
+fn take_tables(run: &Run, tables: Vec<Table>, columns: &OwnColumns, digest: Digest) -> Result<Read, Failure> {
     if let Some(unchanged) = unchanged(run, digest) {
         return Ok(unchanged);
     }

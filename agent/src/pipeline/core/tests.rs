@@ -265,3 +265,29 @@ fn ten_thousand_unregistered_systems_are_one_number() {
     let gap = "SELECT CAST(measured AS INTEGER) FROM reading_intervals WHERE indicator = 'inventory_reconciliation_gap' AND held_until IS NULL AND labels LIKE '%unregistered%tracker%' OR indicator = 'inventory_reconciliation_gap' AND labels LIKE '%tracker%unregistered%'";
     assert_eq!(bench.history(gap), 10_000);
 }
+
+/// A job's records are about one system, which the configuration names: while it is stale, only readings of that system are unknown, and those
+/// that say what its own records name.
+#[test]
+fn a_stale_job_makes_unknown_only_what_it_measures() {
+    let job = "measure:\n  jobs:\n    - { name: job, command: bias, system: a, data: x.csv, options: { prediction: p, protected: g } }\n";
+    let mut bench = bench(job, "");
+    bench.deliver_and_evaluate("tracker", &[], NOON);
+    let system = |id: &str| json!({"record": "system", "id": id, "owner_role": "head", "risk_tier": "high"});
+    bench.deliver_and_evaluate("inventory", &[system("a"), system("b")], NOON);
+    let states = |bench: &Bench, indicator: &str, label: &str| -> Vec<String> {
+        let board = bench.core.board(NOON).unwrap();
+        let panel = board.panels.iter().find(|panel| panel.indicator.id.as_str() == indicator).unwrap();
+        let readings = panel.readings.iter().filter_map(|reading| Some(format!("{} {}", reading.row.label(label)?, reading.state)));
+        let mut readings: Vec<_> = readings.collect();
+        readings.sort();
+        readings
+    };
+    assert_eq!(states(&bench, "high_risk_systems_without_bias_test", "system"), ["a unknown", "b breach"]);
+    assert_eq!(states(&bench, "inventory_reconciliation_gap", "registry"), ["inventory ok", "job unknown", "tracker ok"]);
+    let measured = json!({"record": "measurement", "id": "1", "system": "a", "family": "bias", "method": "disparate_impact_ratio", "attribute": "g", "value": 1,
+                          "n_subgroup": 500, "measured_at": NOON});
+    bench.deliver_and_evaluate("job", &[measured], NOON);
+    assert_eq!(states(&bench, "high_risk_systems_without_bias_test", "system"), ["a ok", "b breach"]);
+    assert_eq!(states(&bench, "inventory_reconciliation_gap", "registry"), ["inventory ok", "job ok", "tracker ok"]);
+}

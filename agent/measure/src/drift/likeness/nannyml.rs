@@ -5,14 +5,9 @@ use crate::drift::bins::doane_bins;
 use crate::drift::{self, Base, Bins, Method, Settings, Shape, Table};
 use crate::window::Window;
 
-/// NannyML's bins: Doane's rule, but one for each reference value when there are few; everything else of the current window in one more.
+/// NannyML's bins: Doane's rule, with integers as numbers like any other; what lies outside in one more.
 fn bins_for(reference: &Window) -> Bins {
-    let distinct = reference.distinct_up_to(usize::MAX) as f64;
-    if distinct > 50.0 || distinct / reference.rows() as f64 > 0.1 {
-        Bins::equal_width(reference.range(), doane_bins(reference, reference.is_whole()), Shape::WithOutside)
-    } else {
-        Bins::values(reference, None)
-    }
+    Bins::equal_width(reference.range(), doane_bins(reference), Shape::WithOutside)
 }
 
 pub(super) fn numeric(method: Method, reference: &Window, current: &Window) -> Result<Found, Unlike> {
@@ -25,9 +20,8 @@ pub(super) fn numeric(method: Method, reference: &Window, current: &Window) -> R
         }
         Method::JensenShannon | Method::Hellinger => {
             let bins = bins_for(reference);
-            let named = if bins.shape == Shape::ValuesWithOutside { "distinct reference values" } else { "doane" };
             let mut found = of_shares(method, &bins.count(reference.values()), &bins.count(current.values()))?;
-            found.parameters.push(("bins", named.to_owned()));
+            found.parameters.push(("bins", "doane".to_owned()));
             Ok(found)
         }
         _ => Err(Unlike::Absent),

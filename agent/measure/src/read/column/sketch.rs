@@ -6,7 +6,7 @@ use super::numbers::push_numbers;
 use crate::sketch::Quantiles;
 use crate::window::Excluded;
 
-/// Numbers that memory does not hold: some of them, each standing for others near it.
+/// Numbers that memory does not hold one by one: some of them, each standing for others near it, or all that differ and their rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sketch {
     /// Rising values and the rows that each stands for.
@@ -15,12 +15,24 @@ pub struct Sketch {
     pub rows: u64,
     /// Rows without.
     pub excluded: Excluded,
-    /// The largest error of the distribution function.
+    /// The largest error of the distribution function; none where the points are all values.
     pub error: f64,
     /// The smallest and largest value.
     pub range: Option<(f64, f64)>,
     /// The standard deviation of all values.
     pub deviation: f64,
+}
+
+impl Sketch {
+    /// All different values with their rows.
+    pub fn exact(points: Vec<(f64, u64)>, excluded: Excluded) -> Self {
+        let rows: u64 = points.iter().map(|point| point.1).sum();
+        let sum_by = |of: &dyn Fn(f64) -> f64| points.iter().map(|&(value, rows)| of(value) * rows as f64).sum::<f64>() / rows.max(1) as f64;
+        let mean = sum_by(&|value| value);
+        let deviation = sum_by(&|value| (value - mean).powi(2)).sqrt();
+        let range = points.first().zip(points.last()).map(|(low, high)| (low.0, high.0));
+        Sketch { points, rows, excluded, error: 0.0, range, deviation }
+    }
 }
 
 /// A sketch while its column is read.
@@ -40,9 +52,10 @@ impl Sketching {
     /// Rows that are expected where their number is not known.
     const MANY: u64 = 1 << 34;
 
+    /// For about that many rows. The points that it becomes take twice the memory of its values, so it gets half.
     pub(super) fn new(bytes: usize, rows: usize) -> Self {
         let rows = if rows == 0 { Self::MANY } else { rows as u64 };
-        let quantiles = Quantiles::within(bytes, rows);
+        let quantiles = Quantiles::within(bytes / 2, rows);
         Sketching { quantiles, nulls: 0, nans: 0, infinities: 0, range: (f64::INFINITY, f64::NEG_INFINITY), mean: 0.0, squares: 0.0, batch: Vec::new() }
     }
 
@@ -53,6 +66,17 @@ impl Sketching {
         push_numbers(&mut batch, array);
         batch.iter().for_each(|&value| self.add(value));
         self.batch = batch;
+    }
+
+    /// Adds values and gives their memory back on the way.
+    pub(super) fn drain(&mut self, values: &mut Vec<f64>) {
+        const PART: usize = 1 << 16;
+        while !values.is_empty() {
+            let rest = values.len().saturating_sub(PART);
+            values[rest..].iter().for_each(|&value| self.add(value));
+            values.truncate(rest);
+            values.shrink_to_fit();
+        }
     }
 
     pub(super) fn add(&mut self, value: f64) {
