@@ -1,17 +1,25 @@
 //! Log lines on standard error.
 
-use anyhow::Context as _;
-use tracing_subscriber::{EnvFilter, fmt};
+mod repeats;
 
+use std::{io::IsTerminal as _, sync::Arc};
+
+use anyhow::Context as _;
+use tracing_subscriber::{EnvFilter, Layer as _, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+
+use self::repeats::{Limit, Repeats};
 use super::args::LogFormat;
 
 /// Starts logging.
 pub(super) fn start(format: LogFormat, level: &str) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(level).with_context(|| format!("--log-level {level}: write error, warn, info, debug, trace, or directives"))?;
-    let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let started = match format {
-        LogFormat::Text => builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).with_target(false).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),
+    let lines = fmt::layer().with_writer(std::io::stderr);
+    let lines = match format {
+        LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).with_target(false).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed(),
     };
-    started.map_err(|error| anyhow::anyhow!("logging can't be started: {error}"))
+    let repeats = Arc::new(Repeats::default());
+    let subscriber = tracing_subscriber::registry().with(filter).with(lines.with_filter(Limit(Arc::clone(&repeats))));
+    subscriber.try_init().context("logging can't be started")?;
+    repeats::tell(repeats).context("logging can't be started")
 }

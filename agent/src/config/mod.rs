@@ -22,7 +22,7 @@ use crate::{
     document::{Document, Mistake, Mistakes},
     indicator::{Catalogue, Id},
     record::{Feed, Zone},
-    schedule::Schedule,
+    schedule::{Schedule, Staleness},
     secret::Secret,
     threshold::Override,
 };
@@ -65,8 +65,8 @@ pub struct PolledSource {
     pub schedule: Schedule,
     /// Longest time between two polls.
     pub interval: Duration,
-    /// From this age on it is stale.
-    pub stale_after: Duration,
+    /// From when on it is stale.
+    pub staleness: Staleness,
     /// The systems that it knows about; `None`: all.
     pub covers: Option<BTreeSet<String>>,
     /// What it is relied on for; `None`: whatever it yields.

@@ -14,15 +14,12 @@ use crate::{
     connector::{Description, Files, Http, Limits, Location, Registry, Source, Tls, Transport},
     document::nearest,
     record::Feed,
-    schedule::Schedule,
+    schedule::{Schedule, Staleness},
     span::{self, Span},
 };
 
 /// How often a source is polled that does not say.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(300);
-
-/// A source is stale after this many intervals, unless it says otherwise.
-const STALE_AFTER_INTERVALS: u32 = 3;
 
 /// The source that reads the folder `registers:`.
 const REGISTERS: &str = "registers";
@@ -62,11 +59,12 @@ fn registers(raw: &raw::Registers, registry: &Registry, reader: &mut Reader<'_>)
     let source =
         Source { name: REGISTERS.to_owned(), connector, location: Location::Files(files), limits: Limits::default(), settings: serde_json::Map::new() };
     let interval = raw.every.map_or(DEFAULT_INTERVAL, |Span(every)| every);
+    let schedule = Schedule::Every(interval);
     Some(PolledSource {
+        staleness: schedule.staleness(source.limits.total),
         source: Arc::new(source),
-        schedule: Schedule::Every(interval),
+        schedule,
         interval,
-        stale_after: interval * STALE_AFTER_INTERVALS,
         covers: None,
         feeds: None,
         poll_when_changed: Some(folder),
@@ -91,10 +89,10 @@ fn one(raw: &raw::Source, path: &str, registry: &Registry, reader: &mut Reader<'
         Location::Files(files) => Some(files.path.clone()),
         Location::Http(_) | Location::Program(_) => None,
     };
-    let stale_after = stale_after(raw.stale_after, interval, path, reader);
+    let staleness = staleness(raw.stale_after, &schedule, limits.total, path, reader);
     let source = Source { name: raw.name.clone(), connector, location, limits, settings: raw.settings.clone() };
     let covers = raw.covers.as_ref().map(|systems| systems.iter().cloned().collect());
-    Some(PolledSource { source: Arc::new(source), schedule, interval, stale_after, covers, feeds, poll_when_changed })
+    Some(PolledSource { source: Arc::new(source), schedule, interval, staleness, covers, feeds, poll_when_changed })
 }
 
 fn connector(raw: &raw::Source, path: &str, registry: &Registry, reader: &mut Reader<'_>) -> Option<Arc<Description>> {
@@ -107,13 +105,14 @@ fn connector(raw: &raw::Source, path: &str, registry: &Registry, reader: &mut Re
     found
 }
 
-/// The age from which on a source is stale.
-pub(super) fn stale_after(written: Option<Span>, interval: Duration, path: &str, reader: &mut Reader<'_>) -> Duration {
-    let stale_after = written.map_or(interval * STALE_AFTER_INTERVALS, |Span(after)| after);
-    if stale_after < interval {
+/// From when on a source is stale, one poll of which may take `limit`.
+pub(super) fn staleness(written: Option<Span>, schedule: &Schedule, limit: Duration, path: &str, reader: &mut Reader<'_>) -> Staleness {
+    let Some(Span(age)) = written else { return schedule.staleness(limit) };
+    let interval = schedule.interval(reader.now);
+    if age < interval {
         reader.mistake(&format!("{path}.stale_after"), format!("at least the interval, {}: otherwise it is stale before each poll", span::text(interval)));
     }
-    stale_after
+    Staleness::After(age)
 }
 
 /// When a source is polled.

@@ -31,7 +31,7 @@ fn ten_lines_are_enough() {
     .unwrap();
     assert_eq!(config.listen.to_string(), "127.0.0.1:9420");
     assert!(config.data_dir.ends_with("data"));
-    let names: Vec<_> = config.sources.iter().map(|polled| (polled.source.name.as_str(), polled.interval.as_secs(), polled.stale_after.as_secs())).collect();
+    let names: Vec<_> = config.sources.iter().map(|polled| (polled.source.name.as_str(), polled.interval.as_secs(), polled.staleness.last_fresh(0))).collect();
     assert_eq!(names, [("registers", 300, 900), ("models", 300, 900), ("tickets", 600, 3600)]);
     let connector::Location::Http(http) = &config.sources[1].source.location else { panic!("mlflow is a server") };
     assert_eq!(http.auth, connector::Auth::Bearer(Secret::new("hush")));

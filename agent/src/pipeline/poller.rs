@@ -119,7 +119,7 @@ impl Pollers {
 
 impl Poller {
     async fn run(mut self) {
-        let mut timer = Timer::start(self.schedule.clone());
+        let mut timer = Timer::start(&self.schedule);
         loop {
             self.poll(&mut timer).await;
             tokio::select! {

@@ -12,7 +12,7 @@ use crate::{
     connector::{Failure, Location},
     indicator::Reads,
     record::Feed,
-    schedule,
+    schedule::{self, Staleness},
     store::{self, Delivered, Store, tables::SourceRow},
 };
 
@@ -37,7 +37,7 @@ struct Source {
     location: String,
     schedule: String,
     interval: i64,
-    stale_after: i64,
+    staleness: Staleness,
     covers: Option<BTreeSet<String>>,
     /// Its records are about the one system that the configuration names, so they can't tell anything of others. A reading of no system that can do
     /// without what it feeds is known without it.
@@ -49,6 +49,8 @@ struct Source {
     /// What it fed at its last complete poll; `None`: never read.
     fed: Option<Vec<Feed>>,
     last_success_at: Option<i64>,
+    /// The last moment at which that counts.
+    last_fresh_at: i64,
     stale: bool,
     failure: Option<(&'static str, String)>,
     records: BTreeMap<&'static str, u64>,
@@ -63,7 +65,7 @@ impl Sources {
         let one = |polled: &PolledSource| {
             let mut source = Source::new(polled);
             let state = store.source_state(&source.name)?;
-            source.last_success_at = state.last_success_at;
+            source.note_read(state.last_success_at);
             source.fed = state.last_success_at.map(|_| state.feeds);
             source.count(store)?;
             source.failure = before.0.iter().find(|known| known.name == source.name).and_then(|known| known.failure.clone());
@@ -78,7 +80,7 @@ impl Sources {
         let Some(source) = self.0.iter_mut().find(|source| source.name == name) else { return BTreeSet::new() };
         let before = source.stale.then(Vec::new).unwrap_or_else(|| source.feeds());
         source.fed = Some(delivery.streams.iter().flat_map(|stream| stream.feeds.iter().cloned()).collect());
-        source.last_success_at = Some(now);
+        source.note_read(Some(now));
         source.stale = false;
         source.failure = None;
         source.pages = delivery.pages;
@@ -117,7 +119,7 @@ impl Sources {
             connector: source.connector.clone(),
             kind: source.kind.clone(),
             interval_seconds: source.interval,
-            stale_after_seconds: source.stale_after,
+            stale_after_seconds: source.stale_after(now),
             // A success in the future is a clock that was set back: it proves nothing.
             last_success_at: source.last_success_at.filter(|success| *success <= now),
         };
@@ -132,7 +134,7 @@ impl Sources {
             location: source.location.clone(),
             schedule: source.schedule.clone(),
             interval: source.interval,
-            stale_after: source.stale_after,
+            stale_after: source.stale_after(now),
             last_success_at: source.last_success_at,
             stale: source.is_stale(now),
             failure: source.failure.clone(),
@@ -222,13 +224,14 @@ impl Source {
             location: polled.source.location.to_string(),
             schedule: polled.schedule.to_string(),
             interval: schedule::seconds(polled.interval),
-            stale_after: schedule::seconds(polled.stale_after),
+            staleness: polled.staleness.clone(),
             covers: polled.covers.clone(),
             is_job: matches!(polled.source.location, Location::Program(_)),
             wanted: polled.feeds.clone(),
             described: description.feeds().cloned().collect(),
             fed: None,
             last_success_at: None,
+            last_fresh_at: 0,
             stale: true,
             failure: None,
             records: BTreeMap::new(),
@@ -250,7 +253,17 @@ impl Source {
 
     fn is_stale(&self, now: i64) -> bool {
         // A success in the future is a clock that was set back: how old the records are can't be told.
-        !self.last_success_at.is_some_and(|success| (0..=self.stale_after).contains(&(now - success)))
+        !self.last_success_at.is_some_and(|success| (success..=self.last_fresh_at).contains(&now))
+    }
+
+    fn note_read(&mut self, moment: Option<i64>) {
+        self.last_success_at = moment;
+        self.last_fresh_at = moment.map_or(0, |moment| self.staleness.last_fresh(moment));
+    }
+
+    /// How long what was read last counts, in seconds; while nothing was ever read, how long it would if it were now.
+    fn stale_after(&self, now: i64) -> i64 {
+        self.last_success_at.map_or_else(|| self.staleness.last_fresh(now) - now, |success| self.last_fresh_at - success)
     }
 
     fn staleness(&self) -> String {

@@ -1,6 +1,6 @@
 //! Days and local times in the organisation's time zone. The only place that knows about daylight saving.
 
-use chrono::{DateTime, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
+use chrono::{DateTime, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Timelike as _, Utc};
 
 /// A time zone by its IANA name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,11 +20,6 @@ impl Zone {
         self.0.name()
     }
 
-    /// The chrono zone, for cron.
-    pub fn tz(self) -> chrono_tz::Tz {
-        self.0
-    }
-
     /// The day (since 1970-01-01) on which this moment falls here.
     pub fn day_of(self, epoch_seconds: i64) -> i64 {
         let moment = DateTime::<Utc>::from_timestamp(epoch_seconds, 0).unwrap_or_default();
@@ -41,17 +36,55 @@ impl Zone {
         self.start_of(day + 1)
     }
 
-    /// A local time as epoch seconds. A time that the clocks skip counts as the first one after the gap, one that they repeat as the earlier.
+    /// A local time as epoch seconds. A time that the clocks skip counts as the end of the gap, one that they repeat as the earlier.
     pub(super) fn local(self, time: NaiveDateTime) -> i64 {
-        match self.0.from_local_datetime(&time) {
-            LocalResult::Single(moment) | LocalResult::Ambiguous(moment, _) => moment.timestamp(),
-            LocalResult::None => {
-                let later = time + chrono::Duration::hours(1);
-                self.0.from_local_datetime(&later).earliest().map_or_else(|| time.and_utc().timestamp(), |moment| moment.timestamp())
-            }
+        match self.shown(time) {
+            Shown::Once(moment) | Shown::Twice(moment, _) | Shown::Never { gap_ends: moment } => moment,
         }
     }
+
+    /// What the clock on the wall shows at this moment. `None` beyond the years that can be written.
+    pub fn wall(self, epoch_seconds: i64) -> Option<NaiveDateTime> {
+        DateTime::<Utc>::from_timestamp(epoch_seconds, 0).map(|moment| moment.with_timezone(&self.0).naive_local())
+    }
+
+    /// When the clock on the wall shows this time.
+    pub fn shown(self, time: NaiveDateTime) -> Shown {
+        match self.0.from_local_datetime(&time) {
+            LocalResult::Single(moment) => Shown::Once(moment.timestamp()),
+            LocalResult::Ambiguous(one, other) => {
+                let (one, other) = (one.timestamp(), other.timestamp());
+                Shown::Twice(one.min(other), one.max(other))
+            }
+            LocalResult::None => Shown::Never { gap_ends: self.gap_end(time) },
+        }
+    }
+
+    /// The moment at which the clock jumps over this time.
+    fn gap_end(self, time: NaiveDateTime) -> i64 {
+        let minute = time.with_second(0).unwrap_or(time);
+        let later = (1..=LONGEST_GAP_MINUTES).map(|minutes| minute + TimeDelta::minutes(minutes));
+        let end = later.filter_map(|time| self.0.from_local_datetime(&time).earliest()).next();
+        end.map_or_else(|| time.and_utc().timestamp(), |moment| moment.timestamp())
+    }
 }
+
+/// When the clock on the wall shows a time, in epoch seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// On one occasion, as nearly always.
+    Once(i64),
+    /// Before and after the clocks are set back.
+    Twice(i64, i64),
+    /// The clocks skip it.
+    Never {
+        /// The moment at which they do.
+        gap_ends: i64,
+    },
+}
+
+/// The longest gap there ever was is the day that Samoa left out in 2011.
+const LONGEST_GAP_MINUTES: i64 = 24 * 60;
 
 /// The number of a date: days since 1970-01-01.
 pub(super) fn day_number(date: NaiveDate) -> i64 {
@@ -92,5 +125,27 @@ mod tests {
         let santiago = Zone::parse("America/Santiago").unwrap();
         let day = day_number(NaiveDate::from_ymd_opt(2026, 9, 6).unwrap());
         assert_eq!(santiago.end_of(day) - santiago.start_of(day), 23 * 3600);
+    }
+
+    #[test]
+    fn what_the_clock_shows() {
+        let time = |text: &str| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").unwrap();
+        for (zone, wall, shown) in [
+            // Berlin, 2026: forward at 01:00Z on 29 March, back at 01:00Z on 25 October.
+            ("Europe/Berlin", "2026-03-29 01:59", Shown::Once(1_774_745_940)),
+            ("Europe/Berlin", "2026-03-29 02:30", Shown::Never { gap_ends: 1_774_746_000 }),
+            ("Europe/Berlin", "2026-03-29 03:00", Shown::Once(1_774_746_000)),
+            ("Europe/Berlin", "2026-10-25 02:30", Shown::Twice(1_792_888_200, 1_792_891_800)),
+            // Two hours at once, where an hour later is still in the gap.
+            ("Antarctica/Troll", "2026-03-29 01:10", Shown::Never { gap_ends: 1_774_746_000 }),
+            // A day that never was.
+            ("Pacific/Apia", "2011-12-30 00:00", Shown::Never { gap_ends: 1_325_239_200 }),
+        ] {
+            let zone = Zone::parse(zone).unwrap();
+            assert_eq!(zone.shown(time(wall)), shown, "{wall}");
+            if let Shown::Once(moment) = shown {
+                assert_eq!(zone.wall(moment), Some(time(wall)));
+            }
+        }
     }
 }

@@ -86,14 +86,15 @@ impl Shared {
         let (arguments, reads) = arguments(job, memory, path, reader);
         let schedule = source::schedule(job.every, job.cron.as_deref(), DEFAULT_INTERVAL, path, reader)?;
         let interval = schedule.interval(reader.now);
-        let stale_after = source::stale_after(job.stale_after, interval, path, reader);
+        let timeout = job.timeout.map_or(DEFAULT_TIMEOUT, |Span(timeout)| timeout);
+        let staleness = source::staleness(job.stale_after, &schedule, timeout, path, reader);
         let program = Program {
             path: self.program.clone(),
             arguments,
             folder: self.folder.clone(),
             reads,
             expects: expects(job),
-            timeout: job.timeout.map_or(DEFAULT_TIMEOUT, |Span(timeout)| timeout),
+            timeout,
             memory,
             turns: Arc::clone(&self.turns),
         };
@@ -110,7 +111,7 @@ impl Shared {
             source: Arc::new(source),
             schedule,
             interval,
-            stale_after,
+            staleness,
             covers: Some([job.system.clone()].into()),
             feeds: Some(vec![feeds]),
             poll_when_changed: None,

@@ -33,7 +33,7 @@ fn a_short_job_has_good_defaults() {
     let [job] = programs(&config)[..] else { panic!("one job") };
     let polled = config.sources.last().unwrap();
     assert_eq!(polled.source.name, "d");
-    assert_eq!((polled.interval.as_secs(), polled.stale_after.as_secs(), polled.schedule.to_string()), (3600, 3 * 3600, "every 1h".to_owned()));
+    assert_eq!((polled.interval.as_secs(), polled.staleness.last_fresh(0), polled.schedule.to_string()), (3600, 3 * 3600, "every 1h".to_owned()));
     assert_eq!(polled.covers, Some(["a".to_owned()].into()));
     assert_eq!(polled.feeds.as_ref().unwrap().iter().map(ToString::to_string).collect::<Vec<_>>(), ["measurements(drift)"]);
     assert_eq!((&job.path, job.timeout.as_secs(), job.memory, job.turns.available_permits()), (&None, 600, 2 << 30, 1));
@@ -91,7 +91,7 @@ fn every_key_has_its_argument() {
     assert!(programs.iter().all(|program| Arc::ptr_eq(&program.turns, &programs[0].turns)), "they wait for one another");
     let daily = config.sources.iter().find(|polled| polled.source.name == "drift").unwrap();
     // The longest day has 25 hours.
-    assert_eq!((daily.interval.as_secs(), daily.stale_after.as_secs()), (90_000, 2 * 86_400));
+    assert_eq!((daily.interval.as_secs(), daily.staleness.last_fresh(0)), (86_400, 2 * 86_400));
 }
 
 #[test]
