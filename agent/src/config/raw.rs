@@ -105,9 +105,10 @@ pub struct Source {
     pub auth: Auth,
     /// Poll again after this long. Default: `5m`. Not together with `cron`.
     pub every: Option<Span>,
-    /// Poll at these times: minute hour day month weekday, in the organisation's time zone. Not together with `every`.
+    /// Poll at these times: minute hour day month weekday, in the organisation's time zone, by cron's rules. Not together with `every`.
     pub cron: Option<String>,
-    /// A source that was not read completely for this long is stale: what depends on it is unknown. Default: three intervals.
+    /// A source that was not read completely for this long is stale: what depends on it is unknown. Default: three intervals, or the third
+    /// time at which `cron` would have it read, plus the poll's time limit.
     pub stale_after: Option<Span>,
     /// Ids of the systems about which it knows. Default: all.
     pub covers: Option<Vec<String>>,
@@ -230,9 +231,10 @@ pub struct Job {
     pub options: serde_json::Map<String, serde_json::Value>,
     /// Run again after this long. Default: `1h`. Not together with `cron`.
     pub every: Option<Span>,
-    /// Run at these times: minute hour day month weekday, in the organisation's time zone. Not together with `every`.
+    /// Run at these times: minute hour day month weekday, in the organisation's time zone, by cron's rules. Not together with `every`.
     pub cron: Option<String>,
-    /// A job that did not end well for this long is stale: what depends on it is unknown. Default: three intervals.
+    /// A job that did not end well for this long is stale: what depends on it is unknown. Default: three intervals, or the third
+    /// time at which `cron` would have it read, plus the poll's time limit.
     pub stale_after: Option<Span>,
     /// Longest time that a run may take. Default: `10m`.
     pub timeout: Option<Span>,
