@@ -114,6 +114,16 @@ impl Exporter {
         self.shared.unready.store(Arc::new(reasons));
     }
 
+    /// Every reason why the program is not ready.
+    #[must_use]
+    pub fn unready(&self) -> Vec<String> {
+        let mut reasons = self.shared.unready.load().to_vec();
+        if !self.shared.has_page.load(Ordering::Acquire) {
+            reasons.push("no page has been published yet".to_owned());
+        }
+        reasons
+    }
+
     /// The exporter's own metrics, to register more.
     #[must_use]
     pub fn own(&self) -> &OwnMetrics {
@@ -126,15 +136,6 @@ impl Exporter {
 
     pub(crate) fn http_metrics(&self) -> &HttpMetrics {
         &self.shared.http_metrics
-    }
-
-    /// Every reason why the program is not ready.
-    pub(crate) fn unready(&self) -> Vec<String> {
-        let mut reasons = self.shared.unready.load().to_vec();
-        if !self.shared.has_page.load(Ordering::Acquire) {
-            reasons.push("no page has been published yet".to_owned());
-        }
-        reasons
     }
 }
 

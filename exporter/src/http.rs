@@ -1,5 +1,5 @@
-//! The routes every exporter has, and what lies around all routes: counting, authentication, plain answers to what
-//! is not there. Connections and TLS are `server`'s; pages for people are the caller's.
+//! The routes every exporter has, and what lies around all routes: counting, panics, names of the server, authentication, plain answers to
+//! what is not there. Connections and TLS are `server`'s; pages for people are the caller's.
 
 use axum::Router;
 use axum::http::{StatusCode, header};
@@ -12,13 +12,16 @@ use crate::exporter::Exporter;
 mod auth;
 mod count;
 mod headers;
+mod host;
 mod negotiate;
+mod panic;
 mod probes;
 mod scrape;
 
 pub use auth::Auth;
 pub(crate) use count::HttpMetrics;
 pub use headers::security_headers;
+pub use host::Hosts;
 pub use probes::{Reload, ReloadError};
 
 const METRICS: &str = "/metrics";
@@ -31,6 +34,9 @@ const RELOAD: &str = "/-/reload";
 pub struct AppOptions {
     /// Who may see anything but `/-/healthy` and `/-/ready`. Default: everybody.
     pub auth: Option<Auth>,
+    /// Under which names the server may be asked. Default: any. A program that shows more than numbers should set it, or any web page
+    /// can read it through the browser of somebody who reaches it.
+    pub hosts: Option<Hosts>,
     /// What `POST /-/reload` does. Default: there is no such route.
     pub reload: Option<Reload>,
 }
@@ -42,7 +48,8 @@ pub struct AppOptions {
 /// - `GET /-/ready`: 200, or 503 with the reasons, one a line. Never asks for credentials.
 /// - `POST /-/reload`, if [`AppOptions::reload`] is given.
 ///
-/// Anything else is answered 404 or 405 in plain text.
+/// Anything else is answered 404 or 405 in plain text. What is neither GET nor HEAD is answered 403 when a browser says that a page of another
+/// origin sent it. A handler that panics answers 500.
 ///
 /// # Panics
 /// If `pages` has one of these routes.
@@ -58,8 +65,18 @@ pub fn app(exporter: &Exporter, options: AppOptions, pages: Router) -> Router {
     if let Some(auth) = options.auth {
         app = app.layer(middleware::from_fn_with_state(auth, auth::require));
     }
+    app = app.layer(middleware::from_fn_with_state(options.hosts.clone().unwrap_or_default(), host::same_origin));
+    if let Some(hosts) = options.hosts {
+        app = app.layer(middleware::from_fn_with_state(hosts, host::known));
+    }
+    app = app.layer(middleware::from_fn_with_state(exporter.clone(), panic::caught));
     // Last, and so outermost: refusals are counted too.
     app.layer(middleware::from_fn_with_state(exporter.clone(), count::requests))
+}
+
+/// What must be answered whatever else is asked.
+pub(crate) fn has_slots_kept(path: &str) -> bool {
+    [METRICS, HEALTHY, READY].contains(&path)
 }
 
 async fn not_found() -> Response {

@@ -33,12 +33,13 @@
 //! | `gzip`, `page` | text to a page that can be sent |
 //! | `exporter` | the current page and readiness, published whole |
 //! | `own`, `process` | metrics of the exporter itself, rendered at each scrape |
-//! | `http` | routes, authentication, negotiation |
-//! | `server` | connections: limits, timeouts, TLS, draining |
+//! | `http` | routes, who may ask and under which name, negotiation, panics |
+//! | `server` | connections: slots, timeouts, TLS, draining |
 //!
 //! # Invariants
 //!
 //! - No request renders or compresses the page.
+//! - No client can keep others from `/metrics`, whatever it sends, does not send, or does not read.
 //! - A page is valid or is not published; what was published before stays.
 //! - Nothing here knows what is measured, reads a configuration or looks for a clock.
 
@@ -60,9 +61,9 @@ pub use prometheus;
 pub use exporter::{Exporter, PublishError, Published};
 pub use exposition::{CONTENT_TYPE, RenderError, render};
 pub use family::{Family, Kind, RepeatedLabel};
-pub use http::{AppOptions, Auth, Reload, ReloadError, app, security_headers};
+pub use http::{AppOptions, Auth, Hosts, Reload, ReloadError, app, security_headers};
 pub use name::{LabelName, MetricName, NameError};
 #[doc(hidden)]
 pub use own::declare_one;
 pub use own::{Declare, OwnMetrics, OwnMetricsError};
-pub use server::{ServeOptions, Tls, TlsError, serve};
+pub use server::{ServeOptions, Slots, Tls, TlsError, serve};

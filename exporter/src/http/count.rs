@@ -3,7 +3,7 @@
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use prometheus::{Histogram, IntCounterVec};
+use prometheus::{Histogram, IntCounter, IntCounterVec};
 
 use super::{HEALTHY, METRICS, READY, RELOAD};
 use crate::exporter::Exporter;
@@ -14,6 +14,8 @@ own_metrics! {
     pub(crate) struct HttpMetrics {
         /// Requests answered, by route and status code.
         pub(crate) http_requests_total: IntCounterVec["route", "code"],
+        /// Requests whose handler panicked; each was answered 500.
+        pub(crate) http_panics_total: IntCounter,
         /// Time to prepare the answer to a scrape, in seconds, without sending it.
         pub(crate) scrape_duration_seconds: Histogram buckets [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 1.0],
     }
@@ -24,11 +26,11 @@ const UNMATCHED: &str = "unmatched";
 
 /// What the routes of this crate answer, so that each counter exists before it first counts.
 const KNOWN: [(&str, &[&str]); 5] = [
-    (METRICS, &["200", "401", "405", "406"]),
-    (HEALTHY, &["200", "405"]),
-    (READY, &["200", "405", "503"]),
-    (RELOAD, &["200", "401", "405", "422", "500"]),
-    (UNMATCHED, &["401", "404"]),
+    (METRICS, &["200", "401", "405", "406", "421"]),
+    (HEALTHY, &["200", "405", "421"]),
+    (READY, &["200", "405", "421", "503"]),
+    (RELOAD, &["200", "401", "403", "405", "421", "422", "500"]),
+    (UNMATCHED, &["401", "404", "421"]),
 ];
 
 impl HttpMetrics {

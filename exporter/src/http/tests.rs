@@ -121,7 +121,7 @@ async fn readiness_gives_one_reason_a_line() {
 async fn methods_and_paths_that_are_not_there_are_answered_in_plain_text() {
     let reload = Some(Reload::new(async || Ok(())));
     let pages = Router::new().route("/", axum::routing::get(async || "page"));
-    let app = app(&exporter(), AppOptions { auth: None, reload }, pages);
+    let app = app(&exporter(), AppOptions { reload, ..AppOptions::default() }, pages);
     for (method, path, status, allow) in [
         ("GET", "/", 200, ""),
         ("GET", "/nowhere", 404, ""),
@@ -156,7 +156,7 @@ async fn head_is_get_without_the_body() {
 #[tokio::test]
 async fn without_credentials_only_the_probes_answer() {
     let exporter = exporter();
-    let options = AppOptions { auth: Some(Auth::new().bearer("good")), reload: Some(Reload::new(async || Ok(()))) };
+    let options = AppOptions { auth: Some(Auth::new().bearer("good")), reload: Some(Reload::new(async || Ok(()))), ..AppOptions::default() };
     let app = app(&exporter, options, Router::new().route("/", axum::routing::get(async || "page")));
     publish(&exporter, 1.0);
     for (method, path, open) in [
@@ -190,7 +190,7 @@ async fn a_reload_answers_with_what_the_hook_says() {
         (Reload::new(async || Err(ReloadError::Failed("disk full".into()))), 500, "disk full\n"),
         (Reload::new(panics), 500, "the reload ended without an answer\n"),
     ] {
-        let app = app(&exporter(), AppOptions { auth: None, reload: Some(reload) }, Router::new());
+        let app = app(&exporter(), AppOptions { reload: Some(reload), ..AppOptions::default() }, Router::new());
         let answer = ask(&app, "POST", "/-/reload", &[]).await;
         assert_eq!((answer.status, answer.text()), (status, text));
     }
@@ -236,4 +236,77 @@ async fn pages_keep_the_headers_they_set() {
     assert!(page.header("content-security-policy").starts_with("default-src 'none'"));
     assert_eq!(own.header("content-security-policy"), "default-src 'self'");
     assert_eq!(get(&app, "/-/healthy").await.header("content-security-policy"), "", "not asked for");
+}
+
+#[tokio::test]
+async fn whatever_is_asked_under_a_strangers_name_is_refused() {
+    let exporter = exporter();
+    publish(&exporter, 1.0);
+    let hosts = Hosts::new().name("aims.example.org").advice("add it to the settings");
+    let options = AppOptions { auth: Some(Auth::new().bearer("good")), hosts: Some(hosts), reload: Some(Reload::new(async || Ok(()))) };
+    let app = app(&exporter, options, Router::new().route("/", axum::routing::get(async || "page")));
+    let good = ("authorization", "Bearer good");
+    for (method, path) in [("GET", "/"), ("GET", "/metrics"), ("GET", "/-/healthy"), ("GET", "/-/ready"), ("POST", "/-/reload"), ("GET", "/nowhere")] {
+        let known = if path == "/nowhere" { 404 } else { 200 };
+        for (headers, status) in [
+            (&[("host", "aims.example.org:9420"), good][..], known),
+            (&[("host", "127.0.0.1:9420"), good], known),
+            (&[("host", "evil.example"), good], 421),
+            (&[good], 400),
+            (&[("host", "localhost"), ("host", "localhost"), good], 400),
+            (&[("host", "localhost"), ("host", "evil.example"), good], 400),
+        ] {
+            let answer = ask(&app, method, path, headers).await;
+            assert_eq!(answer.status, status, "{method} {path} {headers:?}");
+            if status == 421 {
+                assert_eq!(answer.text(), "the host of this request is none that this server is known by: add it to the settings\n");
+            }
+        }
+    }
+    let strange = ask(&app, "GET", "http://evil.example/metrics", &[("host", "localhost"), good]).await;
+    assert_eq!(strange.status, 421, "the target's host counts too");
+    let fine = ask(&app, "GET", "http://localhost:1/metrics", &[("host", "localhost:1"), good]).await;
+    assert_eq!(fine.status, 200);
+    let old = Request::builder().version(axum::http::Version::HTTP_10).uri("/-/healthy").body(Body::empty()).unwrap();
+    assert_eq!(TowerToHyperService::new(app.clone()).call(old).await.unwrap().status(), 200, "HTTP/1.0 may go without");
+    let counted = ask(&app, "GET", "/metrics", &[("host", "localhost"), good]).await;
+    assert!(counted.text().contains("\nt_http_requests_total{code=\"421\",route=\"/-/healthy\"} 1\n"), "{}", counted.text());
+}
+
+#[tokio::test]
+async fn a_page_of_another_origin_may_ask_and_not_tell() {
+    let pages = Router::new().route("/poll", axum::routing::post(async || "polled"));
+    let app = app(&exporter(), AppOptions { reload: Some(Reload::new(async || Ok(()))), ..AppOptions::default() }, pages);
+    let (host, strange) = (("host", "127.0.0.1:9420"), ("origin", "https://evil.example"));
+    for path in ["/-/reload", "/poll"] {
+        assert_eq!(ask(&app, "POST", path, &[host]).await.status, 200, "{path}: a program");
+        assert_eq!(ask(&app, "POST", path, &[host, ("origin", "http://127.0.0.1:9420")]).await.status, 200, "{path}: its own page");
+        assert_eq!(ask(&app, "POST", path, &[host, strange]).await.status, 403, "{path}");
+        assert_eq!(ask(&app, "POST", path, &[host, ("sec-fetch-site", "cross-site")]).await.status, 403, "{path}");
+    }
+    assert_eq!(ask(&app, "GET", "/-/healthy", &[host, strange, ("sec-fetch-site", "cross-site")]).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_panic_is_the_end_of_its_own_request_only() {
+    async fn before() -> &'static str {
+        panic!("a value of somebody's")
+    }
+    async fn later() -> &'static str {
+        tokio::task::yield_now().await;
+        panic!("a value of somebody's")
+    }
+    let pages =
+        Router::new().route("/before", axum::routing::get(before)).route("/later", axum::routing::get(later)).route("/", axum::routing::get(async || "page"));
+    let app = app(&exporter(), AppOptions::default(), pages);
+    for path in ["/before", "/later", "/later"] {
+        let answer = get(&app, path).await;
+        assert_eq!((answer.status, answer.header("content-type")), (500, "text/plain; charset=utf-8"), "{path}");
+        assert!(!answer.text().contains("somebody"), "{}", answer.text());
+    }
+    assert_eq!(get(&app, "/").await.text(), "page");
+    let metrics = get(&app, "/metrics").await;
+    for line in ["t_http_panics_total 3", "t_http_requests_total{code=\"500\",route=\"/later\"} 2"] {
+        assert!(metrics.text().lines().any(|found| found == line), "{line} is missing in\n{}", metrics.text());
+    }
 }

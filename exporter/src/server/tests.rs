@@ -77,31 +77,119 @@ async fn a_client_that_never_ends_its_headers_is_dropped() {
 async fn a_client_that_takes_nothing_is_dropped() {
     let large = Bytes::from(vec![b'x'; 64 << 20]);
     let app = Router::new().route("/", get(async move || large.clone()));
-    let options = ServeOptions { stall_timeout: Duration::from_millis(50), max_connections: 1, ..ServeOptions::default() };
-    let server = Server::start(app, options).await;
+    let slots = Slots { pages: 1, ..Slots::default() };
+    let server = Server::start(app, ServeOptions { stall_timeout: Duration::from_millis(50), slots, ..ServeOptions::default() }).await;
     let mut stalled = server.connect().await;
     stalled.write_all(GET).await.unwrap();
+    soon(stalled.read_u8()).await.unwrap();
     // There is one slot: the second client is answered only once the first has lost it.
-    let mut second = server.connect().await;
-    second.write_all(GET).await.unwrap();
-    let mut start = [0; 15];
-    soon(second.read_exact(&mut start)).await.unwrap();
-    assert_eq!(&start, b"HTTP/1.1 200 OK");
-    drop((stalled, second));
+    let answered = async {
+        loop {
+            let mut second = server.connect().await;
+            second.write_all(GET).await.unwrap();
+            let mut start = [0; 12];
+            second.read_exact(&mut start).await.unwrap();
+            if &start == b"HTTP/1.1 200" {
+                return;
+            }
+            assert_eq!(&start, b"HTTP/1.1 503");
+            time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    soon(answered).await;
+    drop(stalled);
     server.stop().await;
 }
 
 #[tokio::test]
-async fn connections_beyond_the_bound_wait_their_turn() {
-    let server = Server::start(page(), ServeOptions { max_connections: 1, ..ServeOptions::default() }).await;
-    let mut first = server.connect().await;
-    first.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
-    soon(first.read_u8()).await.unwrap();
-    let second = tokio::spawn(ask(server.connect().await, GET));
-    time::sleep(Duration::from_millis(50)).await;
-    assert!(!second.is_finished(), "two connections at a time");
-    drop(first);
-    assert!(soon(second).await.unwrap().ends_with("page"));
+async fn pages_beyond_the_bound_are_refused_and_scrapes_answered() {
+    let (slow, was_reached, answer) = slow_route();
+    let app = slow.route("/metrics", get(async || "numbers"));
+    let server = Server::start(app, ServeOptions { slots: Slots { pages: 1, ..Slots::default() }, ..ServeOptions::default() }).await;
+    let first = tokio::spawn(ask(server.connect().await, GET));
+    soon(was_reached).await.unwrap();
+    let refused = ask(server.connect().await, GET).await;
+    assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("retry-after: 1\r\n"), "{refused}");
+    assert!(ask(server.connect().await, SCRAPE).await.ends_with("numbers"));
+    answer.send(()).unwrap();
+    assert!(soon(first).await.unwrap().ends_with("finished"));
+    server.stop().await;
+}
+
+const SCRAPE: &[u8] = b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+
+/// How long a scraper may wait while somebody else misuses the port.
+const AT_ONCE: Duration = Duration::from_secs(2);
+
+#[tokio::test]
+async fn half_sent_requests_keep_nobody_waiting() {
+    let app = page().route("/metrics", get(async || "numbers"));
+    let server = Server::start(app, ServeOptions::default()).await;
+    let mut kept = server.connect().await;
+    kept.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut answer = [0; 15];
+    soon(kept.read_exact(&mut answer)).await.unwrap();
+    let mut half = Vec::new();
+    // 300 of them, and as many again while those are held; some have sent nothing at all.
+    for round in 0..2 {
+        for number in 0..300 {
+            let mut stream = server.connect().await;
+            if number % 3 > 0 {
+                // It may have been closed for a newer one already.
+                let _ = stream.write_all(b"GET /metrics HTTP/1.1\r\nhost:").await;
+            }
+            half.push(stream);
+        }
+        for request in [SCRAPE, GET] {
+            let answer = time::timeout(AT_ONCE, ask(server.connect().await, request)).await;
+            assert!(answer.is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")), "round {round}");
+        }
+    }
+    kept.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut rest = vec![0; 1 << 10];
+    assert!(soon(kept.read(&mut rest)).await.unwrap() > 0, "a scraper's kept connection was not touched");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn slow_readers_of_the_page_keep_no_scraper_waiting() {
+    let large = Bytes::from(vec![b'x'; 16 << 20]);
+    let app = page().route("/metrics", get(async move || large.clone()));
+    let server = Server::start(app, ServeOptions::default()).await;
+    let mut slow = Vec::new();
+    for _ in 0..100 {
+        let mut stream = server.connect().await;
+        stream.write_all(SCRAPE).await.unwrap();
+        slow.push(stream);
+    }
+    let answer = time::timeout(5 * AT_ONCE, ask(server.connect().await, SCRAPE)).await.unwrap();
+    assert!(answer.len() > 16 << 20);
+    drop(slow);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_idle_connection_outlives_the_header_timeout() {
+    let options = ServeOptions { header_timeout: Duration::from_millis(100), ..ServeOptions::default() };
+    let server = Server::start(page(), options).await;
+    let request: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+    let mut stream = server.connect().await;
+    let mut buffer = vec![0; 1 << 10];
+    for _ in 0..3 {
+        stream.write_all(request).await.unwrap();
+        let n = soon(stream.read(&mut buffer)).await.unwrap();
+        assert!(buffer[..n].starts_with(b"HTTP/1.1 200"));
+        time::sleep(Duration::from_millis(300)).await;
+    }
+    // The same connection with half a request is late after the header timeout.
+    stream.write_all(&request[..9]).await.unwrap();
+    assert_eq!(soon(stream.read(&mut buffer)).await.unwrap_or(0), 0);
+
+    let options = ServeOptions { idle_timeout: Duration::from_millis(100), ..ServeOptions::default() };
+    let short = Server::start(page(), options).await;
+    let answer = ask(short.connect().await, request).await;
+    assert!(answer.ends_with("page"), "an idle connection is closed in the end: {answer}");
+    short.stop().await;
     server.stop().await;
 }
 
@@ -202,6 +290,26 @@ async fn a_client_that_never_ends_its_handshake_is_dropped() {
     let options = ServeOptions { tls: Some(tls), header_timeout: Duration::from_millis(50), ..ServeOptions::default() };
     let server = Server::start(page(), options).await;
     assert_eq!(ask(server.connect().await, b"").await, "");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn half_handshakes_keep_nobody_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    let trusted = certificate(folder.path(), "one.test");
+    let tls = Tls::from_files(folder.path().join("cert.pem"), folder.path().join("key.pem")).unwrap();
+    let server = Server::start(page(), ServeOptions { tls: Some(tls), ..ServeOptions::default() }).await;
+    let mut half = Vec::new();
+    for number in 0..300 {
+        let mut stream = server.connect().await;
+        if number % 2 > 0 {
+            // The beginning of a handshake's record.
+            let _ = stream.write_all(&[22, 3, 1, 2, 0, 1]).await;
+        }
+        half.push(stream);
+    }
+    let answer = time::timeout(2 * AT_ONCE, ask_tls(&server, "one.test", &trusted)).await.unwrap();
+    assert!(answer.unwrap().ends_with("page"));
     server.stop().await;
 }
 
