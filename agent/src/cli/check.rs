@@ -10,7 +10,7 @@ use crate::{
     indicator::{Catalogue, examples},
     pipeline::client,
     record::Door,
-    schedule,
+    schedule, store,
 };
 
 pub(super) fn execute(args: &args::Check) -> anyhow::Result<ExitCode> {
@@ -20,6 +20,7 @@ pub(super) fn execute(args: &args::Check) -> anyhow::Result<ExitCode> {
     };
     let counts = (config.sources.len(), config.registry.iter().count(), config.catalogue.iter().len());
     println!("{}: {} sources, {} connectors, {} indicators", args.config.config.display(), counts.0, counts.1, counts.2);
+    config.web.open_to_others(config.listen).iter().chain(&store::open_to_others(&config.data_dir)).for_each(|warning| println!("warning: {warning}"));
     let failures = examples(&config.catalogue);
     failures.iter().for_each(|failure| println!("{failure}"));
     let runtime = runtime()?;

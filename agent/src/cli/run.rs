@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::Path, process::ExitCode};
 
 use anyhow::Context as _;
-use clause9_exporter::{AppOptions, Auth, Exporter, OwnMetrics, Reload, ReloadError, ServeOptions, Tls};
+use clause9_exporter::{AppOptions, Auth, Exporter, Hosts, OwnMetrics, Reload, ReloadError, ServeOptions, Tls};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -14,7 +14,9 @@ use super::{check, runtime};
 use crate::{
     config::{Config, Web, WebAuth},
     pipeline::{Agent, Handle, Metrics},
-    schedule, web,
+    schedule,
+    store::DATABASE_FILE,
+    web,
 };
 
 /// The namespace of the agent's own metrics.
@@ -38,8 +40,17 @@ pub(super) async fn serve(config: Config, listen: SocketAddr, started: impl FnOn
     let metrics = Metrics::start(exporter.own())?;
     let tls = tls(&config.web)?;
     let auth = config.web.auth.as_ref().map(auth);
+    let hosts = Some(hosts(&config.web));
+    let open = config.web.open_to_others(address);
+    metrics.web_unauthenticated.set(open.is_some().into());
+    if let Some(open) = open {
+        tracing::warn!(address = %address, "the pages are open: {open}");
+    }
+    if !config.data_dir.join(DATABASE_FILE).exists() {
+        tracing::info!(data_dir = %config.data_dir.display(), "there is no database yet: history and evidence begin now");
+    }
     let agent = Agent::start(config, exporter.clone(), metrics).context("the agent can't start")?;
-    let app_options = AppOptions { auth, reload: Some(reload(agent.handle(), tls.clone())) };
+    let app_options = AppOptions { auth, hosts, reload: Some(reload(agent.handle(), tls.clone())) };
     let app = clause9_exporter::app(&exporter, app_options, web::router(agent.handle()));
     let options = ServeOptions { tls, ..ServeOptions::default() };
     let (stop, mut stopped) = watch::channel(false);
@@ -76,6 +87,13 @@ fn auth(auth: &WebAuth) -> Auth {
         WebAuth::Basic(user, password) => Auth::new().basic(user, password.expose()),
         WebAuth::Bearer(token) => Auth::new().bearer(token.expose()),
     }
+}
+
+/// The names under which the agent is asked; `listen` is an address, and those are always answered.
+fn hosts(web: &Web) -> Hosts {
+    let advice = "add it to `web: { hosts: [...] }` in agent.yaml, or set `external_url`, and start the agent again";
+    let hosts = web.hosts.iter().fold(Hosts::new().advice(advice), |hosts, name| hosts.name(name));
+    web.external_url.iter().fold(hosts, |hosts, url| hosts.origin(&url.origin().ascii_serialization()))
 }
 
 /// SIGHUPs as messages.

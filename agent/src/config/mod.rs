@@ -8,6 +8,7 @@ mod source;
 mod tests;
 mod thresholds;
 pub mod watch;
+pub mod web;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,9 +24,10 @@ use crate::{
     indicator::{Catalogue, Id},
     record::{Feed, Zone},
     schedule::{Schedule, Staleness},
-    secret::Secret,
     threshold::Override,
 };
+
+pub use self::web::{Web, WebAuth};
 
 /// A configuration that can be run.
 #[derive(Debug)]
@@ -50,7 +52,7 @@ pub struct Config {
     pub overrides: BTreeMap<Id, Vec<Override>>,
     /// The connectors, built-in and own.
     pub registry: Arc<Registry>,
-    /// TLS and authentication of the agent's own pages.
+    /// TLS, authentication and names of the agent's own pages.
     pub web: Web,
     /// Folders and files whose change means reading the configuration again.
     pub reload_when_changed: Vec<PathBuf>,
@@ -73,24 +75,6 @@ pub struct PolledSource {
     pub feeds: Option<Vec<Feed>>,
     /// Files whose change means polling at once.
     pub poll_when_changed: Option<PathBuf>,
-}
-
-/// The agent's own pages.
-#[derive(Debug, Default)]
-pub struct Web {
-    /// Certificate and key, PEM files.
-    pub tls: Option<(PathBuf, PathBuf)>,
-    /// Credentials to ask for.
-    pub auth: Option<WebAuth>,
-}
-
-/// Credentials that the agent's own pages ask for.
-#[derive(Debug)]
-pub enum WebAuth {
-    /// User and password.
-    Basic(String, Secret),
-    /// A bearer token.
-    Bearer(Secret),
 }
 
 impl Config {
@@ -170,7 +154,7 @@ fn build(raw: raw::File, file: &Path, reader: &mut Reader<'_>) -> Option<Config>
     let sources = source::all(&raw, &registry, reader);
     let catalogue = thresholds::catalogue(&raw.indicators, indicators.as_deref(), reader);
     let overrides = catalogue.as_ref().map(|catalogue| thresholds::overrides(&raw.thresholds, catalogue, reader)).unwrap_or_default();
-    let web = web(raw.web, reader);
+    let web = web::read(raw.web, raw.external_url.as_deref(), reader);
     let mut reload_when_changed = vec![file.to_owned()];
     reload_when_changed.extend(connectors.into_iter().chain(indicators));
     Some(Config {
@@ -187,23 +171,6 @@ fn build(raw: raw::File, file: &Path, reader: &mut Reader<'_>) -> Option<Config>
         web,
         reload_when_changed,
     })
-}
-
-fn web(raw: raw::Web, reader: &mut Reader<'_>) -> Web {
-    let tls = raw.tls.map(|tls| (reader.existing("web.tls.certificate", &tls.certificate), reader.existing("web.tls.key", &tls.key)));
-    let auth = raw.auth.map(|auth| match auth {
-        raw::WebAuth::Basic { user, password } => WebAuth::Basic(user, password),
-        raw::WebAuth::Bearer(token) => WebAuth::Bearer(token),
-    });
-    let empty = match &auth {
-        Some(WebAuth::Basic(user, password)) => user.is_empty() || password.expose().is_empty(),
-        Some(WebAuth::Bearer(token)) => token.expose().is_empty(),
-        None => false,
-    };
-    if empty {
-        reader.mistake("web.auth", "credentials that are not empty");
-    }
-    Web { tls, auth }
 }
 
 /// Looks up what stands between `${` and `}`.

@@ -22,7 +22,10 @@ pub struct File {
     /// Address and port of the web page and `/metrics`. Default: `127.0.0.1:9420`; opening it wider is a decision, not a default.
     #[serde(default = "default_listen")]
     pub listen: String,
-    /// Folder of the database. Made when missing. Default: `data`, beside the configuration file.
+    /// Address of the agent's pages as browsers have it: `https://aims.example.org`. Its host is answered, its pages may ask for polls, and
+    /// `clause9 generate` makes dashboards link to it. Default: none; the pages are reached by the address of `listen` or by `localhost`.
+    pub external_url: Option<String>,
+    /// Folder of the database. Made when missing, for its owner only. Default: `data`, beside the configuration file.
     #[serde(default = "default_data_dir")]
     pub data_dir: String,
     /// Folder of register files (systems, reviews, nonconformities, ...): read as the source `registers`, watched. Missing: no registers.
@@ -42,7 +45,7 @@ pub struct File {
     pub indicators: Indicators,
     /// Folder with connectors of your own; one with the name of a built-in one replaces it. Missing: the built-in ones.
     pub connectors: Option<String>,
-    /// TLS and authentication of the agent's own pages. Missing: neither.
+    /// TLS, authentication and names of the agent's own pages. Missing: none.
     #[serde(default)]
     pub web: Web,
 }
@@ -292,6 +295,10 @@ pub struct Web {
     pub tls: Option<WebTls>,
     /// Ask for credentials. Missing: no.
     pub auth: Option<WebAuth>,
+    /// Further names under which the agent is asked, by Prometheus say: `[clause9.monitoring.svc, aims.example.org]`, without scheme and port.
+    /// IP addresses, `localhost` and the host of `external_url` need no entry; under any other name it answers 421. Default: none.
+    #[serde(default)]
+    pub hosts: Vec<String>,
 }
 
 /// Certificate of the agent's own pages.

@@ -176,7 +176,7 @@ fn http(raw: &raw::Source, connector: &Description, allow_redirects_to: Vec<Url>
 }
 
 /// A base URL carries no credentials: they would end up in logs and pages.
-fn base_url(written: &str) -> Result<Url, &'static str> {
+pub(super) fn base_url(written: &str) -> Result<Url, &'static str> {
     let url = Url::parse(written).map_err(|_| "a URL such as https://mlflow.example.org")?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
         return Err("an http or https URL");

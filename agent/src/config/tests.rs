@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::secret::Secret;
 
 /// 2026-11-21T20:00:00Z.
 const NOW: i64 = 1_795_291_200;
@@ -49,7 +50,7 @@ fn every_mistake_has_its_message() {
             "unknown key",
             format!("{HEAD}registers: registers\nlisten_on: x\n"),
             &[
-                "agent.yaml:3: listen_on: an unknown key; expected one of organisation, listen, data_dir, registers, sources, measure, thresholds, indicators, connectors, web",
+                "agent.yaml:3: listen_on: an unknown key; expected one of organisation, listen, external_url, data_dir, registers, sources, measure, thresholds, indicators, connectors, web",
             ],
         ),
         (
@@ -71,6 +72,25 @@ fn every_mistake_has_its_message() {
             "listen",
             format!("{HEAD}registers: registers\nlisten: \"9420\"\n"),
             &["agent.yaml:3: listen: \"9420\"; expected an address and a port such as 127.0.0.1:9420"],
+        ),
+        (
+            "a wild card for a host",
+            format!(
+                "{HEAD}registers: registers\nweb: {{ hosts: [aims.example.org, \"*.example.org\", \"https://a.example.org\", \"a.example.org:9420\", \"\"] }}\n"
+            ),
+            &[
+                "agent.yaml:3: web.hosts[1]: \"*.example.org\"; expected a host name without scheme, port and path, such as aims.example.org",
+                "agent.yaml:3: web.hosts[2]: \"https://a.example.org\"; expected a host name without scheme, port and path, such as aims.example.org",
+                "agent.yaml:3: web.hosts[3]: \"a.example.org:9420\"; expected a host name without scheme, port and path, such as aims.example.org",
+                "agent.yaml:3: web.hosts[4]: \"\"; expected a host name without scheme, port and path, such as aims.example.org",
+            ],
+        ),
+        (
+            "external_url",
+            format!("{HEAD}registers: registers\nexternal_url: aims.example.org\n"),
+            &[
+                "agent.yaml:3: external_url: \"aims.example.org\"; expected the pages' address without user, query and fragment, such as https://aims.example.org",
+            ],
         ),
         ("missing folder", format!("{HEAD}registers: regs\n"), &["agent.yaml:2: registers: \"regs\"; expected a file or folder that exists; regs does not"]),
         (
@@ -203,4 +223,32 @@ fn all_mistakes_are_told_at_once() {
 fn a_missing_file_is_named() {
     let mistakes = Config::load(Path::new("/nowhere/agent.yaml"), NOW).unwrap_err().to_string();
     assert_eq!(mistakes, "/nowhere/agent.yaml: can't be read: No such file or directory (os error 2); expected a configuration file");
+}
+
+#[test]
+fn names_of_the_pages_are_as_browsers_send_them() {
+    let config = load(&format!(
+        "{HEAD}registers: registers\nexternal_url: https://AIMS.example.org:8443/x\nweb: {{ hosts: [Clause9, m\u{fc}nchen.example, \"192.0.2.1\"] }}\n"
+    ))
+    .unwrap();
+    assert_eq!(config.web.hosts, ["clause9", "xn--mnchen-3ya.example", "192.0.2.1"]);
+    assert_eq!(config.web.external_url.unwrap().origin().ascii_serialization(), "https://aims.example.org:8443");
+}
+
+#[test]
+fn an_open_door_is_told() {
+    let of = |listen: &str, auth: &str| {
+        let config = load(&format!("{HEAD}registers: registers\nlisten: \"{listen}\"\n{auth}")).unwrap();
+        config.web.open_to_others(config.listen)
+    };
+    for listen in ["0.0.0.0:9420", "[::]:9420", "192.0.2.1:9420", "[::ffff:192.0.2.1]:9420"] {
+        assert!(
+            of(listen, "").is_some_and(|told| told.contains(listen.trim_end_matches(":9420").trim_matches(['[', ']'])) && told.contains("`web.auth`")),
+            "{listen}"
+        );
+        assert_eq!(of(listen, "web: { auth: { bearer: t } }\n"), None, "{listen}");
+    }
+    for listen in ["127.0.0.1:9420", "127.0.0.2:9420", "[::1]:9420", "[::ffff:127.0.0.1]:9420"] {
+        assert_eq!(of(listen, ""), None, "{listen}");
+    }
 }

@@ -50,7 +50,7 @@ pub struct Core {
     /// What dashboards show and rules alert on, as far as it was read since it changed.
     shown: Option<Evidence>,
     findings: Vec<Finding>,
-    /// What could not be stored: by source, and under the empty name for readings.
+    /// What could not be stored: by source, and under names of their own readings and the data folder.
     problems: BTreeMap<String, String>,
 }
 
@@ -71,6 +71,9 @@ const EVALUATORS: usize = 2;
 
 /// Stands for the readings among the problems; no source has this name.
 const READINGS: &str = "";
+
+/// Stands for the data folder among the problems; neither has a source this name.
+const FOLDER: &str = "/";
 
 /// Which indicators to evaluate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,6 +131,7 @@ impl Core {
     /// What the store reports; the configuration before stays in force then.
     pub fn configure(&mut self, config: Arc<Config>, now: i64) -> Result<(), store::Error> {
         let names: Vec<_> = config.sources.iter().map(|polled| polled.source.name.as_str()).collect();
+        self.store.look()?;
         self.store.forget_sources_except(&names, now)?;
         self.sources = Sources::load(&config, &self.store, &self.sources)?;
         self.problems.retain(|source, _| source.is_empty() || names.contains(&source.as_str()));
@@ -186,14 +190,27 @@ impl Core {
         Failure::new(reason, error.to_string())
     }
 
-    /// Notes that time has passed: sources may have become stale, a day may have begun. Gives what must be evaluated.
+    /// Notes that time has passed: sources may have become stale, a day may have begun, the data folder may have changed. Gives what must be
+    /// evaluated.
     pub fn tick(&mut self, now: i64) -> Scope {
+        let folder_changed = self.look();
         let today = self.config.zone.day_of(now);
         if self.evaluated_day != Some(today) {
             return Scope::Everything;
         }
         let touched = self.sources.age(now);
-        if touched.is_empty() { Scope::Time } else { Scope::Touched(touched) }
+        if touched.is_empty() && !folder_changed { Scope::Time } else { Scope::Touched(touched) }
+    }
+
+    /// Looks at the data folder, which is nobody's job while nothing is written. True when something was found that was not so before.
+    fn look(&mut self) -> bool {
+        let found = self.store.look().err().map(|error| error.to_string());
+        let changed = self.problems.get(FOLDER) != found.as_ref();
+        match found {
+            Some(problem) => drop(self.problems.insert(FOLDER.to_owned(), problem)),
+            None => drop(self.problems.remove(FOLDER)),
+        }
+        changed
     }
 
     /// Evaluates and stores what changed.

@@ -48,10 +48,12 @@ own_metrics! {
         pub evaluation_duration_seconds: GaugeVec["scope"],
         /// Evaluations of an indicator that failed; its readings are unknown until one succeeds.
         pub indicator_errors_total: IntCounterVec["indicator"],
-        /// Whether the last write into the database succeeded (1) or what is shown is the last that could be stored (0).
+        /// Whether the database can be written and is still the one in data_dir (1), or what is shown is the last that could be stored (0).
         pub store_writable: IntGauge,
         /// Writes into the database that failed.
         pub store_errors_total: IntCounter,
+        /// Whether others than this machine reach the pages without credentials (1): listen is no loopback address and web.auth is not set.
+        pub web_unauthenticated: IntGauge,
     }
 }
 

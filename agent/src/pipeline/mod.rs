@@ -44,6 +44,8 @@ pub struct Handle {
     pub board: Arc<ArcSwap<Board>>,
     /// What happened in polls.
     pub journal: Arc<Journal>,
+    /// What is published, and why the agent is not ready.
+    pub exporter: Exporter,
     requests: mpsc::Sender<Request>,
 }
 
@@ -81,7 +83,7 @@ impl Agent {
         let config = Arc::new(config);
         let core = Core::open(Arc::clone(&config), schedule::now())?;
         let (sender, requests) = mpsc::channel(16);
-        let handle = Handle { board: Arc::default(), journal: Arc::default(), requests: sender };
+        let handle = Handle { board: Arc::default(), journal: Arc::default(), exporter: exporter.clone(), requests: sender };
         metrics.config_last_reload_successful.set(1);
         metrics.config_last_reload_success_timestamp_seconds.set(schedule::now());
         let worker = Worker::spawn(core, exporter, Arc::clone(&handle.board), metrics.clone());
@@ -177,7 +179,8 @@ impl Handle {
     /// A handle without an agent behind it.
     #[cfg(test)]
     pub(crate) fn detached() -> Self {
-        Self { board: Arc::default(), journal: Arc::default(), requests: mpsc::channel(1).0 }
+        let exporter = Exporter::new(clause9_exporter::OwnMetrics::new("t").unwrap()).unwrap();
+        Self { board: Arc::default(), journal: Arc::default(), exporter, requests: mpsc::channel(1).0 }
     }
 
     /// Reads the configuration again.

@@ -153,8 +153,9 @@ impl State {
         self.metrics.store_writable.set(self.core.problem().is_none().into());
         let problem = self.core.problem().map(str::to_owned);
         self.exporter.set_unready(problem.iter().map(|problem| format!("the store: {problem}")).collect());
-        if problem.is_none() {
-            self.reported = None;
+        match problem {
+            Some(problem) => self.report(problem),
+            None => self.reported = None,
         }
     }
 
@@ -168,7 +169,7 @@ impl State {
 
     fn report(&mut self, problem: String) {
         if self.reported.as_ref() != Some(&problem) {
-            tracing::error!(error = problem, "nothing new can be shown; the last board stays");
+            tracing::error!(error = problem, "not everything can be stored; what could not be is not shown, the last board stays");
             self.reported = Some(problem);
         }
     }

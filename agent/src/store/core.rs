@@ -1,9 +1,6 @@
-//! Opening the database: one agent per data folder, crash-safe settings, schema versions.
+//! Opening the database: crash-safe settings, schema versions.
 
-use std::{
-    fs::{File, OpenOptions, TryLockError},
-    path::Path,
-};
+use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, Transaction};
 
@@ -56,20 +53,6 @@ const MIGRATIONS: &[&str] = &["
 
 /// The file in the data folder.
 pub const DATABASE_FILE: &str = "clause9.sqlite";
-
-/// The file whose lock says that an agent works on the folder. The lock goes with the process, however it ends.
-const LOCK_FILE: &str = "clause9.lock";
-
-/// Takes the folder's lock, or says that somebody else has it.
-pub(super) fn lock(data_dir: &Path) -> Result<File, Error> {
-    let path = data_dir.join(LOCK_FILE);
-    let file = OpenOptions::new().create(true).write(true).truncate(false).open(&path).map_err(|source| Error::Folder { path: path.clone(), source })?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::InUse { data_dir: data_dir.to_owned() }),
-        Err(TryLockError::Error(source)) => Err(Error::Folder { path, source }),
-    }
-}
 
 /// Opens the database for writing and brings its schema up to date.
 pub(super) fn open(path: &Path) -> Result<Connection, Error> {

@@ -5,6 +5,7 @@
 
 mod core;
 mod evidence;
+mod folder;
 mod history;
 mod names;
 mod project;
@@ -15,16 +16,16 @@ mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::File,
     path::{Path, PathBuf},
 };
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, Transaction};
 
 use crate::record::{Door, Feed, Record, Shape, Zone};
 
 pub use self::core::DATABASE_FILE;
 pub use evidence::{Broken, verify};
+pub use folder::open_to_others;
 pub use history::{Change, Interval, Key};
 
 /// An open store. Holds the folder's lock for as long as it lives.
@@ -34,7 +35,7 @@ pub struct Store {
     reader: Connection,
     names: names::Names,
     path: PathBuf,
-    _lock: File,
+    folder: folder::Folder,
 }
 
 /// What went wrong in the store.
@@ -66,6 +67,26 @@ pub enum Error {
         path: PathBuf,
         /// The system's reason.
         source: std::io::Error,
+    },
+    /// A file of the store has lost its name: what is written into it ends with the process.
+    #[error("{} is gone, which the agent has open: bring the same file back, or start the agent again, which begins a new history", path.display())]
+    Gone {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file of the store has lost its name to another file.
+    #[error("{} is not the file any more that the agent has open: bring that one back, or start the agent again, which goes on with this one", path.display())]
+    Replaced {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The folder takes nothing now.
+    #[error("{} can't be written: {reason}", path.display())]
+    Unwritable {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        reason: std::io::ErrorKind,
     },
     /// Records of two sources or two systems contradict each other.
     #[error("{0}")]
@@ -137,13 +158,12 @@ pub struct SourceState {
 }
 
 impl Store {
-    /// Opens the store in `data_dir`, making folder and database where they are missing.
+    /// Opens the store in `data_dir`, making folder and database, for their owner only, where they are missing.
     ///
     /// # Errors
     /// [`Error::InUse`], [`Error::Newer`], [`Error::Folder`], or what SQLite reports.
     pub fn open(data_dir: &Path, zone: Zone) -> Result<Self, Error> {
-        std::fs::create_dir_all(data_dir).map_err(|source| Error::Folder { path: data_dir.to_owned(), source })?;
-        let lock = core::lock(data_dir)?;
+        let mut folder = folder::Folder::open(data_dir)?;
         let path = data_dir.join(DATABASE_FILE);
         let mut writer = core::open(&path)?;
         let transaction = writer.transaction()?;
@@ -157,7 +177,23 @@ impl Store {
         let names = names::Names::load(&transaction)?;
         transaction.commit()?;
         let reader = core::open_reader(&path)?;
-        Ok(Self { writer, reader, names, path, _lock: lock })
+        folder.remember();
+        Ok(Self { writer, reader, names, path, folder })
+    }
+
+    /// Looks whether the database is still the one in its folder, and whether that can be written.
+    ///
+    /// # Errors
+    /// [`Error::Gone`], [`Error::Replaced`]; [`Error::Unwritable`], [`Error::Full`].
+    pub fn look(&self) -> Result<(), Error> {
+        self.folder.in_place()?;
+        self.folder.writable()
+    }
+
+    /// Begins to write. Into a database that is not the one in its folder nothing is written: it would be lost with the process.
+    fn begin(&mut self) -> Result<Transaction<'_>, Error> {
+        self.folder.in_place()?;
+        Ok(self.writer.transaction()?)
     }
 
     /// A read-only connection that sees what was committed last.
@@ -199,8 +235,8 @@ impl Store {
     /// # Errors
     /// [`Error::Conflict`], [`Error::Full`], or what SQLite reports; nothing is changed then.
     pub fn commit(&mut self, source: &str, delivered: &[Delivered], now: i64) -> Result<Committed, Error> {
-        let transaction = self.writer.transaction()?;
         let mut names = self.names.clone();
+        let transaction = self.begin()?;
         let committed = records::commit(&transaction, source, delivered, &mut names, now)?;
         transaction.commit()?;
         self.names = names;
@@ -235,7 +271,7 @@ impl Store {
     /// # Errors
     /// What SQLite reports.
     pub fn set_sources(&mut self, rows: &[tables::SourceRow]) -> Result<(), Error> {
-        let transaction = self.writer.transaction()?;
+        let transaction = self.begin()?;
         tables::replace_sources(&transaction, rows)?;
         transaction.commit()?;
         Ok(())
@@ -246,7 +282,7 @@ impl Store {
     /// # Errors
     /// What SQLite reports.
     pub fn set_plan_checks(&mut self, rows: &[tables::PlanCheckRow]) -> Result<(), Error> {
-        let transaction = self.writer.transaction()?;
+        let transaction = self.begin()?;
         tables::replace_plan_checks(&transaction, rows)?;
         transaction.commit()?;
         Ok(())
@@ -268,7 +304,7 @@ impl Store {
         if changes.is_empty() {
             return Ok(());
         }
-        let transaction = self.writer.transaction()?;
+        let transaction = self.begin()?;
         history::record(&transaction, changes, now)?;
         transaction.commit()?;
         Ok(())
@@ -283,7 +319,7 @@ impl Store {
         if core::meta(&self.writer, &name)?.as_deref() == Some(digest) {
             return Ok(());
         }
-        let transaction = self.writer.transaction()?;
+        let transaction = self.begin()?;
         evidence::append(&transaction, now, "method", document)?;
         core::set_meta(&transaction, &name, digest)?;
         transaction.commit()?;

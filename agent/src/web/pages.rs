@@ -53,7 +53,7 @@ pub async fn status(State(handle): State<Handle>) -> Html<String> {
             " " a href="/-/ready" { "/-/ready" }
         }
     };
-    page(&board.organisation, &content)
+    page(&handle, &board.organisation, &content)
 }
 
 /// Breaches, warnings and what nobody can know, in this order.
@@ -169,7 +169,7 @@ pub async fn indicator(State(handle): State<Handle>, Path(id): Path<String>) -> 
             ul { @for parameter in &indicator.parameters { li { span.code { ":" (parameter.name) } " " (parameter.about) " Default: " (parameter.default) " " (parameter.unit) } } }
         }
     };
-    page(&indicator.title, &content).into_response()
+    page(&handle, &indicator.title, &content).into_response()
 }
 
 fn readings_table(panel: &Panel, now: i64) -> Markup {
@@ -218,7 +218,7 @@ pub async fn source(State(handle): State<Handle>, Path(name): Path<String>) -> R
             @if !poll.lines.is_empty() { pre { @for line in &poll.lines { (line) "\n" } } }
         }
     };
-    page(&source.name, &content).into_response()
+    page(&handle, &source.name, &content).into_response()
 }
 
 /// A state as word, sign and colour: any one of them is enough.
@@ -232,7 +232,7 @@ fn badge(state: Verdict) -> Markup {
     html! { span class={ "badge " (state.as_str()) } { (sign) " " (state.as_str()) } }
 }
 
-fn page(title: &str, content: &Markup) -> Html<String> {
+fn page(handle: &Handle, title: &str, content: &Markup) -> Html<String> {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -243,7 +243,7 @@ fn page(title: &str, content: &Markup) -> Html<String> {
                 title { (title) " - clause9" }
                 link rel="stylesheet" href="/style.css";
             }
-            body { header { a href="/" { "clause9" } } main { (content) } }
+            body { header { a href="/" { "clause9" } } main { @for reason in handle.exporter.unready() { p.unready { span.badge.unknown { "? not ready" } " " (reason) } } (content) } }
         }
     };
     Html(page.into_string())

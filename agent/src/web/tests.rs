@@ -18,9 +18,11 @@ async fn what_upstreams_say_is_never_markup() {
     let source =
         SourceStatus { name: "models".into(), failure: Some(("mapping", "row <script>alert(1)</script>".into())), stale: true, ..SourceStatus::default() };
     handle.board.store(Arc::new(Board { organisation: "A <b>Ltd".into(), sources: vec![source], ..Board::default() }));
+    handle.exporter.set_unready(vec!["the store: /data/<i>x</i> is gone".to_owned()]);
     let state = clause9_exporter::axum::extract::State(handle.clone());
     let page = text(pages::status(state).await).await;
     assert!(page.contains("A &lt;b&gt;Ltd") && page.contains("? stale: mapping"), "{page}");
+    assert!(page.contains("? not ready</span> the store: /data/&lt;i&gt;x&lt;/i&gt; is gone"), "every page says why the agent is not ready: {page}");
     let state = clause9_exporter::axum::extract::State(handle);
     let page = text(pages::source(state, clause9_exporter::axum::extract::Path("models".into())).await).await;
     assert!(page.contains("&lt;script&gt;") && !page.contains("<script>"), "{page}");

@@ -1,0 +1,81 @@
+//! The agent's own pages: certificate, credentials, and the names under which they are asked.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use url::{Host, Url};
+
+use super::{Reader, raw, source};
+use crate::secret::Secret;
+
+/// The agent's own pages.
+#[derive(Debug, Default)]
+pub struct Web {
+    /// Certificate and key, PEM files.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// Credentials to ask for.
+    pub auth: Option<WebAuth>,
+    /// Names under which they are asked, in small letters.
+    pub hosts: Vec<String>,
+    /// Their address as browsers have it.
+    pub external_url: Option<Url>,
+}
+
+/// Credentials that the agent's own pages ask for.
+#[derive(Debug)]
+pub enum WebAuth {
+    /// User and password.
+    Basic(String, Secret),
+    /// A bearer token.
+    Bearer(Secret),
+}
+
+impl Web {
+    /// What to say when whoever reaches the address may read everything and ask for polls, if that is more than this machine.
+    pub fn open_to_others(&self, listen: SocketAddr) -> Option<String> {
+        let local = listen.ip().to_canonical().is_loopback();
+        (self.auth.is_none() && !local).then(|| {
+            format!("whoever reaches {listen} reads everything and may ask for polls and reloads: set `web.auth`, or `listen` to 127.0.0.1:{}", listen.port())
+        })
+    }
+}
+
+pub(super) fn read(raw: raw::Web, external_url: Option<&str>, reader: &mut Reader<'_>) -> Web {
+    let tls = raw.tls.map(|tls| (reader.existing("web.tls.certificate", &tls.certificate), reader.existing("web.tls.key", &tls.key)));
+    let auth = raw.auth.map(|auth| match auth {
+        raw::WebAuth::Basic { user, password } => WebAuth::Basic(user, password),
+        raw::WebAuth::Bearer(token) => WebAuth::Bearer(token),
+    });
+    let empty = match &auth {
+        Some(WebAuth::Basic(user, password)) => user.is_empty() || password.expose().is_empty(),
+        Some(WebAuth::Bearer(token)) => token.expose().is_empty(),
+        None => false,
+    };
+    if empty {
+        reader.mistake("web.auth", "credentials that are not empty");
+    }
+    let hosts = raw.hosts.iter().enumerate().filter_map(|(position, written)| {
+        let host = host(written);
+        if host.is_none() {
+            reader.mistake(&format!("web.hosts[{position}]"), "a host name without scheme, port and path, such as aims.example.org");
+        }
+        host
+    });
+    let hosts = hosts.collect();
+    let external_url = external_url.and_then(|written| match source::base_url(written) {
+        Ok(url) => Some(url),
+        Err(_) => {
+            reader.mistake("external_url", "the pages' address without user, query and fragment, such as https://aims.example.org");
+            None
+        }
+    });
+    Web { tls, auth, hosts, external_url }
+}
+
+/// A name as browsers send it: in small letters, what is not ASCII encoded.
+fn host(written: &str) -> Option<String> {
+    let is_name = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || ['-', '.', '_'].contains(&c));
+    match Host::parse(written).ok()? {
+        Host::Domain(name) => is_name(&name).then_some(name),
+        address => Some(address.to_string()),
+    }
+}
