@@ -51,7 +51,7 @@
 //! - Only [`schedule`] reads the clock for data; everywhere else `now` is a parameter.
 //! - A poll changes everything or nothing. Nothing that was stored is changed, only closed.
 //! - No value is ever carried on as if it were fresh: when a number can't be known, it is `unknown` with a reason, and has no sample.
-//! - A reading is published after it is stored, never before.
+//! - A reading is published after it is stored, never before. Nothing is written into a database that is not the one in its folder any more.
 //! - A scrape computes nothing. No request from outside reaches an upstream, except one that asks for a poll of a configured source.
 //! - What belongs to one upstream stands in its `connector.yaml`; there is no vendor's name in Rust.
 //! - Only `connector::program` starts processes. None outlives the agent, and none is given a secret as an argument.

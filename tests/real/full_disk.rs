@@ -1,4 +1,4 @@
-//! A disk that is really full: a small file system, made and taken away by the test, which therefore needs root.
+//! A disk that is really full, and one that can only be read: file systems made and taken away by the test, which therefore needs root.
 
 use crate::support::agent::Agent;
 use crate::support::wait_for;
@@ -72,4 +72,60 @@ fn the_last_board_stays_and_readiness_says_why() {
     assert!(agent.stop());
     let verified = crate::support::agent::clause9(&["verify", "--data-dir", disk.0.to_str().expect("a UTF-8 path")]);
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+}
+
+/// What happens within seconds may take longer on a machine that is busy with other things.
+const SLOW: Duration = Duration::from_mins(2);
+
+const READ: &str = "clause9_source_complete{source=\"registers\"} ";
+
+#[test]
+fn a_folder_that_can_only_be_read_is_noticed_though_nothing_is_written() {
+    let mut disk = None;
+    let mut agent = Agent::start("registers: { path: registers, every: 1h }\n", |folder| {
+        disk = Some(SmallDisk::mount(&folder.join("data")));
+        std::fs::create_dir_all(folder.join("registers")).expect("a folder");
+        std::fs::write(folder.join("registers/systems.yaml"), "- { id: a, owner_role: Head of A, risk_tier: high }\n").expect("a written register");
+    });
+    let disk = disk.expect("mounted before the start");
+    let path = disk.0.to_str().expect("a UTF-8 path");
+    // The same folder once more over itself, read-only: the system refuses to make one read-only that has files open for writing.
+    run("mount", &["--bind", path, path]);
+    let over = SmallDisk(disk.0.clone());
+    run("mount", &["-o", "remount,bind,ro", path]);
+    let reason = wait_for("readiness to tell", SLOW, || {
+        let reply = agent.http().send(reqwest::Method::GET, "/-/ready", None).ok()?;
+        (reply.status == 503).then_some(reply.text)
+    });
+    assert!(reason.contains("can't be written: read-only filesystem"), "{reason}");
+    assert_eq!(agent.wait_metric("clause9_store_writable "), "0");
+    assert_eq!(agent.log().matches("can't be written: read-only filesystem").count(), 1, "{}", agent.log());
+    drop(over);
+    wait_for("recovery", SLOW, || (agent.wait_metric("clause9_store_writable ") == "1").then_some(()));
+    let ready = agent.http().send(reqwest::Method::GET, "/-/ready", None).expect("an answer");
+    assert_eq!(ready.status, 200, "{}", ready.text);
+    assert!(agent.stop());
+}
+
+#[test]
+fn a_disk_that_fills_up_is_noticed_though_nothing_is_written() {
+    let mut disk = None;
+    let mut agent = Agent::start("registers: { path: registers, every: 1h }\n", |folder| {
+        disk = Some(SmallDisk::mount(&folder.join("data")));
+        std::fs::create_dir_all(folder.join("registers")).expect("a folder");
+        std::fs::write(folder.join("registers/systems.yaml"), "- { id: a, owner_role: Head of A, risk_tier: high }\n").expect("a written register");
+    });
+    let disk = disk.expect("mounted before the start");
+    assert_eq!(wait_for("the registers", SLOW, || Some(agent.wait_metric(READ)).filter(|read| read == "1")), "1");
+    let filler = disk.0.join("filler");
+    let _ = std::fs::write(&filler, vec![0_u8; 8 << 20]);
+    let reason = wait_for("readiness to tell", SLOW, || {
+        let reply = agent.http().send(reqwest::Method::GET, "/-/ready", None).ok()?;
+        (reply.status == 503).then_some(reply.text)
+    });
+    assert!(reason.contains("full"), "{reason}");
+    assert_eq!(agent.wait_metric("clause9_store_writable "), "0");
+    std::fs::remove_file(&filler).expect("a removed file");
+    wait_for("recovery", SLOW, || (agent.wait_metric("clause9_store_writable ") == "1").then_some(()));
+    assert!(agent.stop());
 }

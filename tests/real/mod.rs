@@ -4,7 +4,7 @@ mod alerting; // alerts on the way from the agent to a person
 mod connectors; // what each connector reads from the server that it is for
 mod dashboards; // Grafana's dashboards: their types, and that every query has an answer
 mod end_to_end; // the main job, from the upstreams to Prometheus
-mod full_disk; // a file system that is really full; needs root
+mod full_disk; // a file system that is really full, or read-only; needs root
 mod object_stores; // what clause9-measure reads from S3, Google Cloud Storage and Azure
 mod peers; // the servers themselves: each starts, takes its seed, answers and stops
 mod postgres; // the catalogue's examples on PostgreSQL

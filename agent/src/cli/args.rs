@@ -180,7 +180,8 @@ pub struct Generate {
     /// The folder; files go into `grafana/`, `prometheus/` and `runbooks/` in it. Files that are not made any more are removed.
     #[arg(long, value_name = "DIR", default_value = "dashboards")]
     pub out: PathBuf,
-    /// A configuration whose indicators count, those of your own included. Default: the built-in catalogue.
+    /// A configuration whose indicators count, those of your own included, and to whose `external_url` dashboards link. Default: the built-in
+    /// catalogue.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Where the runbooks are published: alerts link to URL/ID.md. Default: dashboards/runbooks.

@@ -13,15 +13,19 @@ use crate::{
 };
 
 pub(super) fn execute(args: &args::Generate) -> anyhow::Result<ExitCode> {
+    let mut settings = Settings::default();
     let loaded = match &args.config {
         None => Catalogue::built_in().map(Arc::new),
-        Some(file) => Config::load(file, schedule::now()).map(|config| Arc::clone(&config.catalogue)),
+        Some(file) => Config::load(file, schedule::now()).map(|config| {
+            settings.agent_url = config.web.external_url.map_or(settings.agent_url.clone(), String::from);
+            config.catalogue
+        }),
     };
     let catalogue = match loaded {
         Ok(catalogue) => catalogue,
         Err(mistakes) => return Ok(refused(&mistakes)),
     };
-    let settings = args.runbook_base.clone().map_or_else(Settings::default, |runbook_base| Settings { runbook_base });
+    settings.runbook_base = args.runbook_base.clone().unwrap_or(settings.runbook_base);
     let mut outdated = 0;
     for product in products(args.what) {
         let made = if args.check {

@@ -18,6 +18,8 @@ pub struct Watcher {
     events: mpsc::UnboundedReceiver<PathBuf>,
     /// Each path as it was given, and as the operating system names it.
     paths: Vec<(PathBuf, PathBuf)>,
+    /// What was touched and has not settled yet: kept here, because whoever waits for changes may leave and come again.
+    touched: Vec<PathBuf>,
 }
 
 impl Watcher {
@@ -47,17 +49,20 @@ impl Watcher {
         }
         let resolved = |path: PathBuf| (path.clone(), path.canonicalize().unwrap_or(path));
         let paths = paths.into_iter().map(resolved).collect();
-        Ok(Self { _notify: watcher, events, paths })
+        Ok(Self { _notify: watcher, events, paths, touched: Vec::new() })
     }
 
-    /// Waits for changes and gives the paths that changed, once they have settled.
+    /// Waits for changes and gives the paths that changed, once they have settled. Who stops waiting loses none.
     pub async fn changed(&mut self) -> Vec<PathBuf> {
         loop {
-            let Some(first) = self.events.recv().await else { return std::future::pending().await };
-            let mut touched = vec![first];
-            while let Ok(Some(next)) = tokio::time::timeout(SETTLED, self.events.recv()).await {
-                touched.push(next);
+            if self.touched.is_empty() {
+                let Some(first) = self.events.recv().await else { return std::future::pending().await };
+                self.touched.push(first);
             }
+            while let Ok(Some(next)) = tokio::time::timeout(SETTLED, self.events.recv()).await {
+                self.touched.push(next);
+            }
+            let touched = std::mem::take(&mut self.touched);
             let concerned = |path: &Path| touched.iter().any(|touched| concerns(path, touched));
             let changed: Vec<_> = self.paths.iter().filter(|(_, resolved)| concerned(resolved)).map(|(path, _)| path.clone()).collect();
             if !changed.is_empty() {
@@ -96,6 +101,18 @@ mod tests {
         // Editors write a new file and move it over the old one.
         std::fs::write(folder.path().join("agent.yaml.new"), "b").unwrap();
         std::fs::rename(folder.path().join("agent.yaml.new"), &config).unwrap();
+        assert_eq!(watcher.changed().await, [config]);
+    }
+
+    #[tokio::test]
+    async fn who_stops_waiting_loses_no_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("agent.yaml");
+        let mut watcher = Watcher::new(vec![config.clone()]).unwrap();
+        std::fs::write(&config, "a").unwrap();
+        while watcher.touched.is_empty() {
+            assert!(tokio::time::timeout(SETTLED / 3, watcher.changed()).await.is_err(), "it has not settled yet");
+        }
         assert_eq!(watcher.changed().await, [config]);
     }
 }

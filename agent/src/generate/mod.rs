@@ -26,11 +26,14 @@ pub struct Generated {
 pub struct Settings {
     /// Where the runbooks are: what `runbook_url` of an alert begins with. Default: their folder in this repository, so that the link names a file.
     pub runbook_base: String,
+    /// The agent's page as browsers reach it: what dashboards link to unless their variable says otherwise. Default: the page of an agent on the
+    /// same machine.
+    pub agent_url: String,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { runbook_base: "dashboards/runbooks".to_owned() }
+        Self { runbook_base: "dashboards/runbooks".to_owned(), agent_url: "http://127.0.0.1:9420".to_owned() }
     }
 }
 
@@ -68,7 +71,7 @@ impl Product {
     /// The files, in the order of their paths.
     pub fn files(self, catalogue: &Catalogue, settings: &Settings) -> Vec<Generated> {
         let mut files = match self {
-            Self::Dashboards => grafana::files(catalogue),
+            Self::Dashboards => grafana::files(catalogue, settings),
             Self::Rules => prometheus::files(catalogue, settings),
             Self::Runbooks => runbooks::files(catalogue),
         };

@@ -171,6 +171,68 @@ fn a_full_disk_loses_nothing_that_was_stored() {
     assert_eq!(verify(store.reader()).unwrap(), Ok(2));
 }
 
+fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+const FILES: [&str; 4] = [DATABASE_FILE, "clause9.sqlite-wal", "clause9.sqlite-shm", "clause9.lock"];
+
+#[test]
+fn the_folder_and_its_files_are_for_their_owner_only() {
+    let outer = tempfile::tempdir().unwrap();
+    let folder = outer.path().join("a/data");
+    let mut store = Store::open(&folder, Zone::UTC).unwrap();
+    store.commit("t", &[snapshot("s", &[incident("1", "a", "open")])], 100).unwrap();
+    assert_eq!(mode(&folder), 0o700);
+    assert_eq!(FILES.map(|file| mode(&folder.join(file))), [0o600; 4]);
+    assert_eq!(open_to_others(&folder), None);
+    drop(store);
+    // As an older agent left it. The files are the agent's own; how a folder that was there is to be, its owner knows.
+    set_mode(&folder, 0o755);
+    set_mode(&folder.join(DATABASE_FILE), 0o644);
+    let _store = Store::open(&folder, Zone::UTC).unwrap();
+    assert_eq!(FILES.map(|file| mode(&folder.join(file))), [0o600; 4]);
+    assert_eq!(mode(&folder), 0o755);
+    let told = open_to_others(&folder).unwrap();
+    assert!(told.ends_with(&format!("(mode 755): chmod 700 {}", folder.display())), "{told}");
+}
+
+#[test]
+fn what_is_not_in_its_place_any_more_is_not_written() {
+    let outer = tempfile::tempdir().unwrap();
+    let (folder, away) = (outer.path().join("data"), outer.path().join("away"));
+    let mut store = Store::open(&folder, Zone::UTC).unwrap();
+    let mut commit = |id: &str| store.commit("t", &[snapshot("s", &[incident(id, "a", "open")])], 100).map(|_| ()).and_then(|()| store.look());
+    commit("1").unwrap();
+    std::fs::rename(&folder, &away).unwrap();
+    assert!(matches!(commit("2"), Err(Error::Gone { .. })));
+    // Another agent took the name.
+    let other = Store::open(&folder, Zone::UTC).unwrap();
+    assert!(matches!(commit("2"), Err(Error::Replaced { .. })));
+    drop(other);
+    std::fs::remove_dir_all(&folder).unwrap();
+    std::fs::rename(&away, &folder).unwrap();
+    commit("3").unwrap();
+    for file in FILES {
+        let path = folder.join(file);
+        std::fs::rename(&path, &away).unwrap();
+        assert!(matches!(commit("4"), Err(Error::Gone { path: gone }) if gone == path), "{file}");
+        std::fs::copy(&away, &path).unwrap();
+        assert!(matches!(commit("4"), Err(Error::Replaced { path: replaced }) if replaced == path), "{file}");
+        std::fs::rename(&away, &path).unwrap();
+        commit("3").unwrap();
+    }
+    assert_eq!(rows(&store, "SELECT id FROM cases"), ["3"]);
+    assert_eq!(verify(store.reader()).unwrap(), Ok(2));
+    assert!(!folder.join("clause9.probe").exists());
+}
+
 #[test]
 fn record_tables_are_made_anew_when_the_zone_changes() {
     let Fixture { folder, mut store } = fixture();

@@ -18,7 +18,7 @@ pub const UID: &str = "clause9-agent";
 /// The chosen agents.
 const OWN: &str = r#"instance=~"$instance""#;
 
-pub fn dashboard(places: &Places) -> Dashboard {
+pub fn dashboard(places: &Places, agent: &str) -> Dashboard {
     let together = places.at(Home::Sources);
     Dashboard {
         uid: UID,
@@ -26,7 +26,7 @@ pub fn dashboard(places: &Places) -> Dashboard {
         about: "Whether the monitoring works: sources, polls, failures, its own resources.",
         from: "now-6h",
         refresh: "1m",
-        variables: [vec![query_variable("instance", "Agent", "label_values(clause9_build_info, instance)"), agent_variable()], everything()].concat(),
+        variables: [vec![query_variable("instance", "Agent", "label_values(clause9_build_info, instance)"), agent_variable(agent)], everything()].concat(),
         rows: vec![
             Row::new("").add(5, 4, scraped()).add(5, 4, configuration()).add(5, 4, store()).add(5, 4, uptime()).add(4, 4, version()),
             Row::new("Sources")

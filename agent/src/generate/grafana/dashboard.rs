@@ -167,10 +167,9 @@ pub fn everything() -> Vec<Value> {
 }
 
 /// Where links to the agent's pages lead.
-pub fn agent_variable() -> Value {
-    const DEFAULT: &str = "http://127.0.0.1:9420";
+pub fn agent_variable(url: &str) -> Value {
     json!({
-        "type": "textbox", "name": "agent", "label": "Agent's page", "query": DEFAULT, "hide": 0, "current": { "text": DEFAULT, "value": DEFAULT },
+        "type": "textbox", "name": "agent", "label": "Agent's page", "query": url, "hide": 0, "current": { "text": url, "value": url },
         "description": "Address of the agent's page as your browser reaches it; titles of indicators link to it.",
     })
 }

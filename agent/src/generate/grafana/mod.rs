@@ -21,17 +21,19 @@ mod shared;
 #[cfg(test)]
 mod tests;
 
-use super::Generated;
+use super::{Generated, Settings};
 use crate::indicator::Catalogue;
 
 /// Every dashboard.
-pub fn files(catalogue: &Catalogue) -> Vec<Generated> {
+pub fn files(catalogue: &Catalogue, settings: &Settings) -> Vec<Generated> {
     let places = places::Places::of(catalogue);
+    // Links go on with a slash of their own.
+    let agent = settings.agent_url.trim_end_matches('/');
     let dashboards = [
-        ("operations", operations::dashboard(&places)),
-        ("obligations", obligations::dashboard(&places)),
-        ("management-review", review::dashboard(&places)),
-        ("agent", agent::dashboard(&places)),
+        ("operations", operations::dashboard(&places, agent)),
+        ("obligations", obligations::dashboard(&places, agent)),
+        ("management-review", review::dashboard(&places, agent)),
+        ("agent", agent::dashboard(&places, agent)),
     ];
     dashboards.into_iter().map(|(name, dashboard)| Generated { path: format!("grafana/{name}.json").into(), text: dashboard.text() }).collect()
 }

@@ -16,9 +16,9 @@ use super::{
 
 pub const UID: &str = "clause9-obligations";
 
-pub fn dashboard(places: &Places) -> Dashboard {
+pub fn dashboard(places: &Places, agent: &str) -> Dashboard {
     let mut variables = system_variables();
-    variables.push(agent_variable());
+    variables.push(agent_variable(agent));
     Dashboard {
         uid: UID,
         title: "AI systems: obligations",

@@ -19,9 +19,9 @@ pub const UID: &str = "clause9-operations";
 /// Lanes that are readable on a wall.
 const LANES: usize = 12;
 
-pub fn dashboard(places: &Places) -> Dashboard {
+pub fn dashboard(places: &Places, agent: &str) -> Dashboard {
     let mut variables = system_variables();
-    variables.push(agent_variable());
+    variables.push(agent_variable(agent));
     Dashboard {
         uid: UID,
         title: "AI systems: operations",

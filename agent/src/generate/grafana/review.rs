@@ -19,9 +19,9 @@ pub const UID: &str = "clause9-management-review";
 /// The indicator whose course the review asks for by name.
 const NONCONFORMITIES: &str = "nonconformities_open";
 
-pub fn dashboard(places: &Places) -> Dashboard {
+pub fn dashboard(places: &Places, agent: &str) -> Dashboard {
     let mut variables = system_variables();
-    variables.push(agent_variable());
+    variables.push(agent_variable(agent));
     let (clauses, inputs) = (places.by_clause(), places.by_review_input());
     let (of_clauses, of_inputs) = (table_height(clauses.len()) - 1, table_height(inputs.len()) - 1);
     Dashboard {

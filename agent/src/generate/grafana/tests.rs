@@ -37,7 +37,7 @@ fn with_own() -> Catalogue {
 
 /// Dashboards by file name.
 fn dashboards(catalogue: &Catalogue) -> BTreeMap<String, Value> {
-    files(catalogue).into_iter().map(|file| (file.path.display().to_string(), serde_json::from_str(&file.text).unwrap())).collect()
+    files(catalogue, &Settings::default()).into_iter().map(|file| (file.path.display().to_string(), serde_json::from_str(&file.text).unwrap())).collect()
 }
 
 fn panels(dashboard: &Value) -> impl Iterator<Item = &Value> {
@@ -216,4 +216,12 @@ fn dashboards_of_a_smaller_catalogue_ask_for_no_more() {
     let gone: Vec<_> = ids.iter().map(|id| format!("aims_{id}")).filter(|name| asked.contains(name) && !name.starts_with("aims_impact_")).collect();
     assert!(gone.is_empty(), "{gone:?}");
     assert!(asked.contains("aims_impact_assessments_missing"));
+}
+
+#[test]
+fn links_lead_to_where_browsers_reach_the_agent() {
+    let settings = Settings { agent_url: "https://aims.example.org/".to_owned(), ..Settings::default() };
+    for file in files(&built_in(), &settings) {
+        assert!(file.text.contains("\"https://aims.example.org\"") && !file.text.contains("127.0.0.1"), "{}", file.path.display());
+    }
 }

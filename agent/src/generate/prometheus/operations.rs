@@ -155,11 +155,11 @@ fn store_not_writable() -> Operation {
             text("What is shown is the last that could be stored. No reading changes, and no evidence is kept, until the database can be written."),
         ),
         page: "clause9-agent",
-        meaning: "Writes into the agent's database fail. Nothing that was stored is lost, and nothing is published that was not stored.",
+        meaning: "Writes into the agent's database fail, or the database is not the one in `data_dir` any more. Nothing that was stored is lost, and nothing is published that was not stored.",
         steps: &[
-            "Check the disk of the agent's `data_dir`: full, read-only, or failing.",
-            "Read the agent's log for the database's own message.",
-            "Make room or mend the disk; the agent tries again by itself.",
+            "Ask `/-/ready` or the agent's page for the reason: full, read-only, or a file that is gone or not the same any more.",
+            "Make room, mend the disk, or bring the folder back as it was; the agent goes on by itself.",
+            "Where another database lies in its place, decide which one counts, and start the agent again for that one.",
             "Run `clause9 verify` afterwards: it walks the evidence chain.",
         ],
     }

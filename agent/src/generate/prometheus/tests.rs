@@ -106,7 +106,7 @@ fn labels_that_are_in_the_way_are_renamed() {
 
 #[test]
 fn a_link_leads_to_where_the_runbooks_are_published() {
-    let settings = Settings { runbook_base: "https://wiki.example.org/aims/".to_owned() };
+    let settings = Settings { runbook_base: "https://wiki.example.org/aims/".to_owned(), ..Settings::default() };
     let links: BTreeSet<_> = rule_files(&built_in(), &settings).into_iter().flat_map(|file| file.alerts).map(|alert| alert.runbook).collect();
     assert!(links.contains("https://wiki.example.org/aims/drift_psi.md") && links.iter().all(|link| link.starts_with("https://wiki.example.org/aims/")));
 }

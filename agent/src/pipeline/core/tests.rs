@@ -234,6 +234,33 @@ fn a_full_disk_keeps_the_last_board_and_says_why() {
 }
 
 #[test]
+fn a_data_folder_that_is_moved_away_is_noticed_and_taken_up_again() {
+    let mut bench = bench("", "");
+    bench.deliver_and_evaluate("inventory", &[system("a")], NOON);
+    bench.deliver_and_evaluate("tracker", &[], NOON);
+    bench.core.evaluate(&Scope::Everything, NOON).unwrap();
+    assert_eq!(bench.core.tick(NOON + 5), Scope::Time);
+    let (data, away) = (bench.folder.path().join("data"), bench.folder.path().join("away"));
+    std::fs::rename(&data, &away).unwrap();
+    assert_eq!(bench.core.tick(NOON + 10), Scope::Touched(BTreeSet::new()), "something is to be told");
+    assert!(bench.core.problem().unwrap().contains("clause9.sqlite is gone"), "{:?}", bench.core.problem());
+    let failure = bench.core.take_in("tracker", Ok(delivery(&[incident("1", "a", "low")], NOON + 11)), Duration::ZERO, NOON + 11).unwrap_err();
+    assert_eq!(failure.reason, FailureReason::Store);
+    assert!(bench.core.evaluate(&Scope::Everything, NOON + 11).is_err());
+    let config = Arc::clone(bench.core.config());
+    assert!(bench.core.configure(config, NOON + 12).is_err());
+    assert_eq!(bench.core.tick(NOON + 15), Scope::Time, "it is told once");
+    std::fs::rename(&away, &data).unwrap();
+    let scope = bench.core.tick(NOON + 20);
+    assert_eq!(scope, Scope::Touched(BTreeSet::new()));
+    bench.core.evaluate(&scope, NOON + 20).unwrap();
+    assert!(bench.core.problem().is_some(), "what the tracker said is not stored yet");
+    bench.deliver_and_evaluate("tracker", &[incident("1", "a", "low")], NOON + 21);
+    assert_eq!(bench.core.problem(), None);
+    assert!(bench.readings("incidents_open", NOON + 21).contains(&"a low 1 ok".to_owned()));
+}
+
+#[test]
 fn a_rule_with_for_waits_over_restarts() {
     let extra = "thresholds: [{ indicator: incidents_open, when: { severity: low }, warning: \">= 1\", for: 30m }]\n";
     let mut bench = bench(extra, "");
