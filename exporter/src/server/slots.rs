@@ -156,7 +156,7 @@ impl Table {
                 taken.close_where(|entry| entry.id == oldest);
                 true
             }
-            // A bound of zero: nobody is in the way, and there is no place all the same.
+            // A bound of zero refuses pages; of the other kinds it lets one in, since none can be refused.
             None => kind != Kind::Page,
         }
     }

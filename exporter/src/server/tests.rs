@@ -152,6 +152,33 @@ async fn half_sent_requests_keep_nobody_waiting() {
 }
 
 #[tokio::test]
+async fn an_address_with_too_many_connections_takes_none_from_others() {
+    let server = Server::start(page(), ServeOptions { slots: Slots { opening: 3, per_address: 2, ..Slots::default() }, ..ServeOptions::default() }).await;
+    let half = async |client: &str| {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(format!("{client}:0").parse().unwrap()).unwrap();
+        let mut stream = socket.connect(server.address).await.unwrap();
+        stream.write_all(&GET[..20]).await.unwrap();
+        stream
+    };
+    let mut other = half("127.0.0.2").await;
+    let mut many = Vec::new();
+    for _ in 0..5 {
+        many.push(half("127.0.0.3").await);
+    }
+    for stream in &mut many[..3] {
+        assert_eq!(soon(stream.read(&mut [0])).await.unwrap_or(0), 0, "the oldest of the address are closed");
+    }
+    for stream in [&mut other, &mut many[3], &mut many[4]] {
+        stream.write_all(&GET[20..]).await.unwrap();
+        let mut answer = Vec::new();
+        soon(stream.read_to_end(&mut answer)).await.unwrap();
+        assert!(answer.ends_with(b"page"));
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn slow_readers_of_the_page_keep_no_scraper_waiting() {
     let large = Bytes::from(vec![b'x'; 16 << 20]);
     let app = page().route("/metrics", get(async move || large.clone()));
