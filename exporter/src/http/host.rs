@@ -221,7 +221,8 @@ mod tests {
     #[test]
     fn only_pages_of_this_origin_may_tell_it_to_do_something() {
         let hosts = Hosts::new().name("other.example.org").origin("https://monitor.example.org");
-        let cases: &[(&str, &[(&str, &str)], bool)] = &[
+        type Case = (&'static str, &'static [(&'static str, &'static str)], bool);
+        let cases: &[Case] = &[
             ("a program", &[("host", "127.0.0.1:9420")], true),
             ("a program in HTTP/1.0", &[], true),
             ("its own page", &[("host", "127.0.0.1:9420"), ("origin", "http://127.0.0.1:9420"), ("sec-fetch-site", "same-origin")], true),

@@ -1,0 +1,72 @@
+//! What can go wrong in the store, in words for whoever must mend it.
+
+use std::path::PathBuf;
+
+use rusqlite::ErrorCode;
+
+/// What went wrong in the store.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Another agent works on the folder.
+    #[error("{} is in use by another clause9; stop that one, or give this one a `data_dir` of its own", data_dir.display())]
+    InUse {
+        /// The folder.
+        data_dir: PathBuf,
+    },
+    /// Written by a later version of clause9. Nothing was changed.
+    #[error("{} was written by a newer clause9 (schema {found}, this one knows {known}); it was left as it is: use the newer clause9", path.display())]
+    Newer {
+        /// The database.
+        path: PathBuf,
+        /// Its schema version.
+        found: usize,
+        /// The newest version that this program knows.
+        known: usize,
+    },
+    /// The disk is full. What was stored before is intact, the change at hand is not stored.
+    #[error("the disk that holds the database is full; nothing that was stored is lost: free some space")]
+    Full,
+    /// The folder can't be used.
+    #[error("{} can't be used", path.display())]
+    Folder {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A file of the store has lost its name: what is written into it ends with the process.
+    #[error("{} is gone, which the agent has open: bring the same file back, or start the agent again, which begins a new history", path.display())]
+    Gone {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file of the store has lost its name to another file.
+    #[error("{} is not the file any more that the agent has open: bring that one back, or start the agent again, which goes on with this one", path.display())]
+    Replaced {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The folder takes nothing now.
+    #[error("{} can't be written: {reason}", path.display())]
+    Unwritable {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        reason: std::io::ErrorKind,
+    },
+    /// Records of two sources or two systems contradict each other.
+    #[error("{0}")]
+    Conflict(String),
+    /// Anything else that SQLite reports.
+    #[error("the database reports an error")]
+    Database(#[source] rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full,
+            _ => Self::Database(error),
+        }
+    }
+}
