@@ -115,7 +115,36 @@ fn check_tells_every_mistake_and_eval_has_exit_codes() {
     std::fs::write(folder.join("registers/reviews.csv"), "id,kind,system,due\nR-1,impact_assessment,a,tomorrow\n").expect("a written register");
     let (code, text) = run(&["check", "--config", config]);
     assert_eq!(code, Some(1));
-    assert!(text.contains("reviews.csv") && text.contains("row 2") && text.contains("tomorrow"), "{text}");
+    assert!(text.contains("reviews.csv") && text.contains("row 2") && text.contains("review.due: a text of 8 characters"), "{text}");
+}
+
+#[test]
+fn jq_without_end_is_its_own_poll_s_failure() {
+    let rest = "registers: registers\nconnectors: connectors\nsources:\n  \
+        - { name: incidents, connector: records, path: incidents.ndjson, every: 1s, feeds: [\"cases(incident)\"] }\n  \
+        - { name: circles, connector: circles, path: incidents.ndjson, every: 1s, limits: { mapping_time: 2s } }\n  \
+        - { name: hoards, connector: hoards, path: incidents.ndjson, every: 1s, limits: { mapping_mib: 64 } }\n";
+    let mut agent = Agent::start(rest, |folder| {
+        registers(folder);
+        incidents(folder, 3);
+        for (name, records) in [("circles", "def f: f; f"), ("hoards", "[repeat(.)]")] {
+            let connector = folder.join("connectors").join(name);
+            std::fs::create_dir_all(&connector).expect("a folder");
+            let text = format!(
+                "name: {name}\nkind: records\nabout: takes too much\ntransport: files\nstreams: [{{name: all, files: {{names: ['*']}}, records: '{records}'}}]\n"
+            );
+            std::fs::write(connector.join("connector.yaml"), text).expect("a written connector");
+        }
+    });
+    for name in ["circles", "hoards"] {
+        let failed = format!("clause9_source_polls_total{{outcome=\"failed\",reason=\"mapping_limit\",source=\"{name}\"}} ");
+        agent.wait_metric_until(&failed, |count| count.parse::<u32>().is_ok_and(|count| count >= 2));
+    }
+    incidents(agent.path("agent.yaml").parent().expect("a folder"), 7);
+    agent.wait_metric_until(LOW, |count| count == "7");
+    let log = agent.log();
+    assert!(log.contains("circles: all, ") && log.contains("processor time") && log.contains("of memory"), "{log}");
+    assert!(agent.stop(), "SIGTERM ends it well while one runs");
 }
 
 #[test]

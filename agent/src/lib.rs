@@ -13,7 +13,7 @@
 //!
 //! 1. [`pipeline`] has one task for each source. When [`schedule`] says so, it asks [`connector`] for a poll.
 //!    A job of `measure:` is a source, too: its poll runs `clause9-measure`, whose output is read as a file of records would be.
-//! 2. The connector's engine walks every page of every stream that `connector.yaml` describes, maps each row with jq and hands the objects to
+//! 2. A worker, a process of that poll alone with limits of time and memory, turns the connector's engine: it walks every page of every stream that `connector.yaml` describes, maps each row with jq and hands the objects to
 //!    the [`record::Door`], which checks and types them. Anything wrong anywhere fails the whole poll, with one [`connector::FailureReason`].
 //! 3. The pipeline hands a complete poll to its core, a thread of its own, which commits it to the [`store`] in one transaction: new and changed
 //!    records become versions, absent ones are closed, systems are resolved by the inventory's names, an evidence entry vouches for all of it.
@@ -27,6 +27,7 @@
 //! | Module | What lives there |
 //! |---|---|
 //! | [`record`] | shapes (one table), records, values, the door, time zone; values only |
+//! | [`fault`] | what a panic leaves behind |
 //! | [`document`] | YAML with the place of every value; every mistake at once |
 //! | [`config`] | `raw` as typed, `Config` proved good, jobs that measure, watching files |
 //! | [`connector`] | the one engine for all upstreams: requests, paging, formats, programs, jq, failure reasons, recorded answers |
@@ -54,7 +55,7 @@
 //! - A reading is published after it is stored, never before. Nothing is written into a database that is not the one in its folder any more.
 //! - A scrape computes nothing. No request from outside reaches an upstream, except one that asks for a poll of a configured source.
 //! - What belongs to one upstream stands in its `connector.yaml`; there is no vendor's name in Rust.
-//! - Only `connector::program` starts processes. None outlives the agent, and none is given a secret as an argument.
+//! - Only `connector::program` and `connector::mapper` start processes. None outlives the agent, and none is given a secret as an argument.
 //! - Secrets are of the type [`secret::Secret`]; nothing that is logged, shown or returned as an error holds one.
 //! - No `unsafe`.
 
@@ -63,6 +64,7 @@ pub mod cli;
 pub mod config;
 pub mod connector;
 pub mod document;
+pub mod fault;
 pub mod generate;
 pub mod indicator;
 pub mod pipeline;

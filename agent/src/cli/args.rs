@@ -49,6 +49,9 @@ pub enum Command {
         after_help = "Example:\n  clause9 generate dashboards --out /etc/clause9/dashboards\n  clause9 generate all --config agent.yaml --out dashboards --check"
     )]
     Generate(Generate),
+    /// Run the jq of one poll; `clause9` starts this itself.
+    #[command(hide = true)]
+    Map,
     /// Print a completion script for a shell.
     #[command(after_help = "Example:\n  clause9 completions bash > /etc/bash_completion.d/clause9")]
     Completions {

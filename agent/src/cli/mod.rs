@@ -20,6 +20,8 @@ use clap::CommandFactory as _;
 pub use args::Cli;
 use args::Command;
 
+use crate::connector;
+
 /// Exit code of errors. Wrong usage has the same: clap's own 2 would read as a breach.
 const ERROR: u8 = 1;
 
@@ -49,6 +51,7 @@ pub fn execute(cli: Cli) -> ExitCode {
         Command::Plan(args::Plan::Check(args)) => plan::execute(&args),
         Command::Verify(args) => verify::execute(&args),
         Command::Generate(args) => generate::execute(&args),
+        Command::Map => Ok(connector::map()),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "clause9", &mut io::stdout());
             Ok(ExitCode::SUCCESS)

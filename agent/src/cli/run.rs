@@ -13,6 +13,7 @@ use tokio::{
 use super::{check, runtime};
 use crate::{
     config::{Config, Web, WebAuth},
+    fault,
     pipeline::{Agent, Handle, Metrics},
     schedule,
     store::DATABASE_FILE,
@@ -34,6 +35,7 @@ pub(super) fn execute(file: &Path) -> anyhow::Result<ExitCode> {
 
 /// Serves at `listen` until SIGTERM or SIGINT. `started` is told the address once pages can be asked for.
 pub(super) async fn serve(config: Config, listen: SocketAddr, started: impl FnOnce(SocketAddr)) -> anyhow::Result<()> {
+    fault::log_panics();
     let listener = TcpListener::bind(listen).await.with_context(|| format!("{listen} can't be listened on; choose another `listen`"))?;
     let address = listener.local_addr()?;
     let exporter = Exporter::new(OwnMetrics::new(NAMESPACE)?)?;

@@ -160,6 +160,10 @@ pub struct Limits {
     pub poll_mib: Option<u64>,
     /// Most pages of one stream. Default: 10000.
     pub pages: Option<u32>,
+    /// Processor time that the connector's jq may take in a poll, in whole seconds. Default: `60s`.
+    pub mapping_time: Option<Span>,
+    /// Memory that rows and records may take while they are mapped, in MiB. Default: 1024.
+    pub mapping_mib: Option<u64>,
     /// Most requests a second. Default: 10.
     pub requests_per_second: Option<f64>,
     /// Most requests at once. Default: 4.

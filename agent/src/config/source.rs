@@ -226,6 +226,7 @@ fn limits(raw: &raw::Limits, path: &str, reader: &mut Reader<'_>) -> Limits {
         ("answer_mib", raw.answer_mib == Some(0)),
         ("poll_mib", raw.poll_mib == Some(0)),
         ("pages", raw.pages == Some(0)),
+        ("mapping_mib", raw.mapping_mib == Some(0)),
         ("concurrency", raw.concurrency == Some(0)),
         ("requests_per_second", raw.requests_per_second.is_some_and(|rate| !(rate > 0.0 && rate.is_finite()))),
     ] {
@@ -239,6 +240,8 @@ fn limits(raw: &raw::Limits, path: &str, reader: &mut Reader<'_>) -> Limits {
         total: span(raw.poll_timeout, default.total),
         answer_bytes: raw.answer_mib.map_or(default.answer_bytes, |mib| mib.saturating_mul(MIB)),
         poll_bytes: raw.poll_mib.map_or(default.poll_bytes, |mib| mib.saturating_mul(MIB)),
+        mapping_time: span(raw.mapping_time, default.mapping_time),
+        mapping_bytes: raw.mapping_mib.map_or(default.mapping_bytes, |mib| mib.saturating_mul(MIB)),
         pages: raw.pages.map_or(default.pages, u64::from),
         concurrency: raw.concurrency.unwrap_or(default.concurrency),
         requests_per_second: raw.requests_per_second.unwrap_or(default.requests_per_second),

@@ -10,7 +10,10 @@ use super::{
     failure::{Failure, FailureReason},
     format::OwnColumns,
     http::Web,
+    mapper,
+    program::{self, Printed},
     source::{Location, Program, Source},
+    upstream::Upstream,
 };
 use crate::record::Digest;
 
@@ -22,10 +25,20 @@ pub struct Client(Arc<Inner>);
 struct Inner {
     source: Source,
     settings: Val,
-    web: Option<Web>,
+    web: Option<Upstream>,
+    mapping: Mapping,
     files: Option<(PathBuf, OwnColumns)>,
     /// Digest of connector, settings and address: what a cursor or an `ETag` belongs to.
     method: Digest,
+}
+
+/// Which end of the line to a worker this process is.
+#[derive(Debug)]
+enum Mapping {
+    /// The agent's, if there are workers at all.
+    Here(Option<mapper::Start>),
+    /// The worker's: the agent does what it can't do itself.
+    Worker(mapper::Agent),
 }
 
 impl Client {
@@ -34,6 +47,21 @@ impl Client {
     /// # Errors
     /// `configuration`: settings that the connector does not know, credentials that it does not take, certificates that can't be read.
     pub fn new(source: Source) -> Result<Self, Failure> {
+        Self::build(source, Mapping::Here(mapper::start().cloned()))
+    }
+
+    /// The same in a worker, which has neither a connection nor credentials.
+    pub(super) fn of_worker(source: Source, agent: mapper::Agent) -> Result<Self, Failure> {
+        Self::build(source, Mapping::Worker(agent))
+    }
+
+    /// The same whose jq is run by workers that are started so, or with none in this process.
+    #[cfg(test)]
+    pub(super) fn with(source: Source, start: Option<mapper::Start>) -> Result<Self, Failure> {
+        Self::build(source, Mapping::Here(start))
+    }
+
+    fn build(source: Source, mapping: Mapping) -> Result<Self, Failure> {
         let wrong = |message: String| Failure::new(FailureReason::Configuration, message);
         let settings = source.connector.settings(&source.settings).map_err(|mistakes| {
             let each: Vec<_> = mistakes.iter().map(|(name, expected)| format!("settings.{name}: expected {expected}")).collect();
@@ -43,7 +71,12 @@ impl Client {
         let settings = expression::from_json(&Json::Object(settings));
         let (mut web, mut files) = (None, None);
         match (&source.location, source.connector.transport) {
-            (Location::Http(http), Transport::Http) => web = Some(Web::new(http, &source.connector, &source.limits, settings.clone())?),
+            (Location::Http(http), Transport::Http) => {
+                web = Some(match &mapping {
+                    Mapping::Worker(agent) => Upstream::Agent(http.base.clone(), agent.clone()),
+                    Mapping::Here(start) => Upstream::Web(Box::new(Web::new(http, &source.connector, &source.limits, settings.clone(), start.clone())?)),
+                });
+            }
             (Location::Files(location), Transport::Files) => {
                 if source.connector.reads_documents() && !location.columns.is_empty() {
                     return Err(wrong(format!("columns: {} reads whole files, which have none", source.connector.name)));
@@ -62,7 +95,7 @@ impl Client {
                 return Err(wrong(format!("{} reads from a server: give it a `url`, not a `path`", source.connector.name)));
             }
         }
-        Ok(Self(Arc::new(Inner { source, settings, web, files, method })))
+        Ok(Self(Arc::new(Inner { source, settings, web, mapping, files, method })))
     }
 
     /// The source.
@@ -78,7 +111,7 @@ impl Client {
         self.0.settings.clone()
     }
 
-    pub(super) fn web(&self) -> &Web {
+    pub(super) fn web(&self) -> &Upstream {
         self.0.web.as_ref().expect("requests are made only for connectors whose transport is http")
     }
 
@@ -91,6 +124,22 @@ impl Client {
         match &self.0.source.location {
             Location::Program(program) => Some(program),
             Location::Http(_) | Location::Files(_) => None,
+        }
+    }
+
+    /// Runs it.
+    pub(super) async fn run(&self, program: &Program) -> Result<Printed, Failure> {
+        match &self.0.mapping {
+            Mapping::Worker(agent) => agent.run().await,
+            Mapping::Here(_) => program::run(program, self.source().limits.answer_bytes).await,
+        }
+    }
+
+    /// How workers for its polls are started, where jq runs apart.
+    pub(super) fn start(&self) -> Option<&mapper::Start> {
+        match &self.0.mapping {
+            Mapping::Here(start) => start.as_ref(),
+            Mapping::Worker(_) => None,
         }
     }
 

@@ -12,6 +12,7 @@ use jaq_core::{
 };
 use serde_json::Value as Json;
 
+use super::mapper;
 use jaq_json::Num;
 pub(super) use jaq_json::Val;
 
@@ -114,6 +115,7 @@ impl<'a> Words<'a> {
 /// A proved expression.
 pub struct Expression {
     text: String,
+    shown: String,
     defs: Arc<str>,
     program: Arc<Program>,
     /// Which branch of the program it is.
@@ -176,26 +178,24 @@ impl Expression {
     fn with_prelude(text: &str, words: &Words<'_>, prelude: String) -> Result<Self, CompileError> {
         let variables: Vec<Arc<str>> = words.variables.iter().map(|name| Arc::from(*name)).collect();
         if !words.proved {
+            refuse_nesting(text)?;
+            refuse_nesting(&words.defs)?;
             compile(text, &prelude, &words.defs, &variables)?;
         }
         let branch = Branch { defs: Arc::clone(&words.defs), prelude, text: text.to_owned(), variables };
         let which = words.program.add(branch);
-        Ok(Self { text: text.to_owned(), defs: Arc::clone(&words.defs), program: Arc::clone(&words.program), which })
+        Ok(Self { text: text.to_owned(), shown: shown(text), defs: Arc::clone(&words.defs), program: Arc::clone(&words.program), which })
     }
 
     /// The text as messages quote it: its first line, shortened.
-    pub(super) fn shown(&self) -> String {
-        let first = self.text.trim().lines().next().unwrap_or_default();
-        match first.char_indices().nth(SHOWN_CHARS) {
-            Some((end, _)) => format!("{}...", &first[..end]),
-            None if self.text.trim().contains('\n') => format!("{first} ..."),
-            None => first.to_owned(),
-        }
+    pub(super) fn shown(&self) -> &str {
+        &self.shown
     }
 
     /// Every output for this input.
     pub(super) fn run(&self, input: Val, scope: &Scope) -> Result<Vec<Val>, RunError> {
         let compiled = self.program.compiled();
+        mapper::running(&self.shown);
         let which = || from_json(&Json::from(self.which));
         let variables = Vars::new(compiled.variables.iter().map(|name| if **name == *WHICH { which() } else { scope.get(name) }));
         let context = Ctx::<Data>::new(&compiled.filter.lut, variables);
@@ -221,33 +221,96 @@ impl Expression {
 
     /// Whether every word of `text` was written by the expression's author: then it tells nothing of the input.
     pub(super) fn is_own(&self, text: &str) -> bool {
-        text.split_whitespace().all(|word| self.text.contains(word) || self.defs.contains(word))
+        text.split_whitespace().all(|word| self.has_word(word))
     }
 
-    /// The engine's messages quote whole values. Of those, only words that the author wrote are kept.
-    fn plain(&self, error: jaq_json::Error) -> RunError {
-        let text = match error.into_val() {
-            Val::TStr(text) => String::from_utf8_lossy(&text).into_owned(),
-            _ => return RunError("raised an error".to_owned()),
+    /// Whether the author wrote this, and not only as a piece of a longer word.
+    fn has_word(&self, word: &str) -> bool {
+        let goes_on = |c: char| c.is_alphanumeric() || c == '_';
+        let apart = |before: Option<char>, first: Option<char>| !(before.is_some_and(goes_on) && first.is_some_and(goes_on));
+        let stands_in = |text: &str| {
+            text.match_indices(word).any(|(start, _)| {
+                let (before, after) = (text[..start].chars().next_back(), text[start + word.len()..].chars().next());
+                apart(before, word.chars().next()) && apart(after, word.chars().next_back())
+            })
         };
+        stands_in(&self.text) || stands_in(&self.defs)
+    }
+
+    /// What of an error may be told. The engine's own messages quote whole values, and so may an author's: kept are the author's words and
+    /// texts that stand here.
+    fn plain(&self, error: jaq_json::Error) -> RunError {
+        let Val::TStr(text) = error.into_val() else { return RunError("raised an error".to_owned()) };
+        let text = String::from_utf8_lossy(&text);
+        if self.is_own(&text) {
+            return RunError(shortened(&text));
+        }
+        RunError(self.engine_error(&text).unwrap_or_else(|| self.own_words(&text)))
+    }
+
+    /// One of the engine's messages in words that quote nothing.
+    fn engine_error(&self, text: &str) -> Option<String> {
         if text.starts_with("cannot use ") {
-            let wanted = text.rsplit_once(" as ").map_or("what is needed here", |(_, wanted)| wanted);
-            return RunError(format!("a value can't be used as {wanted}"));
+            let wanted = TYPES.iter().find(|wanted| text.rsplit_once(" as ").is_some_and(|(_, end)| end == **wanted));
+            return Some(format!("a value can't be used as {}", wanted.unwrap_or(&"what is needed here")));
         }
         if text.starts_with("cannot index ") {
-            return match text.rsplit_once(" with ").filter(|(_, key)| self.is_own(key.trim_matches('"'))) {
-                Some((_, key)) => RunError(format!("a value has no {key}: it is of another type")),
-                None => RunError("a value can't be indexed: it is of another type".to_owned()),
-            };
+            return Some(match text.rsplit_once(" with ").filter(|(_, key)| self.has_word(key.trim_matches('"'))) {
+                Some((_, key)) => format!("a value has no {key}: it is of another type"),
+                None => "a value can't be indexed: it is of another type".to_owned(),
+            });
         }
-        if text.starts_with("cannot calculate ") {
-            return RunError("values of these types can't be calculated with".to_owned());
-        }
-        if text.starts_with("invalid path expression") {
-            return RunError("not a path expression".to_owned());
-        }
-        RunError(shortened(&text))
+        ENGINE_ERRORS.iter().find(|(start, _)| text.starts_with(start)).map(|(_, told)| (*told).to_owned())
     }
+
+    /// The author's words of a message; what an input put between them is left out.
+    fn own_words(&self, text: &str) -> String {
+        let mut told: Vec<&str> = Vec::new();
+        for word in text.split_whitespace() {
+            let word = if self.has_word(word) { word } else { LEFT_OUT };
+            if word != LEFT_OUT || told.last() != Some(&LEFT_OUT) {
+                told.push(word);
+            }
+        }
+        if told == [LEFT_OUT] { "raised an error".to_owned() } else { shortened(&told.join(" ")) }
+    }
+}
+
+/// What stands for words that an input put into a message.
+const LEFT_OUT: &str = "…";
+
+/// The engine's names of types.
+const TYPES: &[&str] =
+    &["iterable (array or object)", "rangeable (array or string)", "array", "boolean", "integer", "number", "object", "string", "floating-point number"];
+
+/// The engine's other messages: how they begin, and what is told instead.
+const ENGINE_ERRORS: &[(&str, &str)] = &[
+    ("cannot calculate ", "values of these types can't be calculated with"),
+    ("cannot parse ", "a text can't be read as what is needed here"),
+    ("cannot convert ", "a value can't be converted"),
+    ("invalid path expression", "not a path expression"),
+    ("invalid regex", "not a regular expression, or not its flags"),
+    ("index ", "an index is out of bounds"),
+];
+
+/// The deepest nesting of brackets in an expression. Nobody writes more by hand, and the compiler follows every one of them.
+const MAX_NESTING: usize = 200;
+
+/// Refuses what the compiler would follow too deep. Brackets in texts count too: the compiler looks into those.
+fn refuse_nesting(code: &str) -> Result<(), CompileError> {
+    let mut depth = 0_usize;
+    for (index, character) in code.char_indices() {
+        match character {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_NESTING {
+            let line = code[..index].matches('\n').count() + 1;
+            return Err(CompileError { line, message: format!("brackets are nested more than {MAX_NESTING} deep") });
+        }
+    }
+    Ok(())
 }
 
 /// Compiles a text with what is written before it.
@@ -271,6 +334,15 @@ const SHOWN_CHARS: usize = 60;
 
 /// The longest message of an expression's own `error(...)` that is kept, in characters.
 const MESSAGE_CHARS: usize = 100;
+
+fn shown(text: &str) -> String {
+    let first = text.trim().lines().next().unwrap_or_default();
+    match first.char_indices().nth(SHOWN_CHARS) {
+        Some((end, _)) => format!("{}...", &first[..end]),
+        None if text.trim().contains('\n') => format!("{first} ..."),
+        None => first.to_owned(),
+    }
+}
 
 fn shortened(text: &str) -> String {
     match text.char_indices().nth(MESSAGE_CHARS) {
@@ -433,6 +505,13 @@ mod tests {
             (".a - 1", "values of these types can't be calculated with"),
             ("error(\"state is odd\")", "state is odd"),
             ("error({a: .a})", "raised an error"),
+            ("error(.a)", "raised an error"),
+            (".a | tonumber", "a text can't be read as what is needed here"),
+            (".a | fromjson", "a text can't be read as what is needed here"),
+            (".a | test(\"[\" + .)", "not a regular expression, or not its flags"),
+            ("error(\"state \\(.a) is odd: \\(.a) \\(.a)\")", "state … is odd: …"),
+            ("error(\"cannot use it as \" + .a)", "a value can't be used as what is needed here"),
+            ("\"hushed\" as $x | error(\"no \" + .a)", "no …"),
         ] {
             let error = run(text, json!({"a": "hush"})).unwrap_err();
             assert_eq!(error, message, "{text}");

@@ -1,9 +1,11 @@
 //! Why a poll failed: a closed list of reasons, each with its label value and text, and a message for people. Messages say what, where
-//! and what to do. They never carry answers' bodies, credentials, or the user or query part of a URL.
+//! and what to do. They never carry values of an upstream, credentials, or the user or query part of a URL: of what was sent, they tell types,
+//! lengths and places.
 
 use std::{fmt, time::Duration};
 
 use super::meter::LogEntry;
+use crate::fault;
 
 /// Why a poll failed. The label value is `as_str`, the explanation is `text`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,6 +42,8 @@ pub enum FailureReason {
     Incomplete,
     /// A row does not have the form that the connector describes.
     Mapping,
+    /// The connector's jq needed more time, memory or stack than it may have.
+    MappingLimit,
     /// A record was refused at the door.
     InvalidRecord,
     /// A file could not be read.
@@ -58,10 +62,12 @@ pub enum FailureReason {
     InProgress,
     /// The store did not take the records.
     Store,
+    /// A fault of our own.
+    Internal,
 }
 
 /// The table behind [`FailureReason`]: reason, label value, text.
-const REASONS: [(FailureReason, &str, &str); 25] = [
+const REASONS: [(FailureReason, &str, &str); 27] = [
     (FailureReason::Unreachable, "unreachable", "no connection could be made, or it closed before an answer began"),
     (FailureReason::Tls, "tls", "the TLS handshake failed"),
     (FailureReason::Timeout, "timeout", "it took too long"),
@@ -78,6 +84,7 @@ const REASONS: [(FailureReason, &str, &str); 25] = [
     (FailureReason::UpstreamError, "upstream_error", "the answer reported an error although its status was fine"),
     (FailureReason::Incomplete, "incomplete", "it could not be proved that everything was read"),
     (FailureReason::Mapping, "mapping", "a row did not have the described form"),
+    (FailureReason::MappingLimit, "mapping_limit", "the connector's jq needed more time, memory or stack than it may have"),
     (FailureReason::InvalidRecord, "invalid_record", "a record did not fit its shape"),
     (FailureReason::File, "file", "a file could not be read"),
     (FailureReason::ProgramMissing, "program_missing", "there is no program to run, or it can't be started"),
@@ -87,6 +94,7 @@ const REASONS: [(FailureReason, &str, &str); 25] = [
     (FailureReason::Configuration, "configuration", "the source's settings can't work"),
     (FailureReason::InProgress, "in_progress", "the poll before was still running"),
     (FailureReason::Store, "store", "the store did not take the records"),
+    (FailureReason::Internal, "internal", "clause9 itself has a fault here"),
 ];
 
 impl FailureReason {
@@ -142,6 +150,12 @@ impl Failure {
         Self { reason, message: message.into(), retry_after: None, log: Vec::new() }
     }
 
+    /// A panic, or what can't be unless our code is wrong.
+    pub fn internal() -> Self {
+        let place = fault::last_place().map_or_else(|| "the log has its place".to_owned(), |place| format!("at {place}"));
+        Self::new(FailureReason::Internal, format!("clause9 itself has a fault here, {place}; please report it. The source is polled again at its next time"))
+    }
+
     /// The same, with the place put before the message.
     pub(super) fn at(mut self, place: &str) -> Self {
         self.message = format!("{place}: {}", self.message);
@@ -159,6 +173,6 @@ mod tests {
         assert_eq!(labels.len(), FailureReason::ALL.len());
         assert!(FailureReason::ALL.iter().all(|reason| !reason.text().is_empty()));
         // The last variant: were the table shorter than the enum, this cast would show it.
-        assert_eq!(FailureReason::Store as usize + 1, FailureReason::ALL.len());
+        assert_eq!(FailureReason::Internal as usize + 1, FailureReason::ALL.len());
     }
 }

@@ -221,14 +221,28 @@ fn auth(kind: AuthKind) -> Auth {
 /// One poll, in which the answers from `from` on are changed by the fault. What came of it, the client's own text, how many requests were
 /// made, and whether an answer was changed.
 async fn play(connector: &Connector, case: &Case, auth: Auth, fault: Option<&'static Fault>, from: usize) -> (Result<Poll, Failure>, String, usize, bool) {
+    let index = AtomicUsize::new(0);
+    play_changed(connector, case, auth, move |received, good| {
+        let now = index.fetch_add(1, Ordering::SeqCst);
+        fault.filter(|_| now >= from).and_then(|fault| (fault.change)(received, good))
+    })
+    .await
+}
+
+async fn play_changed(
+    connector: &Connector,
+    case: &Case,
+    auth: Auth,
+    change: impl Fn(&Received, Reply) -> Option<Reply> + Send + Sync + 'static,
+) -> (Result<Poll, Failure>, String, usize, bool) {
     let answers = case.answers(case.now).unwrap();
     let count = Arc::new(AtomicUsize::new(0));
     let bitten = Arc::new(AtomicBool::new(false));
     let (counter, bite) = (Arc::clone(&count), Arc::clone(&bitten));
     let server = Loopback::start(move |received| {
         let good = replay::answer(&answers, received).unwrap_or_else(|| Reply::json(404, &json!({})));
-        let index = counter.fetch_add(1, Ordering::SeqCst);
-        let bad = fault.filter(|_| index >= from).and_then(|fault| (fault.change)(received, good.clone()));
+        counter.fetch_add(1, Ordering::SeqCst);
+        let bad = change(received, good.clone());
         bite.fetch_or(bad.is_some(), Ordering::SeqCst);
         bad.unwrap_or(good)
     });
@@ -312,6 +326,86 @@ fn assert_right(name: &str, place: &str, fault: &Fault, failure: &Failure, text:
     if fault.name.starts_with("429") {
         assert_eq!(failure.retry_after, Some(Duration::from_secs(3600)), "{place}");
     }
+}
+
+/// What stands for an upstream's data, in a form that no connector, engine or clock writes by itself.
+const CANARY: &str = "zqx-canary-41";
+const CANARY_NUMBER: i64 = 40_414_243_444_546;
+
+/// Paths to every text and number in an answer, the members of a list taken for one.
+fn leaves(json: &Json, at: &str, into: &mut BTreeSet<String>) {
+    match json {
+        Json::Array(items) => items.iter().for_each(|item| leaves(item, &format!("{at}/*"), into)),
+        Json::Object(entries) => entries.iter().for_each(|(key, value)| leaves(value, &format!("{at}/{key}"), into)),
+        Json::String(_) | Json::Number(_) => drop(into.insert(at.to_owned())),
+        Json::Null | Json::Bool(_) => {}
+    }
+}
+
+/// The answer with canaries at this path, or everywhere.
+fn with_canaries(json: &Json, at: &str, wanted: Option<&str>, canary: &Json) -> Json {
+    match json {
+        Json::Array(items) => items.iter().map(|item| with_canaries(item, &format!("{at}/*"), wanted, canary)).collect(),
+        Json::Object(entries) => {
+            let changed = entries.iter().map(|(key, value)| (key.clone(), with_canaries(value, &format!("{at}/{key}"), wanted, canary)));
+            Json::Object(changed.collect())
+        }
+        Json::String(_) | Json::Number(_) if wanted.is_none_or(|wanted| wanted == at) => canary.clone(),
+        other => other.clone(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_text_quotes_what_an_upstream_sent() {
+    let mut suites = tokio::task::JoinSet::new();
+    for connector in connectors() {
+        suites.spawn(quotes_nothing(connector));
+    }
+    while let Some(suite) = suites.join_next().await {
+        suite.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+    }
+}
+
+async fn quotes_nothing(connector: Connector) {
+    let name = connector.description.name.clone();
+    let cases = connector.cases(&mut Mistakes::default());
+    let case = cases.iter().min_by_key(|case| case.answers(case.now).unwrap().len()).unwrap();
+    let kind = if case.auth == Auth::None { connector.description.auth[0] } else { case.auth.kind() };
+    let mut paths = BTreeSet::new();
+    for case in &cases {
+        for answer in case.answers(case.now).unwrap() {
+            serde_json::from_slice(&bytes(&answer.reply)).iter().for_each(|json: &Json| leaves(json, "", &mut paths));
+        }
+    }
+    let canaries = [json!(CANARY), json!(format!("{CANARY} {CANARY}")), json!(CANARY_NUMBER), json!([CANARY]), json!({CANARY: CANARY})];
+    let everywhere = std::iter::once(None);
+    let mut failed = 0;
+    for path in everywhere.chain(paths.into_iter().map(Some)) {
+        for canary in &canaries {
+            let place = format!("{name}/{}: {canary} at {}", case.name, path.as_deref().unwrap_or("every place"));
+            let (path, canary) = (path.clone(), canary.clone());
+            let change = move |_: &Received, reply: Reply| {
+                let json: Json = serde_json::from_slice(&bytes(&reply)).ok()?;
+                Some(Reply::json(reply.status, &with_canaries(&json, "", path.as_deref(), &canary)))
+            };
+            let (outcome, text, ..) = play_changed(&connector, case, auth(kind), change).await;
+            let log = match &outcome {
+                Ok(poll) => &poll.log,
+                Err(failure) => &failure.log,
+            };
+            let mut texts: Vec<_> = log.iter().map(ToString::to_string).chain([text]).collect();
+            if let Err(failure) = &outcome {
+                failed += 1;
+                // How many rows paging announces is no row's value, and what a failure of paging is about.
+                let message = failure.message.replace(&format!("of {CANARY_NUMBER} rows"), "").replace(&format!("{CANARY_NUMBER} were announced"), "");
+                texts.push(message);
+            }
+            for text in &texts {
+                assert!(!text.contains("zqx") && !text.contains(&CANARY_NUMBER.to_string()), "{place}: {text}");
+            }
+        }
+    }
+    assert!(failed > 0, "{name}: no canary was where it is noticed");
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     failure::{Failure, FailureReason},
+    mapper,
     source::Limits,
 };
 
@@ -65,6 +66,8 @@ pub(super) struct Meter {
     pages: AtomicU64,
     requests: AtomicU64,
     log: Mutex<Vec<LogEntry>>,
+    /// In a worker: the agent, whose log it is.
+    agent: Option<mapper::Agent>,
 }
 
 /// The longest log that is kept: the first and the last entries tell most.
@@ -81,7 +84,13 @@ impl Meter {
             pages: AtomicU64::new(0),
             requests: AtomicU64::new(0),
             log: Mutex::new(Vec::new()),
+            agent: None,
         }
+    }
+
+    /// A worker's.
+    pub(super) fn told(limits: &Limits, now: i64, agent: mapper::Agent) -> Self {
+        Self { agent: Some(agent), ..Self::new(limits, now) }
     }
 
     /// The poll's now, epoch seconds.
@@ -106,6 +115,9 @@ impl Meter {
 
     /// Counts a page.
     pub(super) fn take_page(&self) -> Result<(), Failure> {
+        if let Some(agent) = &self.agent {
+            agent.took_page();
+        }
         let pages = self.pages.fetch_add(1, Ordering::Relaxed) + 1;
         if pages > self.max_pages { Err(too_large(format!("there are more than {} pages", self.max_pages))) } else { Ok(()) }
     }
@@ -117,6 +129,9 @@ impl Meter {
 
     /// Adds to the log.
     pub(super) fn log(&self, entry: LogEntry) {
+        if let Some(agent) = &self.agent {
+            return agent.log(entry);
+        }
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         if log.len() >= MAX_LOG {
             log.remove(MAX_LOG / 2);
@@ -126,6 +141,9 @@ impl Meter {
 
     /// Notes how many rows the last answer to a stream's page had.
     pub(super) fn log_rows(&self, stream: &str, page: u64, rows: u64) {
+        if let Some(agent) = &self.agent {
+            return agent.log_rows(stream, page, rows);
+        }
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = log.iter_mut().rev().find(|entry| entry.stream == stream && entry.page == page && entry.rows.is_none());
         entry.into_iter().for_each(|entry| entry.rows = Some(rows));

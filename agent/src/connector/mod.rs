@@ -8,8 +8,9 @@
 //! ```
 //!
 //! A poll is all or nothing: [`poll`] gives every record of every stream, or a [`Failure`] with its reason. Pure are `description`,
-//! `template`, `request`, `page`, `cursor`, `format` and `run/rows.rs`; I/O is in `http`, `files`, `program` and `replay`. The only place that knows
-//! the HTTP client is `http`, the only one that knows jq is `expression.rs`, the only one that starts processes is `program`. Nothing of indicators, thresholds or the store is known here.
+//! `template`, `request`, `page`, `cursor`, `format` and `run/rows.rs`; I/O is in `http`, `files`, `program`, `mapper` and `replay`. The only place that knows
+//! the HTTP client is `http`, the only one that knows jq is `expression.rs`. `program` starts programs that print records, and `mapper`
+//! this program once more for each poll: there the poll is turned and jq is run, under limits that the kernel keeps. Nothing of indicators, thresholds or the store is known here.
 
 mod auth;
 mod client;
@@ -22,6 +23,7 @@ mod faults;
 mod files;
 mod format;
 mod http;
+mod mapper;
 mod meter;
 mod outcome;
 mod page;
@@ -35,12 +37,14 @@ mod source;
 mod template;
 #[cfg(test)]
 mod testing;
+mod upstream;
 
 pub use auth::{Auth, AuthKind, Login};
 pub use client::Client;
 pub use cursor::StreamCursor;
 pub use description::{ConnectorKind, Description, KeyHeader, Mode, Setting, Stream, Transport};
 pub use failure::{Failure, FailureReason};
+pub use mapper::{COMMAND as MAP, map_apart, serve as map};
 pub use meter::LogEntry;
 pub use outcome::{Context, Live, Poll, PollMode, StreamPoll};
 pub use play::Played;

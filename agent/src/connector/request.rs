@@ -29,6 +29,8 @@ fn mapping(stream: &str, error: &RunError) -> Failure {
 pub(super) struct Prepared<'d> {
     request: &'d Request,
     path: String,
+    /// The path as messages show it.
+    shown: String,
     query: Vec<(String, String)>,
     headers: Vec<(HeaderName, HeaderValue)>,
     body: Option<Json>,
@@ -51,7 +53,8 @@ impl<'d> Prepared<'d> {
                 headers.push((name.clone(), value));
             }
         }
-        Ok(Self { request, path: request.path.path(scope)?, query, headers, body })
+        let (path, shown) = (request.path.path(scope)?, request.path.shown(scope)?);
+        Ok(Self { request, path, shown, query, headers, body })
     }
 
     /// What tells this request from others of its stream.
@@ -61,8 +64,9 @@ impl<'d> Prepared<'d> {
 
     /// The call for one page. `previous` is the address of the page before, which a link may be relative to.
     pub(super) fn call(&self, base: &Url, additions: &Additions, stream: &str, page: u64, previous: Option<&Url>) -> Result<Call, Failure> {
+        let shown = (base.origin().ascii_serialization(), format!("{}{}", base.path().trim_end_matches('/'), self.shown));
         let url = match &additions.link {
-            Some(link) => http::follow_link(previous.unwrap_or(base), base, link).map_err(|failure| failure.at(stream))?,
+            Some(link) => http::follow_link((previous.unwrap_or(base), &(shown.0.clone() + &shown.1)), base, link).map_err(|failure| failure.at(stream))?,
             None => http::below(base, &self.path, &[self.query.clone(), additions.query.clone()].concat()),
         };
         let mut body = self.body.clone();
@@ -83,7 +87,7 @@ impl<'d> Prepared<'d> {
             Method::Post => HttpMethod::POST,
         };
         let body = body.map(|body| body.to_string().into_bytes());
-        Ok(Call { stream: stream.to_owned(), page, method, url, headers: self.headers.clone(), body, accept: Vec::new() })
+        Ok(Call { stream: stream.to_owned(), page, method, url, shown, headers: self.headers.clone(), body, accept: Vec::new() })
     }
 }
 

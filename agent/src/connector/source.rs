@@ -130,6 +130,10 @@ pub struct Limits {
     pub poll_bytes: u64,
     /// Most pages in a poll. Default 10,000.
     pub pages: u64,
+    /// Processor time that the connector's jq may take in a poll, decoding and checking included. Whole seconds. Default 60 s.
+    pub mapping_time: Duration,
+    /// Memory that a poll's rows and records may take while they are mapped. Default 1 GiB.
+    pub mapping_bytes: u64,
     /// Most requests at once, in streams that walk another's rows. Default 4.
     pub concurrency: usize,
     /// Most requests per second, averaged; as many may go at once after a pause. Default 10.
@@ -151,6 +155,8 @@ impl Default for Limits {
             answer_bytes: 64 << 20,
             poll_bytes: 512 << 20,
             pages: 10_000,
+            mapping_time: Duration::from_secs(60),
+            mapping_bytes: 1 << 30,
             concurrency: 4,
             requests_per_second: 10.0,
             retries: 3,

@@ -79,6 +79,16 @@ impl Template {
         path.ok_or_else(|| RunError("a value for the path is missing".to_owned()))
     }
 
+    /// The path as messages show it: what is put in is an upstream's, and left out.
+    pub(super) fn shown(&self, scope: &Scope) -> Result<String, RunError> {
+        let part = |part: &Part| match part {
+            Part::Literal(literal) => Ok(literal.clone()),
+            Part::Value(_) => Ok("…".to_owned()),
+            Part::Verbatim(expression) => Ok(expression::text_of(&expression.one(Val::Null, scope)?)),
+        };
+        self.parts.iter().map(part).collect()
+    }
+
     fn join(&self, scope: &Scope, with: impl Fn(String) -> Result<String, RunError>) -> Result<Option<String>, RunError> {
         let mut text = String::new();
         for part in &self.parts {

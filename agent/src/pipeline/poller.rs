@@ -132,12 +132,14 @@ impl Poller {
 
     async fn poll(&mut self, timer: &mut Timer) {
         let started = Instant::now();
-        let poll = async {
+        let (client, core, name, zone) = (self.client.clone(), self.core.clone(), self.name.clone(), self.zone);
+        let poll = guarded(async move {
             let (reply, positions) = oneshot::channel();
             // The core ends only after every poller.
-            let _ = self.core.send(Message::Positions(self.name.clone(), reply)).await;
-            poll_once(&self.client, &positions.await.unwrap_or_default(), Door { now: schedule::now(), zone: self.zone }).await
-        };
+            let _ = core.send(Message::Positions(name, reply)).await;
+            let poll = poll_once(&client, &positions.await.unwrap_or_default(), Door { now: schedule::now(), zone }).await?;
+            Ok((poll.log.clone(), deliver(poll)))
+        });
         let mut poll = std::pin::pin!(poll);
         let outcome = loop {
             tokio::select! {
@@ -150,10 +152,7 @@ impl Poller {
         };
         let took = started.elapsed();
         let (outcome, log) = match outcome {
-            Ok(poll) => {
-                let log = poll.log.clone();
-                (Ok(deliver(poll)), log)
-            }
+            Ok((log, delivery)) => (Ok(delivery), log),
             Err(failure) => {
                 let log = failure.log.clone();
                 (Err(failure), log)
@@ -163,6 +162,13 @@ impl Poller {
         let failure = report(&self.name, &self.core, &self.journal, &self.metrics, outcome, &log, took, missing.as_deref()).await;
         self.missing = failure.filter(|failure| failure.reason == FailureReason::ProgramMissing).map(|failure| failure.message);
     }
+}
+
+/// A poll as a task of its own: a panic in it is its failure, and whoever waits for it goes on. It ends when nobody waits for it any more.
+async fn guarded<T: Send + 'static>(poll: impl Future<Output = Result<T, Failure>> + Send + 'static) -> Result<T, Failure> {
+    let mut task = JoinSet::new();
+    task.spawn(poll);
+    task.join_next().await.and_then(Result::ok).unwrap_or_else(|| Err(Failure::internal()))
 }
 
 /// Hands the end of a poll to the core, and tells metrics, journal and log how it went. `known` is a failure that the log has already. Gives
@@ -225,4 +231,30 @@ pub fn deliver(poll: Poll) -> Delivery {
 /// Settings that can't work.
 pub fn client(polled: &PolledSource) -> Result<Client, Failure> {
     Client::new((*polled.source).clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_the_failure_of_its_poll_alone() {
+        let polls: [fn() -> Result<u8, Failure>; 3] = [|| Ok(1), || panic!("a row that can't be"), || Ok(2)];
+        let mut outcomes = Vec::new();
+        for poll in polls {
+            outcomes.push(guarded(async move { poll() }).await.map_err(|failure| failure.reason));
+        }
+        assert_eq!(outcomes, [Ok(1), Err(FailureReason::Internal), Ok(2)]);
+    }
+
+    #[tokio::test]
+    async fn a_poll_ends_when_nobody_waits_for_it() {
+        let (alive, mut gone) = mpsc::channel::<()>(1);
+        let poll = guarded(async move {
+            let _alive = alive;
+            std::future::pending::<Result<(), Failure>>().await
+        });
+        assert!(tokio::time::timeout(Duration::from_millis(20), poll).await.is_err());
+        assert_eq!(gone.recv().await, None, "dropped with the poll");
+    }
 }

@@ -22,7 +22,7 @@ pub struct Door {
 /// Clocks of upstreams may be ahead of ours by this much before a time counts as being in the future.
 const CLOCK_TOLERANCE_SECONDS: i64 = 300;
 
-/// Why a record was refused.
+/// Why a record was refused. It quotes no value: of what was there it tells the type and the length.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{shape}{}{path}: {found}; expected {expected}", if path.is_empty() { "" } else { "." })]
 pub struct Refusal {
@@ -30,7 +30,7 @@ pub struct Refusal {
     pub shape: String,
     /// The field.
     pub path: String,
-    /// What was there, shortened.
+    /// What sort of thing was there.
     pub found: String,
     /// What should have been there.
     pub expected: String,
@@ -46,7 +46,7 @@ impl Door {
     /// The first thing that is wrong with it: unknown shape or field, a missing required field, a value of the wrong type.
     pub fn admit(&self, json: &Json) -> Result<Vec<Record>, Refusal> {
         let Json::Object(object) = json else {
-            return Err(refuse("record", "", &shown(json), "an object with a `record` field"));
+            return Err(refuse("record", "", &told(json), "an object with a `record` field"));
         };
         let shape = shape_of(object)?;
         refuse_unknown(shape, object)?;
@@ -112,7 +112,7 @@ impl Door {
                 doubt(DoubtReason::NotFinite);
                 return if shape.field(&format!("{}_flag", field.name)).is_some() { Ok(Typed::NotFinite(flag)) } else { Ok(Typed::Value(Value::Null)) };
             }
-            Reading::Bad(expected) => return Err(refuse(shape.name, field.name, &shown(json), &expected)),
+            Reading::Bad(expected) => return Err(refuse(shape.name, field.name, &told(json), &expected)),
         };
         match (&value, field.presence) {
             (Value::Null, Presence::Required) => Err(refuse(shape.name, field.name, "nothing", "a value, it is required")),
@@ -134,7 +134,7 @@ impl Door {
         let given = match object.get("attributes") {
             None | Some(Json::Null) => return Ok(Vec::new()),
             Some(Json::Object(given)) => given,
-            Some(other) => return Err(refuse(shape.name, "attributes", &shown(other), "an object of texts and numbers")),
+            Some(other) => return Err(refuse(shape.name, "attributes", &told(other), "an object of texts and numbers")),
         };
         let mut attributes = Vec::with_capacity(given.len());
         for (key, json) in given {
@@ -142,7 +142,7 @@ impl Door {
             match read(json, kind, self.zone) {
                 Reading::Good(Value::Null) | Reading::NotFinite(_) => {}
                 Reading::Good(value) => attributes.push((key.clone(), value)),
-                Reading::Bad(expected) => return Err(refuse(shape.name, &format!("attributes.{key}"), &shown(json), &expected)),
+                Reading::Bad(expected) => return Err(refuse(shape.name, &format!("attributes.{}", name(key)), &told(json), &expected)),
             }
         }
         attributes.sort_by(|a, b| a.0.cmp(&b.0));
@@ -159,7 +159,7 @@ fn shape_of(object: &Map<String, Json>) -> Result<&'static Shape, Refusal> {
     let name = text(object.get("record")).unwrap_or_default();
     by_name(&name).ok_or_else(|| {
         let known: Vec<_> = SHAPES.iter().map(|shape| shape.name).collect();
-        let found = if name.is_empty() { "no `record` field".to_owned() } else { format!("`record: {name}`") };
+        let found = if name.is_empty() { "no `record` field".to_owned() } else { told(&Json::from(name)) };
         refuse("record", "", &found, &format!("one of {}", known.join(", ")))
     })
 }
@@ -174,7 +174,7 @@ fn refuse_unknown(shape: &Shape, object: &Map<String, Json>) -> Result<(), Refus
     };
     let Some(unknown) = object.keys().find(|name| !settable(name)) else { return Ok(()) };
     let known: Vec<_> = shape.fields.iter().filter(|field| field.presence != Presence::Derived).map(|field| field.name).collect();
-    Err(refuse(shape.name, unknown, "an unknown field", &format!("one of {}, or a key of `attributes`", known.join(", "))))
+    Err(refuse(shape.name, &self::name(unknown), "an unknown field", &format!("one of {}, or a key of `attributes`", known.join(", "))))
 }
 
 fn id(shape: &Shape, object: &Map<String, Json>) -> Result<String, Refusal> {
@@ -185,9 +185,7 @@ fn system_keys(shape: &Shape, object: &Map<String, Json>) -> Result<Vec<String>,
     let keys: Vec<String> = match object.get("system") {
         None | Some(Json::Null) => Vec::new(),
         Some(Json::Array(keys)) => keys.iter().filter(|key| !key.is_null()).map(text_of).collect(),
-        Some(Json::Object(found)) => {
-            return Err(refuse(shape.name, "system", &shown(&Json::Object(found.clone())), "a name or a list of names, best first"));
-        }
+        Some(found @ Json::Object(_)) => return Err(refuse(shape.name, "system", &told(found), "a name or a list of names, best first")),
         Some(key) => vec![text_of(key)],
     };
     Ok(keys.into_iter().filter(|key| !key.is_empty()).collect())
@@ -206,14 +204,14 @@ fn rows(shape: &Shape, list: &super::List, json: Option<&Json>) -> Result<Vec<Ve
             return Ok(text.split([',', ';']).map(str::trim).filter(|item| !item.is_empty()).map(|item| vec![item.to_owned()]).collect());
         }
         Some(Json::Array(items)) => items,
-        Some(other) => return Err(refuse(shape.name, list.field, &shown(other), &expected())),
+        Some(other) => return Err(refuse(shape.name, list.field, &told(other), &expected())),
     };
     let row = |item: &Json| match item {
         Json::Object(columns) if columns.keys().all(|key| list.columns.contains(&key.as_str())) => {
             Ok(list.columns.iter().map(|column| text(columns.get(*column)).unwrap_or_default()).collect())
         }
         Json::String(_) | Json::Number(_) if list.columns.len() == 1 => Ok(vec![text_of(item)]),
-        other => Err(refuse(shape.name, list.field, &shown(other), &expected())),
+        other => Err(refuse(shape.name, list.field, &told(other), &expected())),
     };
     items.iter().map(row).collect()
 }
@@ -222,8 +220,35 @@ fn text(json: Option<&Json>) -> Option<String> {
     json.filter(|json| !json.is_null()).map(text_of).filter(|text| !text.is_empty())
 }
 
-/// The longest piece of an upstream's value that an error quotes.
-const SHOWN_CHARS: usize = 60;
+/// What sort of value it is, for messages, which quote none: people write names and telephone numbers into every field, and upstreams
+/// credentials.
+pub(crate) fn told(json: &Json) -> String {
+    let plural = |count: usize| if count == 1 { "" } else { "s" };
+    match json {
+        Json::Null => "nothing".to_owned(),
+        Json::Bool(_) => "true or false".to_owned(),
+        Json::Number(number) if number.is_f64() => "a number with a fraction".to_owned(),
+        Json::Number(_) => "a whole number".to_owned(),
+        Json::String(text) => {
+            let count = text.chars().count();
+            format!("a text of {count} character{}", plural(count))
+        }
+        Json::Array(items) => format!("a list of {} item{}", items.len(), plural(items.len())),
+        Json::Object(entries) => format!("an object of {} field{}", entries.len(), plural(entries.len())),
+    }
+}
+
+/// A field's name as messages show it. One that no person would give to a field may be a value.
+fn name(name: &str) -> String {
+    let plain = name.len() <= NAME_CHARS && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_.".contains(c));
+    if plain { name.to_owned() } else { format!("(a name of {} characters)", name.chars().count()) }
+}
+
+/// The longest name of a field that a refusal tells.
+const NAME_CHARS: usize = 40;
+
+/// The longest piece of a doubtful value that is kept with its record.
+const SHOWN_CHARS: usize = 40;
 
 fn shown(json: &Json) -> String {
     let whole = json.to_string();
@@ -285,16 +310,16 @@ mod tests {
     #[test]
     fn refusals_say_what_where_and_what_was_expected() {
         let cases = [
-            (json!(3), "record: 3; expected an object with a `record` field"),
-            (json!({"record": "model"}), "record: `record: model`; expected one of system, model_version"),
+            (json!(3), "record: a whole number; expected an object with a `record` field"),
+            (json!({"record": "model"}), "record: a text of 5 characters; expected one of system, model_version"),
             (json!({"record": "case", "kind": "incident"}), "case.id: nothing; expected an id, unique within the source"),
-            (json!({"record": "case", "id": 1, "kind": "bug"}), "case.kind: \"bug\"; expected one of incident, nonconformity"),
+            (json!({"record": "case", "id": 1, "kind": "bug"}), "case.kind: a text of 3 characters; expected one of incident, nonconformity"),
             (json!({"record": "case", "id": 1}), "case.kind: nothing; expected a value, it is required"),
             (json!({"record": "case", "id": 1, "kind": "incident", "opend_at": 1}), "case.opend_at: an unknown field; expected one of kind, title"),
-            (json!({"record": "case", "id": 1, "kind": "incident", "due": "tomorrow"}), "case.due: \"tomorrow\"; expected a day such as 2026-03-31"),
+            (json!({"record": "case", "id": 1, "kind": "incident", "due": "tomorrow"}), "case.due: a text of 8 characters; expected a day such as 2026-03-31"),
             (
                 json!({"record": "run", "id": 1, "pipeline": {"x": 1}, "outcome": "success"}),
-                "run.pipeline: {\"x\":1}; expected a text, not a list or an object",
+                "run.pipeline: an object of 1 field; expected a text, not a list or an object",
             ),
             (json!({"record": "case", "id": 1, "kind": "incident", "is_open": false}), "case.is_open: an unknown field"),
         ];
@@ -344,7 +369,7 @@ mod tests {
         assert_eq!(kind(json!(null)), Value::Text("statistic".into()));
         assert_eq!(kind(json!("p-value")), Value::Text("p_value".into()));
         let unclear = json!({"record": "measurement", "id": "m", "family": "drift", "method": "ks", "kind": "score", "value": 0.04});
-        assert!(DOOR.admit(&unclear).unwrap_err().to_string().starts_with("measurement.kind: \"score\"; expected one of statistic, p_value"));
+        assert!(DOOR.admit(&unclear).unwrap_err().to_string().starts_with("measurement.kind: a text of 5 characters; expected one of statistic, p_value"));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 pub use case::Severity;
+pub(crate) use door::told;
 pub use door::{Door, Refusal};
 pub use feed::Feed;
 pub use shape::{Field, Kind, List, Presence, SHAPES, Shape};

@@ -323,12 +323,12 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         "impact_assessments.csv",
         "system,next_review,approved\ncredit,31/03/2026,\n",
-        "impact_assessments.csv row 2: review.due: \"31/03/2026\"; expected a day such as 2026-03-31",
+        "impact_assessments.csv row 2: review.due: a text of 10 characters; expected a day such as 2026-03-31",
     ),
     (
         "impact_assessments.csv",
         "system,next_review,approved\ncredit,2026-03-31,yes\n",
-        "impact_assessments.csv row 2: review.approved_at: \"yes\"; expected a time such as 2026-03-31T14:00:00Z, a day, or epoch seconds",
+        "impact_assessments.csv row 2: review.approved_at: a text of 3 characters; expected a time such as 2026-03-31T14:00:00Z, a day, or epoch seconds",
     ),
     (
         "impact_assessments.csv",
@@ -344,12 +344,12 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         "reviews.csv",
         "kind,due\nparty,2026-01-01\n",
-        "reviews.csv row 2: review.kind: \"party\"; expected one of impact_assessment, risk_assessment, bias_test, internal_audit, external_audit, management_review, supplier_review, document_review, training, validation, stage1_audit, stage2_audit, surveillance_audit, recertification, obligation, review_input",
+        "reviews.csv row 2: review.kind: a text of 5 characters; expected one of impact_assessment, risk_assessment, bias_test, internal_audit, external_audit, management_review, supplier_review, document_review, training, validation, stage1_audit, stage2_audit, surveillance_audit, recertification, obligation, review_input",
     ),
     (
         "audits.csv",
         "kind,planned\nwild,2026-01-01\n",
-        "audits.csv row 2: review.kind: \"wild\"; expected one of impact_assessment, risk_assessment, bias_test, internal_audit, external_audit, management_review, supplier_review, document_review, training, validation, stage1_audit, stage2_audit, surveillance_audit, recertification, obligation, review_input",
+        "audits.csv row 2: review.kind: a text of 4 characters; expected one of impact_assessment, risk_assessment, bias_test, internal_audit, external_audit, management_review, supplier_review, document_review, training, validation, stage1_audit, stage2_audit, surveillance_audit, recertification, obligation, review_input",
     ),
     ("review_inputs.csv", "section,signed\nf,2026-11-20\n", "review_inputs.csv row 2: scope: expected a section of 9.3.2: a, b, c, d1, d2, d3 or e"),
     (
@@ -362,7 +362,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         "incidents.csv",
         "id,opened_at,due\n1,tomorrow,\n",
-        "incidents.csv row 2: case.opened_at: \"tomorrow\"; expected a time such as 2026-03-31T14:00:00Z, a day, or epoch seconds",
+        "incidents.csv row 2: case.opened_at: a text of 8 characters; expected a time such as 2026-03-31T14:00:00Z, a day, or epoch seconds",
     ),
     ("cases.csv", "id,kind,due\nC-1,,2026-01-01\n", "cases.csv row 2: kind: nothing; expected what it is, such as incident or nonconformity"),
     (
@@ -370,11 +370,11 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "id,aproved_at\n1,2026-01-01\n",
         "changes.csv row 1: the header `aproved_at`; expected `approved_at`, or a line in `columns` that says where it goes: { changes: { aproved_at: approved_at } }",
     ),
-    ("objectives.csv", "id,target\n1,95 %\n", "objectives.csv row 2: objective.target: \"95 %\"; expected a number"),
+    ("objectives.csv", "id,target\n1,95 %\n", "objectives.csv row 2: objective.target: a text of 4 characters; expected a number"),
     (
         "soa.csv",
         "id,applicable,justification,status\nA.2.2,Applicable,-,In progress\nA.2.3,maybe,,\n",
-        "soa.csv row 3: control.applicable: \"maybe\"; expected yes or no",
+        "soa.csv row 3: control.applicable: a text of 5 characters; expected yes or no",
     ),
 ];
 

@@ -34,7 +34,7 @@ pub(in crate::connector) struct Body {
 
 impl Answer {
     /// Reads a response. Decompression happens on the way, so the limits hold for what it unpacks to.
-    pub(super) async fn read(mut response: Response, meter: &Meter) -> Result<Self, Failure> {
+    pub(super) async fn read(mut response: Response, place: &str, meter: &Meter) -> Result<Self, Failure> {
         let headers = response.headers();
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let next = next_link(headers);
@@ -42,8 +42,8 @@ impl Answer {
         let (status, url) = (response.status().as_u16(), response.url().clone());
         meter.allow_answer(response.content_length().unwrap_or(0))?;
         let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| classify::while_reading(&error, &url))? {
-            meter.take_bytes(bytes.len() as u64, chunk.len() as u64).map_err(|failure| failure.at(&origin::shown(&url)))?;
+        while let Some(chunk) = response.chunk().await.map_err(|error| classify::while_reading(&error, place))? {
+            meter.take_bytes(bytes.len() as u64, chunk.len() as u64).map_err(|failure| failure.at(place))?;
             bytes.extend_from_slice(&chunk);
         }
         Ok(Self { status, url, body: Body { bytes, content_type }, etag, last_modified, next })
@@ -60,6 +60,15 @@ fn next_link(headers: &HeaderMap) -> Option<String> {
 }
 
 impl Body {
+    pub(in crate::connector) fn new(bytes: Vec<u8>, content_type: String) -> Self {
+        Self { bytes, content_type }
+    }
+
+    /// Content and content type.
+    pub(in crate::connector) fn into_parts(self) -> (Vec<u8>, String) {
+        (self.bytes, self.content_type)
+    }
+
     /// The content as a value. Pure; large answers are decoded off the runtime's threads.
     pub(in crate::connector) fn decode(&self, format: Format) -> Result<Val, Failure> {
         let bytes = self.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.bytes);

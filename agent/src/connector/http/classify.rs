@@ -2,14 +2,13 @@
 
 use std::error::Error;
 
-use reqwest::{StatusCode, Url, header::HeaderMap};
+use reqwest::{StatusCode, header::HeaderMap};
 
-use super::{origin, retry};
+use super::retry;
 use crate::connector::failure::{Failure, FailureReason};
 
 /// A request that got no answer. Whether it may help to repeat it.
-pub(super) fn without_answer(error: &reqwest::Error, url: &Url) -> (Failure, bool) {
-    let place = origin::shown(url);
+pub(super) fn without_answer(error: &reqwest::Error, place: &str) -> (Failure, bool) {
     if let Some(tls) = cause::<rustls::Error>(error) {
         let message = format!("{place}: the TLS handshake failed: {tls}; check the certificates and `tls`");
         return (Failure::new(FailureReason::Tls, message), false);
@@ -30,8 +29,7 @@ pub(super) fn without_answer(error: &reqwest::Error, url: &Url) -> (Failure, boo
 }
 
 /// An answer that began and did not end well.
-pub(super) fn while_reading(error: &reqwest::Error, url: &Url) -> Failure {
-    let place = origin::shown(url);
+pub(super) fn while_reading(error: &reqwest::Error, place: &str) -> Failure {
     if error.is_timeout() {
         return Failure::new(FailureReason::Timeout, format!("{place}: the answer stopped coming"));
     }
@@ -39,7 +37,7 @@ pub(super) fn while_reading(error: &reqwest::Error, url: &Url) -> Failure {
 }
 
 /// An answer with a status that is none of the good ones.
-pub(super) fn bad_status(status: StatusCode, headers: &HeaderMap, url: &Url) -> Failure {
+pub(super) fn bad_status(status: StatusCode, headers: &HeaderMap, place: &str) -> Failure {
     let (reason, advice) = match status.as_u16() {
         _ if retry::is_rate_limit(status, headers) => (FailureReason::RateLimited, "the upstream asks to slow down; poll less often"),
         401 => (FailureReason::Unauthorized, "check the source's `auth`"),
@@ -48,7 +46,7 @@ pub(super) fn bad_status(status: StatusCode, headers: &HeaderMap, url: &Url) -> 
         500..=599 => (FailureReason::ServerError, "look at the upstream's own log"),
         _ => (FailureReason::UnexpectedStatus, "check `url` and the upstream's version"),
     };
-    Failure::new(reason, format!("{} answered {}: {advice}", origin::shown(url), status.as_u16()))
+    Failure::new(reason, format!("{place} answered {}: {advice}", status.as_u16()))
 }
 
 /// The first cause of this type. I/O errors hide what they wrap from `source()`, so they are opened.

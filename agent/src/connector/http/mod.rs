@@ -21,12 +21,14 @@ use super::{
     description::Description,
     expression::Val,
     failure::{Failure, FailureReason},
+    mapper,
     meter::{LogEntry, Meter},
     source::{Http, Limits},
 };
 use budget::Budget;
 
 pub(super) use answer::{Answer, Body};
+pub(super) use login::log_in;
 pub(super) use origin::{below, follow_link};
 
 /// Most redirects from one request.
@@ -41,6 +43,8 @@ pub(super) struct Call {
     pub(super) page: u64,
     pub(super) method: Method,
     pub(super) url: Url,
+    /// Its address in messages and the log, in two parts: server, and path as the connector describes it. What rows put into it is left out.
+    pub(super) shown: (String, String),
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
     pub(super) body: Option<Vec<u8>>,
     /// Statuses beside 2xx whose answer the caller wants.
@@ -58,6 +62,8 @@ pub(super) struct Web {
     credentials: Option<(HeaderName, HeaderValue)>,
     login: login::State,
     settings: Val,
+    /// How a worker for the login's jq is started.
+    start: Option<mapper::Start>,
     budget: Budget,
 }
 
@@ -76,8 +82,15 @@ impl From<Failure> for Setback {
     }
 }
 
+impl Call {
+    /// How messages name it.
+    fn place(&self) -> String {
+        self.shown.0.clone() + &self.shown.1
+    }
+}
+
 impl Web {
-    pub(super) fn new(http: &Http, connector: &Arc<Description>, limits: &Limits, settings: Val) -> Result<Self, Failure> {
+    pub(super) fn new(http: &Http, connector: &Arc<Description>, limits: &Limits, settings: Val, start: Option<mapper::Start>) -> Result<Self, Failure> {
         let wrong = |message: &str| Failure::new(FailureReason::Configuration, message);
         if !matches!(http.base.scheme(), "http" | "https") || !http.base.has_host() {
             return Err(wrong("url: an address such as https://host or https://host/prefix"));
@@ -102,7 +115,7 @@ impl Web {
         let credentials = http.auth.header(connector.api_key.as_ref())?;
         let budget = Budget::new(limits.requests_per_second);
         let (http, limits, connector) = (http.clone(), limits.clone(), Arc::clone(connector));
-        Ok(Self { client, http, limits, connector, credentials, login: login::State::default(), settings, budget })
+        Ok(Self { client, http, limits, connector, credentials, login: login::State::default(), settings, start, budget })
     }
 
     pub(super) fn base(&self) -> &Url {
@@ -151,7 +164,7 @@ impl Web {
         for _ in 0..=MAX_REDIRECTS {
             self.budget.take().await;
             let started = Instant::now();
-            let mut entry = entry(call, &url);
+            let mut entry = entry(call);
             let result = self.once(call, &url, credentials.filter(|_| carry), meter).await;
             entry.milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
             let response = match result {
@@ -166,21 +179,21 @@ impl Web {
             if status.is_redirection() && status != StatusCode::NOT_MODIFIED {
                 meter.log(entry);
                 let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
-                (url, carry) = origin::redirect(&url, &self.http.base, &self.http.allow_redirects_to, status, &call.method, location)?;
+                (url, carry) = origin::redirect((&url, &call.place()), &self.http.base, &self.http.allow_redirects_to, status, &call.method, location)?;
                 continue;
             }
             if !status.is_success() && !call.accept.contains(&status.as_u16()) {
                 meter.log(entry);
-                return Err(refusal(status, response.headers(), &url, meter.now()));
+                return Err(refusal(status, response.headers(), &call.place(), meter.now()));
             }
-            let answer = Answer::read(response, meter).await;
+            let answer = Answer::read(response, &call.place(), meter).await;
             entry.milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
             entry.bytes = answer.as_ref().map_or(0, Answer::bytes);
             entry.note = answer.as_ref().map_or_else(|failure| failure.reason.text().to_owned(), |_| String::new());
             meter.log(entry);
             return answer.map_err(Setback::from);
         }
-        Err(Failure::new(FailureReason::Redirect, format!("{}: more than {MAX_REDIRECTS} redirects", origin::shown(&call.url))).into())
+        Err(Failure::new(FailureReason::Redirect, format!("{}: more than {MAX_REDIRECTS} redirects", call.place())).into())
     }
 
     async fn once(&self, call: &Call, url: &Url, credentials: Option<&(HeaderName, HeaderValue)>, meter: &Meter) -> Result<Response, Setback> {
@@ -198,21 +211,21 @@ impl Web {
             request = request.body(body.clone());
         }
         request.send().await.map_err(|error| {
-            let (failure, passing) = classify::without_answer(&error, url);
+            let (failure, passing) = classify::without_answer(&error, &call.place());
             Setback { failure, passing, refused: false }
         })
     }
 }
 
-fn refusal(status: StatusCode, headers: &HeaderMap, url: &Url, now: i64) -> Setback {
-    let mut failure = classify::bad_status(status, headers, url);
+fn refusal(status: StatusCode, headers: &HeaderMap, place: &str, now: i64) -> Setback {
+    let mut failure = classify::bad_status(status, headers, place);
     let passing = retry::is_passing(status, headers);
     failure.retry_after = passing.then(|| retry::asked_pause(headers, now)).flatten();
     Setback { failure, passing, refused: matches!(status.as_u16(), 401 | 403) && !passing }
 }
 
-fn entry(call: &Call, url: &Url) -> LogEntry {
-    LogEntry { stream: call.stream.clone(), method: call.method.to_string(), path: url.path().to_owned(), page: call.page, ..LogEntry::default() }
+fn entry(call: &Call) -> LogEntry {
+    LogEntry { stream: call.stream.clone(), method: call.method.to_string(), path: call.shown.1.clone(), page: call.page, ..LogEntry::default() }
 }
 
 /// A proxy has no business between the agent and its own machine.

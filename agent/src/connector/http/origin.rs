@@ -16,18 +16,23 @@ pub(in crate::connector) fn below(base: &Url, path: &str, query: &[(String, Stri
     url
 }
 
-/// The address as messages and logs show it: neither user nor query.
-pub(super) fn shown(url: &Url) -> String {
-    format!("{}{}", url.origin().ascii_serialization(), url.path())
-}
-
 /// Where a redirect leads, and whether credentials may go along.
-pub(super) fn redirect(from: &Url, base: &Url, allowed: &[Url], status: StatusCode, method: &Method, location: Option<&str>) -> Result<(Url, bool), Failure> {
+///
+/// # Errors
+/// Where it may not lead. `place` is how messages name `from`.
+pub(super) fn redirect(
+    (from, place): (&Url, &str),
+    base: &Url,
+    allowed: &[Url],
+    status: StatusCode,
+    method: &Method,
+    location: Option<&str>,
+) -> Result<(Url, bool), Failure> {
     let wrong = |message: String| Failure::new(FailureReason::Redirect, message);
     let target = location.and_then(|location| from.join(location).ok());
-    let Some(target) = target else { return Err(wrong(format!("{} redirects ({status}) without a usable address", shown(from)))) };
+    let Some(target) = target else { return Err(wrong(format!("{place} redirects ({status}) without a usable address"))) };
     if *method != Method::GET && !matches!(status.as_u16(), 307 | 308) {
-        return Err(wrong(format!("{} redirects ({status}) a POST, which would become a GET; correct the source's `url`", shown(from))));
+        return Err(wrong(format!("{place} redirects ({status}) a POST, which would become a GET; correct the source's `url`")));
     }
     if target.origin() == base.origin() {
         return Ok((target, true));
@@ -35,12 +40,12 @@ pub(super) fn redirect(from: &Url, base: &Url, allowed: &[Url], status: StatusCo
     let origin = target.origin().ascii_serialization();
     // A body may hold credentials, a login's does.
     if *method != Method::GET {
-        return Err(wrong(format!("{} redirects ({status}) a POST to {origin}, another origin; correct the source's `url`", shown(from))));
+        return Err(wrong(format!("{place} redirects ({status}) a POST to {origin}, another origin; correct the source's `url`")));
     }
     if allowed.iter().any(|allowed| allowed.origin() == target.origin()) {
         return Ok((target, false));
     }
-    Err(wrong(format!("{} redirects ({status}) to {origin}, another origin; correct the source's `url`, or allow it under `allow_redirects_to`", shown(from))))
+    Err(wrong(format!("{place} redirects ({status}) to {origin}, another origin; correct the source's `url`, or allow it under `allow_redirects_to`")))
 }
 
 /// The address in `Link: <...>; rel="next"`.
@@ -63,13 +68,13 @@ pub(super) fn next_link(header: &str) -> Option<&str> {
 }
 
 /// A next page's address as the upstream gave it, when it stays at the origin.
-pub(in crate::connector) fn follow_link(from: &Url, base: &Url, link: &str) -> Result<Url, Failure> {
-    let target = from.join(link).map_err(|_| Failure::new(FailureReason::Incomplete, format!("{}: the next page's address can't be read", shown(from))))?;
+pub(in crate::connector) fn follow_link((from, place): (&Url, &str), base: &Url, link: &str) -> Result<Url, Failure> {
+    let target = from.join(link).map_err(|_| Failure::new(FailureReason::Incomplete, format!("{place}: the next page's address can't be read")))?;
     if target.origin() == base.origin() {
         return Ok(target);
     }
     let origin = target.origin().ascii_serialization();
-    Err(Failure::new(FailureReason::Redirect, format!("{}: the next page is at {origin}, another origin; credentials don't go there", shown(from))))
+    Err(Failure::new(FailureReason::Redirect, format!("{place}: the next page is at {origin}, another origin; credentials don't go there")))
 }
 
 #[cfg(test)]
@@ -91,7 +96,6 @@ mod tests {
         }
         let query = [("updated_on".to_owned(), ">=2026-01-01T00:00:00+00:00".to_owned())];
         assert_eq!(below(&url("https://a.example"), "/i", &query).query(), Some("updated_on=%3E%3D2026-01-01T00%3A00%3A00%2B00%3A00"));
-        assert_eq!(shown(&url("https://user:hush@a.example:8443/x?token=hush")), "https://a.example:8443/x");
     }
 
     #[test]
@@ -99,7 +103,7 @@ mod tests {
         let base = url("https://a.example/p");
         let allowed = [url("https://b.example")];
         let go = |from: &str, status: u16, method: &Method, to: Option<&str>| {
-            redirect(&url(from), &base, &allowed, StatusCode::from_u16(status).unwrap(), method, to)
+            redirect((&url(from), "x"), &base, &allowed, StatusCode::from_u16(status).unwrap(), method, to)
                 .map(|(url, carry)| (url.to_string(), carry))
                 .map_err(|f| f.message)
         };
@@ -134,7 +138,7 @@ mod tests {
             assert_eq!(next_link(header), expected, "{header}");
         }
         let (from, base) = (url("https://a.example/p/x"), url("https://a.example/p"));
-        assert_eq!(follow_link(&from, &base, "/repositories/1/issues?page=2").unwrap().as_str(), "https://a.example/repositories/1/issues?page=2");
-        assert_eq!(follow_link(&from, &base, "https://b.example/x").unwrap_err().reason, FailureReason::Redirect);
+        assert_eq!(follow_link((&from, "x"), &base, "/repositories/1/issues?page=2").unwrap().as_str(), "https://a.example/repositories/1/issues?page=2");
+        assert_eq!(follow_link((&from, "x"), &base, "https://b.example/x").unwrap_err().reason, FailureReason::Redirect);
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn wrong(status: ExitStatus, said: &Said, memory: &str, kernel_killed
     if status.success() {
         return None;
     }
-    if REFUSED.iter().any(|words| said.contains(words)) {
+    if refused_memory(&said.text()) {
         let advice = "raise its `memory`, or lower the option `memory`, above which it works with sketches";
         return Some((FailureReason::OutOfMemory, format!("needed more than the {memory} that it may have; {advice}")));
     }
@@ -44,6 +44,11 @@ pub(super) fn wrong(status: ExitStatus, said: &Said, memory: &str, kernel_killed
         (None, Some(signal)) => (FailureReason::Killed, format!("was ended by signal {signal}{}", name(signal))),
         (None, None) => (FailureReason::Killed, format!("ended in an unknown way: {status}")),
     })
+}
+
+/// Whether what a program said means that it was refused memory.
+pub(in crate::connector) fn refused_memory(said: &str) -> bool {
+    REFUSED.iter().any(|words| said.contains(words))
 }
 
 fn name(signal: i32) -> String {
@@ -61,7 +66,7 @@ pub(super) fn complete(bytes: &[u8]) -> Result<(), Wrong> {
 }
 
 /// How many processes the kernel has ended since it started because memory ran out, in containers too. 0 where it doesn't say.
-pub(super) fn kernel_kills() -> u64 {
+pub(in crate::connector) fn kernel_kills() -> u64 {
     let counters = std::fs::read_to_string("/proc/vmstat").unwrap_or_default();
     counters.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok()).unwrap_or(0)
 }

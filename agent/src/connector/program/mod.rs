@@ -29,6 +29,7 @@ use super::{
     source::Program,
 };
 use crate::{size, span};
+pub(super) use ending::{kernel_kills, refused_memory};
 use said::Said;
 
 /// How long a process that was killed may take to vanish before the next one is started.

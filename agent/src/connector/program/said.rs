@@ -44,11 +44,6 @@ impl Said {
         self.bytes.drain(..surplus);
     }
 
-    /// Whether it contains these words.
-    pub(super) fn contains(&self, words: &str) -> bool {
-        self.text().contains(words)
-    }
-
     /// The last lines, as the end of a message; empty when nothing was said.
     pub(super) fn told(&self, surroundings: &[Variable]) -> String {
         let text = plain(&self.text());
@@ -58,7 +53,8 @@ impl Said {
         if last.is_empty() { String::new() } else { format!(": {}", last.join(" | ")) }
     }
 
-    fn text(&self) -> String {
+    /// All that was kept of it. Not for messages: [`Self::told`] is.
+    pub(super) fn text(&self) -> String {
         let (front, back) = self.bytes.as_slices();
         String::from_utf8_lossy(&[front, back].concat()).into_owned()
     }

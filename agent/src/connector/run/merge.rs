@@ -70,6 +70,9 @@ fn doubt(record: &mut Record) {
 
 fn refuse_in_files(first: &Admitted, second: &Admitted) -> Result<(), Failure> {
     let (Some(first_place), Some(place)) = (&first.place, &second.place) else { return Ok(()) };
-    let (shape, id) = (second.record.shape.name, &second.record.id);
-    Err(Failure::new(FailureReason::InvalidRecord, format!("{shape} {id:?} stands at {first_place} and again, differently, at {place}; give one another id")))
+    let shape = second.record.shape.name;
+    Err(Failure::new(
+        FailureReason::InvalidRecord,
+        format!("one id of a {shape} stands at {first_place} and again, differently, at {place}; give one another id"),
+    ))
 }

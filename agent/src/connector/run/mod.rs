@@ -18,6 +18,7 @@ use super::{
     description::{Description, Mode, Stream, Transport, Variant},
     expression::{self, Scope, Val},
     failure::{Failure, FailureReason},
+    mapper,
     meter::Meter,
     outcome::{Context, Live, Poll, PollMode, StreamPoll},
     request,
@@ -32,7 +33,13 @@ use walk::Walked;
 /// Anything less. Nothing of it counts then; the failure carries the log of what was asked.
 pub async fn poll(client: &Client, context: &Context) -> Result<Poll, Failure> {
     let meter = Arc::new(Meter::new(&client.source().limits, context.door.now));
-    let outcome = in_time(client, all(client, context, &meter)).await;
+    let work = async {
+        match client.start() {
+            Some(start) => mapper::poll(start, client, context, &meter).await,
+            None => all(client, context, &meter).await,
+        }
+    };
+    let outcome = in_time(client, work).await;
     let (streams, duplicates) = outcome.map_err(|failure| placed(client, &meter, failure))?;
     Ok(Poll { streams, pages: meter.pages(), requests: meter.requests(), bytes: meter.bytes(), duplicates, log: meter.take_log() })
 }
@@ -43,25 +50,33 @@ pub async fn poll(client: &Client, context: &Context) -> Result<Poll, Failure> {
 /// As [`poll`].
 pub async fn check_live(client: &Client, context: &Context) -> Result<Live, Failure> {
     let meter = Arc::new(Meter::new(&client.source().limits, context.door.now));
-    let look = async {
-        let run = Arc::new(begin(client, context, &meter).await?);
-        if client.connector().transport == Transport::Files {
-            let streams = tables::all(&run).await?;
-            let records = streams.iter().map(|(_, admitted)| admitted.len() as u64).sum();
-            let stream = streams.iter().map(|(outcome, _)| outcome.name.as_str()).collect::<Vec<_>>().join(", ");
-            return Ok(Live { stream, rows: records, records, ..Live::default() });
+    let work = async {
+        match client.start() {
+            Some(start) => mapper::look(start, client, context, &meter).await,
+            None => look(client, context, &meter).await,
         }
-        let position = client.connector().streams.iter().position(|stream| run.runs(stream) && stream.for_each.is_none());
-        let position = position.ok_or_else(|| Failure::new(FailureReason::Configuration, "no stream that stands on its own"))?;
-        let stream = &client.connector().streams[position];
-        let mut turn = run.turn(position, &[])?;
-        turn.first_page_only = true;
-        let walked = walk::walk_all(&run, Arc::new(turn), vec![vec![Val::Null]]).await?;
-        let records = walked.admitted.len() as u64;
-        Ok(Live { variant: run.variant.clone(), stream: stream.name.clone(), rows: walked.rows, records, log: Vec::new() })
     };
-    let live = in_time(client, look).await.map_err(|failure| placed(client, &meter, failure))?;
+    let live = in_time(client, work).await.map_err(|failure| placed(client, &meter, failure))?;
     Ok(Live { log: meter.take_log(), ..live })
+}
+
+/// The first look itself.
+pub(super) async fn look(client: &Client, context: &Context, meter: &Arc<Meter>) -> Result<Live, Failure> {
+    let run = Arc::new(begin(client, context, meter).await?);
+    if client.connector().transport == Transport::Files {
+        let streams = tables::all(&run).await?;
+        let records = streams.iter().map(|(_, admitted)| admitted.len() as u64).sum();
+        let stream = streams.iter().map(|(outcome, _)| outcome.name.as_str()).collect::<Vec<_>>().join(", ");
+        return Ok(Live { stream, rows: records, records, ..Live::default() });
+    }
+    let position = client.connector().streams.iter().position(|stream| run.runs(stream) && stream.for_each.is_none());
+    let position = position.ok_or_else(|| Failure::new(FailureReason::Configuration, "no stream that stands on its own"))?;
+    let stream = &client.connector().streams[position];
+    let mut turn = run.turn(position, &[])?;
+    turn.first_page_only = true;
+    let walked = walk::walk_all(&run, Arc::new(turn), vec![vec![Val::Null]]).await?;
+    let records = walked.admitted.len() as u64;
+    Ok(Live { variant: run.variant.clone(), stream: stream.name.clone(), rows: walked.rows, records, log: Vec::new() })
 }
 
 async fn in_time<T>(client: &Client, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
@@ -75,7 +90,8 @@ fn placed(client: &Client, meter: &Meter, failure: Failure) -> Failure {
     Failure { log: meter.take_log(), ..failure.at(&client.connector().name) }
 }
 
-async fn all(client: &Client, context: &Context, meter: &Arc<Meter>) -> Result<(Vec<StreamPoll>, u64), Failure> {
+/// Reads every stream. How many records came more than once.
+pub(super) async fn all(client: &Client, context: &Context, meter: &Arc<Meter>) -> Result<(Vec<StreamPoll>, u64), Failure> {
     let run = Arc::new(begin(client, context, meter).await?);
     if client.connector().transport == Transport::Files {
         return merge::merge(tables::all(&run).await?);
@@ -149,6 +165,7 @@ async fn variant<'c>(client: &'c Client, now: i64, meter: &Meter) -> Result<Opti
     let variants = &client.connector().variants;
     let scope = request::base_scope(&client.source().name, client.settings(), Val::Null, now);
     for variant in variants {
+        mapper::at(|| format!("variant {}", variant.name));
         let call = request::render(&variant.request, client.web().base(), &scope, "variant")?;
         let answer = client.web().send(&call, meter).await.and_then(|answer| answer.body.decode(variant.request.format));
         match answer {
@@ -165,6 +182,7 @@ async fn variant<'c>(client: &'c Client, now: i64, meter: &Meter) -> Result<Opti
 /// Proves who we are. Some upstreams answer a bad key with an empty list and status 200.
 async fn probe(client: &Client, scope: &Scope, meter: &Meter) -> Result<(), Failure> {
     let Some(probe) = &client.connector().probe else { return Ok(()) };
+    mapper::at(|| "probe".to_owned());
     let call = request::render(&probe.request, client.web().base(), scope, "probe")?;
     let answer = client.web().send(&call, meter).await.map_err(|failure| failure.at(&format!("probe: {}", probe.about)))?;
     let body = answer.body.decode(probe.request.format).map_err(|failure| failure.at("probe"))?;
@@ -198,6 +216,7 @@ impl Run {
 
     fn turn(&self, position: usize, done: &[Option<Done>]) -> Result<Turn, Failure> {
         let stream = &self.connector().streams[position];
+        mapper::at(|| stream.name.clone());
         let known = self.cursors.get(&stream.name).filter(|cursor| cursor.method == self.method).cloned();
         let since = stream.cursor.as_ref().and_then(|cursor| cursor::since(cursor, known.as_ref(), self.door.now));
         let mut scope = self.scope.clone();

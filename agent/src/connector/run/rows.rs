@@ -49,11 +49,25 @@ pub(super) fn refuse_reported(stream: &Stream, body: &Val, scope: &Scope) -> Res
     }
 }
 
-/// What of an error can be told: the connector's own words, or a code of one word. Anything else may quote data.
+/// Codes of errors that GraphQL servers have in common.
+const CODES: &[&str] = &[
+    "BAD_USER_INPUT",
+    "FORBIDDEN",
+    "GRAPHQL_PARSE_FAILED",
+    "GRAPHQL_VALIDATION_FAILED",
+    "INTERNAL_SERVER_ERROR",
+    "NOT_FOUND",
+    "PERSISTED_QUERY_NOT_FOUND",
+    "RATELIMITED",
+    "RATE_LIMITED",
+    "UNAUTHENTICATED",
+    "UNAUTHORIZED",
+];
+
+/// What of an error can be told: the connector's own words, or a code that is known. Anything else may be data.
 fn told(errors: &Expression, found: &Val) -> String {
     let text = expression::text_of(found);
-    let code = text.len() <= 64 && text.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
-    if code || errors.is_own(&text) { format!(": {text}") } else { String::new() }
+    if CODES.contains(&text.as_str()) || errors.is_own(&text) { format!(": {text}") } else { String::new() }
 }
 
 /// The rows of a page.

@@ -15,10 +15,11 @@ use crate::{
         expression::{self, Val},
         failure::{Failure, FailureReason},
         files::{self, Whole},
-        format::{Documents, Format, OwnColumns, Row, Table, Wanted, assign, shown},
+        format::{Documents, Format, OwnColumns, Row, Table, Wanted, assign},
+        mapper,
         meter::LogEntry,
         outcome::{PollMode, StreamPoll},
-        program::{self, Printed},
+        program::Printed,
         source::Program,
     },
     record::{Digest, Feed},
@@ -41,7 +42,7 @@ pub(super) async fn all(run: &Arc<Run>) -> Result<Read, Failure> {
     let printed = match run.client.program() {
         Some(program) => {
             let began = Instant::now();
-            let printed = program::run(program, run.client.source().limits.answer_bytes).await?;
+            let printed = run.client.run(program).await?;
             run = Arc::new(run.later(began.elapsed()));
             Some(printed)
         }
@@ -51,7 +52,7 @@ pub(super) async fn all(run: &Arc<Run>) -> Result<Read, Failure> {
         Some(printed) => read_printed(&run, &printed),
         None => read(&run),
     };
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Failure::new(FailureReason::Mapping, "the jq engine gave up on it")))
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Failure::internal()))
 }
 
 fn read(run: &Run) -> Result<Read, Failure> {
@@ -94,7 +95,7 @@ fn read_printed(run: &Run, Printed { bytes, took }: &Printed) -> Result<Read, Fa
 fn refuse_others(program: &Program, row: &Row) -> Result<(), Failure> {
     let wrong = program.expects.iter().find(|(name, value)| row.value.get(name.as_str()) != Some(value));
     let Some((name, value)) = wrong else { return Ok(()) };
-    let found = row.value.get(name.as_str()).map_or_else(|| "nothing".to_owned(), shown);
+    let found = row.value.get(name.as_str()).map_or_else(|| "nothing".to_owned(), crate::record::told);
     Err(Failure::new(FailureReason::InvalidRecord, format!("{}: {name}: {found}; expected {value}", row.place)))
 }
 
@@ -193,6 +194,7 @@ fn stream_rows(run: &Run, position: usize, done: &[Option<Done>], rows: Vec<Row>
     let sheet = Sheet { stream, door: &run.door, place: &stream.name, base: None };
     let mut gathered = Gathered::default();
     for row in rows {
+        mapper::at(|| format!("{}, {}", stream.name, row.place));
         let body = expression::from_json(&row.value);
         let taken = super::rows::rows(stream, &body, &scope).map_err(|failure| failure.at(&row.place)).and_then(|values| {
             let places = vec![row.place.clone(); values.len()];

@@ -15,6 +15,7 @@ use crate::connector::{
     expression::{Scope, Val},
     failure::{Failure, FailureReason},
     http::{Body, Call},
+    mapper,
     meter::LogEntry,
     page::{self, Facts, Seen},
     request::Prepared,
@@ -73,7 +74,7 @@ pub(super) async fn walk_all(run: &Arc<Run>, turn: Arc<Turn>, groups: Vec<Vec<Va
     }
     let mut parts = Vec::new();
     while let Some(joined) = tasks.join_next().await {
-        let (index, part) = joined.map_err(|_| Failure::new(FailureReason::Mapping, "a walk ended without a result"))?;
+        let (index, part) = joined.map_err(|_| Failure::internal())?;
         parts.push((index, part?));
     }
     // In the order of the rows walked, so that of two records with one id it is always the same that counts.
@@ -114,7 +115,7 @@ async fn walk(run: &Arc<Run>, turn: &Arc<Turn>, parents: Vec<Val>) -> Result<Wal
             return Ok(Walked { unchanged: true, ..walked });
         }
         if stream.optional_status.contains(&answer.status) {
-            let path = call.url.path().to_owned();
+            let path = call.shown.1.clone();
             let note = format!("{}: has gone meanwhile, no rows", answer.status);
             run.meter.log(LogEntry {
                 stream: stream.name.clone(),
@@ -171,11 +172,12 @@ async fn read(
 ) -> Result<(Seen, Gathered), Failure> {
     let (run, turn, parents) = (Arc::clone(run), Arc::clone(turn), Arc::clone(parents));
     let work = move || take(&run, &turn, &parents, &body, number, link, gathered);
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Failure::new(FailureReason::Mapping, "the jq engine gave up on it")))
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Failure::internal()))
 }
 
 fn take(run: &Run, turn: &Turn, parents: &[Val], body: &Body, number: u64, link: Option<String>, mut into: Gathered) -> Result<(Seen, Gathered), Failure> {
     let stream = &run.connector().streams[turn.position];
+    mapper::at(|| format!("{}, page {number}", stream.name));
     let body = body.decode(Format::Json)?;
     let place = format!("page {number}");
     let base = run.client.web().base().as_str().trim_end_matches('/');

@@ -1,0 +1,33 @@
+//! The way to an upstream: this process's own connection, or in a worker the agent, which has it.
+
+use reqwest::Url;
+
+use super::{
+    failure::Failure,
+    http::{Answer, Call, Web},
+    mapper,
+    meter::Meter,
+};
+
+#[derive(Debug)]
+pub(super) enum Upstream {
+    Web(Box<Web>),
+    Agent(Url, mapper::Agent),
+}
+
+impl Upstream {
+    pub(super) fn base(&self) -> &Url {
+        match self {
+            Self::Web(web) => web.base(),
+            Self::Agent(base, _) => base,
+        }
+    }
+
+    /// Sends a request and gives its answer.
+    pub(super) async fn send(&self, call: &Call, meter: &Meter) -> Result<Answer, Failure> {
+        match self {
+            Self::Web(web) => web.send(call, meter).await,
+            Self::Agent(_, agent) => agent.send(call).await,
+        }
+    }
+}
