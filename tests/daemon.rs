@@ -1,7 +1,6 @@
 //! The program as a user runs it: exit codes, signals, reloads, a second agent, the hardest end.
 
 use crate::support::agent::{Agent, clause9};
-use crate::support::wait_for;
 use std::path::Path;
 use std::time::Duration;
 
@@ -43,7 +42,7 @@ fn nothing_stored_is_lost_whenever_it_is_killed() {
         assert!(verified.status.success(), "round {round}: {}", String::from_utf8_lossy(&verified.stdout));
         agent.start_again();
     }
-    wait_for("the last state of the file", Duration::from_secs(30), || (agent.wait_metric(LOW) == "5900").then_some(()));
+    agent.wait_metric_until(LOW, |count| count == "5900");
     assert!(agent.stop(), "SIGTERM ends it well");
 }
 
@@ -69,7 +68,7 @@ fn a_reload_takes_over_what_is_good_and_keeps_what_was() {
     assert_eq!(agent.wait_metric("clause9_config_last_reload_successful "), "1");
 
     std::fs::write(&config, good.replace("sources:", "souces:")).expect("a written configuration");
-    wait_for("the bad configuration to show", Duration::from_secs(20), || (agent.wait_metric("clause9_config_last_reload_successful ") == "0").then_some(()));
+    agent.wait_metric_until("clause9_config_last_reload_successful ", |good| good == "0");
     let refused = agent.http().send(reqwest::Method::POST, "/-/reload", None).expect("an answer");
     assert_eq!(refused.status, 422);
     assert!(refused.text.contains("souces: an unknown key; expected `sources`"), "{}", refused.text);
@@ -156,9 +155,9 @@ fn an_upstream_that_never_answers_is_polled_once_at_a_time() {
         "registers: registers\nsources:\n  - {{ name: models, connector: mlflow, url: \"http://{address}\", every: 1s, limits: {{ read_timeout: 4s, retries: 0 }} }}\n"
     );
     let agent = Agent::start(&rest, registers);
-    wait_for("an overrun", Duration::from_secs(30), || (agent.wait_metric("clause9_source_overruns_total{source=\"models\"} ") != "0").then_some(()));
+    agent.wait_metric_until("clause9_source_overruns_total{source=\"models\"} ", |count| count != "0");
     let timeouts = "clause9_source_polls_total{outcome=\"failed\",reason=\"timeout\",source=\"models\"} ";
-    wait_for("a timeout", Duration::from_secs(30), || (agent.wait_metric(timeouts) != "0").then_some(()));
+    agent.wait_metric_until(timeouts, |count| count != "0");
     assert_eq!(agent.wait_metric("clause9_source_complete{source=\"models\"} "), "0");
     agent.wait_metric("aims_indicator_state{indicator=\"drift_psi\",state=\"unknown\"} ");
 }
@@ -171,12 +170,11 @@ fn a_poll_can_be_asked_for() {
         incidents(folder, 1);
     });
     agent.wait_metric(LOW);
-    let before = agent.wait_metric("clause9_source_polls_total{outcome=\"complete\",reason=\"\",source=\"incidents\"} ");
+    let polls = "clause9_source_polls_total{outcome=\"complete\",reason=\"\",source=\"incidents\"} ";
+    let before = agent.wait_metric(polls);
     let asked = agent.http().send(reqwest::Method::POST, "/api/v1/sources/incidents/poll", None).expect("an answer");
     assert_eq!(asked.status, 202);
-    wait_for("the poll", Duration::from_secs(20), || {
-        (agent.wait_metric("clause9_source_polls_total{outcome=\"complete\",reason=\"\",source=\"incidents\"} ") != before).then_some(())
-    });
+    agent.wait_metric_until(polls, |count| count != before);
     let nobody = agent.http().send(reqwest::Method::POST, "/api/v1/sources/nobody/poll", None).expect("an answer");
     assert_eq!(nobody.status, 404);
     let by_get = agent.http().send(reqwest::Method::GET, "/api/v1/sources/incidents/poll", None).expect("an answer");

@@ -1,7 +1,7 @@
 //! Jobs: the agent runs the real `clause9-measure`, whose records become readings; limits that are really hit; the end of either.
 
 use crate::support::agent::{Agent, clause9, measure_program};
-use crate::support::wait_for;
+use crate::support::wait::wait_until;
 use clause9::config::Config;
 use clause9::config::measure::{Command as Family, Kind, options};
 use clause9::connector::Location;
@@ -9,10 +9,6 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
-
-/// A machine with other work to do starts programs slowly.
-const LIMIT: Duration = Duration::from_mins(1);
 
 /// The sample organisation's data and jobs.
 fn sample() -> PathBuf {
@@ -81,7 +77,8 @@ fn records_of_a_job_become_readings() {
     let row = |words: u32| format!("{words},3,web,under_60,1,1\n");
     let week = "words,customer_years,channel,age_group,urgent,was_urgent\n".to_owned() + &(0..600).map(|word| row(word % 90)).collect::<String>();
     std::fs::write(agent.path("windows/complaints-week.csv"), week).expect("a written window");
-    wait_for("the new week", LIMIT, || (number("aims_drift_psi{feature=\"channel\",model=\"m\",system=\"a\",version=\"3\"} ") > 1.0).then_some(()));
+    let channel = "aims_drift_psi{feature=\"channel\",model=\"m\",system=\"a\",version=\"3\"} ";
+    agent.wait_metric_until(channel, |value| value.parse::<f64>().expect("a number") > 1.0);
     // A window that is gone fails the job: its readings are unknown once it is stale, and nothing else is.
     std::fs::remove_file(agent.path("windows/complaints-reference.csv")).expect("the window is ours");
     agent.wait_metric("aims_indicator_state{feature=\"words\",indicator=\"drift_psi\",model=\"m\",state=\"unknown\",system=\"a\",version=\"3\"} ");
@@ -104,7 +101,7 @@ fn a_memory_limit_is_kept_and_told() {
         std::fs::write(folder.join("large.csv"), rows).expect("a written window");
     });
     let failed = "clause9_source_polls_total{outcome=\"failed\",reason=\"out_of_memory\",source=\"large\"} ";
-    wait_for("the limit to be hit", LIMIT, || (agent.wait_metric(failed) == "1").then_some(()));
+    agent.wait_metric_until(failed, |count| count == "1");
     let page = agent.http().send(reqwest::Method::GET, "/sources/large", None).expect("a page").text;
     assert!(page.contains("needed more than the 16 MiB that it may have") && page.contains("memory allocation of"), "{page}");
     assert_eq!(agent.wait_metric("clause9_source_complete{source=\"large\"} "), "0");
@@ -112,10 +109,10 @@ fn a_memory_limit_is_kept_and_told() {
 
 /// The process that the agent started, once it runs.
 fn child_of(agent: &Agent) -> u32 {
-    wait_for("the job to run", LIMIT, || {
-        let threads = std::fs::read_dir(format!("/proc/{}/task", agent.id())).ok()?.flatten();
+    wait_until("the job to run", &[agent], || {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", agent.id())).into_iter().flatten().flatten();
         let children = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
-        children.collect::<String>().split_whitespace().next()?.parse().ok()
+        children.collect::<String>().split_whitespace().next().and_then(|id| id.parse().ok()).ok_or(())
     })
 }
 
@@ -136,10 +133,10 @@ fn a_job_ends_with_its_agent() {
         let still_runs = || Path::new(&format!("/proc/{child}")).exists();
         // O_NONBLOCK on Linux: can be opened for writing only when somebody reads it, so the job is under way.
         let nonblocking = std::fs::OpenOptions::new().write(true).custom_flags(0o4000).to_owned();
-        let _pipe = wait_for("the job to read", LIMIT, || nonblocking.open(agent.path("pipe.csv")).ok());
+        let _pipe = wait_until("the job to read", &[&agent], || nonblocking.open(agent.path("pipe.csv")).map_err(|error| error.to_string()));
         assert!(still_runs());
         finish(&mut agent);
-        wait_for(&format!("the job to end after {end}"), Duration::from_secs(10), || (!still_runs()).then_some(()));
+        wait_until(&format!("the job to end after {end}"), &[&child], || (!still_runs()).then_some(()).ok_or(()));
     }
 }
 
@@ -188,7 +185,7 @@ fn a_missing_program_is_told_once() {
     let jobs = measure(DRIFT).replace(&measure_program().display().to_string(), "/nowhere/clause9-measure");
     let agent = Agent::start(&jobs, prepare);
     let failed = "clause9_source_polls_total{outcome=\"failed\",reason=\"program_missing\",source=\"drift\"} ";
-    wait_for("three polls", LIMIT, || (agent.wait_metric(failed).parse::<u32>().expect("a number") >= 3).then_some(()));
+    agent.wait_metric_until(failed, |count| count.parse::<u32>().expect("a number") >= 3);
     let told = "/nowhere/clause9-measure is no file that can be run";
     for page in ["/", "/sources/drift"] {
         let text = agent.http().send(reqwest::Method::GET, page, None).expect("a page").text;

@@ -9,7 +9,8 @@ peer_present() { [[ -f $TEMPLATE/airflow.db ]]; }
 # airflow_settings HOME : what both versions read, in the environment.
 airflow_settings() {
   export AIRFLOW_HOME=$1 PATH="$PEERS/$NAME/bin:$PATH"
-  export AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=sqlite:///$1/airflow.db
+  # Whoever finds the database locked waits, and does not give up after five seconds.
+  export AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=sqlite:///$1/airflow.db?timeout=600
   export AIRFLOW__CORE__DAGS_FOLDER=$1/dags AIRFLOW__CORE__LOAD_EXAMPLES=False
   export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED=False
   # What a test waits for happens within a second or two, not within half a minute.
@@ -17,6 +18,13 @@ airflow_settings() {
   export AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL=3 AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL=3
   export AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL=2 AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL=2
   export AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL=1
+  # Airflow's own limits are for machines with nothing else to do. Where a file is read, a request answered or a process heard of
+  # more slowly than that, DAGs vanish, workers are killed and tasks fail that only had to wait.
+  export AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT=3600
+  export AIRFLOW__CORE__DAG_FILE_PROCESSOR_TIMEOUT=3600 AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT=3600
+  export AIRFLOW__SCHEDULER__STALE_DAG_THRESHOLD=3600 AIRFLOW__DAG_PROCESSOR__STALE_DAG_THRESHOLD=3600
+  export AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD=3600 AIRFLOW__DAG_PROCESSOR__HEALTH_CHECK_THRESHOLD=3600
+  export AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT=86400
   # One process where there would be several, for a machine with two cores.
   export AIRFLOW__SCHEDULER__PARSING_PROCESSES=1 AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES=1 AIRFLOW__CORE__PARALLELISM=2
 }

@@ -5,7 +5,8 @@
 #   mlflow start DIR PORT      start a copy, wait until it answers, print what a client needs as key=value lines
 #   mlflow stop DIR            end it; its data stays, so that `start DIR PORT` continues where it was
 #
-# A script sets TITLE and defines peer_install, peer_present, peer_start and hands over to `peer "$@"`.
+# A script sets TITLE and defines peer_install, peer_present, peer_start and hands over to `peer "$@"`. HEAVY=1 says that
+# a start keeps a core busy for long: of those no more start at a time than there are cores, whoever starts them.
 # Needs bash and python3, and root where Debian packages are missing. Nothing here downloads except `install`.
 set -euo pipefail
 
@@ -14,7 +15,8 @@ NAME=$(basename "$0")
 CLAUSE9_CACHE=${CLAUSE9_CACHE:-$HOME/.cache/clause9}
 PEERS=$CLAUSE9_CACHE/peers
 LOGS=$CLAUSE9_CACHE/log
-START_LIMIT=${CLAUSE9_START_LIMIT:-180} # seconds; Python servers import for half a minute on a busy machine
+STILL=180         # seconds in which a starting server neither uses a processor nor writes a line: then it is stuck
+START_LIMIT=3600  # seconds for a start at most; Python servers import for half a minute on a busy machine
 
 # With this set Python throws away the byte code it compiles, and every start compiles thousands of modules again.
 unset PYTHONDONTWRITEBYTECODE
@@ -107,7 +109,34 @@ python_env() {
 
 # --- start and stop ------------------------------------------------------------------------------------------
 
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+# free_port : one that no outgoing connection is given meanwhile: those are above 32767.
+free_port() {
+  python3 - <<'PY'
+import random, socket
+
+for port in random.sample(range(18000, 32000), 14000):
+    try:
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", port))
+        break
+    except OSError:
+        pass
+print(port)
+PY
+}
+
+# take_turn : until fewer others start than there are cores. Held by a lock until this script ends, however it ends.
+take_turn() {
+  local i cores
+  cores=$(nproc)
+  while :; do
+    for ((i = 0; i < cores; i++)); do
+      exec 6>"$PEERS/start.$i.lock"
+      if flock -n 6; then return; fi
+    done
+    sleep 0.2
+  done
+}
 
 # A process id is reused some day; together with the moment of birth it is not.
 born() {
@@ -121,7 +150,7 @@ born() {
 spawn() {
   local role=$1 pid
   shift
-  setsid "$@" >>"$DIR/$role.log" 2>&1 </dev/null &
+  setsid "$@" >>"$DIR/$role.log" 2>&1 </dev/null 6>&- & # without the turn, which ends with the start
   pid=$!
   disown
   echo "$pid $(born "$pid" || true)" >"$DIR/$role.pid"
@@ -142,17 +171,15 @@ members() {
 
 # stop_role PID-FILE : TERM to the process group, KILL to what is left after ten seconds, back when all of it is gone.
 stop_role() {
-  local file=$1 pid birth now i
+  local file=$1 pid birth now i left
   read -r pid birth <"$file" || true
   now=$(born "$pid" || true)
   # Another birth: that process is someone else's. None: the leader is gone, and what is left still bears its number.
   if [[ -n $pid && (-z $now || $now == "$birth") ]]; then
     kill -TERM -- "-$pid" 2>/dev/null || true
     for ((i = 0; i < 100; i++)); do [[ -n $(members "$pid") ]] || break; sleep 0.1; done
-    for ((i = 0; i < 50; i++)); do
-      now=$(members "$pid")
-      [[ -n $now ]] || break
-      kill -KILL $now 2>/dev/null || true
+    while left=$(members "$pid") && [[ -n $left ]]; do
+      kill -KILL $left 2>/dev/null || true
       sleep 0.1
     done
   fi
@@ -166,11 +193,11 @@ stop_all() {
 }
 
 # await ROLE URL : until the URL answers with a status below 500, or until the port of a tcp://HOST:PORT takes connections.
-# A server that died is not waited for.
+# A server that died is not waited for, nor one that stands still; a slow machine is waited for.
 await() {
   local role=$1 url=$2 pid
   read -r pid _ <"$DIR/$role.pid"
-  python3 - "$url" "$pid" "$START_LIMIT" <<'PY' && return
+  python3 - "$url" "$pid" "$DIR/$role.log" "$STILL" "$START_LIMIT" <<'PY' && return
 import os, socket, sys, time, urllib.error, urllib.parse, urllib.request
 
 def answers(url):
@@ -186,19 +213,54 @@ def answers(url):
     except OSError:
         return False
 
-url, pid, limit = sys.argv[1], sys.argv[2], float(sys.argv[3])
-end = time.monotonic() + limit
+def progress(session, log):
+    """What the session's processes have used of the processors, and how much the server has written."""
+    used = 0
+    for process in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{process}/stat") as stat:
+                fields = stat.read().rpartition(") ")[2].split()
+        except OSError:
+            continue  # ended meanwhile
+        if fields[3] == session:
+            used += sum(map(int, fields[11:15]))  # with the children that it has waited for
+    return used, os.path.getsize(log)
+
+url, pid, log = sys.argv[1:4]
+still, limit = map(float, sys.argv[4:])
+began = changed = time.monotonic()
+last = None
 while not answers(url):
     if not os.path.exists(f"/proc/{pid}"):
         sys.exit(f"the server ended before {url} answered")
-    if time.monotonic() > end:
-        sys.exit(f"no answer from {url} in {limit:.0f} s (CLAUSE9_START_LIMIT sets another limit)")
-    time.sleep(0.1)
+    now = time.monotonic()
+    if (current := progress(pid, log)) != last:
+        last, changed = current, now
+    if now - changed > still:
+        sys.exit(f"no answer from {url}: after {changed - began:.0f} s the server did nothing any more, for {still:.0f} s")
+    if now - began > limit:
+        sys.exit(f"no answer from {url} in {limit:.0f} s, in which the server went on and on")
+    time.sleep(0.2)
 PY
-  say "the end of $DIR/$role.log:"
-  tail -n 15 "$DIR/$role.log" >&2
+  show_state
   stop_all
   exit 1
+}
+
+# show_state : what the copy was doing, for people.
+show_state() {
+  local file pid
+  for file in "$DIR"/*.pid; do
+    [[ -e $file ]] || continue
+    read -r pid _ <"$file" || continue
+    say "the processes of $(basename "$file" .pid):"
+    ps -s "$pid" -o pid,stat,etime,time,rss,args --width 150 >&2 || say "none"
+  done
+  for file in "$DIR"/*.log; do
+    [[ -e $file ]] || continue
+    say "the end of $file:"
+    tail -n 15 "$file" >&2
+  done
 }
 
 # With CLAUSE9_PEER_OWNER=PID the copy ends with that process, however it ends: an interrupted test run leaves nothing.
@@ -207,7 +269,7 @@ watched=''
 watch_owner() {
   [[ -n ${CLAUSE9_PEER_OWNER:-} && -z $watched ]] || return 0
   watched=1
-  setsid "$0" watch "$DIR" "$CLAUSE9_PEER_OWNER" >/dev/null 2>&1 </dev/null &
+  setsid "$0" watch "$DIR" "$CLAUSE9_PEER_OWNER" >/dev/null 2>&1 </dev/null 6>&- &
   disown
 }
 watch_loop() {
@@ -234,6 +296,7 @@ peer() {
       mkdir -p "$1"
       DIR=$(cd "$1" && pwd) PORT=$2
       ! compgen -G "$DIR/*.pid" >/dev/null || die "$DIR has a copy running: stop it first, or give another folder"
+      if [[ -n ${HEAVY:-} ]]; then take_turn; fi
       peer_start
       ;;
     stop:1)

@@ -1,22 +1,17 @@
 //! Alerts on the way from the agent to a person: the generated rules in a real Prometheus, the example configuration in a real Alertmanager,
 //! and a webhook that is told. And the tools that come with them: the rule tests, and what each test is worth.
 
-mod quickstart; // the sample organisation, as a user starts it
 mod webhook; // whoever is told
 
 use crate::support::agent::clause9;
-use crate::support::http::{Http, Login};
-use crate::support::peers::Peer;
-use crate::support::wait_for;
-use quickstart::Quickstart;
+use crate::support::peers::{Prometheus, SCRAPE_INTERVAL};
+use crate::support::quickstart::Quickstart;
+use crate::support::wait::{Watched, wait_until};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
 use webhook::Webhook;
-
-const LIMIT: Duration = Duration::from_mins(2);
 
 /// The system of the sample whose impact assessment is overdue and whose tier is high.
 const SYSTEM: &str = "medical-triage";
@@ -25,11 +20,12 @@ const SYSTEM: &str = "medical-triage";
 fn an_overdue_assessment_pages_once_and_is_resolved_when_the_register_is_corrected() {
     let told = Webhook::start();
     let sample = Quickstart::start();
-    // `for:` stays: the alert that this is about has none, and a slow scrape of a busy machine is not to count as a dead agent.
-    let prometheus = start_prometheus(&sample, &told, &[("interval: ", "1s"), ("keep_firing_for: ", "1s")]);
+    // `for:` stays: the alert that this is about has none. Alerts outlast two scrapes that fail.
+    let prometheus = start_prometheus(&sample, &told, &[("interval: ", "1s"), ("keep_firing_for: ", "15s")]);
+    let servers: [&dyn Watched; 2] = [&sample, &*prometheus];
 
     let is_ours = |alert: &Value| alert["labels"]["alertname"] == "ImpactAssessmentsOverdue" && alert["labels"]["system"] == SYSTEM;
-    let page = wait_for("the page", LIMIT, || told.alerts("/page").into_iter().find(is_ours));
+    let page = wait_told(&told, "/page", &servers, is_ours);
     assert_eq!(page["status"], "firing");
     let expected = json!({
         "alertname": "ImpactAssessmentsOverdue", "severity": "critical", "indicator": "impact_assessments_overdue", "system": SYSTEM,
@@ -45,17 +41,17 @@ fn an_overdue_assessment_pages_once_and_is_resolved_when_the_register_is_correct
 
     // The same need of a system that is not of high risk is a ticket, and a warning.
     let is_ticket = |alert: &Value| alert["labels"]["alertname"] == "ImpactAssessmentsOverdue" && alert["labels"]["system"] == "churn-prediction";
-    let ticket = wait_for("the ticket", LIMIT, || told.alerts("/ticket").into_iter().find(is_ticket));
+    let ticket = wait_told(&told, "/ticket", &servers, is_ticket);
     assert_eq!(ticket["labels"]["severity"], "warning");
 
     // Once: some evaluations, scrapes and resends later it is still the only one.
-    std::thread::sleep(Duration::from_secs(8));
+    wait_evaluations(&prometheus, 25);
     let ours = |status: &str| told.alerts("/page").into_iter().filter(|alert| is_ours(alert) && alert["status"] == status).count();
     assert_eq!((ours("firing"), ours("resolved")), (1, 0));
 
-    sample.correct_register(SYSTEM);
-    wait_for("the all-clear", LIMIT, || (ours("resolved") == 1).then_some(()));
-    std::thread::sleep(Duration::from_secs(5));
+    correct_register(&sample, SYSTEM);
+    wait_until("the all-clear", &servers, || if ours("resolved") == 1 { Ok(()) } else { Err(firing(&prometheus)) });
+    wait_evaluations(&prometheus, 5);
     assert_eq!((ours("firing"), ours("resolved")), (1, 1));
     assert!(told.alerts("/ticket").iter().all(|alert| !is_ours(alert)), "a page is no ticket");
     assert_eq!(failing_rules(&prometheus), Vec::<String>::new());
@@ -66,48 +62,104 @@ fn an_overdue_assessment_pages_once_and_is_resolved_when_the_register_is_correct
 fn when_the_agent_dies_due_dates_are_told_and_nothing_is_called_solved() {
     let told = Webhook::start();
     let mut sample = Quickstart::start();
-    // `for:` outlasts some slow scrapes of a busy machine, which are no dead agent. Alerts are kept for so long that the one of the dead agent
-    // comes before they end.
-    let kept = Duration::from_secs(30);
-    let _prometheus = start_prometheus(&sample, &told, &[("interval: ", "1s"), ("for: ", "10s"), ("keep_firing_for: ", "30s")]);
+    // `for:` outlasts five scrapes that fail, which are no dead agent. Alerts are kept for so long that the one of the dead agent comes well before
+    // they end.
+    let prometheus = start_prometheus(&sample, &told, &[("interval: ", "1s"), ("for: ", "30s"), ("keep_firing_for: ", "75s")]);
     let named = |name: &'static str| move |alert: &Value| alert["labels"]["alertname"] == name;
-    wait_for("a reading's ticket", LIMIT, || told.alerts("/ticket").into_iter().find(named("ImpactAssessmentsOverdue")));
-    wait_for("a reading's page", LIMIT, || told.alerts("/page").into_iter().find(named("ImpactAssessmentsOverdue")));
+    wait_told(&told, "/ticket", &[&sample, &*prometheus], named("ImpactAssessmentsOverdue"));
+    wait_told(&told, "/page", &[&sample, &*prometheus], named("ImpactAssessmentsOverdue"));
     assert!(!told.alerts("/ticket").iter().any(named("Clause9ReviewOverdue")), "while the agent is alive the indicator tells it");
 
     let before = told.alerts("/ticket").len() + told.alerts("/page").len();
     sample.kill();
-    let page = wait_for("the page about the agent", LIMIT, || told.alerts("/page").into_iter().find(named("Clause9AgentDown")));
+    let page = wait_told(&told, "/page", &[&*prometheus], named("Clause9AgentDown"));
     assert_eq!(page["labels"], json!({ "alertname": "Clause9AgentDown", "severity": "critical", "job": "clause9" }));
     let is_countdown =
         |alert: &Value| named("Clause9ReviewOverdue")(alert) && alert["labels"]["kind"] == "impact_assessment" && alert["labels"]["system"] == SYSTEM;
-    let countdown = wait_for("the countdown", LIMIT, || told.alerts("/ticket").into_iter().find(is_countdown));
+    let countdown = wait_told(&told, "/ticket", &[&*prometheus], is_countdown);
     assert_eq!(countdown["labels"]["indicator"], "impact_assessments_overdue");
-    // Long enough for an all-clear that nobody has given.
-    std::thread::sleep(kept);
+    // Until every alert of a reading has ended, and long enough for an all-clear that nobody has given.
+    wait_until("the end of the readings' alerts", &[&*prometheus], || {
+        let left: Vec<_> = firing(&prometheus).into_iter().filter(|name| !name.starts_with("Clause9")).collect();
+        if left.is_empty() { Ok(()) } else { Err(left) }
+    });
+    wait_evaluations(&prometheus, 5);
     let after: Vec<_> = told.alerts("/ticket").into_iter().chain(told.alerts("/page")).collect();
     assert!(after.len() > before);
     let solved: Vec<_> = after.iter().filter(|alert| alert["status"] == "resolved" && alert["labels"]["indicator"].is_string()).collect();
     assert!(solved.is_empty(), "nothing was solved: {solved:?}");
 }
 
+/// Until somebody is told of this on a path. Gives the alert.
+fn wait_told(told: &Webhook, path: &str, servers: &[&dyn Watched], is_it: impl Fn(&Value) -> bool) -> Value {
+    wait_until(&format!("an alert on {path}"), servers, || {
+        let alerts = told.alerts(path);
+        alerts.iter().find(|alert| is_it(alert)).cloned().ok_or_else(|| alerts.iter().map(|alert| alert["labels"]["alertname"].clone()).collect::<Vec<_>>())
+    })
+}
+
+/// Names of what Alertmanager knows to be firing, held back or not.
+fn firing(prometheus: &Prometheus) -> Vec<String> {
+    let alerts = prometheus.alertmanager().get("/api/v2/alerts");
+    alerts.as_array().expect("alerts").iter().filter_map(|alert| alert["labels"]["alertname"].as_str().map(str::to_owned)).collect()
+}
+
+/// Until Prometheus has evaluated every group so many times more. It does so once a second, sends alerts anew every ten of them, and what it sends
+/// is told a second later.
+fn wait_evaluations(prometheus: &Prometheus, count: usize) {
+    let last = || -> Vec<Value> { groups(prometheus).into_iter().map(|mut group| group["lastEvaluation"].take()).collect() };
+    let mut before = last();
+    for _ in 0..count {
+        before = wait_until("another evaluation of every group", &[&**prometheus], || {
+            let now = last();
+            if now.iter().zip(&before).all(|(now, before)| now != before) { Ok(now) } else { Err(now) }
+        });
+    }
+}
+
+fn groups(prometheus: &Prometheus) -> Vec<Value> {
+    let mut rules = prometheus.http().get("/api/v1/rules");
+    rules["data"]["groups"].as_array_mut().map(std::mem::take).expect("groups")
+}
+
 /// Rules that Prometheus could not evaluate, with its message.
-fn failing_rules(prometheus: &Peer) -> Vec<String> {
-    let rules = Http::new(&prometheus.url, Login::None).get("/api/v1/rules");
-    let groups = rules["data"]["groups"].as_array().expect("groups");
+fn failing_rules(prometheus: &Prometheus) -> Vec<String> {
+    let groups = groups(prometheus);
     let rules: Vec<&Value> = groups.iter().flat_map(|group| group["rules"].as_array().into_iter().flatten()).collect();
     assert!(rules.len() > 50, "the generated rules are loaded");
     rules.iter().filter(|rule| rule["health"] != "ok").map(|rule| format!("{}: {}", rule["name"], rule["lastError"])).collect()
 }
 
-/// With the rules of the sample, which wait for these spans only.
-fn start_prometheus(sample: &Quickstart, told: &Webhook, spans: &[(&str, &str)]) -> Peer {
-    Peer::start_with("prometheus", |dir, _| {
-        for (name, text) in sample.rules() {
-            std::fs::write(dir.join(name), faster(&text, spans)).expect("written rules");
+/// The next impact assessment of a system is due in a year, as somebody would correct the register of the sample.
+fn correct_register(sample: &Quickstart, system: &str) {
+    let path = sample.path("registers/reviews.csv");
+    let text = std::fs::read_to_string(&path).expect("the register");
+    let next_due = text.lines().next().and_then(|head| head.split(',').position(|name| name == "next_due")).expect("a column next_due");
+    let later = Command::new("date").args(["-d", "365 days", "+%F"]).output().expect("a date").stdout;
+    let later = String::from_utf8(later).expect("a date is text").trim().to_owned();
+    let line = |line: &str| {
+        let mut cells: Vec<_> = line.split(',').collect();
+        if line.starts_with(&format!("impact_assessment,{system},")) {
+            cells[next_due] = &later;
+        }
+        cells.join(",")
+    };
+    let corrected: Vec<_> = text.lines().map(line).collect();
+    let corrected = corrected.join("\n") + "\n";
+    assert_ne!(corrected, text, "the assessment is in the register");
+    std::fs::write(path, corrected).expect("a written register");
+}
+
+/// With the rules that the sample made, which are those of the repository but wait for these spans only.
+fn start_prometheus(sample: &Quickstart, told: &Webhook, spans: &[(&str, &str)]) -> Prometheus {
+    Prometheus::start_with(|dir| {
+        let rules = std::fs::read_dir(sample.path("dashboards/prometheus")).expect("the rules of the sample").flatten().map(|file| file.path());
+        for path in rules.filter(|path| path.to_string_lossy().ends_with(".rules.yml")) {
+            let text = std::fs::read_to_string(&path).expect("rules");
+            std::fs::write(dir.join(path.file_name().expect("a file has a name")), faster(&text, spans)).expect("written rules");
         }
         let config = format!(
-            "global: {{ scrape_interval: 1s, evaluation_interval: 1s }}\n\
+            "global: {{ scrape_interval: {SCRAPE_INTERVAL}, evaluation_interval: 1s }}\n\
              alerting: {{ alertmanagers: [{{ file_sd_configs: [{{ files: [alertmanagers.json] }}] }}] }}\n\
              rule_files: ['*.rules.yml']\n\
              scrape_configs: [{{ job_name: clause9, static_configs: [{{ targets: ['{}'] }}] }}]\n",
@@ -171,34 +223,33 @@ fn alerts_that_say_nothing_new_are_held_back() {
         ("a countdown of another system", vec![assessment(), overdue("b")], false),
     ];
     // One Alertmanager for all: a job of its own keeps each case to itself.
-    let alertmanager = start_alertmanager(&told);
+    let prometheus = start_alertmanager(&told);
+    let alertmanager = prometheus.alertmanager();
+    let is_held_back = |labels: &Value| {
+        let answer = alertmanager.get("/api/v2/alerts");
+        let found = answer.as_array().expect("alerts").iter().find(|alert| alert["labels"] == *labels).map(|alert| alert["status"]["state"].clone());
+        found.is_some_and(|state| state == "suppressed")
+    };
     for (job, (name, mut alerts, expected)) in cases.into_iter().enumerate() {
-        alerts.iter_mut().for_each(|alert| alert["labels"]["job"] = format!("case-{job}").into());
-        alertmanager.http.post("/api/v2/alerts", &Value::Array(alerts.clone()));
-        let last = &alerts.last().expect("alerts")["labels"];
-        let held_back = wait_for(name, LIMIT, || {
-            let answer = alertmanager.http.get("/api/v2/alerts");
-            let status = &answer.as_array()?.iter().find(|alert| alert["labels"] == *last)?["status"];
-            (status["state"] != "unprocessed").then(|| status["state"] == "suppressed")
-        });
-        assert_eq!(held_back, expected, "{name}");
+        let send = |alerts: &mut Vec<Value>, job: String| {
+            alerts.iter_mut().for_each(|alert| alert["labels"]["job"] = job.clone().into());
+            alertmanager.post("/api/v2/alerts", &Value::Array(alerts.clone()));
+            alerts.pop().expect("alerts")["labels"].take()
+        };
+        let last = send(&mut alerts, format!("case-{job}"));
+        // It learns of alerts in their order, some time after it took them: once it holds back what came after, it knows what holds back this one.
+        let after = send(&mut vec![drift("critical", "x"), drift("warning", "x")], format!("after-{job}"));
+        wait_until(&format!("what comes after {name}"), &[&*prometheus], || is_held_back(&after).then_some(()).ok_or(()));
+        assert_eq!(is_held_back(&last), expected, "{name}");
     }
 }
 
-/// An Alertmanager with the example's configuration.
-struct Alertmanager {
-    // Stops when it is dropped.
-    _peer: Peer,
-    http: Http,
-}
-
-fn start_alertmanager(told: &Webhook) -> Alertmanager {
-    let peer = Peer::start_with("prometheus", |dir, _| {
+/// An Alertmanager with the example's configuration, beside a Prometheus that has nothing to tell.
+fn start_alertmanager(told: &Webhook) -> Prometheus {
+    Prometheus::start_with(|dir| {
         let example = std::fs::read_to_string(example()).expect("the example");
         std::fs::write(dir.join("alertmanager.yml"), faster(&example, &[("group_wait: ", "1s")]).replace("http://127.0.0.1:9099", &told.url)).expect("written");
-    });
-    let http = Http::new(peer.fact("alertmanager"), Login::None);
-    Alertmanager { _peer: peer, http }
+    })
 }
 
 fn alert(name: &str, labels: &[(&str, &str)]) -> Value {

@@ -185,7 +185,7 @@ fn airflow_reads(airflow: &Airflow, source: &str) {
     let good = airflow.trigger("by_hand");
     assert_eq!(airflow.wait_run("fails", &failed), "failed");
     assert_eq!(airflow.wait_run("by_hand", &good), "success");
-    crate::support::wait_for("both import errors", std::time::Duration::from_mins(2), || (airflow.import_errors().len() == 2).then_some(()));
+    airflow.wait_import_errors(2);
 
     let records = read("airflow", &format!("{source}, settings: {{ freshness: {{ by_hand: 3d, \"*\": 5h }} }}"));
     let pipeline = |id: &str| record(&records, "pipeline", id);

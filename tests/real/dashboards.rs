@@ -1,18 +1,13 @@
 //! The dashboards in `dashboards/grafana`: Grafana's own types accept them, and every query in them has an answer when a real Prometheus scrapes
 //! the sample organisation.
 
-use crate::support::agent::program;
-use crate::support::http::{Http, Login};
-use crate::support::peers::{Prometheus, free_port};
-use crate::support::wait_for;
+use crate::support::peers::Prometheus;
+use crate::support::quickstart::Quickstart;
+use crate::support::wait::wait_until;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
-
-/// Rates need two scrapes, sources a poll.
-const LIMIT: Duration = Duration::from_mins(1);
+use std::process::{Command, Output};
 
 #[test]
 fn grafanas_own_types_accept_the_dashboards() {
@@ -78,7 +73,10 @@ fn every_query_has_an_answer_in_the_sample_organisation() {
         }
         leave_out(&prometheus, &board, &mut something);
         for (title, target) in targets(&board) {
-            wait_for(&format!("{name}: {title}: {}", target["expr"]), LIMIT, || (answer(&prometheus, target, &everything) > 0).then_some(()));
+            // Rates need two scrapes, sources a poll.
+            wait_until(&format!("{name}: {title}: {}", target["expr"]), &[&agent, &*prometheus], || {
+                (answer(&prometheus, target, &everything) > 0).then_some(()).ok_or(())
+            });
             answer(&prometheus, target, &something);
         }
     }
@@ -103,8 +101,8 @@ fn variables(prometheus: &Prometheus, name: &str, board: &Value) -> BTreeMap<Str
         let value = match text("type").as_str() {
             "query" => {
                 let query = variable["query"]["query"].as_str().unwrap_or_else(|| panic!("{name}: {variable}"));
-                let values = wait_for(&format!("{name}: {query}"), LIMIT, || {
-                    Some(label_values(prometheus, &filled(query, &variables))).filter(|values| !values.is_empty())
+                let values = wait_until(&format!("{name}: {query}"), &[&**prometheus], || {
+                    Some(label_values(prometheus, &filled(query, &variables))).filter(|values| !values.is_empty()).ok_or(())
                 });
                 variable["allValue"].as_str().map_or_else(|| values.join("|"), str::to_owned)
             }
@@ -177,32 +175,4 @@ fn check_types(files: &[PathBuf]) -> Output {
     assert!(python.exists(), "{} is not there: run tests/peers/grafana-schema install", python.display());
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("real/grafana_schema.py");
     Command::new(python).arg(script).args(files).output().expect("Python starts")
-}
-
-/// The sample organisation on ports of its own, ended when dropped.
-struct Quickstart {
-    address: String,
-    child: Child,
-    _folder: tempfile::TempDir,
-}
-
-impl Quickstart {
-    fn start() -> Self {
-        let folder = tempfile::Builder::new().prefix("clause9-quickstart-").tempdir().expect("a temporary folder");
-        let address = format!("127.0.0.1:{}", free_port());
-        let mut command = Command::new(program());
-        command.args(["quickstart", "--listen", &address, "--dir"]).arg(folder.path().join("sample"));
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts");
-        let started = Self { address, child, _folder: folder };
-        let http = Http::new(&format!("http://{}", started.address), Login::None);
-        wait_for("the quickstart to be ready", LIMIT, || http.send(reqwest::Method::GET, "/-/ready", None).ok().filter(|reply| reply.status == 200));
-        started
-    }
-}
-
-impl Drop for Quickstart {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }

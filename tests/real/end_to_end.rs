@@ -3,14 +3,10 @@
 
 use crate::support::agent::Agent;
 use crate::support::peers::{Airflow, Issue, Mlflow, Prometheus, Redmine};
-use crate::support::wait_for;
+use crate::support::wait::{Watched, wait_until};
 use serde_json::json;
 use std::fmt::Write as _;
 use std::path::Path;
-use std::time::Duration;
-
-/// A poll, an evaluation and a scrape take a few seconds; a machine with other work to do takes a few times that.
-const LIMIT: Duration = Duration::from_mins(2);
 
 /// More model versions than MLflow gives on one page (the connector asks for 1000).
 const VERSIONS: usize = 1_005;
@@ -20,7 +16,9 @@ fn readings_follow_the_upstreams() {
     let (mut mlflow, airflow, redmine) = start_upstreams();
     let agent = start_agent(&mlflow, &airflow, &redmine);
     let prometheus = Prometheus::start(&[("clause9", agent.target())], &[]);
-    let expect = |promql: &str, value: f64| expect(&prometheus, promql, value);
+    // MLflow is stopped and started below; who reads from it is watched in its stead.
+    let watched: [&dyn Watched; 4] = [&agent, &*prometheus, &*airflow, &*redmine];
+    let expect = |promql: &str, value: f64| expect(&prometheus, &watched, promql, value);
 
     // What was seeded, each over its whole way.
     for source in ["registers", "models", "pipelines", "tickets"] {
@@ -71,7 +69,8 @@ fn readings_follow_the_upstreams() {
     mlflow.stop();
     expect("aims_indicator_state{indicator=\"drift_psi\", feature=\"income\", state=\"unknown\"}", 1.0);
     expect("aims_indicator_state{indicator=\"production_models_without_approved_impact_assessment\", system=\"fraud-detection\", state=\"unknown\"}", 1.0);
-    expect_none(&prometheus, "aims_drift_psi");
+    // No series, and not because a scrape failed.
+    expect("up{job=\"clause9\"} == 1 unless on () aims_drift_psi", 1.0);
     expect("clause9_source_up{source=\"models\"}", 0.0);
     expect("clause9_source_polls_total{source=\"models\", outcome=\"failed\", reason=\"unreachable\"} > 0", f64::NAN);
     expect("aims_incidents_open{system=\"credit-scoring\", severity=\"critical\"}", 1.0);
@@ -188,14 +187,13 @@ fn reviews(fraud_due: i64) -> String {
 }
 
 /// Waits until a query has exactly one answer of this value; NaN stands for any value.
-fn expect(prometheus: &Prometheus, promql: &str, value: f64) {
-    wait_for(&format!("{promql} to be {value}"), LIMIT, || match prometheus.query(promql).as_slice() {
-        [sample] if value.is_nan() || (sample.value - value).abs() < 1e-9 => Some(()),
-        [_, _, ..] if value.is_nan() => Some(()),
-        _ => None,
+fn expect(prometheus: &Prometheus, watched: &[&dyn Watched], promql: &str, value: f64) {
+    wait_until(&format!("{promql} to be {value}"), watched, || {
+        let samples = prometheus.query(promql);
+        match samples.as_slice() {
+            [sample] if value.is_nan() || (sample.value - value).abs() < 1e-9 => Ok(()),
+            [_, _, ..] if value.is_nan() => Ok(()),
+            _ => Err(samples),
+        }
     });
-}
-
-fn expect_none(prometheus: &Prometheus, promql: &str) {
-    wait_for(&format!("{promql} to have no series"), LIMIT, || prometheus.query(promql).is_empty().then_some(()));
 }

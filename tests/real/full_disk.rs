@@ -1,11 +1,10 @@
 //! A disk that is really full, and one that can only be read: file systems made and taken away by the test, which therefore needs root.
 
 use crate::support::agent::Agent;
-use crate::support::wait_for;
+use crate::support::wait::wait_until;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 /// Mounted until dropped.
 struct SmallDisk(PathBuf);
@@ -57,16 +56,16 @@ fn the_last_board_stays_and_readiness_says_why() {
     assert_eq!(agent.wait_metric(LOW), "3");
 
     incidents(&agent.path("incidents.ndjson"), 40_000);
-    let reason = wait_for("readiness to tell", Duration::from_secs(60), || {
-        let reply = agent.http().send(reqwest::Method::GET, "/-/ready", None).ok()?;
-        (reply.status == 503).then_some(reply.text)
+    let reason = wait_until("readiness to tell", &[&agent], || {
+        let reply = agent.http().send(reqwest::Method::GET, "/-/ready", None).map_err(|error| error.to_string())?;
+        if reply.status == 503 { Ok(reply.text) } else { Err(reply.text) }
     });
     assert!(reason.contains("full"), "{reason}");
     assert_eq!(agent.wait_metric(LOW), "3", "the last board stays");
     assert_eq!(agent.wait_metric("clause9_store_writable "), "0");
 
     disk.grow();
-    wait_for("recovery", Duration::from_secs(60), || (agent.wait_metric(LOW) == "40000").then_some(()));
+    agent.wait_metric_until(LOW, |count| count == "40000");
     let ready = agent.http().send(reqwest::Method::GET, "/-/ready", None).expect("an answer");
     assert_eq!(ready.status, 200, "{}", ready.text);
     assert!(agent.stop());

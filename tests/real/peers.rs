@@ -2,9 +2,7 @@
 
 use crate::support::http::{Http, Login};
 use crate::support::peers::{Airflow, Issue, Mlflow, Peer, Prometheus, Redmine};
-use crate::support::wait_for;
 use reqwest::Method;
-use std::time::Duration;
 
 #[test]
 fn mlflow() {
@@ -69,7 +67,7 @@ fn airflow_works(airflow: &Airflow) {
     airflow.pause("cv_screening_ingest");
     assert!(airflow.wait_runs("credit_scoring_features").iter().all(|state| state == "success"));
     assert_eq!(airflow.wait_run("credit_scoring_validation", &run), "failed");
-    let broken = wait_for("the import error", Duration::from_mins(1), || Some(airflow.import_errors()).filter(|files| !files.is_empty()));
+    let broken = airflow.wait_import_errors(1);
     assert!(broken[0].ends_with("broken.py"), "{broken:?}");
 }
 

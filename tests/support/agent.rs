@@ -1,9 +1,10 @@
 //! The real `clause9` program, run as a user runs it.
 
-use super::{http::Http, http::Login, peers::free_port, wait_for};
+use super::processes::{Process, family, shown};
+use super::wait::{Watched, wait_until};
+use super::{http::Http, http::Login, ports::free_port};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
 use tempfile::TempDir;
 
 /// A daemon with a folder of its own. It is told to stop when this is dropped.
@@ -57,11 +58,10 @@ impl Agent {
         let config = self.path("agent.yaml");
         let child = Command::new(program()).args(["run", "--config"]).arg(config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
         self.child = Some(child.expect("the program starts"));
-        wait_for("the agent to be ready", Duration::from_secs(30), || {
-            let gone = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
-            assert!(gone.is_none(), "the agent ended: {}", self.log());
-            let reply = self.http().send(reqwest::Method::GET, "/-/ready", None).ok()?;
-            (reply.status == 200).then_some(())
+        wait_until("the agent to be ready", &[self], || {
+            assert!(!family(&self.roots()).iter().all(Process::has_ended), "the agent ended");
+            let reply = self.http().send(reqwest::Method::GET, "/-/ready", None).map_err(|error| error.to_string())?;
+            if reply.status == 200 { Ok(()) } else { Err(reply.text) }
         });
     }
 
@@ -93,7 +93,16 @@ impl Agent {
 
     /// Waits until a line of `/metrics` begins like this, and gives the rest of it.
     pub fn wait_metric(&self, series: &str) -> String {
-        wait_for(series, Duration::from_secs(30), || self.metrics().lines().find_map(|line| line.strip_prefix(series).map(|rest| rest.trim().to_owned())))
+        self.wait_metric_until(series, |_| true)
+    }
+
+    /// The same, until that rest is good.
+    pub fn wait_metric_until(&self, series: &str, is_good: impl Fn(&str) -> bool) -> String {
+        wait_until(series, &[self], || {
+            let page = self.metrics();
+            let value = page.lines().find_map(|line| line.strip_prefix(series)).map(|rest| rest.trim().to_owned());
+            if value.as_deref().is_some_and(&is_good) { Ok(value.unwrap_or_default()) } else { Err(value) }
+        })
     }
 
     /// The hardest end there is.
@@ -108,7 +117,8 @@ impl Agent {
         let Some(mut child) = self.child.take() else { return true };
         let asked = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
         assert!(asked.is_ok_and(|status| status.success()), "SIGTERM can be sent");
-        child.wait().expect("an ended process").success()
+        let processes = child.id();
+        wait_until("the agent to end", &[&processes], || child.try_wait().expect("a child of ours").ok_or(())).success()
     }
 
     pub fn signal(&self, name: &str) {
@@ -117,10 +127,16 @@ impl Agent {
     }
 }
 
+impl Watched for Agent {
+    fn roots(&self) -> Vec<u32> {
+        self.child.iter().map(Child::id).collect()
+    }
+}
+
 impl Drop for Agent {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("--- the agent's log\n{}", self.log());
+            eprint!("--- the agent's processes\n{}--- the agent's log\n{}", shown(&family(&self.roots())), self.log());
         }
         if let Some(mut child) = self.child.take() {
             let _ = child.kill();

@@ -4,6 +4,9 @@ use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
 use std::time::Duration;
 
+/// For how long a server may say nothing at all. No measure of its speed: it only ends a test whose server hangs.
+const SILENCE: Duration = Duration::from_mins(10);
+
 /// One server and how to be let in.
 #[derive(Clone)]
 pub struct Http {
@@ -31,7 +34,7 @@ impl Http {
         // reqwest asks for one before it knows that there will be no TLS. A second call changes nothing.
         let _ = rustls::crypto::ring::default_provider().install_default();
         // A proxy of the machine is for the package registries, not for 127.0.0.1.
-        let client = Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().expect("a client for plain HTTP");
+        let client = Client::builder().no_proxy().read_timeout(SILENCE).build().expect("a client for plain HTTP");
         Self { base: base.trim_end_matches('/').to_owned(), login, client }
     }
 
@@ -63,17 +66,27 @@ impl Http {
 
     /// Any answer at all, for tests of refusals and of servers that are gone.
     pub fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Reply, reqwest::Error> {
-        let mut request = self.client.request(method, format!("{}{path}", self.base));
-        request = match &self.login {
-            Login::None => request,
-            Login::Basic { user, password } => request.basic_auth(user, Some(password)),
-            Login::Bearer(token) => request.bearer_auth(token),
-            Login::Header { name, value } => request.header(*name, value),
-        };
+        let mut request = self.request(method, path);
         if let Some(body) = body {
             request = request.header("Content-Type", "application/json").body(body.to_string());
         }
         blocking(request)
+    }
+
+    /// What a server says of itself where a test has failed: welcome, and not worth a long wait.
+    pub fn told(&self, path: &str) -> String {
+        let told = blocking(self.request(Method::GET, path).timeout(Duration::from_secs(20)));
+        told.map_or_else(|error| format!("{error:?}"), |reply| format!("{} {}", reply.status, reply.text))
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.client.request(method, format!("{}{path}", self.base));
+        match &self.login {
+            Login::None => request,
+            Login::Basic { user, password } => request.basic_auth(user, Some(password)),
+            Login::Bearer(token) => request.bearer_auth(token),
+            Login::Header { name, value } => request.header(*name, value),
+        }
     }
 }
 

@@ -8,11 +8,14 @@ mod redmine;
 
 pub use airflow::Airflow;
 pub use mlflow::Mlflow;
-pub use prometheus::Prometheus;
+pub use prometheus::{Prometheus, SCRAPE_INTERVAL};
 pub use redmine::{Issue, Redmine};
 
+use super::http::Http;
+use super::ports::free_port;
+use super::processes::{family, shown};
+use super::wait::Watched;
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
@@ -87,8 +90,9 @@ impl Peer {
         (String::from_utf8_lossy(&output.stdout).into_owned(), output.status.success())
     }
 
-    /// The last lines of each of its logs, for the output of a test that failed.
-    fn show_logs(&self) {
+    /// Its processes and the last lines of each of its logs, for the output of a test that failed.
+    fn show(&self) {
+        eprint!("--- the processes of {} on port {} ---\n{}", self.name, self.port, shown(&family(&self.roots())));
         let Ok(entries) = std::fs::read_dir(self.dir()) else { return };
         for path in entries.flatten().map(|entry| entry.path()) {
             if path.extension().is_some_and(|extension| extension == "log") {
@@ -105,16 +109,30 @@ impl Peer {
 impl Drop for Peer {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.show_logs();
+            self.show();
         }
         // No panic in here: it would hide the test's own.
         self.try_script(&["stop", self.dir_text()]);
     }
 }
 
-/// A port that was free a moment ago. Another process may take it first, so don't keep it for long.
-pub fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr()).expect("a free port").port()
+/// Each of its processes that the script started leads a session of its own and has its id in a file.
+impl Watched for Peer {
+    fn roots(&self) -> Vec<u32> {
+        let files = std::fs::read_dir(self.dir()).into_iter().flatten().flatten().map(|entry| entry.path());
+        let files = files.filter(|path| path.extension().is_some_and(|extension| extension == "pid"));
+        files.filter_map(|path| std::fs::read_to_string(path).ok()?.split_whitespace().next()?.parse().ok()).collect()
+    }
+}
+
+/// The end of a value that stands for a server: where a test failed, what the server says of itself.
+fn tell(title: &str, answers: &[(&Http, &str)]) {
+    if std::thread::panicking() {
+        for (http, path) in answers {
+            let said: String = http.told(path).chars().take(4_000).collect();
+            eprintln!("--- {title} says at {path} ---\n{said}");
+        }
+    }
 }
 
 fn script(name: &str) -> PathBuf {

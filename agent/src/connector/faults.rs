@@ -9,7 +9,7 @@ use std::{
         Arc, LazyLock,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use serde_json::{Value as Json, json};
@@ -60,7 +60,7 @@ const FAULTS: &[Fault] = &[
     },
     Fault { name: "500", change: |_, _| status(500), reasons: &[FailureReason::ServerError], slow: false },
     Fault { name: "503", change: |_, _| status(503), reasons: &[FailureReason::ServerError], slow: false },
-    Fault { name: "silence", change: |_, reply| Some(before(reply, Piece::Pause(Duration::from_secs(5)))), reasons: &[FailureReason::Timeout], slow: true },
+    Fault { name: "silence", change: |_, reply| Some(before(reply, Piece::Pause(Duration::from_hours(1)))), reasons: &[FailureReason::Timeout], slow: true },
     Fault {
         name: "a body cut off",
         change: |_, reply| Some(Reply { length: Some(reply.length? + 100), ..reply }),
@@ -248,7 +248,10 @@ async fn play_changed(
     });
     let server = server.await.unwrap();
     let location = Location::Http(Http { base: server.url(), auth, tls: Tls::default(), allow_redirects_to: Vec::new() });
-    let limits = Limits { answer_bytes: 8 << 20, concurrency: 1, retries: 2, ..limits() };
+    let mut limits = Limits { answer_bytes: 8 << 20, concurrency: 1, retries: 2, ..limits() };
+    if fault.is_some_and(|fault| fault.name == "silence") {
+        limits.read = Duration::from_millis(400);
+    }
     let source = Source { name: "suite".to_owned(), connector: Arc::clone(&connector.description), location, limits, settings: case.settings.clone() };
     let client = Client::new(source).unwrap();
     let mut context = context(BTreeMap::new());
@@ -308,13 +311,11 @@ async fn survives_every_fault(connector: Connector) {
     for fault in FAULTS {
         for from in if fault.slow { &ends } else { &turning_points } {
             let place = format!("{name}/{}: {} from request {from}", case.name, fault.name);
-            let started = Instant::now();
             let (outcome, text, _, bitten) = play(&connector, case, auth(kind), Some(fault), *from).await;
             match outcome {
                 Ok(poll) => assert!(!bitten || may_pass(fault, &connector.description, &poll), "{place}: went unnoticed"),
                 Err(failure) => assert_right(&name, &place, fault, &failure, text),
             }
-            assert!(started.elapsed() < Duration::from_secs(30), "{place}: took {:?}", started.elapsed());
         }
     }
 }

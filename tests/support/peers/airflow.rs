@@ -1,10 +1,9 @@
-use super::Peer;
+use super::{Peer, tell};
 use crate::support::http::{Http, Login};
-use crate::support::wait_for;
+use crate::support::wait::wait_until;
 use serde_json::{Value, json};
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
-use std::time::Duration;
 
 /// Airflow with the DAGs of `tests/peers/dags`, or a test's own. Those with a schedule run once by themselves.
 pub struct Airflow {
@@ -55,9 +54,10 @@ impl Airflow {
 
     /// Until the scheduler has read the DAG's file: seconds after the start, and after a file was added.
     pub fn wait_dag(&self, dag: &str) {
-        wait_for(&format!("DAG {dag}"), LIMIT, || {
+        wait_until(&format!("DAG {dag}"), &[&self.peer], || {
             let dags = self.http.get("/dags?limit=100&only_active=true");
-            dags["dags"].as_array()?.iter().any(|row| row["dag_id"] == dag).then_some(())
+            let ids: Vec<_> = rows(&dags, "dags").map(|row| row["dag_id"].clone()).collect();
+            if ids.contains(&dag.into()) { Ok(()) } else { Err((ids, self.import_errors())) }
         });
     }
 
@@ -78,33 +78,57 @@ impl Airflow {
 
     /// Until a run has ended. Gives its state: `success` or `failed`.
     pub fn wait_run(&self, dag: &str, run: &str) -> String {
-        wait_for(&format!("the end of run {run} of {dag}"), LIMIT, || {
+        wait_until(&format!("the end of run {run} of {dag}"), &[&self.peer], || {
             let state = self.http.get(&format!("/dags/{dag}/dagRuns/{}", escape(run)))["state"].take();
-            state.as_str().filter(|state| ["success", "failed"].contains(state)).map(str::to_owned)
+            state.as_str().filter(|state| ENDS.contains(state)).map(str::to_owned).ok_or_else(|| self.under_way())
         })
     }
 
     /// Until the DAG has runs and all of them have ended. Gives their states, oldest first.
     pub fn wait_runs(&self, dag: &str) -> Vec<String> {
-        wait_for(&format!("runs of {dag}"), LIMIT, || {
+        wait_until(&format!("runs of {dag}"), &[&self.peer], || {
             let order = if self.three { "id" } else { "start_date" };
-            let runs = self.http.get(&format!("/dags/{dag}/dagRuns?limit=100&order_by={order}"))["dag_runs"].take();
-            let states: Vec<String> = runs.as_array()?.iter().filter_map(|run| run["state"].as_str().map(str::to_owned)).collect();
-            let ended = states.iter().all(|state| ["success", "failed"].contains(&state.as_str()));
-            (ended && !states.is_empty()).then_some(states)
+            let runs = self.http.get(&format!("/dags/{dag}/dagRuns?limit=100&order_by={order}"));
+            let states: Vec<String> = rows(&runs, "dag_runs").filter_map(|run| run["state"].as_str().map(str::to_owned)).collect();
+            let ended = states.iter().all(|state| ENDS.contains(&state.as_str()));
+            if ended && !states.is_empty() { Ok(states) } else { Err(self.under_way()) }
         })
     }
 
     /// The files that don't load.
     pub fn import_errors(&self) -> Vec<String> {
         let reply = self.http.get("/importErrors");
-        let file = |row: &Value| row["filename"].as_str().map(str::to_owned);
-        reply["import_errors"].as_array().into_iter().flatten().filter_map(file).collect()
+        rows(&reply, "import_errors").filter_map(|row| row["filename"].as_str().map(str::to_owned)).collect()
+    }
+
+    /// Until so many files don't load. Gives them.
+    pub fn wait_import_errors(&self, count: usize) -> Vec<String> {
+        wait_until(&format!("{count} import errors"), &[&self.peer], || {
+            let files = self.import_errors();
+            if files.len() == count { Ok(files) } else { Err(files) }
+        })
+    }
+
+    /// Each run and each task with its state: what changes while the scheduler and its workers get on.
+    fn under_way(&self) -> Vec<String> {
+        let (runs, tasks) = (self.http.get(RUNS), self.http.get(TASKS));
+        let word = |row: &Value, key: &str| row[key].as_str().unwrap_or("-").to_owned();
+        let run = |row: &Value| format!("{} {}: {}", word(row, "dag_id"), word(row, "dag_run_id"), word(row, "state"));
+        let task =
+            |row: &Value| format!("{} {}: {}, {} by {}", word(row, "dag_run_id"), word(row, "task_id"), word(row, "state"), row["try_number"], row["pid"]);
+        rows(&runs, "dag_runs").map(run).chain(rows(&tasks, "task_instances").map(task)).collect()
     }
 }
 
-/// A run whose task works takes five to twenty seconds: the task is a process that imports Airflow first.
-const LIMIT: Duration = Duration::from_mins(2);
+/// States in which a run stays.
+const ENDS: [&str; 2] = ["success", "failed"];
+
+const RUNS: &str = "/dags/~/dagRuns?limit=100";
+const TASKS: &str = "/dags/~/dagRuns/~/taskInstances?limit=100";
+
+fn rows<'r>(reply: &'r Value, list: &str) -> impl Iterator<Item = &'r Value> {
+    reply[list].as_array().unwrap_or_else(|| panic!("no {list} in {reply}")).iter()
+}
 
 /// Run ids hold a time with `+00:00` and colons.
 fn escape(run: &str) -> String {
@@ -118,6 +142,14 @@ fn copy_files(from: &Path, to: &Path) {
         if path.is_file() {
             std::fs::copy(&path, to.join(path.file_name().expect("a file has a name"))).expect("a copy");
         }
+    }
+}
+
+impl Drop for Airflow {
+    fn drop(&mut self) {
+        let health = if self.three { "/monitor/health" } else { "/health" };
+        let all = [health, "/dags?limit=100", RUNS, TASKS, "/importErrors"].map(|path| (&self.http, path));
+        tell("Airflow", &all);
     }
 }
 

@@ -1,4 +1,4 @@
-use super::Peer;
+use super::{Peer, tell};
 use crate::support::http::{Http, Login};
 use serde_json::{Value, json};
 use std::ops::{Deref, DerefMut};
@@ -103,6 +103,12 @@ fn number(value: f64) -> Value {
 fn milliseconds() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock past 1970");
     u64::try_from(since.as_millis()).expect("a clock before the year 500 million")
+}
+
+impl Drop for Mlflow {
+    fn drop(&mut self) {
+        tell("MLflow", &[(&Http::new(&self.peer.url, Login::None), "/health"), (&self.http, "/registered-models/search")]);
+    }
 }
 
 impl Deref for Mlflow {

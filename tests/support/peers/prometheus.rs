@@ -1,14 +1,13 @@
-use super::Peer;
+use super::{Peer, tell};
 use crate::support::http::{Http, Login};
-use crate::support::wait_for;
+use crate::support::wait::wait_until;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
-use std::time::Duration;
 
-/// Prometheus that scrapes and evaluates once a second, with an Alertmanager that tells nobody.
+/// Prometheus with an Alertmanager that tells nobody.
 pub struct Prometheus {
     peer: Peer,
     http: Http,
@@ -24,9 +23,12 @@ pub struct Sample {
 impl Prometheus {
     /// Scrapes `(job, "host:port")` and evaluates the rule files.
     pub fn start(targets: &[(&str, &str)], rules: &[&Path]) -> Self {
-        let peer = Peer::start_with("prometheus", |dir, _| {
-            std::fs::write(dir.join("prometheus.yml"), config(targets, rules)).expect("a written prometheus.yml");
-        });
+        Self::start_with(|dir| std::fs::write(dir.join("prometheus.yml"), config(targets, rules)).expect("a written prometheus.yml"))
+    }
+
+    /// With what `prepare` puts into its folder: `prometheus.yml`, `alertmanager.yml`, rules. What it leaves out is as in `tests/peers/prometheus`.
+    pub fn start_with(prepare: impl FnOnce(&Path)) -> Self {
+        let peer = Peer::start_with("prometheus", |dir, _| prepare(dir));
         let http = Http::new(&peer.url, Login::None);
         Self { peer, http }
     }
@@ -50,26 +52,28 @@ impl Prometheus {
 
     /// Until a query has an answer, which takes a scrape or two.
     pub fn wait_query(&self, promql: &str) -> Vec<Sample> {
-        wait_for(&format!("an answer to {promql}"), LIMIT, || Some(self.query(promql)).filter(|samples| !samples.is_empty()))
+        wait_until(&format!("an answer to {promql}"), &[&self.peer], || Some(self.query(promql)).filter(|samples| !samples.is_empty()).ok_or(()))
     }
 
     /// Until an alert fires and has reached Alertmanager. Gives its labels.
     pub fn wait_alert(&self, name: &str) -> BTreeMap<String, String> {
         let alertmanager = self.alertmanager();
-        wait_for(&format!("alert {name}"), LIMIT, || {
+        wait_until(&format!("alert {name}"), &[&self.peer], || {
             let alerts = alertmanager.get("/api/v2/alerts");
-            let alert = alerts.as_array()?.iter().find(|alert| alert["labels"]["alertname"] == name)?;
-            Some(labels(&alert["labels"]))
+            let alert = alerts.as_array().and_then(|alerts| alerts.iter().find(|alert| alert["labels"]["alertname"] == name));
+            alert.map(|alert| labels(&alert["labels"])).ok_or(alerts)
         })
     }
 }
 
-const LIMIT: Duration = Duration::from_secs(30);
+/// Also how long a scrape may take, which can't be longer: a page is made within milliseconds, so that only a machine that is a hundred times
+/// slower has scrapes that fail, and all series of the target gone until the next.
+pub const SCRAPE_INTERVAL: &str = "5s";
 
 fn config(targets: &[(&str, &str)], rules: &[&Path]) -> String {
-    let mut text = String::from(
-        "global: { scrape_interval: 1s, evaluation_interval: 1s }\n\
-         alerting: { alertmanagers: [{ file_sd_configs: [{ files: [alertmanagers.json] }] }] }\n",
+    let mut text = format!(
+        "global: {{ scrape_interval: {SCRAPE_INTERVAL}, evaluation_interval: 1s }}\n\
+         alerting: {{ alertmanagers: [{{ file_sd_configs: [{{ files: [alertmanagers.json] }}] }}] }}\n",
     );
     text.push_str("rule_files:\n");
     for rule in rules {
@@ -92,6 +96,14 @@ fn sample(row: &Value) -> Option<Sample> {
 fn labels(value: &Value) -> BTreeMap<String, String> {
     let pairs = value.as_object().into_iter().flatten();
     pairs.map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned())).collect()
+}
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        let own = ["/api/v1/targets", "/api/v1/alerts"].map(|path| (&self.http, path));
+        tell("Prometheus", &own);
+        tell("Alertmanager", &[(&self.alertmanager(), "/api/v2/alerts")]);
+    }
 }
 
 impl Deref for Prometheus {

@@ -1,4 +1,4 @@
-use super::Peer;
+use super::{Peer, tell};
 use crate::support::http::{Http, Login};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -82,6 +82,12 @@ fn ids(http: &Http, path: &str, list: &str) -> BTreeMap<String, u64> {
 
 fn id(known: &BTreeMap<String, u64>, name: &str) -> u64 {
     *known.get(name).unwrap_or_else(|| panic!("Redmine has no {name:?}, only {:?}", known.keys()))
+}
+
+impl Drop for Redmine {
+    fn drop(&mut self) {
+        tell("Redmine", &[(&self.http, "/issues.json?status_id=*&limit=10")]);
+    }
 }
 
 impl Deref for Redmine {

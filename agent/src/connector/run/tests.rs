@@ -267,7 +267,7 @@ async fn what_passes_is_tried_again_and_a_redirect_within_the_origin_followed() 
 async fn a_poll_ends_in_time() {
     let handler = |_: &Received| {
         let mut reply = Reply::json(200, &json!({"items": []}));
-        reply.body.insert(0, Piece::Pause(std::time::Duration::from_millis(300)));
+        reply.body.insert(0, Piece::Pause(std::time::Duration::from_hours(1)));
         reply
     };
     let server = Loopback::start(handler).await.unwrap();
