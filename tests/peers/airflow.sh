@@ -4,13 +4,9 @@
 ADMIN_PASSWORD=admin-password VIEWER_PASSWORD=viewer-password
 TEMPLATE=$PEERS/$NAME/template
 
-peer_present() { [[ -f $TEMPLATE/airflow.db ]]; }
-
 # airflow_settings HOME : what both versions read, in the environment.
 airflow_settings() {
   export AIRFLOW_HOME=$1 PATH="$PEERS/$NAME/bin:$PATH"
-  # Whoever finds the database locked waits, and does not give up after five seconds.
-  export AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=sqlite:///$1/airflow.db?timeout=600
   export AIRFLOW__CORE__DAGS_FOLDER=$1/dags AIRFLOW__CORE__LOAD_EXAMPLES=False
   export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED=False
   # What a test waits for happens within a second or two, not within half a minute.
@@ -29,9 +25,9 @@ airflow_settings() {
   export AIRFLOW__SCHEDULER__PARSING_PROCESSES=1 AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES=1 AIRFLOW__CORE__PARALLELISM=2
 }
 
-# airflow_data : DIR as a home of its own, from the template at the first start.
+# airflow_data DATABASE : DIR as a home of its own, with that file or folder of the template at the first start.
 airflow_data() {
-  [[ -f $DIR/airflow.db ]] || cp "$TEMPLATE/airflow.db" "$DIR/airflow.db"
+  [[ -e $DIR/$1 ]] || cp -a "$TEMPLATE/$1" "$DIR/$1"
   [[ -d $DIR/dags ]] || cp -r "$HERE/dags" "$DIR/dags"
   airflow_settings "$DIR"
 }
