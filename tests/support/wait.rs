@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn what_stands_still_is_given_up() {
-        let given_up = patiently(SHORT, MOST, &[], || Err::<(), _>("queued")).err().expect("it never comes");
+        let given_up = patiently(SHORT, MOST, &[], || Err::<(), _>("queued")).expect_err("it never comes");
         assert_eq!(given_up.seen, "queued");
         assert!(given_up.still >= SHORT && given_up.still <= given_up.own && given_up.own <= given_up.wall, "{:?}", given_up.still);
     }
@@ -144,7 +144,7 @@ mod tests {
             step.set(step.get() + 1);
             Err::<(), _>(step.get())
         });
-        assert!(given_up.err().expect("it never comes").own >= SHORT);
+        assert!(given_up.expect_err("it never comes").own >= SHORT);
     }
 
     #[test]
