@@ -151,7 +151,7 @@ fn start_agent(mlflow: &Mlflow, airflow: &Airflow, redmine: &Redmine) -> Agent {
         ("pipelines", "airflow", &airflow.url, login),
         ("tickets", "redmine", &redmine.url, json!({ "api_key": redmine.api_key() })),
     ] {
-        let limits = json!({ "requests_per_second": 200, "retries": 1 });
+        let limits = json!({ "requests_per_second": 200, "retries": 1, "connect_timeout": "10m", "read_timeout": "10m" });
         let source = json!({ "name": name, "connector": connector, "url": url, "auth": auth, "every": "3s", "stale_after": "20s", "limits": limits });
         writeln!(sources, "  - {source}").expect("a String takes text");
     }
