@@ -1,11 +1,10 @@
 //! The data folder while the agent runs: whom it is for, and what happens when it is not there any more.
 
 use crate::support::agent::{Agent, clause9, program};
-use crate::support::wait_for;
+use crate::support::wait::wait_until;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 const REST: &str =
     "registers: registers\nsources:\n  - { name: incidents, connector: records, path: incidents.ndjson, every: 1s, feeds: [\"cases(incident)\"] }\n";
@@ -24,39 +23,21 @@ fn incident(id: &str) -> String {
     format!("{{\"record\":\"case\",\"id\":\"{id}\",\"kind\":\"incident\",\"system\":\"a\",\"severity\":\"low\"}}\n")
 }
 
-/// Waits until the agent says that it is not ready because of the store, and gives what it says.
-fn unready(agent: &Agent) -> String {
-    wait_for("readiness to tell", SLOW, || {
-        let reply = agent.http().send(reqwest::Method::GET, "/-/ready", None).ok()?;
-        (reply.status == 503).then_some(reply.text)
-    })
-}
-
-fn ready(agent: &Agent) {
-    wait_for("the agent to be ready again", SLOW, || {
-        let reply = agent.http().send(reqwest::Method::GET, "/-/ready", None).ok()?;
-        (reply.status == 200).then_some(())
-    });
-}
-
-/// What happens within seconds may take longer on a machine that is busy with other things.
-const SLOW: Duration = Duration::from_mins(2);
-
 const NOT_STORED: &str = "clause9_source_polls_total{outcome=\"failed\",reason=\"store\",source=\"incidents\"} ";
 
 #[test]
 fn a_removed_folder_is_told_and_nothing_passes_for_stored() {
     let mut agent = start();
     std::fs::remove_dir_all(agent.path("data")).expect("a removed folder");
-    let reason = unready(&agent);
+    let reason = agent.wait_unready();
     assert!(reason.contains("clause9.sqlite is gone, which the agent has open"), "{reason}");
     assert_eq!(agent.wait_metric("clause9_store_writable "), "0");
-    wait_for("a poll to fail", SLOW, || (agent.wait_metric(NOT_STORED) != "0").then_some(()));
+    agent.wait_metric_until(NOT_STORED, |polls| polls != "0");
     let page = agent.http().send(reqwest::Method::GET, "/", None).expect("a page").text;
     assert!(page.contains("not ready") && page.contains("is gone"), "{page}");
     // Ticks and polls go on; the log says it once, beside what it says of each poll.
     let polls = agent.wait_metric(NOT_STORED);
-    wait_for("further polls", SLOW, || (agent.wait_metric(NOT_STORED) != polls).then_some(()));
+    agent.wait_metric_until(NOT_STORED, |now| now != polls);
     assert_eq!(agent.log().matches("not everything can be stored").count(), 1, "{}", agent.log());
     // A new agent finds nothing, and says that it begins anew.
     assert!(agent.stop());
@@ -83,18 +64,21 @@ fn a_folder_that_another_agent_took_is_told_and_the_right_one_taken_up_again() {
         .stderr(log)
         .spawn()
         .expect("the program starts");
-    let reason = wait_for("the other database", SLOW, || Some(unready(&agent)).filter(|reason| reason.contains("not the file any more")));
-    assert!(reason.contains("clause9.sqlite is not the file any more that the agent has open"), "{reason}");
+    let others = other.id();
+    wait_until("the other database to be told", &[&agent, &others], || {
+        let reason = agent.wait_unready();
+        if reason.contains("clause9.sqlite is not the file any more that the agent has open") { Ok(()) } else { Err(reason) }
+    });
     std::fs::write(agent.path("incidents.ndjson"), incident("1") + &incident("2")).expect("a written file");
-    wait_for("a poll to fail", SLOW, || (agent.wait_metric(NOT_STORED) != "0").then_some(()));
+    agent.wait_metric_until(NOT_STORED, |polls| polls != "0");
     other.kill().expect("a process that is ours can be killed");
     other.wait().expect("a killed process ends");
 
     std::fs::remove_dir_all(&data).expect("a removed folder");
     std::fs::rename(&away, &data).expect("a folder that is back");
-    ready(&agent);
+    agent.wait_ready();
     assert_eq!(agent.wait_metric("clause9_store_writable "), "1");
-    wait_for("what came meanwhile", SLOW, || (agent.wait_metric("aims_incidents_open{severity=\"low\",system=\"a\"} ") == "2").then_some(()));
+    agent.wait_metric_until("aims_incidents_open{severity=\"low\",system=\"a\"} ", |count| count == "2");
     assert!(agent.stop());
     let verified = clause9(&["verify", "--data-dir", data.to_str().expect("a UTF-8 path")]);
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
@@ -114,7 +98,7 @@ fn folder_and_files_are_for_their_owner_whatever_the_umask() {
             .stderr(Stdio::null())
             .spawn()
             .expect("a shell");
-        ready(&agent);
+        agent.wait_ready();
         let mode = |path: &Path| std::fs::metadata(path).expect("a file").permissions().mode() & 0o777;
         assert_eq!(mode(&data), 0o700, "umask {mask}");
         for entry in std::fs::read_dir(&data).expect("a folder").flatten() {

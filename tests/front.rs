@@ -5,7 +5,6 @@ use crate::support::http::{Http, Login};
 use reqwest::Method;
 use std::io::Write as _;
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
 
 fn start(rest: &str) -> Agent {
     Agent::start(&format!("registers: registers\n{rest}"), |folder| {

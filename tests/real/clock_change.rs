@@ -1,8 +1,9 @@
 //! The two nights in which the clocks change, lived through by the real agent under libfaketime.
 
 use crate::support::agent::Agent;
-use crate::support::peers;
-use std::path::Path;
+use crate::support::wait::wait_until;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 const SOURCES: &str = "registers: registers\nsources:
   - { name: often, connector: records, path: often.ndjson, cron: \"*/10 * * * *\" }
@@ -19,55 +20,69 @@ fn prepare(folder: &Path) {
 
 /// The agent in Berlin, starting at this moment of UTC; its clocks run so many times as fast as ours.
 fn start(moment: &str, speed: u32) -> Agent {
-    let library = peers::folder("faketime").join("libfaketimeMT.so.1");
+    let cache = std::env::var_os("CLAUSE9_CACHE").map_or_else(|| std::env::home_dir().expect("a home").join(".cache/clause9"), PathBuf::from);
+    let library = cache.join("peers/faketime/libfaketimeMT.so.1");
     assert!(library.is_file(), "libfaketime is not installed: tests/peers/faketime install");
     let library = library.to_str().expect("a UTF-8 path").to_owned();
     let environment = [("LD_PRELOAD", library), ("FAKETIME", format!("@{moment} x{speed}")), ("TZ", "UTC".to_owned())];
     Agent::start_with(environment.map(|(name, value)| (name.to_owned(), value)).into(), SOURCES, prepare)
 }
 
-/// Waits until the source was read at this moment or later.
-fn wait_read(agent: &Agent, source: &str, moment: f64) {
-    let series = format!("clause9_source_last_success_timestamp_seconds{{source=\"{source}\"}} ");
-    agent.wait_metric_until(&series, |read| read.parse::<f64>().is_ok_and(|read| read >= moment));
+/// The agent in one of the nights, once it has seen this moment of UTC.
+fn live_through(begin: (&str, i64), speed: u32, end: i64) -> Agent {
+    let agent = start(begin.0, speed);
+    let read = |page: &str| value(page, "clause9_source_last_success_timestamp_seconds{source=\"often\"} ");
+    wait_until("the night to pass", &[&agent], || Some(read(&agent.metrics())).filter(|read| *read >= end).ok_or(()));
+    // Each ten minutes of UTC are ten minutes on the clock, in both passes of an hour. A poll is counted a little before its success shows.
+    let counted = (0..100).find(|_| {
+        std::thread::sleep(Duration::from_millis(50));
+        let page = agent.metrics();
+        due(&page, "often") == read(&page) / 600 - begin.1 / 600
+    });
+    assert!(counted.is_some(), "polled at other times than each ten minutes: {}", agent.metrics());
+    agent
+}
+
+fn value(page: &str, series: &str) -> i64 {
+    #[expect(clippy::cast_possible_truncation, reason = "epoch seconds and counts")]
+    let whole = |value: &str| value.parse::<f64>().expect("a number") as i64;
+    page.lines().find_map(|line| line.strip_prefix(series)).map_or(0, whole)
 }
 
 /// How often it was time for the source, its first poll at the start left out: polls, and those that were left out because one was under way.
-fn due(agent: &Agent, source: &str) -> u64 {
-    let page = agent.metrics();
-    let (polls, overruns) = (format!("source=\"{source}\"}} "), format!("clause9_source_overruns_total{{source=\"{source}\"}} "));
-    let lines = page.lines().filter(|line| (line.starts_with("clause9_source_polls_total{") && line.contains(&polls)) || line.starts_with(&overruns));
-    let count: u64 = lines.map(|line| line.rsplit(' ').next().and_then(|count| count.parse::<u64>().ok()).expect("a count")).sum();
-    count - 1
+fn due(page: &str, source: &str) -> i64 {
+    let polls: i64 = page
+        .lines()
+        .filter(|line| line.starts_with("clause9_source_polls_total{") && line.contains(&format!("source=\"{source}\"}} ")))
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<i64>().ok())
+        .sum();
+    polls + value(page, &format!("clause9_source_overruns_total{{source=\"{source}\"}} ")) - 1
+}
+
+fn ends_quietly(mut agent: Agent) {
+    assert!(agent.stop(), "SIGTERM ends it well");
+    assert!(agent.log().lines().count() < 50, "{}", agent.log());
 }
 
 #[test]
 fn the_hour_that_comes_twice() {
-    // 2026-10-25 from 00:25Z to 02:00Z; at 01:00Z the clocks go from 03:00 back to 02:00.
-    let mut agent = start("2026-10-25 00:25:00", 60);
-    wait_read(&agent, "often", 1_792_893_600.0);
-    assert_eq!(due(&agent, "often"), 10, "at each ten minutes of both passes");
-    assert_eq!(due(&agent, "nightly"), 1, "at the first 02:30");
-    assert!(agent.stop());
-    assert!(agent.log().lines().count() < 50, "{}", agent.log());
+    // From 00:25Z to 02:00Z; at 01:00Z the clocks go from 03:00 back to 02:00.
+    let agent = live_through(("2026-10-25 00:25:00", 1_792_887_900), 60, 1_792_893_600);
+    assert_eq!(due(&agent.metrics(), "nightly"), 1, "at the first 02:30 only");
+    ends_quietly(agent);
 }
 
 #[test]
 fn the_hour_that_is_skipped() {
-    // 2027-03-28 from 00:35Z to 01:20Z; at 01:00Z the clocks go from 02:00 to 03:00.
-    let mut agent = start("2027-03-28 00:35:00", 60);
-    wait_read(&agent, "often", 1_806_196_800.0);
-    assert_eq!(due(&agent, "often"), 5);
-    assert_eq!(due(&agent, "nightly"), 1, "at 03:00, since there is no 02:30");
-    assert!(agent.stop());
-    assert!(agent.log().lines().count() < 50, "{}", agent.log());
+    // From 00:35Z to 01:20Z; at 01:00Z the clocks go from 02:00 to 03:00.
+    let agent = live_through(("2027-03-28 00:35:00", 1_806_194_100), 60, 1_806_196_800);
+    assert_eq!(due(&agent.metrics(), "nightly"), 1, "at 03:00, since there is no 02:30");
+    ends_quietly(agent);
 }
 
 #[test]
 fn it_answers_and_ends_in_the_hour_that_comes_twice() {
-    let mut agent = start("2026-10-25 00:59:50", 1);
-    wait_read(&agent, "often", 1_792_890_000.0);
-    assert_eq!(due(&agent, "often"), 1);
-    assert_eq!(due(&agent, "nightly"), 0);
-    assert!(agent.stop(), "SIGTERM ends it well");
+    let agent = live_through(("2026-10-25 00:59:50", 1_792_889_990), 1, 1_792_890_000);
+    assert_eq!(due(&agent.metrics(), "nightly"), 0);
+    ends_quietly(agent);
 }

@@ -1,7 +1,6 @@
 //! A disk that is really full, and one that can only be read: file systems made and taken away by the test, which therefore needs root.
 
 use crate::support::agent::Agent;
-use crate::support::wait::wait_until;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -56,10 +55,7 @@ fn the_last_board_stays_and_readiness_says_why() {
     assert_eq!(agent.wait_metric(LOW), "3");
 
     incidents(&agent.path("incidents.ndjson"), 40_000);
-    let reason = wait_until("readiness to tell", &[&agent], || {
-        let reply = agent.http().send(reqwest::Method::GET, "/-/ready", None).map_err(|error| error.to_string())?;
-        if reply.status == 503 { Ok(reply.text) } else { Err(reply.text) }
-    });
+    let reason = agent.wait_unready();
     assert!(reason.contains("full"), "{reason}");
     assert_eq!(agent.wait_metric(LOW), "3", "the last board stays");
     assert_eq!(agent.wait_metric("clause9_store_writable "), "0");
@@ -72,9 +68,6 @@ fn the_last_board_stays_and_readiness_says_why() {
     let verified = crate::support::agent::clause9(&["verify", "--data-dir", disk.0.to_str().expect("a UTF-8 path")]);
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
 }
-
-/// What happens within seconds may take longer on a machine that is busy with other things.
-const SLOW: Duration = Duration::from_mins(2);
 
 const READ: &str = "clause9_source_complete{source=\"registers\"} ";
 
@@ -92,15 +85,12 @@ fn a_folder_that_can_only_be_read_is_noticed_though_nothing_is_written() {
     run("mount", &["--bind", path, path]);
     let over = SmallDisk(disk.0.clone());
     run("mount", &["-o", "remount,bind,ro", path]);
-    let reason = wait_for("readiness to tell", SLOW, || {
-        let reply = agent.http().send(reqwest::Method::GET, "/-/ready", None).ok()?;
-        (reply.status == 503).then_some(reply.text)
-    });
+    let reason = agent.wait_unready();
     assert!(reason.contains("can't be written: read-only filesystem"), "{reason}");
     assert_eq!(agent.wait_metric("clause9_store_writable "), "0");
     assert_eq!(agent.log().matches("can't be written: read-only filesystem").count(), 1, "{}", agent.log());
     drop(over);
-    wait_for("recovery", SLOW, || (agent.wait_metric("clause9_store_writable ") == "1").then_some(()));
+    agent.wait_metric_until("clause9_store_writable ", |writable| writable == "1");
     let ready = agent.http().send(reqwest::Method::GET, "/-/ready", None).expect("an answer");
     assert_eq!(ready.status, 200, "{}", ready.text);
     assert!(agent.stop());
@@ -115,16 +105,13 @@ fn a_disk_that_fills_up_is_noticed_though_nothing_is_written() {
         std::fs::write(folder.join("registers/systems.yaml"), "- { id: a, owner_role: Head of A, risk_tier: high }\n").expect("a written register");
     });
     let disk = disk.expect("mounted before the start");
-    assert_eq!(wait_for("the registers", SLOW, || Some(agent.wait_metric(READ)).filter(|read| read == "1")), "1");
+    agent.wait_metric_until(READ, |read| read == "1");
     let filler = disk.0.join("filler");
     let _ = std::fs::write(&filler, vec![0_u8; 8 << 20]);
-    let reason = wait_for("readiness to tell", SLOW, || {
-        let reply = agent.http().send(reqwest::Method::GET, "/-/ready", None).ok()?;
-        (reply.status == 503).then_some(reply.text)
-    });
+    let reason = agent.wait_unready();
     assert!(reason.contains("full"), "{reason}");
     assert_eq!(agent.wait_metric("clause9_store_writable "), "0");
     std::fs::remove_file(&filler).expect("a removed file");
-    wait_for("recovery", SLOW, || (agent.wait_metric("clause9_store_writable ") == "1").then_some(()));
+    agent.wait_metric_until("clause9_store_writable ", |writable| writable == "1");
     assert!(agent.stop());
 }

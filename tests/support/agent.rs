@@ -11,6 +11,7 @@ use tempfile::TempDir;
 pub struct Agent {
     pub url: String,
     folder: TempDir,
+    environment: Vec<(String, String)>,
     child: Option<Child>,
 }
 
@@ -42,12 +43,17 @@ pub fn clause9(arguments: &[&str]) -> Output {
 impl Agent {
     /// Starts with the sources of `rest` (YAML below the head) and the files that `prepare` puts into the folder.
     pub fn start(rest: &str, prepare: impl FnOnce(&Path)) -> Self {
+        Self::start_with(Vec::new(), rest, prepare)
+    }
+
+    /// The same with more in its environment.
+    pub fn start_with(environment: Vec<(String, String)>, rest: &str, prepare: impl FnOnce(&Path)) -> Self {
         let folder = tempfile::Builder::new().prefix("clause9-agent-").tempdir().expect("a temporary folder");
         let listen = format!("127.0.0.1:{}", free_port());
         let config = format!("organisation: {{ name: Example, timezone: Europe/Berlin }}\nlisten: {listen}\ndata_dir: data\n{rest}");
         std::fs::write(folder.path().join("agent.yaml"), config).expect("a written agent.yaml");
         prepare(folder.path());
-        let mut agent = Self { url: format!("http://{listen}"), folder, child: None };
+        let mut agent = Self { url: format!("http://{listen}"), folder, environment, child: None };
         agent.start_again();
         agent
     }
@@ -56,7 +62,9 @@ impl Agent {
     pub fn start_again(&mut self) {
         let log = std::fs::File::options().create(true).append(true).open(self.path("log")).expect("a log file");
         let config = self.path("agent.yaml");
-        let child = Command::new(program()).args(["run", "--config"]).arg(config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
+        let mut command = Command::new(program());
+        command.args(["run", "--config"]).arg(config).envs(self.environment.iter().map(|(name, value)| (name, value)));
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
         self.child = Some(child.expect("the program starts"));
         wait_until("the agent to be ready", &[self], || {
             assert!(!family(&self.roots()).iter().all(Process::has_ended), "the agent ended");
@@ -102,6 +110,22 @@ impl Agent {
             let page = self.metrics();
             let value = page.lines().find_map(|line| line.strip_prefix(series)).map(|rest| rest.trim().to_owned());
             if value.as_deref().is_some_and(&is_good) { Ok(value.unwrap_or_default()) } else { Err(value) }
+        })
+    }
+
+    /// Waits until it says that it is not ready, and gives why.
+    pub fn wait_unready(&self) -> String {
+        self.wait_readiness(503)
+    }
+
+    pub fn wait_ready(&self) {
+        self.wait_readiness(200);
+    }
+
+    fn wait_readiness(&self, status: u16) -> String {
+        wait_until(&format!("readiness to be {status}"), &[self], || {
+            let reply = self.http().send(reqwest::Method::GET, "/-/ready", None).map_err(|error| error.to_string())?;
+            if reply.status == status { Ok(reply.text) } else { Err(reply.text) }
         })
     }
 

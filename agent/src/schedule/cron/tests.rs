@@ -166,7 +166,11 @@ fn every_zone_runs_every_class_as_vixie_cron_does() {
     let changes = changes();
     let (mut forward, mut back) = (0, 0);
     for (zone, change) in &changes {
-        if offset(*zone, *change) > offset(*zone, *change - 1) { forward += 1 } else { back += 1 }
+        if offset(*zone, *change) > offset(*zone, *change - 1) {
+            forward += 1
+        } else {
+            back += 1
+        }
         let (from, until) = (change - 30 * 3600, change + 30 * 3600);
         for class in CLASSES {
             let cron = Cron::parse(class.0, *zone, from).unwrap();
