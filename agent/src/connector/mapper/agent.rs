@@ -124,7 +124,7 @@ impl Worker {
                         Ask::Page => drop(meter.take_page()),
                         Ask::Log(entry) => meter.log(entry),
                         Ask::Rows(stream, page, rows) => meter.log_rows(&stream, page, rows),
-                        Ask::Send(id, request) => errands.push(under_way(id, Wanted::Send(request.call(bytes)?))),
+                        Ask::Send(id, request) => errands.push(under_way(id, Wanted::Send(Box::new(request.call(bytes)?)))),
                         Ask::Run(id) => errands.push(under_way(id, Wanted::Run)),
                         last => return outcome(last, bytes).await,
                     }

@@ -80,7 +80,7 @@ pub(super) fn start() -> Option<&'static Start> {
 
 /// What a worker needs the agent for.
 enum Wanted {
-    Send(Call),
+    Send(Box<Call>),
     Run,
 }
 
@@ -157,7 +157,7 @@ where
     let send = &send;
     let outcome = agent::run(start, &job, limits, meter, |wanted| async move {
         match wanted {
-            Wanted::Send(call) => send(call).await.map(Brought::Answer),
+            Wanted::Send(call) => send(*call).await.map(Brought::Answer),
             Wanted::Run => Err(another()),
         }
     });

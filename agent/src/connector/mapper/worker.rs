@@ -171,8 +171,10 @@ impl Agent {
             loop {
                 let Ok((id, brought)) = frame(&mut socket).and_then(wire::brought) else { std::process::exit(0) };
                 let waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
-                // Who asked may have been cut off by a failure beside it.
-                drop(waiting.map(|waiting| waiting.send(brought)));
+                if let Some(waiting) = waiting {
+                    // Who asked may have been cut off by a failure beside it.
+                    let _ = waiting.send(brought);
+                }
             }
         });
     }
