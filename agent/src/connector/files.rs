@@ -16,7 +16,7 @@ use std::{
 };
 
 use crate::{
-    connector::format::{Documents, Format, FormatError, Row, Table, documents},
+    connector::format::{Documents, Format, FormatError, Row, Table, bounds::Extent, documents},
     record::Digest,
 };
 
@@ -31,6 +31,12 @@ pub const MAX_FILES: usize = 1_000;
 
 /// How deep below the root a glob is followed.
 const MAX_DEPTH: usize = 16;
+
+/// Most files and folders that a glob goes past: more are mostly a pattern that starts too far up.
+const MAX_LISTED: usize = 100_000;
+
+/// Longest pattern, in bytes. It becomes a regular expression, by recursion where braces stand in braces.
+const MAX_PATTERN_BYTES: usize = 1_000;
 
 /// Extensions that hold registers too, in notations that we don't read: left unread without a word they would be missed.
 const FOREIGN: &[(&str, &str)] = &[("xls", ".xlsx"), ("xlsb", ".xlsx"), ("ods", ".xlsx"), ("numbers", ".xlsx"), ("toml", ".yaml")];
@@ -115,7 +121,12 @@ impl Kinds<'_> {
 /// # Errors
 /// The first obstacle to reading, or everything that is wrong in the contents.
 pub fn read_tables(path: &Path) -> Result<(Vec<Table>, Digest), FileError> {
-    let (tables, digest) = read_all(path, Kinds::Tables, |entry, bytes| entry.format.read(&entry.name, bytes))?;
+    let mut extent = Extent::default();
+    let (tables, digest) = read_all(path, Kinds::Tables, |entry, bytes| {
+        let tables = entry.format.read(&entry.name, bytes)?;
+        extent.add(&entry.name, tables.iter().flat_map(|table| &table.rows))?;
+        Ok(tables)
+    })?;
     Ok((tables.into_iter().flatten().filter(|table| !table.name.starts_with('_')).collect(), digest))
 }
 
@@ -133,13 +144,16 @@ pub struct Whole {
 /// # Errors
 /// As [`read_tables`].
 pub fn read_documents(path: &Path, wanted: &Documents) -> Result<(Vec<Whole>, Digest), FileError> {
+    let mut extent = Extent::default();
     read_all(path, Kinds::Documents(wanted), |entry, bytes| {
-        documents::read(&entry.name, entry.format, bytes).map(|rows| Whole { file: entry.name.clone(), rows })
+        let rows = documents::read(&entry.name, entry.format, bytes)?;
+        extent.add(&entry.name, &rows)?;
+        Ok(Whole { file: entry.name.clone(), rows })
     })
 }
 
 /// What `parse` makes of each file that counts, and the digest of all.
-fn read_all<T>(path: &Path, kinds: Kinds<'_>, parse: impl Fn(&Entry, &[u8]) -> Result<T, FormatError>) -> Result<(Vec<T>, Digest), FileError> {
+fn read_all<T>(path: &Path, kinds: Kinds<'_>, mut parse: impl FnMut(&Entry, &[u8]) -> Result<T, FormatError>) -> Result<(Vec<T>, Digest), FileError> {
     let (root, pattern) = split(path);
     let (root, pattern) = (root.as_path(), pattern.as_deref());
     let listed = list(root, pattern, kinds)?;
@@ -190,7 +204,7 @@ struct Entry {
 /// The files that count, sorted by name.
 fn list(root: &Path, pattern: Option<&str>, kinds: Kinds<'_>) -> Result<Vec<Entry>, FileError> {
     let metadata = fs::metadata(root).map_err(|error| missing(root, &error))?;
-    let mut found = Found { root, kinds, glob: pattern.map(|pattern| glob(root, pattern)).transpose()?, entries: Vec::new(), mistakes: Vec::new() };
+    let mut found = Found { root, kinds, glob: pattern.map(|pattern| glob(root, pattern)).transpose()?, entries: Vec::new(), mistakes: Vec::new(), listed: 0 };
     if metadata.is_dir() {
         found.walk(root, 0)?;
     } else {
@@ -222,12 +236,19 @@ struct Found<'a> {
     glob: Option<globset::GlobMatcher>,
     entries: Vec<Entry>,
     mistakes: Vec<FormatError>,
+    /// Files and folders that were gone past.
+    listed: usize,
 }
 
 impl Found<'_> {
     fn walk(&mut self, folder: &Path, depth: usize) -> Result<(), FileError> {
         for item in fs::read_dir(folder).map_err(|error| missing(folder, &error))? {
             let path = item.map_err(|error| missing(folder, &error))?.path();
+            self.listed += 1;
+            if self.listed > MAX_LISTED {
+                let limit = format!("{MAX_LISTED} files and folders below it");
+                return Err(FileError::TooLarge { path: shown(self.root), limit, advice: "start nearer to the files that count" });
+            }
             let file_name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             if left_out(&file_name) {
                 continue;
@@ -270,6 +291,9 @@ impl Found<'_> {
 }
 
 fn glob(root: &Path, pattern: &str) -> Result<globset::GlobMatcher, FileError> {
+    if pattern.len() > MAX_PATTERN_BYTES {
+        return Err(FileError::TooLarge { path: shown(root), limit: format!("{MAX_PATTERN_BYTES} bytes of pattern"), advice: "write a shorter one" });
+    }
     let glob = globset::GlobBuilder::new(pattern).literal_separator(true).build();
     glob.map(|glob| glob.compile_matcher()).map_err(|error| FileError::Unreadable {
         path: shown(root),

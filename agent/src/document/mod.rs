@@ -2,6 +2,7 @@
 //! Configuration, connectors and indicators are all read through here. No I/O: text in, types and mistakes out.
 
 mod decode;
+mod load;
 mod mistake;
 mod parse;
 
@@ -9,7 +10,12 @@ use std::collections::HashSet;
 
 use serde::de::DeserializeOwned;
 
+pub use load::{MAX_DEPTH, MAX_VALUES};
 pub use mistake::{Mistake, Mistakes};
+
+/// Most mistakes of a kind (wrong values, unknown keys) that are told of one document. Whoever has that many wrote another kind of file; each
+/// takes a reading of the whole document, so that a file of nothing else would keep the reader busy for hours.
+const MAX_MISTAKES: usize = 100;
 
 /// A parsed YAML file. Values are nodes; a node knows its line and its path.
 #[derive(Debug)]
@@ -56,14 +62,15 @@ impl Document {
     /// so that its meaning can be checked in the same go. `None` when a value has the wrong type or is missing. Who gets a value must still ask
     /// whether there were mistakes.
     ///
-    /// Serde stops at the first error. So each error is noted, its node hidden, and the rest read again, until nothing new turns up.
+    /// Serde stops at the first error. So each error is noted, its node hidden, and the rest read again, until nothing new turns up or there
+    /// are [`MAX_MISTAKES`].
     pub fn read<T: DeserializeOwned>(&self, mistakes: &mut Mistakes) -> Option<T> {
         let mut hidden = HashSet::new();
         loop {
             let unknown = std::cell::RefCell::new(Vec::new());
             let result = T::deserialize(decode::Reader { document: self, node: 0, hidden: &hidden, unknown: &unknown });
             let Err(error) = result else {
-                for (node, key, known) in unknown.into_inner() {
+                for (node, key, known) in unknown.into_inner().into_iter().take(MAX_MISTAKES) {
                     mistakes.push(self.unknown_key(node, &key, known));
                 }
                 // What is hidden is missing from the value, and moves what comes after it.
@@ -74,8 +81,8 @@ impl Document {
             if !caused_by_hiding {
                 mistakes.push(self.decode_mistake(node, error));
             }
-            if node == 0 || !hidden.insert(node) {
-                for (node, key, known) in unknown.into_inner() {
+            if node == 0 || !hidden.insert(node) || hidden.len() == MAX_MISTAKES {
+                for (node, key, known) in unknown.into_inner().into_iter().take(MAX_MISTAKES) {
                     mistakes.push(self.unknown_key(node, &key, known));
                 }
                 return None;
@@ -184,8 +191,12 @@ fn join(path: &str, key: &str) -> String {
 
 /// The known word that was probably meant: nearest by edits, and near enough.
 pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let near = known.into_iter().map(|word| (strsim::damerau_levenshtein(typed, word), word)).min();
-    near.filter(|(edits, word)| *edits * 3 <= word.len().max(3)).map(|(_, word)| word)
+    let is_near = |edits: usize, word: &str| edits * 3 <= word.len().max(3);
+    // There are at least as many edits as the lengths differ by. Counting edits takes room for the product of both, and what was typed may be long.
+    let length = typed.chars().count();
+    let known = known.into_iter().filter(|word| is_near(length.abs_diff(word.chars().count()), word));
+    let near = known.map(|word| (strsim::damerau_levenshtein(typed, word), word)).min();
+    near.filter(|(edits, word)| is_near(*edits, word)).map(|(_, word)| word)
 }
 
 #[cfg(test)]
@@ -255,6 +266,25 @@ mod tests {
                 "shop.yaml:5: items[1].color: an unknown key; expected `colour`",
             ]
         );
+    }
+
+    #[test]
+    fn a_document_of_nothing_but_mistakes_is_not_read_for_each() {
+        let wrong = format!("name: corner\nprices: {{{}}}\n", (0..5_000).map(|item| format!("a{item}: dear, ")).collect::<String>());
+        assert_eq!(read(&wrong).unwrap_err().len(), MAX_MISTAKES);
+        let unknown = format!("name: corner\n{}", (0..5_000).map(|item| format!("a{item}: 1\n")).collect::<String>());
+        let mut mistakes = Mistakes::default();
+        let document = Document::parse("shop.yaml", &unknown, &mut mistakes).unwrap();
+        assert!(document.read::<Shop>(&mut mistakes).is_some());
+        assert_eq!(mistakes.len(), MAX_MISTAKES);
+    }
+
+    #[test]
+    fn words_are_near_by_edits() {
+        for (typed, near) in [("itmes", Some("items")), ("nme", Some("name")), ("it", None), ("itemsitemsitems", None), ("", None)] {
+            assert_eq!(nearest(typed, ["name", "items"]), near, "{typed}");
+        }
+        assert_eq!(nearest(&"x".repeat(10_000_000), ["name", "items"]), None);
     }
 
     #[test]

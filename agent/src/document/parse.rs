@@ -1,8 +1,8 @@
 //! YAML text to nodes with places, and references (`${env:NAME}`, `${file:path}`) to their values.
 
-use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
+use saphyr::{MarkedYaml, Scalar, YamlData};
 
-use super::{Data, Document, Mistake, Mistakes, Node, Step, join};
+use super::{Data, Document, Mistake, Mistakes, Node, Step, join, load::load};
 
 /// Keys under which every value is a secret, whoever wrote it there.
 const SECRET_KEYS: &[&str] = &["auth", "password", "token", "bearer", "api_key", "secret"];
@@ -10,17 +10,17 @@ const SECRET_KEYS: &[&str] = &["auth", "password", "token", "bearer", "api_key",
 impl Document {
     /// Parses `text`. `None` when it is not one YAML document; the mistake is then in `mistakes`.
     pub fn parse(file: &str, text: &str, mistakes: &mut Mistakes) -> Option<Self> {
-        let mistake = |line, found: String| Mistake { file: file.to_owned(), line: Some(line), path: String::new(), found, expected: String::new() };
-        let documents = match MarkedYaml::load_from_str(text) {
+        let mistake = |line, found, expected| Mistake { file: file.to_owned(), line: Some(line), path: String::new(), found, expected };
+        let documents = match load(text) {
             Ok(documents) => documents,
-            Err(error) => {
-                mistakes.push(mistake(error.marker().line(), format!("not YAML: {}", error.info())));
+            Err(refusal) => {
+                mistakes.push(mistake(refusal.line, refusal.found, refusal.expected));
                 return None;
             }
         };
         let [root] = documents.as_slice() else {
             let found = if documents.is_empty() { "the file is empty".to_owned() } else { format!("{} documents; write one", documents.len()) };
-            mistakes.push(mistake(1, found));
+            mistakes.push(mistake(1, found, String::new()));
             return None;
         };
         let mut document = Self { file: file.to_owned(), nodes: Vec::new() };
@@ -53,6 +53,7 @@ impl Document {
         }
     }
 
+    /// Recurses no deeper than a document may be nested, which was counted when it was loaded.
     fn add(&mut self, yaml: &MarkedYaml<'_>, parent: Option<usize>, step: Step, secret: bool, mistakes: &mut Mistakes) -> usize {
         let node = self.nodes.len();
         let secret = secret || matches!(&step, Step::Key(key) if SECRET_KEYS.contains(&key.as_str()));

@@ -13,7 +13,7 @@ use serde_json::{Map, Value as Json};
 use super::{
     auth::AuthKind,
     expression::Expression,
-    format::{Documents, Wanted},
+    format::{Documents, Wanted, type_name},
     template::{JsonTemplate, Template},
 };
 use crate::{
@@ -315,16 +315,5 @@ impl Description {
     /// What its streams yield, each once.
     pub fn feeds(&self) -> impl Iterator<Item = &Feed> {
         self.streams.iter().flat_map(|stream| &stream.feeds)
-    }
-}
-
-fn type_name(json: &Json) -> &'static str {
-    match json {
-        Json::Null => "nothing",
-        Json::Bool(_) => "true or false",
-        Json::Number(_) => "a number",
-        Json::String(_) => "a text",
-        Json::Array(_) => "a list",
-        Json::Object(_) => "a map",
     }
 }

@@ -283,7 +283,7 @@ const MISTAKES: &[Case] = &[
         "attributes that are none",
         &[("reviews.yaml", "- {id: 1, due: x, attributes: 3}\n")],
         &[],
-        &["reviews.yaml line 1: attributes: 3; expected a map of texts and numbers"],
+        &["reviews.yaml line 1: `attributes` is a number; expected a map of texts and numbers"],
     ),
 ];
 

@@ -175,7 +175,7 @@ impl Wanted {
                 _ => match cell {
                     Json::Object(more) => attributes.extend(more.into_iter().map(|(key, cell)| (key, plain(cell)))),
                     Json::Null => {}
-                    other => return Err(FormatError::new(row.place, format!("attributes: {}", super::shown(&other)), "a map of texts and numbers")),
+                    other => return Err(FormatError::new(row.place, format!("`attributes` is {}", super::type_name(&other)), "a map of texts and numbers")),
                 },
             }
         }

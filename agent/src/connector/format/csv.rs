@@ -4,7 +4,12 @@ use std::io::Read as _;
 
 use serde_json::Value as Json;
 
-use super::{FormatError, Table, grid::Grid, table_name, text};
+use super::{
+    FormatError, Table,
+    bounds::{MAX_COLUMNS, too_many_columns},
+    grid::Grid,
+    table_name, text,
+};
 
 /// What may stand between cells, the likeliest first.
 const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
@@ -36,6 +41,7 @@ pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Table, FormatError> {
         }
         match &mut grid {
             None if record.iter().all(|cell| cell.trim().is_empty()) => {}
+            None if record.len() > MAX_COLUMNS => return Err(too_many_columns(&place, "columns")),
             None => grid = Some(Grid::new(table_name(file), file, place, &record.iter().map(str::to_owned).collect::<Vec<_>>())?),
             Some(grid) => push(grid, place, &record)?,
         }
@@ -138,11 +144,11 @@ mod tests {
             ("nothing", "", "r.csv: an empty file; expected a header row, and a row for each entry"),
             ("blanks", "\n , \n", "r.csv: an empty file; expected a header row, and a row for each entry"),
             ("too few cells", "id,title,due\n1,a,b\n2,c\n", "r.csv row 3: 2 cells; expected 3, one for each header; is a delimiter or a quote missing?"),
-            ("too many cells", "id,title\n1,a,b\n", "r.csv row 2: \"b\" in column 3 has no header above it; expected a header for each column in r.csv row 1"),
+            ("too many cells", "id,title\n1,a,b\n", "r.csv row 2: a text in column C has no header above it; expected a header for each column in r.csv row 1"),
             (
                 "a value under an empty header",
                 "id,,title\n1,b,a\n",
-                "r.csv row 2: \"b\" in column 2 has no header above it; expected a header for each column in r.csv row 1",
+                "r.csv row 2: a text in column B has no header above it; expected a header for each column in r.csv row 1",
             ),
             ("one header twice", "id,Due,due \n", "r.csv row 1: the headers `Due` and `due` read the same; expected each header once"),
             ("a quote that never ends", "id,title\n1,\"a\n2,b\n", "r.csv row 2: a quote that never ends; expected a second `\"` where the cell ends"),

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::{FormatError, Table, objects, objects::Objects, table_name, text};
+use super::{FormatError, Table, bounds::check_json, objects, objects::Objects, table_name, text};
 
 pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Vec<Table>, FormatError> {
     objects::tables(file, document(file, bytes)?, &|key, index| match key {
@@ -13,7 +13,9 @@ pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Vec<Table>, FormatError> 
 
 /// The whole file.
 pub(super) fn document(file: &str, bytes: &[u8]) -> Result<Json, FormatError> {
-    serde_json::from_str(text(file, bytes)?).map_err(|error| {
+    let text = text(file, bytes)?;
+    check_json(file, text)?;
+    serde_json::from_str(text).map_err(|error| {
         let place = format!("{file} line {}", error.line());
         FormatError::new(place, format!("not JSON: {}", without_position(&error)), "one JSON document")
     })
@@ -22,7 +24,9 @@ pub(super) fn document(file: &str, bytes: &[u8]) -> Result<Json, FormatError> {
 /// One object per line; blank lines are left out.
 pub(super) fn read_lines(file: &str, bytes: &[u8]) -> Result<Table, FormatError> {
     let mut objects = Objects::new(table_name(file), file);
-    for (index, line) in text(file, bytes)?.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+    let text = text(file, bytes)?;
+    check_json(file, text)?;
+    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let place = format!("{file} line {}", index + 1);
         let row: Json = serde_json::from_str(line)
             .map_err(|error| FormatError::new(place.clone(), format!("not JSON: {}", without_position(&error)), "one JSON object on each line"))?;
@@ -68,10 +72,10 @@ mod tests {
     #[test]
     fn what_is_no_table_is_refused() {
         for (text, message) in [
-            ("[1]", "r.json item 1: 1; expected an object: a row with a key for each field"),
-            ("3", "r.json: 3; expected a list of rows, or a map with one list of rows per table"),
-            ("{}", "r.json: {}; expected a list of rows, or a map with one list of rows per table"),
-            ("{\"a\": {}}", "r.json: `a: {}`; expected a list of rows, or a map with one list of rows per table"),
+            ("[1]", "r.json item 1: a number; expected an object: a row with a key for each field"),
+            ("3", "r.json: a number; expected a list of rows, or a map with one list of rows per table"),
+            ("{}", "r.json: an empty map; expected a list of rows, or a map with one list of rows per table"),
+            ("{\"a\": {}}", "r.json: `a` is a map; expected a list of rows, or a map with one list of rows per table"),
             ("[{\"a\": 1},\n {\"b\": }]", "r.json line 2: not JSON: expected value at column 8; expected one JSON document"),
             ("[{\"Due\": 1, \"due\": 2}]", "r.json item 1: the headers `Due` and `due` read the same; expected each header once"),
             ("[{\"?\": 1}]", "r.json item 1: the key \"?\"; expected a key with letters or digits"),

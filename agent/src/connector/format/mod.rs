@@ -2,6 +2,7 @@
 //! say where it is. Pure: no I/O, no clock, no knowledge of records.
 
 mod assign;
+pub mod bounds;
 mod columns;
 mod csv;
 pub mod documents;
@@ -18,15 +19,6 @@ pub use assign::assign;
 pub use columns::{OwnColumns, Wanted};
 pub use documents::Documents;
 pub use header::{Header, normalised};
-
-/// Most rows that one table may have.
-pub const MAX_ROWS: usize = 1_000_000;
-
-/// Most cells that one workbook may have, over all its sheets.
-pub const MAX_CELLS: usize = 10_000_000;
-
-/// Most bytes that a workbook may unpack to: a small file can hold a very large one.
-pub const MAX_UNPACKED_BYTES: u64 = 256 * 1024 * 1024;
 
 /// A notation that tables are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,7 +98,7 @@ pub struct Row {
 pub struct FormatError {
     /// Where: file, and row, line or cell where there is one.
     pub place: String,
-    /// What was found; values are shortened.
+    /// What was found: a header, a key, a kind of value; never a value.
     pub found: String,
     /// What should have been there.
     pub expected: String,
@@ -142,20 +134,16 @@ fn text<'b>(file: &str, bytes: &'b [u8]) -> Result<&'b str, FormatError> {
     })
 }
 
-/// The longest piece of a value that a message quotes, in characters.
-const SHOWN_CHARS: usize = 60;
-
-/// A value as messages quote it.
-pub(super) fn shown(value: &Json) -> String {
-    let whole = value.to_string();
-    match whole.char_indices().nth(SHOWN_CHARS) {
-        Some((end, _)) => format!("{}...", &whole[..end]),
-        None => whole,
+/// What kind of value it is. Messages say that and the place, never the value: it may be somebody's name, and messages end in logs.
+pub(super) fn type_name(value: &Json) -> &'static str {
+    match value {
+        Json::Null => "nothing",
+        Json::Bool(_) => "true or false",
+        Json::Number(_) => "a number",
+        Json::String(_) => "a text",
+        Json::Array(_) => "a list",
+        Json::Object(_) => "a map",
     }
-}
-
-fn too_many_rows(place: &str) -> FormatError {
-    FormatError::new(place, format!("more than {MAX_ROWS} rows"), "a table of that many rows at most; split it")
 }
 
 #[cfg(test)]

@@ -1,8 +1,15 @@
 //! Tables made of objects: what YAML, JSON and NDJSON share.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value as Json};
 
-use super::{FormatError, Header, MAX_ROWS, Row, Table, grid::twins, name_of, shown, table_name, too_many_rows};
+use super::{
+    FormatError, Header, Row, Table,
+    bounds::{self, Extent},
+    grid::twins,
+    name_of, table_name, type_name,
+};
 
 /// Where the `index`th row of a table is; the table has a key when the file holds several.
 pub(super) type Place<'a> = &'a dyn Fn(Option<&str>, usize) -> String;
@@ -12,15 +19,20 @@ pub(super) fn tables(file: &str, document: Json, place: Place<'_>) -> Result<Vec
     let expected = "a list of rows, or a map with one list of rows per table";
     match document {
         Json::Array(rows) => Ok(vec![table(table_name(file), file, None, rows, place)?]),
-        Json::Object(lists) if !lists.is_empty() => lists
-            .into_iter()
-            .map(|(key, list)| match list {
-                Json::Array(rows) => table(name_of(&key), file, Some(&key), rows, place),
-                Json::Null => table(name_of(&key), file, Some(&key), Vec::new(), place),
-                other => Err(FormatError::new(file, format!("`{key}: {}`", shown(&other)), expected)),
-            })
-            .collect(),
-        other => Err(FormatError::new(file, shown(&other), expected)),
+        Json::Object(lists) if lists.len() > bounds::MAX_TABLES => Err(bounds::too_many_tables(file)),
+        Json::Object(lists) if !lists.is_empty() => {
+            let table = |(key, list): (String, Json)| {
+                bounds::check_header(file, &key)?;
+                match list {
+                    Json::Array(rows) => table(name_of(&key), file, Some(&key), rows, place),
+                    Json::Null => table(name_of(&key), file, Some(&key), Vec::new(), place),
+                    other => Err(FormatError::new(file, format!("`{key}` is {}", type_name(&other)), expected)),
+                }
+            };
+            lists.into_iter().map(table).collect()
+        }
+        Json::Object(_) => Err(FormatError::new(file, "an empty map", expected)),
+        other => Err(FormatError::new(file, type_name(&other), expected)),
     }
 }
 
@@ -35,6 +47,9 @@ fn table(name: String, file: &str, key: Option<&str>, rows: Vec<Json>, place: Pl
 /// A table under construction.
 pub(super) struct Objects {
     table: Table,
+    /// Where each header stands among the table's.
+    known: HashMap<String, usize>,
+    extent: Extent,
 }
 
 impl Objects {
@@ -50,35 +65,46 @@ impl Objects {
                 hidden: false,
                 rows: Vec::new(),
             },
+            known: HashMap::new(),
+            extent: Extent::default(),
         }
     }
 
     /// Adds a row. Its own keys are normalised, deeper ones are not.
     pub(super) fn push(&mut self, place: String, row: Json) -> Result<(), FormatError> {
         let Json::Object(object) = row else {
-            return Err(FormatError::new(place, shown(&row), "an object: a row with a key for each field"));
+            return Err(FormatError::new(place, type_name(&row), "an object: a row with a key for each field"));
         };
         let mut value = Map::new();
         for (key, field) in object {
+            bounds::check_header(&place, &key)?;
             let header = Header::new(&key);
             if header.name.is_empty() {
                 return Err(FormatError::new(place, format!("the key {key:?}"), "a key with letters or digits"));
             }
             if value.insert(header.name.clone(), field).is_some() {
-                let twin = self.table.headers.iter().find(|other| other.name == header.name).cloned();
-                return Err(twins(&place, &twin.unwrap_or_else(|| header.clone()), &header));
+                let twin = self.known.get(&header.name).map_or(&header, |twin| &self.table.headers[*twin]);
+                return Err(twins(&place, twin, &header));
             }
-            if !self.table.headers.iter().any(|other| other.name == header.name) {
+            if !self.known.contains_key(&header.name) {
+                if self.known.len() == bounds::MAX_COLUMNS {
+                    return Err(bounds::too_many_columns(&place, "different keys in the rows up to here"));
+                }
+                self.known.insert(header.name.clone(), self.table.headers.len());
                 self.table.headers.push(header);
             }
         }
-        if self.table.rows.len() == MAX_ROWS {
-            return Err(too_many_rows(&self.table.file));
-        }
         if value.values().any(|field| !field.is_null()) {
-            self.table.rows.push(Row { value: Json::Object(value), place });
+            let row = Row { value: Json::Object(value), place };
+            self.extent.take(&self.table.file, &row.value)?;
+            self.table.rows.push(row);
         }
         Ok(())
+    }
+
+    #[cfg(test)]
+    pub(super) fn extent(&self) -> Extent {
+        self.extent
     }
 
     /// The table.

@@ -1,21 +1,28 @@
 //! Excel workbooks: each sheet is a table under its first row that has anything in it. Cells are read one after the other as they lie in
 //! the file, so that a sheet that claims to be enormous costs nothing.
 
-use std::{
-    collections::BTreeMap,
-    io::{Cursor, Read},
-};
+mod claims;
+
+use std::{collections::BTreeMap, io::Cursor};
 
 use calamine::{CellErrorType, DataRef, ExcelDateTime, Reader, SheetType, SheetVisible, Xlsx, XlsxError};
 use chrono::{NaiveDate, TimeDelta, Timelike as _};
 use serde_json::Value as Json;
 
-use super::{FormatError, MAX_CELLS, MAX_UNPACKED_BYTES, Table, grid::Grid, name_of, table_name};
+use super::{
+    FormatError, Table,
+    bounds::{MAX_CELLS, MAX_COLUMNS, MAX_TABLES, check_header, too_many_cells, too_many_columns, too_many_tables},
+    grid::{Grid, letters},
+    name_of, table_name,
+};
 
 pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Vec<Table>, FormatError> {
-    check_size(file, bytes, MAX_UNPACKED_BYTES)?;
+    claims::check(file, bytes)?;
     let mut workbook: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(|error| unreadable(file, &error))?;
     let sheets: Vec<_> = workbook.sheets_metadata().iter().filter(|sheet| sheet.typ == SheetType::WorkSheet).cloned().collect();
+    if sheets.len() > MAX_TABLES {
+        return Err(too_many_tables(file));
+    }
     let mut cells_left = MAX_CELLS;
     let mut tables = Vec::new();
     for sheet in sheets {
@@ -44,14 +51,20 @@ struct Sheet<'a> {
 }
 
 fn read_sheet(file: &str, workbook: &mut Xlsx<Cursor<&[u8]>>, name: &str, cells_left: &mut usize) -> Result<Option<Table>, FormatError> {
+    check_header(file, name)?;
     let place = format!("{file} sheet {name}");
     let mut cells = workbook.worksheet_cells_reader(name).map_err(|error| unreadable(&place, &error))?;
     let mut sheet = Sheet { file, name, grid: None, row: 0, cells: BTreeMap::new() };
     while let Some(cell) = cells.next_cell_with_formula_metadata().map_err(|error| unreadable(&place, &error))? {
-        *cells_left = cells_left
-            .checked_sub(1)
-            .ok_or_else(|| FormatError::new(file, format!("more than {MAX_CELLS} cells"), "a workbook of that many cells at most; split it"))?;
+        *cells_left = cells_left.checked_sub(1).ok_or_else(|| too_many_cells(file))?;
         let (row, column) = cell.pos;
+        // Cells and rows may leave out where they are and are then counted, past the last that could be named.
+        if column as usize >= MAX_COLUMNS {
+            return Err(too_many_columns(&format!("{place} row {}", row + 1), "columns"));
+        }
+        if row >= claims::MAX_SHEET_ROWS {
+            return Err(FormatError::new(place, format!("more than {} rows", claims::MAX_SHEET_ROWS), "as many as an Excel sheet has, at most"));
+        }
         if row < sheet.row {
             return Err(FormatError::new(place, format!("row {} after row {}", row + 1, sheet.row + 1), "rows in order; open the workbook and save it again"));
         }
@@ -59,7 +72,7 @@ fn read_sheet(file: &str, workbook: &mut Xlsx<Cursor<&[u8]>>, name: &str, cells_
             sheet.finish_row()?;
             sheet.row = row;
         }
-        let at = || format!("{file}: {name}!{}{}", letters(column), row + 1);
+        let at = || format!("{file}: {name}!{}{}", letters(column as usize), row + 1);
         if cell.formula.is_some() && matches!(cell.value, DataRef::Empty) {
             return Err(FormatError::new(at(), "a formula that was never calculated", "its result; open the workbook in Excel and save it"));
         }
@@ -160,44 +173,22 @@ fn error_name(error: &CellErrorType) -> &'static str {
     }
 }
 
-/// The letters of a column: 0 is A, 26 is AA.
-fn letters(column: u32) -> String {
-    let mut letters = String::new();
-    let mut rest = column + 1;
-    while rest > 0 {
-        let digit = (rest - 1) % 26;
-        letters.insert(0, char::from_u32(u32::from(b'A') + digit).unwrap_or('?'));
-        rest = (rest - 1) / 26;
-    }
-    letters
-}
-
 fn unreadable(place: &str, error: &XlsxError) -> FormatError {
     let found = match error {
         XlsxError::Password => "a workbook that is protected by a password".to_owned(),
-        XlsxError::CellError(name) => name.clone(),
+        // What the file has in their place may be anything.
+        XlsxError::CellError(_) => "an error that Excel does not have".to_owned(),
+        XlsxError::CellTAttribute(_) => "a cell of a type that Excel does not have".to_owned(),
+        XlsxError::Unrecognized { typ, .. } => format!("a {typ} that Excel does not have"),
         error => error.to_string(),
     };
     FormatError::new(place, found, "an .xlsx workbook as Excel or LibreOffice save it")
 }
 
-/// Unpacks everything once and keeps nothing: what the file claims of its own size is not to be trusted.
-fn check_size(file: &str, bytes: &[u8], limit: u64) -> Result<(), FormatError> {
-    let broken = |error: &dyn std::fmt::Display| FormatError::new(file, error.to_string(), "an .xlsx workbook as Excel or LibreOffice save it");
-    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(|error| broken(&error))?;
-    let mut left = limit;
-    for index in 0..archive.len() {
-        let entry = archive.by_index(index).map_err(|error| broken(&error))?;
-        let unpacked = std::io::copy(&mut entry.take(left + 1), &mut std::io::sink()).map_err(|error| broken(&error))?;
-        left = left
-            .checked_sub(unpacked)
-            .ok_or_else(|| FormatError::new(file, format!("a workbook of more than {limit} bytes when unpacked"), "a smaller one"))?;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+
     use rust_xlsxwriter::{ExcelDateTime as Moment, Format, Formula, Workbook, Worksheet};
     use serde_json::json;
 
@@ -214,8 +205,8 @@ mod tests {
         workbook.save_to_buffer().unwrap()
     }
 
-    /// The workbook with the XML of its first sheet changed.
-    fn with_sheet(bytes: &[u8], change: fn(&str) -> String) -> Vec<u8> {
+    /// The workbook with the XML of one of its parts changed.
+    fn with_part(bytes: &[u8], part: &str, change: impl Fn(&str) -> String) -> Vec<u8> {
         let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
         let mut changed = Vec::new();
         let mut writer = zip::ZipWriter::new(Cursor::new(&mut changed));
@@ -223,7 +214,7 @@ mod tests {
             let mut entry = archive.by_index(index).unwrap();
             let (name, mut xml) = (entry.name().unwrap().into_owned(), String::new());
             entry.read_to_string(&mut xml).unwrap();
-            let xml = if name.ends_with("sheet1.xml") { change(&xml) } else { xml };
+            let xml = if name.ends_with(part) { change(&xml) } else { xml };
             writer.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
             std::io::Write::write_all(&mut writer, xml.as_bytes()).unwrap();
         }
@@ -293,7 +284,7 @@ mod tests {
         let bytes = workbook(&[("reviews", |sheet| {
             sheet.write(0, 27, "due").unwrap().write(1, 27, Formula::new("=A1").set_result("41")).unwrap();
         })]);
-        let uncalculated = read("register.xlsx", &with_sheet(&bytes, |xml| xml.replace("<v>41</v>", "<v/>"))).unwrap_err().to_string();
+        let uncalculated = read("register.xlsx", &with_part(&bytes, "sheet1.xml", |xml| xml.replace("<v>41</v>", "<v/>"))).unwrap_err().to_string();
         assert_eq!(
             uncalculated,
             "register.xlsx: reviews!AB2: a formula that was never calculated; expected its result; open the workbook in Excel and save it"
@@ -303,7 +294,7 @@ mod tests {
         });
         assert_eq!(
             title_above,
-            "register.xlsx sheet reviews row 2: \"due\" in column 2 has no header above it; expected a header for each column in register.xlsx sheet reviews row 1"
+            "register.xlsx sheet reviews row 2: a text in column B has no header above it; expected a header for each column in register.xlsx sheet reviews row 1"
         );
         let twins = error(|sheet| {
             sheet.write(0, 0, "Due").unwrap().write(0, 1, "due").unwrap();
@@ -315,22 +306,59 @@ mod tests {
     }
 
     #[test]
-    fn a_bomb_is_not_unpacked() {
-        let mut packed = Vec::new();
-        let mut archive = zip::ZipWriter::new(Cursor::new(&mut packed));
-        archive.start_file("xl/workbook.xml", zip::write::SimpleFileOptions::default()).unwrap();
-        std::io::copy(&mut std::io::repeat(0).take(100_000), &mut archive).unwrap();
-        archive.finish().unwrap();
-        assert!(packed.len() < 1000);
-        let error = check_size("bomb.xlsx", &packed, 99_999).unwrap_err().to_string();
-        assert_eq!(error, "bomb.xlsx: a workbook of more than 99999 bytes when unpacked; expected a smaller one");
-        check_size("bomb.xlsx", &packed, 100_000).unwrap();
+    fn what_no_sheet_has_is_refused() {
+        let bytes = workbook(&[("reviews", |sheet| {
+            sheet.write(0, 0, "id").unwrap().write(1, 0, 1).unwrap();
+        })]);
+        let read = |part: &str, from: &str, to: &str| {
+            let changed = with_part(&bytes, part, |xml| {
+                assert!(xml.contains(from), "{from} in {xml}");
+                xml.replace(from, to)
+            });
+            read("r.xlsx", &changed).map_or_else(|error| error.to_string(), |tables| format!("{} row", tables[0].rows.len()))
+        };
+        let (sheet, texts) = ("sheet1.xml", "sharedStrings.xml");
+        let in_sheet = |found: &str, expected: &str| {
+            format!("r.xlsx in xl/worksheets/sheet1.xml: {found}; expected {expected} up to XFD1048576, the last that a sheet has")
+        };
+        let range = |found: &str| in_sheet(found, "a range of cells") + ", its first cell first";
+        let no_header =
+            "r.xlsx sheet reviews row 1048576: a number in column XFD has no header above it; expected a header for each column in r.xlsx sheet reviews row 1";
+        let unnamed = |cells: usize| format!("{}<c><v>1</v></c>", "<c/>".repeat(cells - 1));
+        let too_many = "r.xlsx sheet reviews row 2: more than 16384 columns; expected as many as an Excel sheet has columns, at most";
+        for (part, from, to, found) in [
+            (sheet, "r=\"A2\"", "r=\"XFD1048576\"", no_header.to_owned()),
+            (sheet, "r=\"A2\"", "r=\"XFE2\"", in_sheet("`XFE2` as `r` of <c>", "a cell or row")),
+            (sheet, "r=\"A2\"", "r=\"A1048577\"", in_sheet("`A1048577` as `r` of <c>", "a cell or row")),
+            (sheet, "row r=\"2\"", "row r=\"1048577\"", in_sheet("`1048577` as `r` of <row>", "a cell or row")),
+            (sheet, "ref=\"A1:A2\"", "ref=\"A1:XFD1048576\"", "1 row".to_owned()),
+            (sheet, "ref=\"A1:A2\"", "ref=\"A1:XFE2\"", range("`A1:XFE2` as `ref` of <dimension>")),
+            (sheet, "ref=\"A1:A2\"", "ref=\"A2:A1\"", range("`A2:A1` as `ref` of <dimension>")),
+            (sheet, "<v>1</v>", "<f t=\"shared\" si=\"1\" ref=\"A2:XFE2\">A1</f><v>1</v>", range("`A2:XFE2` as `ref` of <f>")),
+            (sheet, "<c r=\"A2\"><v>1</v></c>", &unnamed(16_384), no_header.replace("1048576", "2")),
+            (sheet, "<c r=\"A2\"><v>1</v></c>", &unnamed(16_385), too_many.to_owned()),
+            (texts, "uniqueCount=\"1\"", "uniqueCount=\"10000000\"", "1 row".to_owned()),
+            (
+                texts,
+                "uniqueCount=\"1\"",
+                "uniqueCount=\"10000001\"",
+                "r.xlsx in xl/sharedStrings.xml: `10000001` as `uniqueCount` of <sst>; expected a number of texts that is not above the number of cells that are read, 10000000".to_owned(),
+            ),
+        ] {
+            assert_eq!(read(part, from, to), found, "{from} -> {}", &to[..to.len().min(60)]);
+        }
     }
 
     #[test]
-    fn columns_have_letters() {
-        for (column, name) in [(0, "A"), (25, "Z"), (26, "AA"), (701, "ZZ"), (702, "AAA"), (16_383, "XFD")] {
-            assert_eq!(letters(column), name);
-        }
+    fn sheets_have_a_bound() {
+        let with = |sheets: usize| {
+            let mut workbook = Workbook::new();
+            for _ in 0..sheets {
+                workbook.add_worksheet().write(0, 0, "id").unwrap();
+            }
+            read("r.xlsx", &workbook.save_to_buffer().unwrap()).map(|tables| tables.len()).map_err(|error| error.to_string())
+        };
+        assert_eq!(with(MAX_TABLES), Ok(256));
+        assert_eq!(with(MAX_TABLES + 1), Err("r.xlsx: more than 256 tables; expected that many at most; split it".to_owned()));
     }
 }

@@ -117,8 +117,8 @@ mod tests {
             ("", "s.yaml line 1: the file is empty; expected one YAML document"),
             ("- id: [a\n", "s.yaml line 2: "),
             ("- id: a\n  id: b\n", "s.yaml line 2: "),
-            ("- a\n", "s.yaml line 1: \"a\"; expected an object: a row with a key for each field"),
-            ("systems: yes\n", "s.yaml: `systems: \"yes\"`; expected a list of rows, or a map with one list of rows per table"),
+            ("- a\n", "s.yaml line 1: a text; expected an object: a row with a key for each field"),
+            ("systems: yes\n", "s.yaml: `systems` is a text; expected a list of rows, or a map with one list of rows per table"),
         ] {
             let error = read("s.yaml", text.as_bytes()).unwrap_err().to_string();
             assert!(error.starts_with(message), "{text}: {error}");
