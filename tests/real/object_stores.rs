@@ -160,7 +160,7 @@ impl Store {
         self.fails(&format!("{root}none.csv"), &[], &format!("{root}none.csv: there is no such object, and none below it\n"));
         self.fails(&format!("{root}train/9*.csv"), &[], &format!("{root}train/9*.csv: the pattern matches no object\n"));
         self.fails(&format!("{root}train/notes.txt"), &[], &format!("{root}train/notes.txt: its name tells no format ("));
-        let late = "row 3 (line 4), column `a`: `x` where the rows before hold whole numbers\n";
+        let late = "row 3 (line 4), column `a`: text where the rows before hold whole numbers\n";
         let (_, _, stderr) = self.run(&["quality", "--data", &format!("{root}bad/late.csv"), "--infer-rows", "2"], &[]);
         assert_eq!(stderr, format!("error: {root}bad/late.csv, {late}"));
     }

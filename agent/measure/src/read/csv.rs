@@ -3,6 +3,7 @@
 //! Blank lines are no rows, as for other tools; so a missing value in a table of one column must be written as `""` or a word such as `NA`.
 
 use std::cell::Cell as Shared;
+use std::collections::HashSet;
 use std::io::{BufRead, Cursor, Read};
 use std::path::Path;
 use std::rc::Rc;
@@ -10,8 +11,8 @@ use std::rc::Rc;
 use csv::{ByteRecord, ReaderBuilder};
 
 use super::infer::{Cell, Seen};
-use super::rows::{Gather, Inferred, LONGEST_ROW, Position, open};
-use super::{Error, Field, Place, Result};
+use super::rows::{Gather, Inferred, LONGEST_ROW, Position, open, too_many_columns};
+use super::{Error, Field, MOST_COLUMNS, Place, Result};
 
 /// Bytes that the header line is looked for in.
 const HEADER: u64 = 1 << 16;
@@ -95,11 +96,15 @@ impl<'a> Table<'a> {
         if !self.read()? {
             return Err(Error::file(self.path, "the file is empty: it has no header line"));
         }
+        if self.record.len() > MOST_COLUMNS {
+            return Err(too_many_columns(self.path));
+        }
         let mut names: Vec<String> = Vec::with_capacity(self.record.len());
+        let mut taken = HashSet::with_capacity(self.record.len());
         for bytes in &self.record {
             let name = std::str::from_utf8(bytes).map_err(|_| Error::file(self.path, "the header line is not UTF-8; convert the file first"))?;
             let name = name.trim().to_owned();
-            if names.contains(&name) {
+            if !taken.insert(name.clone()) {
                 return Err(Error::file(self.path, format_args!("the header line has two columns named `{name}`")));
             }
             names.push(name);

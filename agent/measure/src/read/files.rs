@@ -12,9 +12,9 @@ use super::infer::{Cell, Seen};
 use super::ipc::Ipc;
 use super::locate::{Located, Part, locate};
 use super::parquet::Parquet;
-use super::rows::{Gather, constant};
+use super::rows::{Gather, constant, too_many_columns};
 use super::store::{Progress, fetch, is_address};
-use super::{Batch, Error, Field, Format, InputFile, Kind, Result, Sink, Source, csv, meter, ndjson};
+use super::{Batch, Error, Field, Format, InputFile, Kind, MOST_COLUMNS, Result, Sink, Source, csv, meter, ndjson};
 
 /// How files are read.
 #[derive(Clone, Debug, Default)]
@@ -109,6 +109,9 @@ impl Files {
             for (key, value) in &opened.part.partitions {
                 columns.note_word(key, Some(value.as_str()).filter(|value| *value != NULL_FOLDER));
             }
+        }
+        if columns.names.len() > MOST_COLUMNS {
+            return Err(too_many_columns(Path::new(name)));
         }
         let fields = columns.finish()?;
         let inputs = parts.iter().map(|Opened { part, .. }| InputFile { name: part.name.clone(), path: part.path.clone() }).collect();
@@ -291,6 +294,9 @@ impl Columns {
     }
 
     fn note_fields(&mut self, path: &Path, fields: &[Field]) -> Result<()> {
+        if fields.len() > MOST_COLUMNS {
+            return Err(too_many_columns(path));
+        }
         let mut names = HashSet::new();
         for field in fields {
             if !names.insert(field.name.as_str()) {

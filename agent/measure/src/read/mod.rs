@@ -91,6 +91,9 @@ impl Kind {
     }
 }
 
+/// Most columns of a window. Those of an Excel sheet are as many; each takes its own room in every batch of rows.
+pub const MOST_COLUMNS: usize = 16_384;
+
 /// A column of a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {

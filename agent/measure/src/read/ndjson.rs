@@ -10,8 +10,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::infer::{Cell, Seen};
-use super::rows::{Gather, Inferred, LONGEST_ROW, Position, open};
-use super::{Error, Field, Place, Result};
+use super::rows::{Gather, Inferred, LONGEST_ROW, Position, open, too_many_columns};
+use super::{Error, Field, MOST_COLUMNS, Place, Result};
 
 /// Looks at the first rows of a file, or at all.
 pub fn infer(path: &Path, most_rows: Option<u64>) -> Result<Inferred> {
@@ -27,6 +27,7 @@ pub fn infer(path: &Path, most_rows: Option<u64>) -> Result<Inferred> {
         for (name, value) in parse(path, line, at)?.0 {
             let place = match places.get(name.as_ref()) {
                 Some(&place) => place,
+                None if inferred.columns.len() == MOST_COLUMNS => return Err(too_many_columns(path)),
                 None => {
                     inferred.columns.push((name.to_string(), Seen::default()));
                     places.insert(name.into_owned(), inferred.columns.len() - 1);
@@ -122,6 +123,9 @@ fn parse<'a>(path: &Path, line: &'a [u8], at: Position) -> Result<Row<'a>> {
         let place = Place { file: path.to_owned(), row: Some(at.row), line: Some(at.line), column: None };
         if line.starts_with(b"[") {
             return Error::at(place, "not one JSON object: a list; expected one object a line");
+        }
+        if error.is_data() {
+            return Error::at(place, "not one JSON object but another value");
         }
         let said = error.to_string();
         // Its line is always the first: the place is told already.

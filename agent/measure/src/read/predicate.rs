@@ -100,7 +100,7 @@ impl std::str::FromStr for Predicate {
     type Err = BadPredicate;
 
     fn from_str(text: &str) -> Result<Self, BadPredicate> {
-        let mut parser = Parser { text, at: 0, depth: 0 };
+        let mut parser = Parser { text, at: 0, depth: 0, conditions: 0 };
         let predicate = parser.any()?;
         match parser.peek() {
             None => Ok(predicate),
@@ -148,11 +148,17 @@ enum Token {
 const SIGNS: [&str; 10] = ["<=", ">=", "!=", "<>", "=", "<", ">", "(", ")", ","];
 /// Conditions nested deeper than this are a mistake, and would use up the stack.
 const MOST_DEPTH: usize = 100;
+/// More conditions than this are a mistake, too: each that follows on another is a level of the whole. Use `in` for a list of values.
+const MOST_CONDITIONS: usize = 1_000;
+
+/// Longest piece of a condition that a message quotes.
+const SHOWN_CHARS: usize = 200;
 
 struct Parser<'a> {
     text: &'a str,
     at: usize,
     depth: usize,
+    conditions: usize,
 }
 
 impl Parser<'_> {
@@ -191,6 +197,10 @@ impl Parser<'_> {
     }
 
     fn condition(&mut self) -> Result<Predicate, BadPredicate> {
+        self.conditions += 1;
+        if self.conditions > MOST_CONDITIONS {
+            return Err(self.expected("at most 1000 conditions"));
+        }
         let column = match self.peek() {
             Some((Token::Word(name) | Token::Column(name), end)) => {
                 self.at = end;
@@ -279,7 +289,11 @@ impl Parser<'_> {
 
     fn expected(&self, expected: &'static str) -> BadPredicate {
         let rest: String = self.text[self.at..].trim_start().chars().take(30).collect();
-        BadPredicate { text: self.text.to_owned(), expected, rest }
+        let text = match self.text.char_indices().nth(SHOWN_CHARS) {
+            Some((end, _)) => format!("{}...", &self.text[..end]),
+            None => self.text.to_owned(),
+        };
+        BadPredicate { text, expected, rest }
     }
 
     /// The next token and where it ends; `None` at the end and before what is no token.
@@ -357,6 +371,23 @@ mod tests {
         for (text, message) in cases {
             assert_eq!(text.parse::<Predicate>().unwrap_err().to_string(), message);
         }
-        assert!(format!("{}a = 1", "not ".repeat(100_000)).parse::<Predicate>().is_err());
+    }
+
+    #[test]
+    fn nesting_and_length_have_a_bound() {
+        type Text = fn(usize) -> String;
+        let ways: [(&str, usize, &str, Text); 4] = [
+            ("brackets", 99, "less nesting", |count| format!("{}a = 1{}", "(".repeat(count), ")".repeat(count))),
+            ("not", 99, "less nesting", |count| format!("{}a = 1", "not ".repeat(count))),
+            ("and", 999, "at most 1000 conditions", |count| format!("a = 1{}", " and b = 2".repeat(count))),
+            ("or", 999, "at most 1000 conditions", |count| format!("a = 1{}", " or b = 2".repeat(count))),
+        ];
+        for (way, most, expected, text) in ways {
+            let whole = text(most).parse::<Predicate>().unwrap_or_else(|error| panic!("{way}: {error}"));
+            assert!(whole.columns().contains(&"a") && whole.to_string().contains("\"a\" = 1"), "{way}: it can be walked");
+            let error = text(most + 1).parse::<Predicate>().unwrap_err();
+            assert_eq!(error.expected, expected, "{way}");
+            assert!(error.to_string().len() < 400, "{way}: {error}");
+        }
     }
 }

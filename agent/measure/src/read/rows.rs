@@ -12,7 +12,7 @@ use arrow_array::{ArrayRef, NullArray};
 use super::infer::{Cell, Seen};
 use super::meter::Metered;
 use super::tokens::{boolean, date, integer, is_missing_word, is_null, is_number_in_words, number, time};
-use super::{Batch, Error, Field, Kind, Place, Result, Sink};
+use super::{Batch, Error, Field, Kind, MOST_COLUMNS, Place, Result, Sink};
 
 /// Rows in a batch.
 const BATCH_ROWS: usize = 8192;
@@ -77,7 +77,7 @@ impl<'a, 'b> Gather<'a, 'b> {
         }
         let field = self.fields[column];
         let place = Place { file: self.path.to_owned(), row: Some(at.row), line: Some(at.line), column: Some(field.name.clone()) };
-        Err(Error::at(place, format_args!("{} where the rows before hold {}", shown(&cell), plural(field.kind))))
+        Err(Error::at(place, format_args!("{} where the rows before hold {}", name(&cell), plural(field.kind))))
     }
 
     /// Ends the row at hand.
@@ -97,15 +97,20 @@ impl<'a, 'b> Gather<'a, 'b> {
     }
 }
 
-fn shown(cell: &Cell<'_>) -> String {
+/// The error of a file that has more columns than a window may have.
+pub fn too_many_columns(path: &Path) -> Error {
+    Error::file(path, format_args!("it has more than {MOST_COLUMNS} columns; leave out those that are not measured"))
+}
+
+/// What a cell is. Never what it holds: that may be personal data, and messages end in logs.
+fn name(cell: &Cell<'_>) -> &'static str {
     match cell {
-        Cell::Word(text) | Cell::Text(text) if text.chars().count() > 40 => format!("`{}...`", text.chars().take(40).collect::<String>()),
-        Cell::Word(text) | Cell::Text(text) => format!("`{text}`"),
-        Cell::Boolean(value) => format!("`{value}`"),
-        Cell::Integer(value) => format!("`{value}`"),
-        Cell::Number(value) => format!("`{value}`"),
-        Cell::Nested => "a list or structure".to_owned(),
-        Cell::Null => "nothing".to_owned(),
+        Cell::Word(word) if number(word.trim()).is_some() => "another number",
+        Cell::Word(_) | Cell::Text(_) => "text",
+        Cell::Boolean(_) => "a truth value",
+        Cell::Integer(_) | Cell::Number(_) => "another number",
+        Cell::Nested => "a list or structure",
+        Cell::Null => "nothing",
     }
 }
 

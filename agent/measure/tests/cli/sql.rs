@@ -257,7 +257,7 @@ fn what_is_wrong_with_tables_is_said_with_its_place() {
         (&["--sql", "@none.sql"], "invalid value '@none.sql' for '--sql <QUERY>': none.sql: No such file"),
         (
             &["--sql", "SELECT sum(a) AS a FROM t", "--table", "t=late.csv", "--infer-rows", "10"],
-            "late.csv, row 21 (line 22), column `a`: `x` where the rows before hold whole numbers\n",
+            "late.csv, row 21 (line 22), column `a`: text where the rows before hold whole numbers\n",
         ),
     ];
     for (arguments, message) in cases {

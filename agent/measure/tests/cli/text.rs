@@ -127,7 +127,7 @@ const NDJSON: [Case; 21] = [
     ("a list of objects", b"[{\"a\": 1},\n{\"a\": 2}]\n", "!, row 1 (line 1): not one JSON object: a list; expected one object a line"),
     ("an object over many lines", b"{\n \"a\": 1\n}\n", "!, row 1 (line 1): not one JSON object: EOF while parsing an object, at byte 1"),
     ("two objects in a line", b"{\"a\": 1} {\"a\": 2}\n", "!, row 1 (line 1): not one JSON object: trailing characters, at byte 10"),
-    ("text alone", b"\"a\"\n", "!, row 1 (line 1): not one JSON object: invalid type: string \"a\", expected an object, at byte 3"),
+    ("text alone", b"\"a\"\n", "!, row 1 (line 1): not one JSON object but another value"),
     ("Latin-1", b"{\"a\": \"caf\xe9\"}\n", "!, row 1 (line 1): not one JSON object: invalid unicode code point, at byte 11"),
     ("blank lines are no rows", b"\n{\"a\": 1}\n \n{\"a\": 2\n", "!, row 2 (line 4): not one JSON object: EOF while parsing an object, at byte 7"),
 ];
@@ -140,16 +140,16 @@ fn ndjson() {
 #[test]
 fn what_comes_after_the_first_look() {
     let late: [Case; 4] = [
-        ("text among whole numbers", b"a\n1\n2\nx\n", "!, row 3 (line 4), column `a`: `x` where the rows before hold whole numbers"),
-        ("a fraction among whole numbers", b"a\n1\n2\n2.5\n", "!, row 3 (line 4), column `a`: `2.5` where the rows before hold whole numbers"),
+        ("text among whole numbers", b"a\n1\n2\nx\n", "!, row 3 (line 4), column `a`: text where the rows before hold whole numbers"),
+        ("a fraction among whole numbers", b"a\n1\n2\n2.5\n", "!, row 3 (line 4), column `a`: another number where the rows before hold whole numbers"),
         ("a word for nothing", b"a\n1\n2\nNA\n", "a integer 1 2 1 null"),
-        ("anything where nothing was", b"a,b\n,1\n,1\nx,1\n", "!, row 3 (line 4), column `a`: `x` where the rows before hold nothing"),
+        ("anything where nothing was", b"a,b\n,1\n,1\nx,1\n", "!, row 3 (line 4), column `a`: text where the rows before hold nothing"),
     ];
     check("csv", Some(2), &late);
     check(
         "ndjson",
         Some(1),
-        &[("text among numbers", b"{\"a\": 1}\n{\"a\": \"1\"}\n", "!, row 2 (line 2), column `a`: `1` where the rows before hold whole numbers")],
+        &[("text among numbers", b"{\"a\": 1}\n{\"a\": \"1\"}\n", "!, row 2 (line 2), column `a`: text where the rows before hold whole numbers")],
     );
 }
 
@@ -204,4 +204,72 @@ fn packed_files() {
             Err(error) => assert_eq!((expected, error.to_string().starts_with(path.to_str().unwrap())), ("!", true), "{name}: {error}"),
         }
     }
+}
+
+/// Wide files: the widest that is taken, and the first that is not.
+#[test]
+fn columns_have_a_bound() {
+    let csv = |columns: usize| {
+        let names: Vec<String> = (0..columns).map(|column| format!("c{column}")).collect();
+        format!("{}\n{}\n", names.join(","), vec!["1"; columns].join(","))
+    };
+    let ndjson = |columns: usize| {
+        let cells: Vec<String> = (0..columns).map(|column| format!("\"c{column}\": 1")).collect();
+        format!("{{{}}}\n", cells.join(", "))
+    };
+    let over_rows = |columns: usize| (0..columns).map(|column| format!("{{\"c{column}\": 1}}\n")).collect();
+    let ways: [(&str, &dyn Fn(usize) -> String); 3] = [("wide.csv", &csv), ("wide.ndjson", &ndjson), ("long.ndjson", &over_rows)];
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in ways {
+        let path = folder.path().join(name);
+        let open = |columns: usize| {
+            std::fs::write(&path, text(columns)).unwrap();
+            let files = Files::open(path.to_str().unwrap(), &Options::default());
+            files.map(|files| files.fields().len()).map_err(|error| error.to_string().replace(path.to_str().unwrap(), "!"))
+        };
+        assert_eq!(open(16_384), Ok(16_384), "{name}");
+        assert_eq!(open(16_385), Err("!: it has more than 16384 columns; leave out those that are not measured".to_owned()), "{name}");
+    }
+    // Files that are narrow enough each make one table that is not.
+    for part in ["a", "b"] {
+        std::fs::write(folder.path().join(format!("part-{part}.ndjson")), ndjson(9_000).replace("\"c", &format!("\"{part}"))).unwrap();
+    }
+    let both = folder.path().join("part-*.ndjson");
+    let said = Files::open(both.to_str().unwrap(), &Options::default()).err().unwrap().to_string();
+    assert!(said.ends_with("part-*.ndjson: it has more than 16384 columns; leave out those that are not measured"), "{said}");
+}
+
+/// A Parquet file's columns may be nested, but not without end: whatever reads them recurses.
+#[test]
+fn nesting_of_parquet_has_a_bound() {
+    // The stack of a program's first thread, which reads; that of a test is a quarter of it.
+    let reader = std::thread::Builder::new().stack_size(8 << 20).spawn(read_nested_parquet).unwrap();
+    reader.join().unwrap();
+}
+
+fn read_nested_parquet() {
+    use std::sync::Arc;
+
+    use arrow_array::{ArrayRef, Int64Array, RecordBatch, StructArray};
+    use arrow_schema::Field;
+
+    let nested = |groups: usize| {
+        let mut array: ArrayRef = Arc::new(Int64Array::from(vec![1]));
+        // The schema itself is a group.
+        for _ in 1..groups {
+            array = Arc::new(StructArray::from(vec![(Arc::new(Field::new("a", array.data_type().clone(), true)), array)]));
+        }
+        let flat: ArrayRef = Arc::new(Int64Array::from(vec![2]));
+        RecordBatch::try_from_iter([("a", array), ("b", flat)]).unwrap()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.parquet");
+    let read = |groups: usize| {
+        crate::support::write_parquet(&path, &nested(groups));
+        shown(&path, None).map_err(|error| error.to_string().replace(path.to_str().unwrap(), "!"))
+    };
+    for groups in [2, 50] {
+        assert_eq!(read(groups), Ok("a other -; b integer 2".to_owned()), "{groups}");
+    }
+    assert_eq!(read(51), Err("!: not a readable Parquet file: its columns are nested more than 50 deep".to_owned()));
 }

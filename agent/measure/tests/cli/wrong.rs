@@ -51,7 +51,7 @@ const CASES: [(&str, &[&str], &str); 34] = [
     ("ragged.csv", &[], "ragged.csv, row 3 (line 4): 1 fields where the header line has 2\n"),
     ("twice.csv", &[], "twice.csv: the header line has two columns named `a`\n"),
     ("latin.csv", &[], "latin.csv, row 2 (line 3), column `b`: not UTF-8; convert the file first\n"),
-    ("late.csv", &["--infer-rows", "10"], "late.csv, row 21 (line 22), column `a`: `x` where the rows before hold whole numbers\n"),
+    ("late.csv", &["--infer-rows", "10"], "late.csv, row 21 (line 22), column `a`: text where the rows before hold whole numbers\n"),
     ("bad.csv.gz", &[], "bad.csv.gz: "),
     ("bad.ndjson", &[], "bad.ndjson, row 2 (line 3): not one JSON object: "),
     ("list.ndjson", &[], "list.ndjson, row 1 (line 1): not one JSON object: "),

@@ -13,6 +13,10 @@ const TRAILER: u64 = 8;
 /// Bytes of the widest number, a decimal of 256 bits.
 const WIDEST: i32 = 32;
 
+/// Groups within groups of a schema, the whole among them. A list or map takes two. The decoder recurses with frames so large that a few
+/// hundred would end the stack.
+const MOST_NESTING: usize = 50;
+
 /// Reads the footer of a file of `size` bytes.
 pub fn read(file: &mut File, size: u64) -> Result<ParquetMetaData, String> {
     let mut trailer = [0; TRAILER as usize];
@@ -32,13 +36,51 @@ pub fn read(file: &mut File, size: u64) -> Result<ParquetMetaData, String> {
     }
     let mut footer = vec![0; length as usize];
     read_at(file, size - TRAILER - u64::from(length), &mut footer)?;
-    walk(&footer, &mut |_, _| ()).map_err(|trouble| match trouble {
+    let mut nesting = Nesting::default();
+    walk(&footer, &mut |path, value| nesting.note(path, value)).map_err(|trouble| match trouble {
         Trouble::Short => "its footer ends too early".to_owned(),
         Trouble::Malformed => "its footer is no Thrift structure".to_owned(),
     })?;
+    if nesting.deepest > MOST_NESTING {
+        return Err(format!("its columns are nested more than {MOST_NESTING} deep"));
+    }
     let metadata = ParquetMetaDataReader::decode_metadata(&footer).map_err(|error| error.to_string())?;
     check(&metadata, size)?;
     Ok(metadata)
+}
+
+/// Follows the schema, which is a tree written as a list (field 2 of the footer): each element says how many after it are its children (field 5).
+#[derive(Default)]
+struct Nesting {
+    /// Children that are still to come, for each group that is open.
+    open: Vec<i64>,
+    /// Children of the element at hand.
+    children: i64,
+    deepest: usize,
+}
+
+impl Nesting {
+    fn note(&mut self, path: &[i16], value: i64) {
+        match path {
+            [2] => self.next_element(),
+            [2, 5] => self.children = value,
+            _ => {}
+        }
+    }
+
+    fn next_element(&mut self) {
+        let children = std::mem::take(&mut self.children);
+        if children > 0 {
+            self.open.push(children);
+        }
+        while self.open.last() == Some(&0) {
+            self.open.pop();
+        }
+        if let Some(left) = self.open.last_mut() {
+            *left -= 1;
+        }
+        self.deepest = self.deepest.max(self.open.len());
+    }
 }
 
 fn read_at(file: &mut File, at: u64, buffer: &mut [u8]) -> Result<(), String> {

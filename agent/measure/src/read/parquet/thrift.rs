@@ -17,8 +17,8 @@ pub enum Trouble {
 
 type Walked<T> = std::result::Result<T, Trouble>;
 
-/// Walks the structure at the start of `bytes`. `number` is told each whole number that is a field of it, or of a structure that is a field,
-/// with the fields' numbers from the outermost on.
+/// Walks the structure at the start of `bytes`. `number` is told each whole number that is a field of it, or of a structure that is a field or
+/// in a list, with the fields' numbers from the outermost on; and of each structure in a list, before its fields, its place.
 pub fn walk(bytes: &[u8], number: &mut dyn FnMut(&[i16], i64)) -> Walked<()> {
     let mut walk = Walk { rest: bytes, path: Vec::new(), depth: 0 };
     walk.structure(Some(number))
@@ -74,7 +74,7 @@ impl Walk<'_> {
                 let length = self.length()?;
                 self.skip(length)
             }
-            9 | 10 => self.list(),
+            9 | 10 => self.list(told),
             11 => self.map(),
             12 => self.structure(told),
             13 => self.skip(16),
@@ -82,11 +82,17 @@ impl Walk<'_> {
         }
     }
 
-    fn list(&mut self) -> Walked<()> {
+    fn list(&mut self, mut told: Told<'_>) -> Walked<()> {
         let head = self.byte()?;
         let size = if head >> 4 == 15 { self.length()? } else { usize::from(head >> 4) };
         self.room_for(size)?;
-        (0..size).try_for_each(|_| self.value(head & 15, None))
+        (0..size).try_for_each(|place| match told.as_mut() {
+            Some(told) if head & 15 == 12 => {
+                told(&self.path, place as i64);
+                self.structure(Some(&mut **told as &mut dyn FnMut(&[i16], i64)))
+            }
+            _ => self.value(head & 15, None),
+        })
     }
 
     fn map(&mut self) -> Walked<()> {
@@ -152,6 +158,9 @@ mod tests {
         // 1: i32 -1, 3: struct { 2: i64 300 }, 40 (in full): i16 4, 41: true, 42: binary "ab".
         let bytes = [0x15, 0x01, 0x2c, 0x26, 0xd8, 0x04, 0x00, 0x04, 0x50, 0x08, 0x11, 0x18, 0x02, b'a', b'b', 0x00];
         assert_eq!(numbers(&bytes), Ok(vec![(vec![1], -1), (vec![3, 2], 300), (vec![40], 4)]));
+        // 2: list of struct { 5: i32 1 }, struct {}.
+        let list = [0x29, 0x2c, 0x55, 0x02, 0x00, 0x00, 0x00];
+        assert_eq!(numbers(&list), Ok(vec![(vec![2], 0), (vec![2, 5], 1), (vec![2], 1)]));
         for cut in 0..bytes.len() {
             assert_eq!(numbers(&bytes[..cut]), Err(Trouble::Short), "{cut}");
         }
