@@ -14,6 +14,12 @@ const ANYTHING: &str = "__any_value__";
 /// The label that holds a metric's name.
 const NAME: &str = "__name__";
 
+/// Longest query that is read, in bytes. Some stages take time with the square of it.
+const MAX_QUERY_BYTES: usize = 16 * 1024;
+
+/// Most brackets and operators in one. Each may be a level of the parsed query, which is walked and dropped by recursion.
+const MAX_OPERATORS: usize = 1_000;
+
 /// The queries of a set of panels or rules.
 #[derive(Debug, Default)]
 pub struct Queries {
@@ -157,10 +163,22 @@ fn direct_selectors(expression: &str) -> Option<Vec<Selector>> {
             Ok(true)
         }
     }
+    if expression.len() > MAX_QUERY_BYTES || operators(expression) > MAX_OPERATORS {
+        return None;
+    }
     let expression = parser::parse(&without_variables(expression)).ok()?;
     let mut collect = Collect(Vec::new());
     let Ok(_) = walk_expr(&mut collect, &expression);
     Some(collect.0)
+}
+
+/// At least as many as there are levels in the parsed query. Those in texts count too, which have few.
+fn operators(expression: &str) -> usize {
+    let signs = expression.bytes().filter(|byte| b"([{+-*/%^=<>!".contains(byte)).count();
+    let words = expression
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| ["and", "or", "unless", "atan2"].iter().any(|operator| word.eq_ignore_ascii_case(operator)));
+    signs + words.count()
 }
 
 /// Replaces a dashboard's variables (`$system`, `${system:regex}`, `[[system]]`, `$__rate_interval`) by something of the same kind, so that
@@ -285,5 +303,23 @@ mod tests {
     fn what_is_no_promql_proves_nothing() {
         assert_eq!(selects("SELECT * FROM aims_drift_psi", &[], &[]), None);
         assert_eq!(selects("aims_drift_psi{", &[], &[]), None);
+    }
+
+    #[test]
+    fn queries_have_a_bound() {
+        type Text = fn(usize) -> String;
+        let ways: [(&str, Text); 4] = [
+            ("brackets", |count| format!("{}aims_drift_psi{}", "(".repeat(count), ")".repeat(count))),
+            ("signs", |count| format!("{}aims_drift_psi", "-".repeat(count))),
+            ("operators", |count| format!("aims_drift_psi{}", "+1".repeat(count))),
+            ("words", |count| format!("aims_drift_psi{}", " OR up".repeat(count))),
+        ];
+        for (way, query) in ways {
+            assert_eq!(selects(&query(MAX_OPERATORS), &[], &[]), Some(true), "{way}");
+            assert_eq!(selects(&query(MAX_OPERATORS + 1), &[], &[]), None, "{way}");
+        }
+        let long = |bytes: usize| format!("aims_drift_psi{}", " ".repeat(bytes - 14));
+        assert_eq!(selects(&long(MAX_QUERY_BYTES), &[], &[]), Some(true));
+        assert_eq!(selects(&long(MAX_QUERY_BYTES + 1), &[], &[]), None);
     }
 }
