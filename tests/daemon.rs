@@ -81,6 +81,85 @@ fn a_reload_takes_over_what_is_good_and_keeps_what_was() {
     assert_eq!(agent.wait_metric("clause9_config_last_reload_successful "), "1");
 }
 
+/// One level more than may lie in each other.
+fn too_deep() -> String {
+    format!("{}x\n", "- ".repeat(101))
+}
+
+const TOO_DEEP: &str = "lists and maps that lie more than 100 deep in each other; expected less nesting";
+
+/// What a source failed for, once it says so.
+fn failure_of(agent: &Agent, source: &str, words: &str) -> String {
+    wait_for(words, Duration::from_secs(30), || {
+        let sources = agent.http().get("/api/v1/sources");
+        let found = sources["sources"].as_array()?.iter().find(|found| found["name"] == source)?;
+        let message = found["failure"]["message"].as_str()?.to_owned();
+        message.contains(words).then_some(message)
+    })
+}
+
+#[test]
+fn a_file_out_of_all_bounds_fails_its_poll_and_nothing_else() {
+    let rest = format!(
+        "{REST}  - {{ name: rules, connector: prometheus-rule-files, path: rules, every: 1s }}\n  - {{ name: boards, connector: grafana-files, path: boards, every: 1s }}\n"
+    );
+    let agent = Agent::start(&rest, |folder| {
+        registers(folder);
+        incidents(folder, 1);
+        std::fs::write(folder.join("registers/reviews.yaml"), "- { id: R-1, kind: impact_assessment, system: a, due: 2020-01-01 }\n")
+            .expect("a written register");
+        for (name, text) in [("rules", "groups: []\n"), ("boards", "{\"uid\": \"x\", \"title\": \"X\", \"panels\": []}")] {
+            std::fs::create_dir_all(folder.join(name)).expect("a folder");
+            std::fs::write(folder.join(name).join(if name == "rules" { "a.yml" } else { "a.json" }), text).expect("a written file");
+        }
+    });
+    const OVERDUE: &str = "aims_impact_assessments_overdue{risk_tier=\"high\",system=\"a\"} ";
+    let process = agent.id();
+    let up = |source: &str, connector: &str, value: &str| {
+        let series = format!("clause9_source_up{{connector=\"{connector}\",source=\"{source}\"}} ");
+        wait_for(&series, Duration::from_secs(30), || (agent.wait_metric(&series) == value).then_some(()));
+    };
+    let write = |name: &str, text: &[u8]| std::fs::write(agent.path(name), text).expect("a written file");
+    assert_eq!(agent.wait_metric(OVERDUE), "1");
+
+    // Each notation once: a register, a file of records, rules, a dashboard.
+    let good = std::fs::read(agent.path("registers/reviews.yaml")).expect("the register");
+    write("registers/reviews.yaml", too_deep().as_bytes());
+    let message = failure_of(&agent, "registers", TOO_DEEP);
+    assert!(message.contains("reviews.yaml line 1: "), "{message}");
+    up("registers", "register", "0");
+    assert_eq!(agent.wait_metric(OVERDUE), "1", "what was read before stays until it is stale");
+    write("registers/reviews.yaml", &good);
+    up("registers", "register", "1");
+    let deep_json = format!("{{\"record\":{}1{}}}\n", "[".repeat(100), "]".repeat(100));
+    for (source, connector, file, bad, place) in [
+        ("incidents", "records", "incidents.ndjson", deep_json.clone(), "line 1: "),
+        ("rules", "prometheus-rule-files", "rules/a.yml", too_deep(), "a.yml line 1: "),
+        ("boards", "grafana-files", "boards/a.json", deep_json, "a.json line 1: "),
+    ] {
+        up(source, connector, "1");
+        let good = std::fs::read(agent.path(file)).expect("a file");
+        write(file, bad.as_bytes());
+        let message = failure_of(&agent, source, TOO_DEEP);
+        assert!(message.contains(place), "{message}");
+        write(file, &good);
+        up(source, connector, "1");
+    }
+    assert_eq!(agent.wait_metric(LOW), "1");
+
+    // The configuration as well: it is refused and the one before stays in force.
+    let config = std::fs::read_to_string(agent.path("agent.yaml")).expect("a configuration");
+    write("agent.yaml", format!("{config}thresholds:\n  {}", too_deep()).as_bytes());
+    wait_for("the bad configuration to show", Duration::from_secs(30), || (agent.wait_metric("clause9_config_last_reload_successful ") == "0").then_some(()));
+    let refused = agent.http().send(reqwest::Method::POST, "/-/reload", None).expect("an answer");
+    assert!(refused.status == 422 && refused.text.contains(TOO_DEEP), "{} {}", refused.status, refused.text);
+    let checked = clause9(&["check", "--config", agent.path("agent.yaml").to_str().expect("a UTF-8 path")]);
+    assert_eq!(checked.status.code(), Some(1), "a mistake, not a signal");
+    write("agent.yaml", config.as_bytes());
+    wait_for("the good one to show", Duration::from_secs(30), || (agent.wait_metric("clause9_config_last_reload_successful ") == "1").then_some(()));
+    assert_eq!((agent.id(), agent.wait_metric(LOW).as_str()), (process, "1"));
+}
+
 #[test]
 fn check_tells_every_mistake_and_eval_has_exit_codes() {
     let agent = start(2);

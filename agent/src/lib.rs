@@ -56,6 +56,9 @@
 //! - A scrape computes nothing. No request from outside reaches an upstream, except one that asks for a poll of a configured source.
 //! - What belongs to one upstream stands in its `connector.yaml`; there is no vendor's name in Rust.
 //! - Only `connector::program` and `connector::mapper` start processes. None outlives the agent, and none is given a secret as an argument.
+//! - What a file may ask for is bounded before room is made for it or anything recurses: nesting, values, columns, cells, rows
+//!   (`document::load`, `connector::format::bounds`). A file past a bound is one clear error, and its poll's failure.
+//! - Messages about files say place, header and kind of value, never the value of a cell.
 //! - Secrets are of the type [`secret::Secret`]; nothing that is logged, shown or returned as an error holds one.
 //! - No `unsafe`.
 

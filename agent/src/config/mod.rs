@@ -3,6 +3,7 @@
 
 pub mod measure;
 mod raw;
+mod read;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -120,7 +121,7 @@ impl Reader<'_> {
 
 fn load(file: &Path, now: i64, mistakes: &mut Mistakes) -> Option<Config> {
     let shown = file.display().to_string();
-    let text = match std::fs::read_to_string(file) {
+    let text = match read::text(file) {
         Ok(text) => text,
         Err(error) => {
             let found = format!("can't be read: {error}");
@@ -179,7 +180,7 @@ fn look_up(reference: &str, folder: &Path) -> Result<String, String> {
         Some(("env", name)) => std::env::var(name).map_err(|_| format!("the environment variable {name} to be set")),
         Some(("file", path)) => {
             let path = folder.join(path);
-            let text = std::fs::read_to_string(&path).map_err(|error| format!("a readable file ({}: {error})", path.display()))?;
+            let text = read::text(&path).map_err(|error| format!("a readable file ({}: {error})", path.display()))?;
             Ok(text.trim_end_matches(['\n', '\r']).to_owned())
         }
         _ => Err("`${env:NAME}` or `${file:path}`; write `$${` for a plain `${`".to_owned()),

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use super::{Reader, raw};
+use super::{Reader, raw, read};
 use crate::{
     document::{Mistake, nearest},
     indicator::{Catalogue, Id},
@@ -95,7 +95,7 @@ fn files(folder: &Path, reader: &mut Reader<'_>) -> Vec<(String, String)> {
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml"));
     paths.sort();
     for path in paths {
-        match std::fs::read_to_string(&path) {
+        match read::text(&path) {
             Ok(text) => files.push((path.display().to_string(), text)),
             Err(error) => reader.mistakes.push(unreadable(&path, &error)),
         }

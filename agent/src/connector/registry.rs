@@ -21,6 +21,12 @@ const DESCRIPTION: &str = "connector.yaml";
 /// Largest file in a user's connector folder.
 const MAX_FILE_BYTES: u64 = 16 << 20;
 
+/// Most files in one, over all its folders: there are a description and recorded answers, each of which is kept in memory.
+const MAX_FILES: usize = 1_000;
+
+/// How deep folders may lie in it.
+const MAX_DEPTH: usize = 8;
+
 /// The connectors, by name.
 #[derive(Debug, Clone, Default)]
 pub struct Registry(BTreeMap<String, Connector>);
@@ -145,7 +151,12 @@ fn collect(folder: &Path, prefix: &str, files: &mut BTreeMap<String, Vec<u8>>) -
         let entry = entry?;
         let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
         let metadata = entry.metadata()?;
-        if metadata.is_dir() {
+        if files.len() == MAX_FILES {
+            return Err(io::Error::other(format!("it has more than {MAX_FILES} files")));
+        }
+        if metadata.is_dir() && name.matches('/').count() >= MAX_DEPTH {
+            return Err(io::Error::other(format!("{name} lies more than {MAX_DEPTH} folders deep")));
+        } else if metadata.is_dir() {
             collect(&entry.path(), &format!("{name}/"), files)?;
         } else if metadata.len() > MAX_FILE_BYTES {
             return Err(io::Error::other(format!("{name} is larger than {} MiB", MAX_FILE_BYTES >> 20)));
@@ -199,13 +210,21 @@ mod tests {
         write("misnamed", &text("other"));
         write("broken", "name: broken\n");
         fs::create_dir_all(folder.path().join("empty")).unwrap();
+        write("deep", &format!("name: deep\nsettings:\n  {}x\n", "- ".repeat(100)));
+        fs::create_dir_all(folder.path().join("full").join("a/".repeat(MAX_DEPTH + 1))).unwrap();
         let mut mistakes = Mistakes::default();
         let registry = Registry::load(Some(folder.path()), &mut mistakes);
         assert!(!registry.get("mine").unwrap().built_in);
         assert_eq!(registry.get("records").unwrap().description.about, "mine");
         assert!(registry.get("misnamed").is_none() && registry.get("broken").is_none());
         let text = mistakes.to_string();
-        for part in ["\"misnamed\", the folder's name", "broken/connector.yaml:1: kind: nothing", "empty/connector.yaml: no such file"] {
+        for part in [
+            "\"misnamed\", the folder's name",
+            "broken/connector.yaml:1: kind: nothing",
+            "empty/connector.yaml: no such file",
+            "deep/connector.yaml:3: lists and maps that lie more than 100 deep in each other; expected less nesting",
+            "full: can't be read: a/a/a/a/a/a/a/a/a lies more than 8 folders deep",
+        ] {
             assert!(text.contains(part), "{part} in {text}");
         }
     }
