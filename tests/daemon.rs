@@ -1,6 +1,7 @@
 //! The program as a user runs it: exit codes, signals, reloads, a second agent, the hardest end.
 
 use crate::support::agent::{Agent, clause9};
+use crate::support::wait::wait_until;
 use std::path::Path;
 use std::time::Duration;
 
@@ -90,11 +91,11 @@ const TOO_DEEP: &str = "lists and maps that lie more than 100 deep in each other
 
 /// What a source failed for, once it says so.
 fn failure_of(agent: &Agent, source: &str, words: &str) -> String {
-    wait_for(words, Duration::from_secs(30), || {
+    wait_until(words, &[agent], || {
         let sources = agent.http().get("/api/v1/sources");
-        let found = sources["sources"].as_array()?.iter().find(|found| found["name"] == source)?;
-        let message = found["failure"]["message"].as_str()?.to_owned();
-        message.contains(words).then_some(message)
+        let found = sources["sources"].as_array().into_iter().flatten().find(|found| found["name"] == source);
+        let message = found.and_then(|found| found["failure"]["message"].as_str()).unwrap_or_default().to_owned();
+        if message.contains(words) { Ok(message) } else { Err(message) }
     })
 }
 
@@ -117,7 +118,7 @@ fn a_file_out_of_all_bounds_fails_its_poll_and_nothing_else() {
     let process = agent.id();
     let up = |source: &str, connector: &str, value: &str| {
         let series = format!("clause9_source_up{{connector=\"{connector}\",source=\"{source}\"}} ");
-        wait_for(&series, Duration::from_secs(30), || (agent.wait_metric(&series) == value).then_some(()));
+        agent.wait_metric_until(&series, |now| now == value);
     };
     let write = |name: &str, text: &[u8]| std::fs::write(agent.path(name), text).expect("a written file");
     assert_eq!(agent.wait_metric(OVERDUE), "1");
@@ -150,13 +151,13 @@ fn a_file_out_of_all_bounds_fails_its_poll_and_nothing_else() {
     // The configuration as well: it is refused and the one before stays in force.
     let config = std::fs::read_to_string(agent.path("agent.yaml")).expect("a configuration");
     write("agent.yaml", format!("{config}thresholds:\n  {}", too_deep()).as_bytes());
-    wait_for("the bad configuration to show", Duration::from_secs(30), || (agent.wait_metric("clause9_config_last_reload_successful ") == "0").then_some(()));
+    agent.wait_metric_until("clause9_config_last_reload_successful ", |successful| successful == "0");
     let refused = agent.http().send(reqwest::Method::POST, "/-/reload", None).expect("an answer");
     assert!(refused.status == 422 && refused.text.contains(TOO_DEEP), "{} {}", refused.status, refused.text);
     let checked = clause9(&["check", "--config", agent.path("agent.yaml").to_str().expect("a UTF-8 path")]);
     assert_eq!(checked.status.code(), Some(1), "a mistake, not a signal");
     write("agent.yaml", config.as_bytes());
-    wait_for("the good one to show", Duration::from_secs(30), || (agent.wait_metric("clause9_config_last_reload_successful ") == "1").then_some(()));
+    agent.wait_metric_until("clause9_config_last_reload_successful ", |successful| successful == "1");
     assert_eq!((agent.id(), agent.wait_metric(LOW).as_str()), (process, "1"));
 }
 

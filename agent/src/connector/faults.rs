@@ -222,7 +222,8 @@ fn auth(kind: AuthKind) -> Auth {
 /// made, and whether an answer was changed.
 async fn play(connector: &Connector, case: &Case, auth: Auth, fault: Option<&'static Fault>, from: usize) -> (Result<Poll, Failure>, String, usize, bool) {
     let index = AtomicUsize::new(0);
-    play_changed(connector, case, auth, move |received, good| {
+    let read = if fault.is_some_and(|fault| fault.name == "silence") { Duration::from_millis(400) } else { limits().read };
+    play_changed(connector, case, auth, read, move |received, good| {
         let now = index.fetch_add(1, Ordering::SeqCst);
         fault.filter(|_| now >= from).and_then(|fault| (fault.change)(received, good))
     })
@@ -233,6 +234,7 @@ async fn play_changed(
     connector: &Connector,
     case: &Case,
     auth: Auth,
+    read: Duration,
     change: impl Fn(&Received, Reply) -> Option<Reply> + Send + Sync + 'static,
 ) -> (Result<Poll, Failure>, String, usize, bool) {
     let answers = case.answers(case.now).unwrap();
@@ -248,10 +250,7 @@ async fn play_changed(
     });
     let server = server.await.unwrap();
     let location = Location::Http(Http { base: server.url(), auth, tls: Tls::default(), allow_redirects_to: Vec::new() });
-    let mut limits = Limits { answer_bytes: 8 << 20, concurrency: 1, retries: 2, ..limits() };
-    if fault.is_some_and(|fault| fault.name == "silence") {
-        limits.read = Duration::from_millis(400);
-    }
+    let limits = Limits { read, answer_bytes: 8 << 20, concurrency: 1, retries: 2, ..limits() };
     let source = Source { name: "suite".to_owned(), connector: Arc::clone(&connector.description), location, limits, settings: case.settings.clone() };
     let client = Client::new(source).unwrap();
     let mut context = context(BTreeMap::new());
@@ -389,7 +388,7 @@ async fn quotes_nothing(connector: Connector) {
                 let json: Json = serde_json::from_slice(&bytes(&reply)).ok()?;
                 Some(Reply::json(reply.status, &with_canaries(&json, "", path.as_deref(), &canary)))
             };
-            let (outcome, text, ..) = play_changed(&connector, case, auth(kind), change).await;
+            let (outcome, text, ..) = play_changed(&connector, case, auth(kind), limits().read, change).await;
             let log = match &outcome {
                 Ok(poll) => &poll.log,
                 Err(failure) => &failure.log,
