@@ -369,15 +369,13 @@ async fn no_text_quotes_what_an_upstream_sent() {
 async fn quotes_nothing(connector: Connector) {
     let name = connector.description.name.clone();
     let cases = connector.cases(&mut Mistakes::default());
-    let case = cases.iter().min_by_key(|case| case.answers(case.now).unwrap().len()).unwrap();
+    let case = cases.iter().max_by_key(|case| case.answers(case.now).unwrap().len()).unwrap();
     let kind = if case.auth == Auth::None { connector.description.auth[0] } else { case.auth.kind() };
     let mut paths = BTreeSet::new();
-    for case in &cases {
-        for answer in case.answers(case.now).unwrap() {
-            serde_json::from_slice(&bytes(&answer.reply)).iter().for_each(|json: &Json| leaves(json, "", &mut paths));
-        }
+    for answer in case.answers(case.now).unwrap() {
+        serde_json::from_slice(&bytes(&answer.reply)).iter().for_each(|json: &Json| leaves(json, "", &mut paths));
     }
-    let canaries = [json!(CANARY), json!(format!("{CANARY} {CANARY}")), json!(CANARY_NUMBER), json!([CANARY]), json!({CANARY: CANARY})];
+    let canaries = [json!(CANARY), json!(CANARY_NUMBER), json!([{CANARY: format!("{CANARY} {CANARY}")}])];
     let everywhere = std::iter::once(None);
     let mut failed = 0;
     for path in everywhere.chain(paths.into_iter().map(Some)) {
