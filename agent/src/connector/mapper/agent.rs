@@ -200,20 +200,19 @@ async fn outcome(last: Ask, bytes: Vec<u8>) -> io::Result<Result<Outcome, Failur
 
 /// What the end of a worker means.
 fn verdict(status: Option<ExitStatus>, words: &str, limits: &Limits, kernel_killed: bool) -> Failure {
-    let limit = |what: String| Failure::new(FailureReason::MappingLimit, format!("{what}, and was ended"));
+    let limit = |what: String, remedy: &str| Failure::new(FailureReason::MappingLimit, format!("the jq {what}, and was ended; {remedy}"));
     let memory = || {
         let memory = size::text(limits.mapping_bytes);
-        limit(format!("the jq needed more than {memory} of memory; let it gather less, or raise the source's `limits: {{ mapping_mib: ... }}`"))
+        limit(format!("needed more than {memory} of memory"), "let it gather less, or raise the source's `limits: { mapping_mib: ... }`")
     };
     match status.and_then(|status| status.signal()) {
         Some(CPU) => {
             let time = span::text(limits.mapping_time);
-            limit(format!(
-                "the jq took more than {time} of processor time; look for a loop without end, or raise the source's `limits: {{ mapping_time: ... }}`"
-            ))
+            let remedy = "look for a loop without end, or raise the source's `limits: { mapping_time: ... }`";
+            limit(format!("took more than {time} of processor time"), remedy)
         }
         Some(ABORT | SEGV) if words.contains(STACK_WORDS) => {
-            limit(format!("the jq calls itself too deep for a stack of {}; look for a recursion without end", size::text(worker::STACK as u64)))
+            limit(format!("called itself too deep for a stack of {}", size::text(worker::STACK as u64)), "look for a recursion without end")
         }
         Some(ABORT) if refused_memory(words) => memory(),
         Some(KILL) if kernel_killed => memory(),

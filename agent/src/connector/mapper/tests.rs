@@ -93,7 +93,7 @@ async fn a_recursion_too_deep_for_the_stack_is_told() {
     let worker = Start { program: "/bin/sh".into(), arguments: ["-c", end].map(Into::into).to_vec(), environment: Vec::new() };
     let failure = connector::poll(&Client::with(source, Some(worker)).unwrap(), &context(BTreeMap::new())).await.unwrap_err();
     assert_eq!(failure.reason, FailureReason::MappingLimit, "{failure}");
-    assert!(failure.message.contains("too deep for a stack of 128MiB"), "{failure}");
+    assert!(failure.message.contains("too deep for a stack of 128 MiB, and was ended"), "{failure}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
