@@ -107,12 +107,13 @@ fn a_memory_limit_is_kept_and_told() {
     assert_eq!(agent.wait_metric("clause9_source_complete{source=\"large\"} "), "0");
 }
 
-/// The process that the agent started, once it runs.
+/// The process of the job, once it runs. Others of the agent's children map what sources say.
 fn child_of(agent: &Agent) -> u32 {
+    let is_job = |id: &u32| std::fs::read_to_string(format!("/proc/{id}/cmdline")).is_ok_and(|line| line.contains("--exit-with-parent"));
     wait_until("the job to run", &[agent], || {
         let threads = std::fs::read_dir(format!("/proc/{}/task", agent.id())).into_iter().flatten().flatten();
-        let children = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
-        children.collect::<String>().split_whitespace().next().and_then(|id| id.parse().ok()).ok_or(())
+        let children: String = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok()).collect();
+        children.split_whitespace().filter_map(|id| id.parse().ok()).find(is_job).ok_or(children)
     })
 }
 
