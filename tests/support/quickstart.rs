@@ -7,6 +7,7 @@ use super::processes::{Process, family, shown};
 use super::wait::{Watched, wait_until};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use tempfile::TempDir;
 
 /// `clause9 quickstart` with a folder and a port of its own, ended when this is dropped.
@@ -14,17 +15,22 @@ pub struct Quickstart {
     pub address: String,
     folder: TempDir,
     child: Child,
+    _alone: MutexGuard<'static, ()>,
 }
+
+/// The sample's upstreams have ports of their own, written down in its configuration: there can be one sample at a time.
+static ALONE: Mutex<()> = Mutex::new(());
 
 impl Quickstart {
     pub fn start() -> Self {
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = tempfile::Builder::new().prefix("clause9-quickstart-").tempdir().expect("a temporary folder");
         let address = format!("127.0.0.1:{}", free_port());
         let log = std::fs::File::create(folder.path().join("log")).expect("a log file");
         let mut command = Command::new(program());
         command.args(["quickstart", "--listen", &address, "--dir"]).arg(folder.path().join("sample"));
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("the program starts");
-        let started = Self { address, folder, child };
+        let started = Self { address, folder, child, _alone: alone };
         let http = Http::new(&format!("http://{}", started.address), Login::None);
         wait_until("the sample to be ready", &[&started], || {
             assert!(!family(&started.roots()).iter().all(Process::has_ended), "the quickstart ended");
