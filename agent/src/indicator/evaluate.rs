@@ -81,6 +81,12 @@ pub enum EvaluationError {
         /// The one that it builds on.
         id: String,
     },
+    /// A fault of our own.
+    #[error("{indicator} meets a fault of clause9 itself")]
+    Fault {
+        /// The indicator.
+        indicator: String,
+    },
     /// Anything else that SQLite reports.
     #[error("{indicator} can't be evaluated")]
     Database {

@@ -6,6 +6,7 @@ mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -34,9 +35,9 @@ use crate::{
 #[derive(Debug)]
 pub struct Core {
     config: Arc<Config>,
-    store: Store,
-    /// Each evaluates on a thread and a read-only connection of its own.
+    /// Each evaluates on a thread and a read-only connection of its own, which is closed before the store is.
     evaluators: Vec<Evaluator>,
+    store: Store,
     methods: Vec<Method>,
     sources: Sources,
     /// By indicator: readings that hold now, by labels.
@@ -131,21 +132,26 @@ impl Core {
     /// What the store reports; the configuration before stays in force then.
     pub fn configure(&mut self, config: Arc<Config>, now: i64) -> Result<(), store::Error> {
         let names: Vec<_> = config.sources.iter().map(|polled| polled.source.name.as_str()).collect();
+        let methods: Vec<_> = config.catalogue.iter().map(|indicator| Method::new(indicator, &config)).collect();
+        let before = &self.sources;
         self.store.look()?;
-        self.store.forget_sources_except(&names, now)?;
-        self.sources = Sources::load(&config, &self.store, &self.sources)?;
+        let (sources, held) = self.store.together(|store| {
+            store.forget_sources_except(&names, now)?;
+            for method in &methods {
+                store.record_method(method.indicator.id.as_str(), &method.digest, &method.document(), now)?;
+            }
+            let held = readings::take_up(&methods, store, now)?;
+            store.set_plan_checks(&[])?;
+            Ok((Sources::load(&config, store, before)?, held))
+        })?;
+        // Nothing from here on can fail: what is in force is the one configuration or the other, never parts of both.
         self.problems.retain(|source, _| source.is_empty() || names.contains(&source.as_str()));
-        self.methods = config.catalogue.iter().map(|indicator| Method::new(indicator, &config)).collect();
-        for method in &self.methods {
-            self.store.record_method(method.indicator.id.as_str(), &method.digest, &method.document(), now)?;
-        }
-        self.held = readings::take_up(&self.methods, &mut self.store, now)?;
+        (self.sources, self.methods, self.held) = (sources, methods, held);
         self.panels = self.methods.iter().map(|method| Arc::new(Panel::empty(&method.indicator, method.rules.thresholds(), method.texts.clone()))).collect();
         self.failed = BTreeSet::new();
         self.unstored = (0..self.methods.len()).collect();
         self.shown = None;
         self.findings = Vec::new();
-        self.store.set_plan_checks(&[])?;
         self.config = config;
         Ok(())
     }
@@ -329,12 +335,17 @@ impl Core {
             let mut done = Vec::new();
             while let Some(position) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let method = &methods[*position];
+                let indicator = || method.indicator.id.to_string();
                 let broken = failed.iter().map(|position| &methods[*position].indicator.id).find(|id| method.builds_on(id, methods));
-                let rows = match broken {
-                    Some(id) => Err(EvaluationError::Foundation { indicator: method.indicator.id.to_string(), id: id.to_string() }),
-                    None => evaluation.evaluate(&method.indicator, &config.parameters),
-                };
-                done.push((*position, readings::judge(method, rows, &held[*position], sources, systems, moment.now)));
+                let judge = |rows| readings::judge(method, rows, &held[*position], sources, systems, moment.now);
+                let judged = catch_unwind(AssertUnwindSafe(|| {
+                    judge(match broken {
+                        Some(id) => Err(EvaluationError::Foundation { indicator: indicator(), id: id.to_string() }),
+                        None => evaluation.evaluate(&method.indicator, &config.parameters),
+                    })
+                }));
+                // A panic is that indicator's failure; the panic hook has said where it was.
+                done.push((*position, judged.unwrap_or_else(|_| judge(Err(EvaluationError::Fault { indicator: indicator() })))));
             }
             Ok::<_, store::Error>(done)
         };

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags, Transaction};
+use rusqlite::{Connection, OpenFlags};
 
 use super::{Error, tables};
 
@@ -97,13 +97,13 @@ pub(super) fn meta(connection: &Connection, name: &str) -> Result<Option<String>
 }
 
 /// Sets a value of the table `meta`.
-pub(super) fn set_meta(transaction: &Transaction<'_>, name: &str, content: &str) -> Result<(), Error> {
+pub(super) fn set_meta(transaction: &Connection, name: &str, content: &str) -> Result<(), Error> {
     transaction.execute("INSERT INTO meta (name, content) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET content = excluded.content", [name, content])?;
     Ok(())
 }
 
 /// Makes the record tables anew when their definition is another one than the stored one was made with. True when they are empty now.
-pub(super) fn renew_record_tables(transaction: &Transaction<'_>) -> Result<bool, Error> {
+pub(super) fn renew_record_tables(transaction: &Connection) -> Result<bool, Error> {
     let statements = tables::create_statements(tables::Dialect::Sqlite);
     let definition = crate::record::Digest::of(statements.join("\n").as_bytes()).to_string();
     if meta(transaction, "record_tables")?.as_deref() == Some(definition.as_str()) {

@@ -1,7 +1,7 @@
 //! The evidence chain: every stored change is vouched for by an entry that carries the digest of the entry before. An edited record,
 //! reading or entry breaks the chain at the first place where it was touched.
 
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, params};
 
 use super::{Error, history};
 use crate::record::Digest;
@@ -20,7 +20,7 @@ pub struct Broken {
 }
 
 /// Appends an entry and gives its number.
-pub(super) fn append(transaction: &Transaction<'_>, at: i64, kind: &str, body: &serde_json::Value) -> Result<i64, Error> {
+pub(super) fn append(transaction: &Connection, at: i64, kind: &str, body: &serde_json::Value) -> Result<i64, Error> {
     let (last, previous) = last(transaction)?;
     let (entry, body) = (last + 1, body.to_string());
     let digest = entry_digest(entry, at, kind, &body, &previous);

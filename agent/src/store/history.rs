@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use rusqlite::{Connection, Row, Transaction, params};
+use rusqlite::{Connection, Row, params};
 
 use super::{Error, evidence, tables::READING_LABELS};
 
@@ -58,7 +58,7 @@ pub struct Change {
 }
 
 /// Stores changes inside `transaction`.
-pub(super) fn record(transaction: &Transaction<'_>, changes: &[Change], now: i64) -> Result<(), Error> {
+pub(super) fn record(transaction: &Connection, changes: &[Change], now: i64) -> Result<(), Error> {
     let mut lines = Vec::new();
     let mut select =
         transaction.prepare_cached(&format!("SELECT {COLUMNS} FROM reading_intervals WHERE indicator = ?1 AND labels = ?2 AND held_until IS NULL"))?;
@@ -80,7 +80,7 @@ pub(super) fn record(transaction: &Transaction<'_>, changes: &[Change], now: i64
     Ok(())
 }
 
-fn apply(transaction: &Transaction<'_>, change: &Change, entry: i64, now: i64) -> Result<(), Error> {
+fn apply(transaction: &Connection, change: &Change, entry: i64, now: i64) -> Result<(), Error> {
     let Key { indicator, labels } = &change.key;
     if change.closes {
         transaction
@@ -114,7 +114,7 @@ fn apply(transaction: &Transaction<'_>, change: &Change, entry: i64, now: i64) -
 }
 
 /// Keeps the table `readings`, by which indicators read the readings of others, in step with the intervals that hold.
-fn show(transaction: &Transaction<'_>, key: &Key, opens: Option<&Interval>, closes: bool, now: i64) -> Result<(), Error> {
+fn show(transaction: &Connection, key: &Key, opens: Option<&Interval>, closes: bool, now: i64) -> Result<(), Error> {
     match opens {
         Some(interval) => insert(transaction, key, interval, now),
         None if closes => {
@@ -127,7 +127,7 @@ fn show(transaction: &Transaction<'_>, key: &Key, opens: Option<&Interval>, clos
 
 /// Puts a reading into the table `readings`. A state that goes on keeps the time from which it holds, and so does one that comes back after it
 /// was unknown: a source that fails now and then must not make an old breach look young.
-fn insert(transaction: &Transaction<'_>, key: &Key, interval: &Interval, from: i64) -> Result<(), Error> {
+fn insert(transaction: &Connection, key: &Key, interval: &Interval, from: i64) -> Result<(), Error> {
     let labels: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&key.labels).unwrap_or_default();
     let [system, model, version, feature, attribute] = READING_LABELS.map(|name| labels.get(name).and_then(serde_json::Value::as_str));
     let (since, per) = interval.clock.unzip();
@@ -162,7 +162,7 @@ fn insert(transaction: &Transaction<'_>, key: &Key, interval: &Interval, from: i
 }
 
 /// Makes the table `readings` anew: what happened to the readings that hold, told again in its order.
-pub(super) fn renew(transaction: &Transaction<'_>) -> Result<(), Error> {
+pub(super) fn renew(transaction: &Connection) -> Result<(), Error> {
     transaction.execute("DELETE FROM readings", [])?;
     let mut statement = transaction.prepare(&format!(
         "SELECT {COLUMNS}, r.held_from, r.held_until
@@ -185,7 +185,7 @@ pub(super) fn renew(transaction: &Transaction<'_>) -> Result<(), Error> {
 }
 
 /// Stores what the threshold rules must remember of a reading.
-pub(super) fn remember(transaction: &Transaction<'_>, key: &Key, memory: Option<&str>) -> Result<(), Error> {
+pub(super) fn remember(transaction: &Connection, key: &Key, memory: Option<&str>) -> Result<(), Error> {
     match memory {
         Some(memory) => transaction
             .prepare_cached(

@@ -20,7 +20,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rusqlite::{Connection, Transaction};
+use rusqlite::{Connection, Savepoint};
 
 use crate::record::{Door, Feed, Record, Shape, Zone};
 
@@ -33,8 +33,9 @@ pub use history::{Change, Interval, Key};
 /// An open store. Holds the folder's lock for as long as it lives.
 #[derive(Debug)]
 pub struct Store {
-    writer: Connection,
+    // Closed in this order: the last connection, if it may write, puts everything into the one file.
     reader: Connection,
+    writer: Connection,
     names: names::Names,
     path: PathBuf,
     folder: folder::Folder,
@@ -126,9 +127,32 @@ impl Store {
     }
 
     /// Begins to write. Into a database that is not the one in its folder nothing is written: it would be lost with the process.
-    fn begin(&mut self) -> Result<Transaction<'_>, Error> {
+    /// A part of what is written [together](Self::together), or a whole of its own.
+    fn begin(&mut self) -> Result<Savepoint<'_>, Error> {
         self.folder.in_place()?;
-        Ok(self.writer.transaction()?)
+        Ok(self.writer.savepoint()?)
+    }
+
+    /// Several writes as one: all of them are stored, or none.
+    ///
+    /// # Errors
+    /// Those of `write`, or what SQLite reports; nothing is changed then.
+    pub fn together<T>(&mut self, write: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
+        self.folder.in_place()?;
+        let names = self.names.clone();
+        self.writer.execute_batch("BEGIN")?;
+        let written = write(self).and_then(|value| {
+            self.writer.execute_batch("COMMIT")?;
+            Ok(value)
+        });
+        if written.is_err() {
+            self.names = names;
+            // Some errors, a full disk among them, have ended the transaction already.
+            if !self.writer.is_autocommit() {
+                self.writer.execute_batch("ROLLBACK")?;
+            }
+        }
+        written
     }
 
     /// A read-only connection that sees what was committed last.

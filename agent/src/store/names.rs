@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rusqlite::{Connection, Transaction};
+use rusqlite::Connection;
 
 use super::Error;
 use crate::record::{Record, normalised_key};
@@ -59,7 +59,7 @@ fn pairs(connection: &Connection, sql: &str) -> Result<Vec<(String, String)>, Er
 }
 
 /// Writes the names into the table that indicators read.
-pub(super) fn publish(transaction: &Transaction<'_>, names: &Names) -> Result<(), Error> {
+pub(super) fn publish(transaction: &Connection, names: &Names) -> Result<(), Error> {
     transaction.execute("DELETE FROM system_names", [])?;
     let mut insert = transaction.prepare_cached("INSERT INTO system_names (name, system) VALUES (?1, ?2)")?;
     for (name, system) in &names.0 {

@@ -1,6 +1,6 @@
 //! Records into the tables that indicators query.
 
-use rusqlite::{ToSql, Transaction, params, params_from_iter, types::ToSqlOutput};
+use rusqlite::{Connection, ToSql, params, params_from_iter, types::ToSqlOutput};
 
 use super::{
     Error,
@@ -21,7 +21,7 @@ impl ToSql for Value {
 }
 
 /// Puts a record into its tables.
-pub(super) fn insert(transaction: &Transaction<'_>, source: &str, record: &Record, observed_at: i64, names: &Names) -> Result<(), Error> {
+pub(super) fn insert(transaction: &Connection, source: &str, record: &Record, observed_at: i64, names: &Names) -> Result<(), Error> {
     let shape = record.shape;
     let (system, upstream_key) = names.resolve(record);
     let mut values: Vec<&dyn ToSql> = vec![&source, &record.id, &record.url, &observed_at];
@@ -62,7 +62,7 @@ pub(super) fn insert(transaction: &Transaction<'_>, source: &str, record: &Recor
 }
 
 /// Takes a record out of its tables.
-pub(super) fn remove(transaction: &Transaction<'_>, source: &str, shape: &Shape, id: &str) -> Result<(), Error> {
+pub(super) fn remove(transaction: &Connection, source: &str, shape: &Shape, id: &str) -> Result<(), Error> {
     for table in [shape.table].into_iter().chain(shape.lists.iter().map(|list| list.table)) {
         transaction.prepare_cached(&format!("DELETE FROM {table} WHERE source = ?1 AND id = ?2"))?.execute([source, id])?;
     }
@@ -73,7 +73,7 @@ pub(super) fn remove(transaction: &Transaction<'_>, source: &str, shape: &Shape,
 }
 
 /// Makes every record table anew from the current versions: after a change of the shapes or of the organisation's time zone.
-pub(super) fn renew(transaction: &Transaction<'_>, door: &Door) -> Result<(), Error> {
+pub(super) fn renew(transaction: &Connection, door: &Door) -> Result<(), Error> {
     for table in SHAPES.iter().flat_map(|shape| [shape.table].into_iter().chain(shape.lists.iter().map(|list| list.table))).chain(["attributes", "doubts"]) {
         transaction.execute(&format!("DELETE FROM {table}"), [])?;
     }
@@ -100,7 +100,7 @@ pub(super) fn renew(transaction: &Transaction<'_>, door: &Door) -> Result<(), Er
 }
 
 /// Resolves every record's system anew: after a change of the inventory.
-pub(super) fn resolve_again(transaction: &Transaction<'_>, names: &Names) -> Result<Vec<&'static Shape>, Error> {
+pub(super) fn resolve_again(transaction: &Connection, names: &Names) -> Result<Vec<&'static Shape>, Error> {
     names::publish(transaction, names)?;
     let mut changed = Vec::new();
     for shape in SHAPES.iter().filter(|shape| shape.belongs_to_system) {

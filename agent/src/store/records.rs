@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Committed, Delivered, Error, Mode, SourceState, evidence, names::Names, project, touched_key};
 use crate::record::{Digest, Feed, Record, Shape, Value, shape};
@@ -31,7 +31,7 @@ struct Opening<'d> {
 }
 
 /// Stores a poll inside `transaction`.
-pub(super) fn commit(transaction: &Transaction<'_>, source: &str, delivered: &[Delivered], names: &mut Names, now: i64) -> Result<Committed, Error> {
+pub(super) fn commit(transaction: &Connection, source: &str, delivered: &[Delivered], names: &mut Names, now: i64) -> Result<Committed, Error> {
     let first_poll = source_state(transaction, source)?.first_success_at.is_none();
     let mut differences = Vec::new();
     for stream in delivered {
@@ -47,7 +47,7 @@ pub(super) fn commit(transaction: &Transaction<'_>, source: &str, delivered: &[D
 }
 
 fn compare<'d>(
-    transaction: &Transaction<'_>,
+    transaction: &Connection,
     source: &str,
     stream: &'d Delivered,
     first_poll: bool,
@@ -102,7 +102,7 @@ fn keep_what_registries_forget(record: &mut Record, previous: Option<&Record>, f
 }
 
 fn apply(
-    transaction: &Transaction<'_>,
+    transaction: &Connection,
     source: &str,
     differences: Vec<Difference<'_>>,
     names: &mut Names,
@@ -175,7 +175,7 @@ fn summary(source: &str, differences: &[Difference<'_>]) -> serde_json::Value {
     serde_json::json!({ "source": source, "versions": lines.len(), "digest": evidence::digest_of_lines(lines).to_string() })
 }
 
-fn held_versions(transaction: &Transaction<'_>, source: &str, stream: &str) -> Result<HashMap<(&'static str, String), Held>, Error> {
+fn held_versions(transaction: &Connection, source: &str, stream: &str) -> Result<HashMap<(&'static str, String), Held>, Error> {
     let mut statement =
         transaction.prepare_cached("SELECT shape, id, version, digest FROM record_versions WHERE source = ?1 AND stream = ?2 AND held_until IS NULL")?;
     let mut rows = statement.query([source, stream])?;
@@ -189,12 +189,12 @@ fn held_versions(transaction: &Transaction<'_>, source: &str, stream: &str) -> R
     Ok(held)
 }
 
-fn stored(transaction: &Transaction<'_>, shape: &'static Shape, id: &str, version: i64) -> Result<Record, Error> {
+fn stored(transaction: &Connection, shape: &'static Shape, id: &str, version: i64) -> Result<Record, Error> {
     let body: String = transaction.prepare_cached("SELECT body FROM record_versions WHERE version = ?1")?.query_row([version], |row| row.get(0))?;
     Record::from_body(shape, id, &body).map_err(|error| Error::Conflict(format!("the stored {} `{id}` can't be read: {error}", shape.name)))
 }
 
-fn remember(transaction: &Transaction<'_>, source: &str, delivered: &[Delivered], now: i64) -> Result<(), Error> {
+fn remember(transaction: &Connection, source: &str, delivered: &[Delivered], now: i64) -> Result<(), Error> {
     transaction
         .prepare_cached(
             "INSERT INTO source_states (source, first_success_at, last_success_at) VALUES (?1, ?2, ?2)

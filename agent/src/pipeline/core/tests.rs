@@ -260,6 +260,70 @@ fn a_data_folder_that_is_moved_away_is_noticed_and_taken_up_again() {
     assert!(bench.readings("incidents_open", NOON + 21).contains(&"a low 1 ok".to_owned()));
 }
 
+/// Lets the database refuse rows of this table that fit the condition, or take them again.
+fn refuse(bench: &Bench, what: Option<&str>) {
+    let other = rusqlite::Connection::open(bench.core.store.path()).unwrap();
+    let sql = what.map_or("DROP TRIGGER refusal".to_owned(), |what| format!("CREATE TRIGGER refusal BEFORE {what} BEGIN SELECT RAISE(ABORT, 'no'); END"));
+    other.execute_batch(&sql).unwrap();
+}
+
+#[test]
+fn a_configuration_that_can_t_be_stored_leaves_the_one_before_in_force_whole() {
+    let mut bench = bench("", "");
+    bench.deliver_and_evaluate("inventory", &[system("a")], NOON);
+    bench.deliver_and_evaluate("tracker", &[incident("1", "a", "critical")], NOON);
+    bench.core.evaluate(&Scope::Everything, NOON).unwrap();
+    let before = bench.readings("incidents_open", NOON);
+    let tables = ["record_versions", "reading_intervals", "evidence", "source_states", "meta"];
+    let rows = |bench: &Bench| tables.map(|table| bench.history(&format!("SELECT count(*) FROM {table}")));
+
+    // Another file of indicators changes positions and methods, and the tracker is gone: all of that is written, one after the other.
+    let own = bench.folder.path().join("own");
+    std::fs::create_dir(&own).unwrap();
+    let indicator = "- { id: aaa_first, title: First, about: x, unit: systems, direction: higher, reads: [systems], why: x, frequency: daily, references: { clause: ['9.1'] }, \
+                     sql: 'SELECT count(*) AS value FROM systems', thresholds: [], examples: [] }\n";
+    std::fs::write(own.join("own.yaml"), indicator).unwrap();
+    let file = bench.folder.path().join("agent.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let (head, _) = text.split_once("  - { name: tracker").unwrap();
+    std::fs::write(&file, format!("{head}indicators: {{ folder: own }}\n")).unwrap();
+    let next = Arc::new(Config::load(&file, NOON).unwrap_or_else(|mistakes| panic!("{mistakes}")));
+    for (refused, now) in
+        [("INSERT ON evidence WHEN NEW.kind = 'method'", NOON + 1), ("UPDATE ON record_versions", NOON + 2), ("DELETE ON source_states", NOON + 3)]
+    {
+        let stored = rows(&bench);
+        refuse(&bench, Some(refused));
+        assert!(bench.core.configure(Arc::clone(&next), now).is_err(), "{refused}");
+        assert_eq!(rows(&bench), stored, "{refused}");
+        refuse(&bench, None);
+        bench.core.evaluate(&Scope::Everything, now).unwrap();
+        assert_eq!(bench.readings("incidents_open", now), before, "{refused}");
+        bench.deliver_and_evaluate("tracker", &[incident("1", "a", "critical")], now);
+        assert_eq!(bench.readings("incidents_open", now), before, "{refused}");
+    }
+    bench.core.configure(next, NOON + 4).unwrap();
+    bench.core.evaluate(&Scope::Everything, NOON + 4).unwrap();
+    assert_eq!(bench.readings("aaa_first", NOON + 4), ["- - 1 ok"]);
+    assert!(bench.readings("incidents_open", NOON + 4).iter().all(|reading| reading.contains("unknown: no source provides")));
+}
+
+#[test]
+fn what_is_left_after_a_stop_is_one_file_with_everything_in_it() {
+    let mut bench = bench("", "");
+    bench.deliver_and_evaluate("inventory", &[system("a")], NOON);
+    bench.core.evaluate(&Scope::Everything, NOON).unwrap();
+    let Bench { folder, core } = bench;
+    drop(core);
+    let left = std::fs::read_dir(folder.path().join("data")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut left: Vec<_> = left.collect();
+    left.sort();
+    assert_eq!(left, ["clause9.lock", "clause9.sqlite"]);
+    let copy = folder.path().join("copy.sqlite");
+    std::fs::copy(folder.path().join("data/clause9.sqlite"), &copy).unwrap();
+    let copy = rusqlite::Connection::open(copy).unwrap();
+    assert_eq!(copy.query_row("SELECT count(*) FROM record_versions", [], |row| row.get::<_, i64>(0)).unwrap(), 1);
+}
+
 #[test]
 fn a_rule_with_for_waits_over_restarts() {
     let extra = "thresholds: [{ indicator: incidents_open, when: { severity: low }, warning: \">= 1\", for: 30m }]\n";
