@@ -1,15 +1,19 @@
 //! Noticing that files changed. What happens then is the pipeline's business.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
 /// Editors write a file in several steps; this much silence means that they are done.
 const SETTLED: Duration = Duration::from_millis(300);
+
+/// Where something is written all the time, a log beside the configuration say, there never is silence; after so long it is not waited for any more.
+const LONGEST: Duration = Duration::from_secs(2);
 
 /// Watches paths and tells which of them changed. Stops when dropped.
 #[derive(Debug)]
@@ -19,7 +23,9 @@ pub struct Watcher {
     /// Each path as it was given, and as the operating system names it.
     paths: Vec<(PathBuf, PathBuf)>,
     /// What was touched and has not settled yet: kept here, because whoever waits for changes may leave and come again.
-    touched: Vec<PathBuf>,
+    touched: BTreeSet<PathBuf>,
+    /// Since when.
+    since: Instant,
 }
 
 impl Watcher {
@@ -49,7 +55,7 @@ impl Watcher {
         }
         let resolved = |path: PathBuf| (path.clone(), path.canonicalize().unwrap_or(path));
         let paths = paths.into_iter().map(resolved).collect();
-        Ok(Self { _notify: watcher, events, paths, touched: Vec::new() })
+        Ok(Self { _notify: watcher, events, paths, touched: BTreeSet::new(), since: Instant::now() })
     }
 
     /// Waits for changes and gives the paths that changed, once they have settled. Who stops waiting loses none.
@@ -57,10 +63,14 @@ impl Watcher {
         loop {
             if self.touched.is_empty() {
                 let Some(first) = self.events.recv().await else { return std::future::pending().await };
-                self.touched.push(first);
+                self.touched.insert(first);
+                self.since = Instant::now();
             }
-            while let Ok(Some(next)) = tokio::time::timeout(SETTLED, self.events.recv()).await {
-                self.touched.push(next);
+            let latest = self.since + LONGEST;
+            while Instant::now() < latest {
+                let settled = (Instant::now() + SETTLED).min(latest);
+                let Ok(Some(next)) = tokio::time::timeout_at(settled, self.events.recv()).await else { break };
+                self.touched.insert(next);
             }
             let touched = std::mem::take(&mut self.touched);
             let concerned = |path: &Path| touched.iter().any(|touched| concerns(path, touched));
@@ -110,9 +120,33 @@ mod tests {
         let config = folder.path().join("agent.yaml");
         let mut watcher = Watcher::new(vec![config.clone()]).unwrap();
         std::fs::write(&config, "a").unwrap();
-        while watcher.touched.is_empty() {
-            assert!(tokio::time::timeout(SETTLED / 3, watcher.changed()).await.is_err(), "it has not settled yet");
+        // Whoever waits leaves again and again, and sooner than anything settles.
+        let mut changed = None;
+        for _ in 0..1_000 {
+            changed = changed.or(tokio::time::timeout(SETTLED / 3, watcher.changed()).await.ok());
+            if changed.is_some() {
+                break;
+            }
         }
-        assert_eq!(watcher.changed().await, [config]);
+        assert_eq!(changed, Some(vec![config]));
+    }
+
+    #[tokio::test]
+    async fn what_is_written_all_the_time_hides_no_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let (config, noise) = (folder.path().join("agent.yaml"), folder.path().join("log"));
+        std::fs::write(&config, "a").unwrap();
+        let mut watcher = Watcher::new(vec![config.clone()]).unwrap();
+        let writes = async {
+            loop {
+                std::fs::write(&noise, "line").unwrap();
+                tokio::time::sleep(SETTLED / 10).await;
+            }
+        };
+        std::fs::write(&config, "b").unwrap();
+        tokio::select! {
+            changed = watcher.changed() => assert_eq!(changed, [config]),
+            () = writes => {}
+        }
     }
 }
