@@ -53,6 +53,8 @@
 //! - Only [`schedule`] reads the clock for data; everywhere else `now` is a parameter.
 //! - A poll changes everything or nothing. Nothing that was stored is changed, only closed.
 //! - No value is ever carried on as if it were fresh: when a number can't be known, it is `unknown` with a reason, and has no sample.
+//! - A configuration is taken over whole, with one transaction for all that it writes, or not at all. A panic in an indicator is that indicator's
+//!   failure; one in the core ends it: everything is unknown, health says so, and the agent ends a minute later with an error.
 //! - A reading is published after it is stored, never before. Nothing is written into a database that is not the one in its folder any more.
 //! - A scrape computes nothing. No request from outside reaches an upstream, except one that asks for a poll of a configured source.
 //! - What belongs to one upstream stands in its `connector.yaml`; there is no vendor's name in Rust.

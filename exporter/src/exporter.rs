@@ -1,7 +1,7 @@
 //! What is published now: the page, and whether the program is ready. How it gets to a client is `http`'s business.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::ArcSwap;
 use prometheus::{IntCounter, IntGauge, IntGaugeVec};
@@ -25,6 +25,7 @@ struct Shared {
     page: ArcSwap<Page>,
     has_page: AtomicBool,
     unready: ArcSwap<Vec<String>>,
+    unhealthy: OnceLock<String>,
     /// Held while rendering, so that of two publications the one that began later stays.
     publishing: Mutex<()>,
     own: OwnMetrics,
@@ -79,6 +80,7 @@ impl Exporter {
             page: ArcSwap::from_pointee(page),
             has_page: AtomicBool::new(false),
             unready: ArcSwap::default(),
+            unhealthy: OnceLock::new(),
             publishing: Mutex::new(()),
             own,
             page_metrics,
@@ -117,11 +119,23 @@ impl Exporter {
     /// Every reason why the program is not ready.
     #[must_use]
     pub fn unready(&self) -> Vec<String> {
-        let mut reasons = self.shared.unready.load().to_vec();
+        let mut reasons: Vec<_> = self.shared.unhealthy.get().cloned().into_iter().collect();
+        reasons.extend(self.shared.unready.load().iter().cloned());
         if !self.shared.has_page.load(Ordering::Acquire) {
             reasons.push("no page has been published yet".to_owned());
         }
         reasons
+    }
+
+    /// Says that the program can't go on and has to be started again. There is no way back; the first reason stays.
+    pub fn set_unhealthy(&self, reason: String) {
+        let _ = self.shared.unhealthy.set(reason);
+    }
+
+    /// Why the program has to be started again, if it has.
+    #[must_use]
+    pub fn unhealthy(&self) -> Option<&str> {
+        self.shared.unhealthy.get().map(String::as_str)
     }
 
     /// The exporter's own metrics, to register more.
@@ -192,5 +206,9 @@ mod tests {
         exporter.publish(&[]).unwrap();
         exporter.set_unready(vec![]);
         assert!(exporter.unready().is_empty());
+        assert_eq!(exporter.unhealthy(), None);
+        exporter.set_unhealthy("its heart has stopped".to_owned());
+        exporter.set_unhealthy("and more".to_owned());
+        assert_eq!((exporter.unhealthy(), exporter.unready()), (Some("its heart has stopped"), vec!["its heart has stopped".to_owned()]));
     }
 }

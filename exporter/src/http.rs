@@ -44,7 +44,7 @@ pub struct AppOptions {
 /// All of an exporter's routes, with the caller's `pages` beside them:
 ///
 /// - `GET /metrics`: the page and the exporter's own metrics; before the first publication, its own metrics only.
-/// - `GET /-/healthy`: 200 while the process runs. Never asks for credentials.
+/// - `GET /-/healthy`: 200 while the process runs and can go on ([`Exporter::set_unhealthy`]), then 503. Never asks for credentials.
 /// - `GET /-/ready`: 200, or 503 with the reasons, one a line. Never asks for credentials.
 /// - `POST /-/reload`, if [`AppOptions::reload`] is given.
 ///
@@ -56,7 +56,7 @@ pub struct AppOptions {
 pub fn app(exporter: &Exporter, options: AppOptions, pages: Router) -> Router {
     let mut routes = Router::new()
         .route(METRICS, get(scrape::metrics).with_state(exporter.clone()))
-        .route(HEALTHY, get(probes::healthy))
+        .route(HEALTHY, get(probes::healthy).with_state(exporter.clone()))
         .route(READY, get(probes::ready).with_state(exporter.clone()));
     if let Some(reload) = options.reload {
         routes = routes.route(RELOAD, post(probes::reload).with_state(reload));

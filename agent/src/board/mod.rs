@@ -6,12 +6,12 @@ mod families;
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    indicator::{Indicator, Row},
+    indicator::{Indicator, Measured, Row},
     threshold::{State, Threshold},
 };
 
 /// Everything that is shown, at one moment.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Board {
     /// The moment, epoch seconds.
     pub at: i64,
@@ -32,7 +32,7 @@ pub struct Board {
 }
 
 /// An indicator and its readings.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Panel {
     /// The indicator.
     pub indicator: Arc<Indicator>,
@@ -151,6 +151,24 @@ impl Panel {
 pub const NAMESPACE: &str = "aims";
 
 impl Board {
+    /// The same with nothing known, for this reason.
+    pub fn all_unknown(&self, reason: &str) -> Self {
+        let unknown = |reading: &Reading| {
+            let mut row = reading.row.clone();
+            row.measured = Measured::Unknown(reason.to_owned());
+            Reading { row, state: State::Unknown, rule: None }
+        };
+        let mut board = self.clone();
+        for panel in &mut board.panels {
+            let readings = panel.readings.iter().map(unknown).collect();
+            *panel = Arc::new(Panel { readings, ..Panel::clone(panel) });
+        }
+        for source in &mut board.sources {
+            source.stale = true;
+        }
+        board
+    }
+
     /// Readings by state.
     pub fn count(&self, state: State) -> usize {
         self.panels.iter().flat_map(|panel| &panel.readings).filter(|reading| reading.state == state).count()

@@ -59,14 +59,14 @@ pub(super) async fn serve(config: Config, listen: SocketAddr, started: impl FnOn
     let server = tokio::spawn(async move { clause9_exporter::serve(listener, app, options, async move { drop(stopped.wait_for(|stop| *stop).await) }).await });
     tracing::info!(address = %address, "serving the page and /metrics");
     started(address);
-    agent.run(hangups()?, termination()?).await;
+    let ended = agent.run(hangups()?, termination()?).await;
     stop.send_replace(true);
     let cut_off = server.await.unwrap_or(0);
     if cut_off > 0 {
         tracing::warn!(connections = cut_off, "connections were cut off");
     }
     tracing::info!("stopped");
-    Ok(())
+    Ok(ended?)
 }
 
 /// Reads the configuration again, and the certificate: it is renewed in place more often than anything else changes.

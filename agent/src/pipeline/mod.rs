@@ -74,6 +74,14 @@ const TICK: Duration = Duration::from_secs(5);
 /// How long polls under way may take to finish when the agent stops. A poll that is cut off has changed nothing.
 const DRAIN: Duration = Duration::from_secs(5);
 
+/// The core has ended by a fault of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the agent has met a fault of its own: nothing is known until it is started again")]
+pub struct Fallen;
+
+/// For how long a fallen core is told before the agent ends: two scrapes at the usual intervals.
+const TOLD: Duration = Duration::from_mins(1);
+
 impl Agent {
     /// Opens the store and publishes what it remembers.
     ///
@@ -98,13 +106,17 @@ impl Agent {
     }
 
     /// Runs until `shutdown`, then lets polls under way finish for a while.
-    pub async fn run(mut self, mut hangup: mpsc::Receiver<()>, shutdown: impl Future<Output = ()>) {
+    ///
+    /// # Errors
+    /// [`Fallen`], a minute after the core ended by a fault of its own: until then, it is told.
+    pub async fn run(mut self, mut hangup: mpsc::Receiver<()>, shutdown: impl Future<Output = ()>) -> Result<(), Fallen> {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut shutdown = std::pin::pin!(shutdown);
         loop {
             tokio::select! {
                 () = &mut shutdown => break,
+                () = self.worker.fallen() => return self.fall(shutdown).await,
                 _ = tick.tick() => self.worker.send(Message::Tick).await,
                 Some(()) = hangup.recv() => drop(self.reload("SIGHUP").await),
                 Some(request) = self.requests.recv() => self.answer(request).await,
@@ -114,6 +126,16 @@ impl Agent {
         tracing::info!("stopping: polls under way may finish");
         self.pollers.drain(DRAIN).await;
         self.worker.stop().await;
+        Ok(())
+    }
+
+    /// Nothing can be done without a core but to say so, and to end: whoever started the agent can start it again.
+    async fn fall(mut self, shutdown: impl Future<Output = ()>) -> Result<(), Fallen> {
+        tracing::error!(ends_in_seconds = TOLD.as_secs(), "{Fallen}");
+        self.requests.close();
+        self.pollers.stop(&self.metrics).await;
+        drop(tokio::time::timeout(TOLD, shutdown).await);
+        Err(Fallen)
     }
 
     async fn answer(&mut self, request: Request) {

@@ -1,10 +1,15 @@
-//! The core's thread: takes messages one after the other, evaluates what they touched, publishes the board.
+//! The core's thread: takes messages one after the other, evaluates what they touched, publishes the board. A panic ends it, and somebody
+//! notices: nothing is known any more, health says so, and the agent ends a little later so that whoever started it starts it again.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use clause9_exporter::Exporter;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
     core::{Core, Scope},
@@ -26,17 +31,24 @@ pub(super) enum Message {
     Configure(Arc<Config>, oneshot::Sender<Result<(), String>>),
     /// Which configuration is in force.
     Config(oneshot::Sender<Arc<Config>>),
+    /// Stands for a fault that nobody has found yet.
+    #[cfg(test)]
+    Panic,
 }
 
 /// The thread, and the way to it. It ends when the last sender is gone.
 #[derive(Debug)]
 pub(super) struct Worker {
     messages: mpsc::Sender<Message>,
+    fell: watch::Receiver<bool>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
 /// Messages that may wait for the core. Pollers wait for their reply, so there is about one for each source.
 const QUEUE: usize = 64;
+
+/// What is told of everything once the core has fallen.
+const FALLEN: &str = "the agent has met a fault of its own and has to be started again";
 
 /// How often indicators that use the time are evaluated, in seconds.
 const TIME_INTERVAL: i64 = 60;
@@ -45,8 +57,25 @@ impl Worker {
     pub(super) fn spawn(core: Core, exporter: Exporter, board: Arc<ArcSwap<Board>>, metrics: Metrics) -> Self {
         let (messages, receiver) = mpsc::channel(QUEUE);
         let mut state = State { core, exporter, board, metrics, evaluated_time_at: 0, reported: None };
-        let thread = std::thread::Builder::new().name("core".to_owned()).spawn(move || state.run(receiver)).expect("a thread can be started");
-        Self { messages, thread: Some(thread) }
+        let (fell, has_fallen) = watch::channel(false);
+        let work = move || {
+            // What a panic leaves half done is not gone on with.
+            if catch_unwind(AssertUnwindSafe(|| state.run(receiver))).is_err() {
+                state.fall();
+                fell.send_replace(true);
+            }
+        };
+        let thread = std::thread::Builder::new().name("core".to_owned()).spawn(work).expect("a thread can be started");
+        Self { messages, fell: has_fallen, thread: Some(thread) }
+    }
+
+    /// Waits until a panic has ended the core, which should be for ever.
+    pub(super) async fn fallen(&self) {
+        let mut fell = self.fell.clone();
+        if fell.wait_for(|fell| *fell).await.is_err() {
+            // It ended as it was told to.
+            std::future::pending().await
+        }
     }
 
     pub(super) fn sender(&self) -> mpsc::Sender<Message> {
@@ -68,7 +97,7 @@ impl Worker {
     pub(super) async fn stop(mut self) {
         drop(self.messages);
         if let Some(thread) = self.thread.take() {
-            // A panic of the core was reported by the panic hook already.
+            // What a panic means was told when it happened.
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
     }
@@ -93,10 +122,17 @@ impl State {
             while let Ok(message) = messages.try_recv() {
                 scopes.push(self.take(message));
             }
-            if let Some(scope) = together(scopes) {
+            for scope in together(scopes) {
                 self.evaluate(&scope);
             }
         }
+    }
+
+    /// Makes known that nothing is known any more: the last board would look as if it were fresh.
+    fn fall(&mut self) {
+        self.exporter.set_unhealthy(FALLEN.to_owned());
+        let board = Board { at: schedule::now(), ..self.board.load().all_unknown(FALLEN) };
+        self.publish(board);
     }
 
     fn take(&mut self, message: Message) -> Option<Scope> {
@@ -130,6 +166,8 @@ impl State {
                 let _ = reply.send(Arc::clone(self.core.config()));
                 None
             }
+            #[cfg(test)]
+            Message::Panic => panic!("a fault that nobody has found yet"),
         }
     }
 
@@ -147,7 +185,8 @@ impl State {
                 self.report(chain(&error));
             }
         }
-        if *scope != Scope::Touched(std::collections::BTreeSet::new()) {
+        // Only what was evaluated because of the time: sources that change something all the time must not keep clocks from being looked at.
+        if !matches!(scope, Scope::Touched(_)) {
             self.evaluated_time_at = now;
         }
         self.metrics.store_writable.set(self.core.problem().is_none().into());
@@ -181,15 +220,96 @@ fn chain(error: &dyn std::error::Error) -> String {
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// One scope for several.
-fn together(scopes: Vec<Option<Scope>>) -> Option<Scope> {
-    scopes.into_iter().flatten().reduce(|a, b| match (a, b) {
-        (Scope::Everything, _) | (_, Scope::Everything) => Scope::Everything,
-        (Scope::Touched(mut a), Scope::Touched(b)) => {
-            a.extend(b);
-            Scope::Touched(a)
+/// What is to be evaluated for all of these: each thing once, and none left out for another.
+fn together(scopes: Vec<Option<Scope>>) -> Vec<Scope> {
+    let mut all = scopes.into_iter().flatten().fold(Vec::<Scope>::new(), |mut all, scope| {
+        let before = all.iter_mut().find(|before| before.name() == scope.name());
+        match (before, scope) {
+            (Some(Scope::Touched(touched)), Scope::Touched(more)) => touched.extend(more),
+            (Some(_), _) => {}
+            (None, scope) => all.push(scope),
         }
-        (Scope::Touched(touched), Scope::Time) | (Scope::Time, Scope::Touched(touched)) => Scope::Touched(touched),
-        (Scope::Time, Scope::Time) => Scope::Time,
-    })
+        all
+    });
+    if all.contains(&Scope::Everything) {
+        all = vec![Scope::Everything];
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use clause9_exporter::OwnMetrics;
+
+    use super::*;
+    use crate::threshold::State as Verdict;
+
+    fn touched(tables: &[&'static str]) -> Scope {
+        Scope::Touched(tables.iter().map(|table| (*table, String::new())).collect())
+    }
+
+    #[test]
+    fn no_scope_is_lost_for_another() {
+        for (scopes, all) in [
+            (vec![None], vec![]),
+            (vec![Some(touched(&["cases"])), Some(Scope::Time), Some(touched(&["reviews"]))], vec![touched(&["cases", "reviews"]), Scope::Time]),
+            (vec![Some(Scope::Time), None, Some(Scope::Time)], vec![Scope::Time]),
+            (vec![Some(touched(&["cases"])), Some(Scope::Everything), Some(Scope::Time)], vec![Scope::Everything]),
+        ] {
+            assert_eq!(together(scopes), all);
+        }
+    }
+
+    fn state(folder: &std::path::Path) -> State {
+        let file = folder.join("agent.yaml");
+        let text = "organisation: { name: Example, timezone: UTC }\nsources: [{ name: a, connector: records, path: a, feeds: [systems] }]\n";
+        std::fs::write(&file, text).unwrap();
+        let now = schedule::now();
+        let core = Core::open(Arc::new(Config::load(&file, now).unwrap()), now).unwrap();
+        let exporter = Exporter::new(OwnMetrics::new("t").unwrap()).unwrap();
+        let metrics = Metrics::start(exporter.own()).unwrap();
+        State { core, exporter, board: Arc::default(), metrics, evaluated_time_at: 0, reported: None }
+    }
+
+    #[test]
+    fn busy_sources_do_not_keep_clocks_from_being_looked_at() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut state = state(folder.path());
+        state.evaluate(&Scope::Everything);
+        let minute_ago = schedule::now() - TIME_INTERVAL;
+        state.evaluated_time_at = minute_ago;
+        state.evaluate(&touched(&["systems"]));
+        assert_eq!(state.evaluated_time_at, minute_ago);
+        assert_eq!(state.take(Message::Tick), Some(Scope::Time));
+        state.evaluate(&Scope::Time);
+        assert_eq!(state.take(Message::Tick), None, "once a minute");
+    }
+
+    #[tokio::test]
+    async fn a_core_that_falls_is_noticed_and_nothing_is_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let State { core, exporter, board, metrics, .. } = state(folder.path());
+        let worker = Worker::spawn(core, exporter.clone(), Arc::clone(&board), metrics);
+        worker.config().await.unwrap();
+        assert_eq!(exporter.unhealthy(), None);
+        worker.send(Message::Panic).await;
+        worker.fallen().await;
+        assert!(exporter.unhealthy().unwrap().contains("fault"));
+        let board = board.load();
+        assert!(!board.panels.is_empty() && board.sources[0].stale);
+        let readings = board.panels.iter().map(|panel| panel.readings.len()).sum::<usize>();
+        assert!(readings > 0 && board.count(Verdict::Unknown) == readings);
+        assert!(worker.config().await.is_none(), "nobody waits for it in vain");
+        worker.stop().await;
+    }
+
+    #[tokio::test]
+    async fn a_core_that_is_stopped_has_not_fallen() {
+        let folder = tempfile::tempdir().unwrap();
+        let State { core, exporter, board, metrics, .. } = state(folder.path());
+        let worker = Worker::spawn(core, exporter.clone(), board, metrics);
+        let fell = worker.fell.clone();
+        worker.stop().await;
+        assert!(!*fell.borrow() && exporter.unhealthy().is_none());
+    }
 }

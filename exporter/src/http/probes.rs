@@ -49,8 +49,11 @@ impl fmt::Debug for Reload {
     }
 }
 
-pub(super) async fn healthy() -> Response {
-    plain(StatusCode::OK, "healthy\n")
+pub(super) async fn healthy(State(exporter): State<Exporter>) -> Response {
+    match exporter.unhealthy() {
+        None => plain(StatusCode::OK, "healthy\n"),
+        Some(reason) => plain(StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
+    }
 }
 
 pub(super) async fn ready(State(exporter): State<Exporter>) -> Response {

@@ -115,6 +115,11 @@ async fn readiness_gives_one_reason_a_line() {
     }
     exporter.set_unready(vec!["a".to_owned()]);
     assert_eq!(get(&app, "/-/healthy").await.status, 200, "health is not readiness");
+    exporter.set_unhealthy("the heart has stopped".to_owned());
+    for path in ["/-/healthy", "/-/ready"] {
+        let answer = get(&app, path).await;
+        assert!(answer.status == 503 && answer.text().starts_with("the heart has stopped\n"), "{path}: {}", answer.text());
+    }
 }
 
 #[tokio::test]
