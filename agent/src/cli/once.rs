@@ -23,7 +23,8 @@ pub(super) struct Once {
 /// Polls the chosen sources once, all at the same time, and stores what they give, as of `now`.
 pub(super) async fn poll(mut config: Config, chosen: impl Fn(&PolledSource) -> bool, now: i64) -> anyhow::Result<Once> {
     let folder = tempfile::tempdir().context("no folder for temporary files")?;
-    config.data_dir = folder.path().to_owned();
+    // Made by the store, for its owner alone.
+    config.data_dir = folder.path().join("data");
     let config = Arc::new(config);
     let mut core = Core::open(Arc::clone(&config), now)?;
     let mut polls = JoinSet::new();

@@ -134,7 +134,7 @@ fn every_mistake_has_its_message() {
             &["agent.yaml:3: sources[0].cron: \"* * * * *\"; expected either `every` or `cron`, not both"],
         ),
         ("every", source(", every: 5"), &["agent.yaml:3: sources[0].every: 5; expected a span of time such as 90s, 5m, 1h30m, 2d or 4w"]),
-        ("cron", source(", cron: \"61 * * * *\""), &["agent.yaml:3: sources[0].cron: \"61 * * * *\"; expected a cron expression"]),
+        ("cron", source(", cron: \"61 * * * *\""), &["agent.yaml:3: sources[0].cron: \"61 * * * *\"; expected a minute from 0 to 59, here is 61"]),
         (
             "stale before polled",
             source(", every: 1h, stale_after: 5m"),

@@ -53,9 +53,18 @@ impl Cron {
             return Err(format!("five fields (minute hour day month weekday), here are {}", fields.len()));
         };
         let weekdays = weekdays(weekday)?;
-        let read = |day: &str, weekday: &str| {
-            cron::Schedule::from_str(&format!("0 {minute} {hour} {day} {month} {weekday}")).map_err(|error| format!("a cron expression ({error})"))
-        };
+        for (field, written, range) in [
+            (0, minute, "a minute from 0 to 59"),
+            (1, hour, "an hour from 0 to 23"),
+            (2, day, "a day from 1 to 31"),
+            (3, month, "a month from 1 to 12 or JAN to DEC"),
+        ] {
+            let mut alone = ["*"; 5];
+            alone[field] = written;
+            // The crate's own messages show its six fields, and not what was written.
+            read(alone).map_err(|_| format!("{range}, here is {written}"))?;
+        }
+        let read = |day: &str, weekday: &str| read([minute, hour, day, month, weekday]).map_err(|_| "a cron expression".to_owned());
         let walls = match (is_open(day), is_open(weekday)) {
             (false, false) => vec![read(day, "*")?, read("*", &weekdays)?],
             _ => vec![read(day, &weekdays)?],
@@ -158,6 +167,11 @@ impl fmt::Display for Cron {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.text, self.zone.name())
     }
+}
+
+/// Five fields as the crate reads them, which begins with seconds.
+fn read(fields: [&str; 5]) -> Result<cron::Schedule, cron::error::Error> {
+    cron::Schedule::from_str(&format!("0 {}", fields.join(" ")))
 }
 
 /// Whether a field restricts nothing, as cron sees it: by its first character.

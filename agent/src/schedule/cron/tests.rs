@@ -55,8 +55,11 @@ fn days_and_weekdays_count_as_in_every_other_cron() {
 fn wrong_expressions_say_why() {
     for (expression, message) in [
         ("* * * *", "five fields (minute hour day month weekday), here are 4"),
-        ("61 * * * *", "a cron expression"),
-        ("*/0 * * * *", "a cron expression"),
+        ("61 * * * *", "a minute from 0 to 59, here is 61"),
+        ("*/0 * * * *", "a minute from 0 to 59, here is */0"),
+        ("0 8-25 * * *", "an hour from 0 to 23, here is 8-25"),
+        ("0 0 0 * *", "a day from 1 to 31, here is 0"),
+        ("0 0 * may-foo *", "a month from 1 to 12 or JAN to DEC, here is may-foo"),
         ("0 0 * * 9", "a weekday from 0 to 7 or SUN to SAT, here is 9"),
         ("0 0 * * */0", "a weekday from 0 to 7 or SUN to SAT, here is */0"),
         ("0 0 * * fry", "here is fry"),
