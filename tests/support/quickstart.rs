@@ -5,9 +5,9 @@ use super::http::{Http, Login};
 use super::ports::free_port;
 use super::processes::{Process, family, shown};
 use super::wait::{Watched, wait_until};
+use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use tempfile::TempDir;
 
 /// `clause9 quickstart` with a folder and a port of its own, ended when this is dropped.
@@ -15,18 +15,20 @@ pub struct Quickstart {
     pub address: String,
     folder: TempDir,
     child: Child,
-    _alone: MutexGuard<'static, ()>,
+    /// Locked for as long as this lives.
+    _alone: File,
 }
 
-/// The sample's upstreams have ports of their own, written down in its configuration: there can be one sample at a time.
-static ALONE: Mutex<()> = Mutex::new(());
+/// The sample's upstreams have ports of their own, written down in its configuration: there can be one sample at a time, in all processes.
+const ALONE: &str = "clause9-tests-quickstart.lock";
 
 impl Quickstart {
     pub fn start() -> Self {
-        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let alone = File::create(std::env::temp_dir().join(ALONE)).expect("a lock file");
+        alone.lock().expect("a lock that can be waited for");
         let folder = tempfile::Builder::new().prefix("clause9-quickstart-").tempdir().expect("a temporary folder");
         let address = format!("127.0.0.1:{}", free_port());
-        let log = std::fs::File::create(folder.path().join("log")).expect("a log file");
+        let log = File::create(folder.path().join("log")).expect("a log file");
         let mut command = Command::new(program());
         command.args(["quickstart", "--listen", &address, "--dir"]).arg(folder.path().join("sample"));
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("the program starts");
