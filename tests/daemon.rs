@@ -75,6 +75,14 @@ fn a_reload_takes_over_what_is_good_and_keeps_what_was() {
     assert!(refused.text.contains("souces: an unknown key; expected `sources`"), "{}", refused.text);
     assert_eq!(agent.wait_metric(LOW), "1", "the one before stays in force");
 
+    // What a running agent can't change is refused by name, instead of being passed over in silence.
+    let moved = good.replace("data_dir: data", "data_dir: elsewhere") + "web: { auth: { bearer: another } }\n";
+    std::fs::write(&config, moved).expect("a written configuration");
+    let refused = agent.http().send(reqwest::Method::POST, "/-/reload", None).expect("an answer");
+    assert_eq!(refused.status, 422, "{}", refused.text);
+    assert!(refused.text.starts_with("data_dir, web: can't be changed while the agent runs"), "{}", refused.text);
+    assert_eq!(agent.wait_metric("clause9_config_last_reload_successful "), "0");
+
     let with_limit = format!("{good}thresholds: [{{ indicator: incidents_open, when: {{ severity: low }}, breach: \">= 1\" }}]\n");
     std::fs::write(&config, with_limit).expect("a written configuration");
     agent.signal("HUP");

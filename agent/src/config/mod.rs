@@ -88,6 +88,18 @@ impl Config {
         let config = load(file, now, &mut mistakes);
         mistakes.or(config)
     }
+
+    /// The keys by which `next` differs in what a running agent can't change.
+    pub fn needs_restart(&self, next: &Self) -> Vec<&'static str> {
+        let keys = [
+            ("organisation.timezone", self.zone != next.zone),
+            ("listen", self.listen != next.listen),
+            ("data_dir", self.data_dir != next.data_dir),
+            ("web", (&self.web.auth, &self.web.tls, &self.web.hosts) != (&next.web.auth, &next.web.tls, &next.web.hosts)),
+            ("external_url", self.web.external_url != next.web.external_url),
+        ];
+        keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
+    }
 }
 
 /// What reading the parts of a configuration needs.

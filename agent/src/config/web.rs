@@ -8,7 +8,7 @@ use super::{Reader, raw, source};
 use crate::secret::Secret;
 
 /// The agent's own pages.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Web {
     /// Certificate and key, PEM files.
     pub tls: Option<(PathBuf, PathBuf)>,
@@ -21,7 +21,7 @@ pub struct Web {
 }
 
 /// Credentials that the agent's own pages ask for.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub enum WebAuth {
     /// User and password.
     Basic(String, Secret),

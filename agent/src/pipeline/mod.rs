@@ -182,6 +182,11 @@ impl Agent {
     }
 
     async fn take_over(&mut self, config: Arc<Config>) -> Result<(), String> {
+        // To say that all is well while a token that was renewed stays valid would be worse than to refuse.
+        let fixed = self.worker.config().await.map(|before| before.needs_restart(&config)).unwrap_or_default();
+        if !fixed.is_empty() {
+            return Err(format!("{}: can't be changed while the agent runs; start it again, or take that change back", fixed.join(", ")));
+        }
         // Polls under way belong to the configuration before: they are cut off, which changes nothing.
         self.pollers.stop(&self.metrics).await;
         let (reply, answer) = oneshot::channel();
