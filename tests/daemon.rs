@@ -1,6 +1,6 @@
 //! The program as a user runs it: exit codes, signals, reloads, a second agent, the hardest end.
 
-use crate::support::agent::{Agent, clause9};
+use crate::support::agent::{Agent, clause9, replace};
 use crate::support::wait::wait_until;
 use std::path::Path;
 use std::time::Duration;
@@ -15,7 +15,7 @@ fn registers(folder: &Path) {
 fn incidents(folder: &Path, count: usize) {
     let rows: String =
         (0..count).map(|id| format!("{{\"record\":\"case\",\"id\":\"{id}\",\"kind\":\"incident\",\"system\":\"a\",\"severity\":\"low\"}}\n")).collect();
-    std::fs::write(folder.join("incidents.ndjson"), rows).expect("a written file");
+    replace(&folder.join("incidents.ndjson"), &rows);
 }
 
 const REST: &str =

@@ -1,6 +1,6 @@
 //! The data folder while the agent runs: whom it is for, and what happens when it is not there any more.
 
-use crate::support::agent::{Agent, clause9, program};
+use crate::support::agent::{Agent, clause9, program, replace};
 use crate::support::wait::wait_until;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -69,7 +69,7 @@ fn a_folder_that_another_agent_took_is_told_and_the_right_one_taken_up_again() {
         let reason = agent.wait_unready();
         if reason.contains("clause9.sqlite is not the file any more that the agent has open") { Ok(()) } else { Err(reason) }
     });
-    std::fs::write(agent.path("incidents.ndjson"), incident("1") + &incident("2")).expect("a written file");
+    replace(&agent.path("incidents.ndjson"), &(incident("1") + &incident("2")));
     agent.wait_metric_until(NOT_STORED, |polls| polls != "0");
     other.kill().expect("a process that is ours can be killed");
     other.wait().expect("a killed process ends");

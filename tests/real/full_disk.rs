@@ -1,6 +1,6 @@
 //! A disk that is really full, and one that can only be read: file systems made and taken away by the test, which therefore needs root.
 
-use crate::support::agent::Agent;
+use crate::support::agent::{Agent, replace};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -36,7 +36,7 @@ fn incidents(path: &Path, count: usize) {
     for id in 0..count {
         writeln!(rows, "{{\"record\":\"case\",\"id\":\"{id}\",\"kind\":\"incident\",\"system\":\"a\",\"severity\":\"low\"}}").expect("a String takes text");
     }
-    std::fs::write(path, rows).expect("a written file");
+    replace(path, &rows);
 }
 
 const LOW: &str = "aims_incidents_open{severity=\"low\",system=\"a\"} ";

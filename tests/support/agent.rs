@@ -35,6 +35,13 @@ fn built(name: &str, variable: &str) -> PathBuf {
     program
 }
 
+/// Puts a file in place whole. One that is written where it lies is empty for a moment, which a poll may take for all that there is.
+pub fn replace(path: &Path, text: &str) {
+    let new = path.with_extension("new");
+    std::fs::write(&new, text).expect("a written file");
+    std::fs::rename(&new, path).expect("a file in its place");
+}
+
 /// Runs a command to its end.
 pub fn clause9(arguments: &[&str]) -> Output {
     Command::new(program()).args(arguments).stdin(Stdio::null()).output().expect("the program starts")
