@@ -4,7 +4,7 @@
 mod webhook; // whoever is told
 
 use crate::support::agent::clause9;
-use crate::support::peers::{Prometheus, SCRAPE_INTERVAL};
+use crate::support::peers::{Prometheus, SCRAPE_INTERVAL, installed};
 use crate::support::quickstart::Quickstart;
 use crate::support::wait::{Watched, wait_until};
 use serde_json::{Value, json};
@@ -350,9 +350,7 @@ fn own_indicators_have_rules_that_hold() {
 }
 
 fn run(tool: &str, arguments: &[String], dir: &Path) -> Output {
-    let cache = std::env::var_os("CLAUSE9_CACHE").map(PathBuf::from);
-    let cache = cache.unwrap_or_else(|| Path::new(&std::env::var_os("HOME").expect("a home")).join(".cache/clause9"));
-    let tool = cache.join("peers/prometheus/usr/bin").join(tool);
+    let tool = installed("prometheus").join("usr/bin").join(tool);
     Command::new(&tool).args(arguments).current_dir(dir).stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{}: {error}", tool.display()))
 }
 

@@ -1,8 +1,9 @@
 //! The two nights in which the clocks change, lived through by the real agent under libfaketime.
 
 use crate::support::agent::Agent;
+use crate::support::peers::installed;
 use crate::support::wait::wait_until;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 const SOURCES: &str = "registers: registers\nsources:
@@ -20,8 +21,7 @@ fn prepare(folder: &Path) {
 
 /// The agent in Berlin, starting at this moment of UTC; its clocks run so many times as fast as ours.
 fn start(moment: &str, speed: u32) -> Agent {
-    let cache = std::env::var_os("CLAUSE9_CACHE").map_or_else(|| std::env::home_dir().expect("a home").join(".cache/clause9"), PathBuf::from);
-    let library = cache.join("peers/faketime/libfaketimeMT.so.1");
+    let library = installed("faketime").join("libfaketimeMT.so.1");
     assert!(library.is_file(), "libfaketime is not installed: tests/peers/faketime install");
     let library = library.to_str().expect("a UTF-8 path").to_owned();
     let environment = [("LD_PRELOAD", library), ("FAKETIME", format!("@{moment} x{speed}")), ("TZ", "UTC".to_owned())];

@@ -1,7 +1,7 @@
 //! The dashboards in `dashboards/grafana`: Grafana's own types accept them, and every query in them has an answer when a real Prometheus scrapes
 //! the sample organisation.
 
-use crate::support::peers::Prometheus;
+use crate::support::peers::{Prometheus, installed};
 use crate::support::quickstart::Quickstart;
 use crate::support::wait::wait_until;
 use serde_json::{Value, json};
@@ -170,8 +170,7 @@ fn dashboards() -> BTreeMap<PathBuf, Value> {
 
 /// Runs the check with the Python that `tests/peers/grafana-schema install` made.
 fn check_types(files: &[PathBuf]) -> Output {
-    let cache = std::env::var_os("CLAUSE9_CACHE").map_or_else(|| Path::new(&std::env::var_os("HOME").expect("HOME")).join(".cache/clause9"), PathBuf::from);
-    let python = cache.join("peers/grafana-schema/bin/python");
+    let python = installed("grafana-schema").join("bin/python");
     assert!(python.exists(), "{} is not there: run tests/peers/grafana-schema install", python.display());
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("real/grafana_schema.py");
     Command::new(python).arg(script).args(files).output().expect("Python starts")

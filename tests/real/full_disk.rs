@@ -69,17 +69,23 @@ fn the_last_board_stays_and_readiness_says_why() {
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
 }
 
-const READ: &str = "clause9_source_complete{source=\"registers\"} ";
-
-#[test]
-fn a_folder_that_can_only_be_read_is_noticed_though_nothing_is_written() {
+/// An agent that has its data on a small disk, and nothing to write for an hour.
+fn start_at_rest() -> (Agent, SmallDisk) {
     let mut disk = None;
-    let mut agent = Agent::start("registers: { path: registers, every: 1h }\n", |folder| {
+    let agent = Agent::start("registers: { path: registers, every: 1h }\n", |folder| {
         disk = Some(SmallDisk::mount(&folder.join("data")));
         std::fs::create_dir_all(folder.join("registers")).expect("a folder");
         std::fs::write(folder.join("registers/systems.yaml"), "- { id: a, owner_role: Head of A, risk_tier: high }\n").expect("a written register");
     });
     let disk = disk.expect("mounted before the start");
+    (agent, disk)
+}
+
+const READ: &str = "clause9_source_complete{source=\"registers\"} ";
+
+#[test]
+fn a_folder_that_can_only_be_read_is_noticed_though_nothing_is_written() {
+    let (mut agent, disk) = start_at_rest();
     let path = disk.0.to_str().expect("a UTF-8 path");
     // The same folder once more over itself, read-only: the system refuses to make one read-only that has files open for writing.
     run("mount", &["--bind", path, path]);
@@ -98,13 +104,7 @@ fn a_folder_that_can_only_be_read_is_noticed_though_nothing_is_written() {
 
 #[test]
 fn a_disk_that_fills_up_is_noticed_though_nothing_is_written() {
-    let mut disk = None;
-    let mut agent = Agent::start("registers: { path: registers, every: 1h }\n", |folder| {
-        disk = Some(SmallDisk::mount(&folder.join("data")));
-        std::fs::create_dir_all(folder.join("registers")).expect("a folder");
-        std::fs::write(folder.join("registers/systems.yaml"), "- { id: a, owner_role: Head of A, risk_tier: high }\n").expect("a written register");
-    });
-    let disk = disk.expect("mounted before the start");
+    let (mut agent, disk) = start_at_rest();
     agent.wait_metric_until(READ, |read| read == "1");
     let filler = disk.0.join("filler");
     let _ = std::fs::write(&filler, vec![0_u8; 8 << 20]);

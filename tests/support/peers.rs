@@ -135,6 +135,12 @@ fn tell(title: &str, answers: &[(&Http, &str)]) {
     }
 }
 
+/// Where `tests/peers/NAME install` puts what it installs.
+pub fn installed(name: &str) -> PathBuf {
+    let cache = std::env::var_os("CLAUSE9_CACHE").map_or_else(|| std::env::home_dir().expect("a home").join(".cache/clause9"), PathBuf::from);
+    cache.join("peers").join(name)
+}
+
 fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(name)
 }
