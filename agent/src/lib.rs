@@ -32,7 +32,7 @@
 //! | [`document`] | YAML with the place of every value; every mistake at once |
 //! | [`config`] | `raw` as typed, `Config` proved good, jobs that measure, watching files |
 //! | [`connector`] | the one engine for all upstreams: requests, paging, formats, programs, jq, failure reasons, recorded answers |
-//! | [`schedule`], [`span`], [`size`] | cron and intervals, the clock; spans of time; sizes of memory |
+//! | [`schedule`], [`span`], [`size`], [`trend`] | cron and intervals, the clock; spans of time; sizes of memory; numbers that time changes |
 //! | [`store`] | SQLite: record versions, reading intervals, evidence chain, the tables that indicators query |
 //! | [`indicator`] | the catalogue (YAML and SQL) and its evaluation |
 //! | [`threshold`] | rules, conditions, verdicts; pure |
@@ -83,4 +83,5 @@ pub mod size;
 pub mod span;
 pub mod store;
 pub mod threshold;
+pub mod trend;
 pub mod web;

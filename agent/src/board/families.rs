@@ -58,7 +58,7 @@ impl Board {
         let mut family = family("indicator_samples", "Rows in the smallest window or group behind a reading, where they were stated.");
         for panel in &self.panels {
             for reading in &panel.readings {
-                let sizes = SAMPLE_SIZES.iter().filter_map(|fact| reading.row.fact(fact));
+                let sizes = SAMPLE_SIZES.iter().filter_map(|fact| reading.row.fact(fact, self.at));
                 if let Some(smallest) = sizes.reduce(f64::min) {
                     let labels = label_names(reading);
                     let own = [(&INDICATOR, panel.indicator.id.as_str())];

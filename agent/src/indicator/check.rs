@@ -117,6 +117,9 @@ impl Checker {
         }
         let names: Vec<_> = statement.column_names().map(str::to_owned).collect();
         let columns = Columns::parse(&names).map_err(|wrong| wrong.into_iter().for_each(|expected| mistakes.push(place.mistake("sql", expected)))).ok()?;
+        if columns.has_due_at() && !placeholders.iter().any(|name| name == "now") {
+            mistakes.push(place.mistake("sql", "`due_at` only beside `:now`: time changes nothing of what does not depend on it"));
+        }
         (mistakes.len() == before).then(|| Checked { columns: Arc::new(columns), placeholders })
     }
 

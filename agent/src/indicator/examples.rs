@@ -243,14 +243,14 @@ fn insert(engine: &mut dyn Engine, stored: &Stored, names: &BTreeMap<String, Str
 fn shown(row: &Row, rules: &RuleSet, stored: &[Stored], now: i64) -> Map<String, Json> {
     let system = row.label("system").and_then(|id| stored.iter().map(|stored| &stored.record).find(|record| record.shape.name == "system" && record.id == id));
     let subject = Subject {
-        value: row.value(now),
+        value: row.measured.trend(),
         label: &|name| row.label(name),
         system_attribute: &|name| system.and_then(|system| system.shape.field(name).and_then(|_| system.value(name).as_text())),
-        fact: &|name| row.fact(name),
+        fact: &|name| row.fact_trend(name),
     };
     let verdict = threshold::judge(rules, &subject, None, now);
     let mut shown: Map<String, Json> = row.labels().map(|(name, value)| (name.to_owned(), Json::from(value))).collect();
-    shown.extend(row.facts().map(|(name, value)| (name.to_owned(), Json::from(value))));
+    shown.extend(row.facts(now).map(|(name, value)| (name.to_owned(), Json::from(value))));
     shown.insert("state".into(), Json::from(verdict.state.as_str()));
     if let super::Measured::Unknown(reason) = &row.measured {
         shown.insert("unknown_reason".into(), Json::from(reason.as_str()));

@@ -214,9 +214,20 @@ impl std::borrow::Borrow<str> for Id {
 }
 
 impl Indicator {
-    /// Whether time alone changes its readings, so that it is evaluated each minute.
-    pub fn uses_now(&self) -> bool {
-        self.columns.is_clock() || self.placeholders.iter().any(|name| name == "now")
+    /// Whether time changes its readings between two midnights without anything else having happened: they are clocks, have facts that are, or
+    /// depend on `:now`.
+    pub fn changes_with_time(&self) -> bool {
+        self.columns.is_clock() || self.columns.has_moments() || self.uses("now")
+    }
+
+    /// Whether it must be evaluated each minute: it depends on `:now`, and its rows don't say when that will change them.
+    pub fn every_minute(&self) -> bool {
+        self.uses("now") && !self.columns.has_due_at()
+    }
+
+    /// Whether its rows say when the passing of time will change them ([`Row::due_at`]).
+    pub fn has_due_at(&self) -> bool {
+        self.columns.has_due_at()
     }
 
     /// Whether it reads one of the agent's own tables.
@@ -237,7 +248,11 @@ impl Indicator {
 
     /// Whether midnight changes its readings.
     pub fn uses_today(&self) -> bool {
-        self.placeholders.iter().any(|name| name == "today")
+        self.uses("today")
+    }
+
+    fn uses(&self, placeholder: &str) -> bool {
+        self.placeholders.iter().any(|name| name == placeholder)
     }
 
     /// Whether its readings are ages that grow by themselves ([`Measured::Clock`]).

@@ -226,8 +226,8 @@ fn the_method_digest_follows_parameters() {
 }
 
 #[test]
-fn only_what_time_alone_changes_is_evaluated_each_minute() {
-    let each_minute: Vec<_> = built_in().iter().filter(|indicator| indicator.uses_now()).map(|indicator| indicator.id.to_string()).collect();
+fn only_these_change_with_time() {
+    let each_minute: Vec<_> = built_in().iter().filter(|indicator| indicator.changes_with_time()).map(|indicator| indicator.id.to_string()).collect();
     assert_eq!(
         each_minute,
         [

@@ -253,7 +253,7 @@ impl Core {
         self.unstored.contains(&position)
             || match scope {
                 Scope::Everything => true,
-                Scope::Time => method.indicator.uses_now() || method.indicator.reads_own(Own::Sources) || waits(),
+                Scope::Time => method.indicator.changes_with_time() || method.indicator.reads_own(Own::Sources) || waits(),
                 Scope::Touched(touched) => {
                     method.indicator.reads_own(Own::Sources) || touched.iter().any(|(table, kind)| method.feeds.iter().any(|feed| feed.contains(table, kind)))
                 }

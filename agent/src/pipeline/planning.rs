@@ -41,15 +41,15 @@ fn check(entry: &Entry, position: usize, around: &Surroundings<'_>) -> Finding {
     // What no source feeds follows from other readings, and is as fresh as the evaluation.
     let read_at = around.sources.read_at(&method.feeds).unwrap_or(Some(around.now));
     #[expect(clippy::cast_possible_truncation, reason = "epoch seconds")]
-    let taken_at = |row: &Row| row.fact(TAKEN_AT).map(|at| at as i64).or(read_at);
+    let taken_at = |row: &Row| row.fact(TAKEN_AT, around.now).map(|at| at as i64).or(read_at);
     let series: Vec<_> = panel.readings.iter().map(|reading| Series { taken_at: taken_at(&reading.row), row: &reading.row }).collect();
     let limits = |row: &Row| {
         let system = row.label("system").and_then(|id| around.systems.get(id));
         method.rules.limits(&Subject {
-            value: row.value(around.now),
+            value: row.measured.trend(),
             label: &|name| row.label(name),
             system_attribute: &|name| system.and_then(|system| system.properties.get(name)).map(String::as_str),
-            fact: &|name| row.fact(name),
+            fact: &|name| row.fact_trend(name),
         })
     };
     let metric = format!("{NAMESPACE}_{}", method.indicator.id);

@@ -76,16 +76,16 @@ pub(super) fn judge(
         let labels = labels_key(&row);
         let system = row.label("system").and_then(|id| systems.get(id));
         let subject = Subject {
-            value: row.value(now),
+            value: row.measured.trend(),
             label: &|name| row.label(name),
             system_attribute: &|name| system.and_then(|system| system.properties.get(name)).map(String::as_str),
-            fact: &|name| row.fact(name),
+            fact: &|name| row.fact_trend(name),
         };
         let verdict = threshold::judge(&method.rules, &subject, before.get(&labels).map(|held| &held.memory), now);
         let rule = verdict.rule.map(|position| Arc::clone(&method.texts[position]));
         let interval = interval(&row, verdict.state, rule.clone(), &method.digest);
         let held = Held { interval, memory: verdict.memory };
-        judged.changes.extend(change(method, &labels, before.get(&labels), &held, &row));
+        judged.changes.extend(change(method, &labels, before.get(&labels), &held, &row, now));
         judged.held.insert(labels, held);
         judged.readings.push(Reading { row, state: verdict.state, rule });
     }
@@ -97,12 +97,12 @@ pub(super) fn judge(
 }
 
 /// What must be stored of a reading, if anything.
-fn change(method: &Method, labels: &str, previous: Option<&Held>, held: &Held, row: &Row) -> Option<Change> {
+fn change(method: &Method, labels: &str, previous: Option<&Held>, held: &Held, row: &Row, now: i64) -> Option<Change> {
     let continues = previous.is_some_and(|previous| held.interval.continues(&previous.interval));
     if continues && previous.is_some_and(|previous| previous.memory == held.memory) {
         return None;
     }
-    let opens = (!continues).then(|| Interval { facts: facts(row), ..held.interval.clone() });
+    let opens = (!continues).then(|| Interval { facts: facts(row, now), ..held.interval.clone() });
     let memory = (!held.memory.is_empty()).then(|| serde_json::to_string(&held.memory).expect("numbers and texts always serialise"));
     Some(Change { key: key(method, labels), closes: opens.is_some() && previous.is_some(), opens, memory })
 }
@@ -111,9 +111,11 @@ fn key(method: &Method, labels: &str) -> Key {
     Key { indicator: method.indicator.id.as_str().to_owned(), labels: labels.to_owned() }
 }
 
-fn facts(row: &Row) -> String {
-    let facts: serde_json::Map<_, _> = row.facts().map(|(name, value)| (name.to_owned(), value.into())).collect();
-    serde_json::Value::Object(facts).to_string()
+/// The facts at the start of an interval, and beside them the moments from which those that time changes can be told later.
+fn facts(row: &Row, now: i64) -> String {
+    let facts = row.facts(now).map(|(name, value)| (name.to_owned(), value.into()));
+    let moments = row.moments().map(|(column, moment)| (column.to_owned(), moment.into()));
+    serde_json::Value::Object(facts.chain(moments).collect()).to_string()
 }
 
 /// The interval without its facts, which only one that is stored needs.

@@ -28,7 +28,8 @@ pub struct Interval {
     pub reason: Option<String>,
     /// The rule that was hit.
     pub rule: Option<Arc<str>>,
-    /// Facts at the start of the interval, as a JSON object.
+    /// Facts at the start of the interval, as a JSON object. Beside a fact that time changes is the moment from which it can be told later, under
+    /// the name of its column: `since_oldest_seconds`, epoch seconds.
     pub facts: String,
     /// Digest of the method: SQL, parameters and rules.
     pub method: Arc<str>,

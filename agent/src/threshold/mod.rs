@@ -1,7 +1,8 @@
-//! Thresholds: a reading, the rules in force and what was remembered from last time become a verdict. Pure: no clock, no store, and no
-//! knowledge of indicators beyond a value, labels and facts.
+//! Thresholds: a reading, the rules in force and what was remembered from last time become a verdict, and the moment at which time alone will
+//! change it. Pure: no clock, no store, and no knowledge of indicators beyond a value, labels and facts.
 
 mod condition;
+mod forecast;
 mod rule;
 #[cfg(test)]
 mod tests;
@@ -11,7 +12,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use condition::{Comparison, Condition, Operand, Operator, ParseError};
+pub use forecast::next_change;
 pub use rule::{Limit, Override, Rule, RuleSet, Selector, Threshold};
+
+use crate::trend::Trend;
 
 /// How a reading stands. The order is from good to bad, and `Unknown` last: it is neither.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -37,17 +41,17 @@ pub enum Level {
     Breach,
 }
 
-/// The reading to judge.
+/// The reading to judge, at whatever moment.
 #[derive(Clone, Copy)]
 pub struct Subject<'a> {
-    /// Its value; `None` while unknown.
-    pub value: Option<f64>,
+    /// Its value as a function of time; `None` while unknown.
+    pub value: Option<Trend>,
     /// The value of one of its labels.
     pub label: &'a dyn Fn(&str) -> Option<&'a str>,
     /// An attribute of the system it belongs to: `risk_tier`, `lifecycle`, ...
     pub system_attribute: &'a dyn Fn(&str) -> Option<&'a str>,
-    /// One of its facts.
-    pub fact: &'a dyn Fn(&str) -> Option<f64>,
+    /// One of its facts, as a function of time.
+    pub fact: &'a dyn Fn(&str) -> Option<Trend>,
 }
 
 /// What a reading's rules remember between two evaluations. Empty for rules without `for` and `clear`, which is most.
@@ -80,14 +84,14 @@ pub struct Verdict {
     pub memory: Memory,
 }
 
-/// Judges a reading. The worst rule that is in force wins; of two equally bad ones the first.
+/// Judges a reading at `now`, epoch seconds. The worst rule that is in force wins; of two equally bad ones the first.
 ///
 /// A rule with `for` comes into force once its conditions held that long without a break; an unknown value is a break. A rule with `clear`
 /// stays in force until that holds, and through unknown values, which clear nothing.
 pub fn judge(rules: &RuleSet, subject: &Subject<'_>, previous: Option<&Memory>, now: i64) -> Verdict {
     let version = || rules.digest().to_string();
     let previous = previous.filter(|memory| !memory.rules.is_empty() && memory.version == version());
-    let value = subject.value.filter(|value| value.is_finite());
+    let value = subject.value.map(|value| value.at(now)).filter(|value| value.is_finite());
     let mut worst: Option<(Level, usize)> = None;
     let mut judged = false;
     let mut remembered = Vec::new();
@@ -113,7 +117,7 @@ pub fn judge(rules: &RuleSet, subject: &Subject<'_>, previous: Option<&Memory>, 
 /// One rule, one step on. The position is filled in by the caller.
 fn step(rule: &rule::Entry, subject: &Subject<'_>, value: Option<f64>, before: Option<&Remembered>, now: i64) -> Remembered {
     let was_in_force = before.is_some_and(|before| before.in_force);
-    let fact = |name: &str| (subject.fact)(name);
+    let fact = |name: &str| (subject.fact)(name).map(|fact| fact.at(now));
     let Some(value) = value else {
         return Remembered { rule: 0, since: None, in_force: was_in_force && rule.clear.is_some() };
     };

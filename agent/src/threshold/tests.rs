@@ -22,10 +22,10 @@ impl Reading {
     fn judge(&self, rules: &RuleSet, previous: Option<&Memory>, now: i64) -> Verdict {
         let find = |list: &[(&'static str, &'static str)], name: &str| list.iter().find(|(found, _)| *found == name).map(|(_, value)| *value);
         let subject = Subject {
-            value: self.value,
+            value: self.value.map(Trend::Constant),
             label: &|name| find(&self.labels, name),
             system_attribute: &|name| find(&self.system, name),
-            fact: &|name| self.facts.iter().find(|(found, _)| *found == name).map(|(_, value)| *value),
+            fact: &|name| self.facts.iter().find(|(found, _)| *found == name).map(|(_, value)| Trend::Constant(*value)),
         };
         judge(rules, &subject, previous, now)
     }

@@ -38,7 +38,7 @@ fn reading_json(panel: &Panel, reading: &Reading, now: i64) -> Value {
         "state": reading.state.as_str(),
         "rule": reading.rule.as_deref(),
         "reason": reason,
-        "facts": reading.row.facts().map(|(name, value)| (name.to_owned(), json!(value))).collect::<serde_json::Map<_, _>>(),
+        "facts": reading.row.facts(now).map(|(name, value)| (name.to_owned(), json!(value))).collect::<serde_json::Map<_, _>>(),
     })
 }
 

@@ -184,7 +184,7 @@ fn readings_table(panel: &Panel, now: i64) -> Markup {
                         td { (badge(reading.state)) }
                         td.code { (words::labels(reading)) }
                         td.n { (words::value(reading, &panel.indicator.unit, now)) }
-                        td.code { @for (name, value) in reading.row.facts() { (name) "=" (words::number(value)) " " } }
+                        td.code { @for (name, value) in reading.row.facts(now) { (name) "=" (words::number(value)) " " } }
                         td.code { (words::reason(reading)) }
                     }
                 }

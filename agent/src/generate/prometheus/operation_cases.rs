@@ -72,8 +72,8 @@ fn configuration() -> Vec<Row> {
 }
 
 fn evaluation(catalogue: &Catalogue) -> Vec<Row> {
-    let minutely = catalogue.iter().find(|indicator| indicator.uses_now()).map_or("none", |indicator| indicator.id.as_str());
-    let daily = catalogue.iter().find(|indicator| !indicator.uses_now()).map_or("none", |indicator| indicator.id.as_str());
+    let minutely = catalogue.iter().find(|indicator| indicator.changes_with_time()).map_or("none", |indicator| indicator.id.as_str());
+    let daily = catalogue.iter().find(|indicator| !indicator.changes_with_time()).map_or("none", |indicator| indicator.id.as_str());
     let evaluated = |id, values: &str| Series::new("aims_indicator_last_evaluated_timestamp_seconds", AGENT.into_iter().chain([("indicator", id)]), values);
     // The tests' clock begins at zero, and so does a series that is not evaluated any more; `60` counts along.
     let stopped = vec![evaluated(minutely, "0x40"), evaluated(daily, "0x40")];

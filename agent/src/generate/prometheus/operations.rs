@@ -186,7 +186,7 @@ fn evaluation_stalled(catalogue: &Catalogue) -> Operation {
 }
 
 fn stalled(catalogue: &Catalogue) -> String {
-    let ids: Vec<_> = catalogue.iter().filter(|indicator| indicator.uses_now()).map(|indicator| indicator.id.as_str()).collect();
+    let ids: Vec<_> = catalogue.iter().filter(|indicator| indicator.changes_with_time()).map(|indicator| indicator.id.as_str()).collect();
     format!(
         "count without (indicator) (\n    time() - aims_indicator_last_evaluated_timestamp_seconds{{indicator=~\"{}\"}} > {MINUTELY_LIMIT}\n  or\n    \
          time() - aims_indicator_last_evaluated_timestamp_seconds > {DAILY_LIMIT}\n)",

@@ -94,7 +94,7 @@ fn whom_to_involve(indicator: &Indicator) -> String {
 }
 
 fn solved(indicator: &Indicator) -> String {
-    let when = if indicator.uses_now() { "within a minute" } else { "after the next poll of what it reads" };
+    let when = if indicator.changes_with_time() { "within a minute" } else { "after the next poll of what it reads" };
     let reads: Vec<_> = indicator.reads.iter().map(|reads| code(&reads.to_string())).collect();
     format!(
         "## When is it solved?\n\nWhen the reading is `ok` again: the agent evaluates it {when}, and the alert ends 5 minutes later. What counts is what the sources say \
