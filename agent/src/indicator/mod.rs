@@ -12,6 +12,8 @@ mod row;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod time;
+#[cfg(test)]
 mod traps;
 
 use std::{fmt, sync::Arc};

@@ -111,6 +111,7 @@ fn mistakes_say_what_where_and_what_was_expected() {
         (":limit AS fact_limit", ":bound AS fact_limit", "own.yaml:10: [0].sql: "),
         ("AS value", "AS number", "own.yaml:10: [0].sql: "),
         ("AS system", "AS state", "own.yaml:10: [0].sql: "),
+        ("AS value", "AS value, 1 AS until_limit", "own.yaml:10: [0].sql: "),
         ("'> 1'", "'>> 1'", "own.yaml:13: [0].thresholds[0].value: \">> 1\"; expected a number, a span such as `7d`, or the name of a fact"),
         ("'> 1'", "'> fact_x'", "own.yaml:13: [0].thresholds[0].value: \"> fact_x\"; expected facts that the SQL yields: fact_limit"),
         (
@@ -197,6 +198,9 @@ fn two_readings_for_one_series_are_an_error() {
 fn a_column_of_the_wrong_type_is_an_error() {
     let error = evaluate("SELECT s.source AS source, s.id AS value FROM systems s").unwrap_err();
     assert!(matches!(error, EvaluationError::Column { .. }), "{error:?}");
+    let error = evaluate("SELECT s.source AS source, :now AS value, 'soon' AS due_at FROM systems s").unwrap_err();
+    let told = format!("{:#}", anyhow::Error::from(error));
+    assert_eq!(told, "own yields a wrong column: the column `due_at` is Text(\"soon\"); it must be whole epoch seconds or NULL");
 }
 
 #[test]
@@ -225,30 +229,62 @@ fn the_method_digest_follows_parameters() {
     assert_eq!(indicator.method_digest(&Overrides::new()), indicator.method_digest(&elsewhere));
 }
 
+fn chosen(is_chosen: impl Fn(&Indicator) -> bool) -> Vec<String> {
+    built_in().iter().filter(|indicator| is_chosen(indicator)).map(|indicator| indicator.id.to_string()).collect()
+}
+
 #[test]
-fn only_these_change_with_time() {
-    let each_minute: Vec<_> = built_in().iter().filter(|indicator| indicator.changes_with_time()).map(|indicator| indicator.id.to_string()).collect();
+fn nothing_of_the_catalogue_needs_to_be_evaluated_each_minute() {
+    assert_eq!(chosen(Indicator::every_minute), [""; 0]);
     assert_eq!(
-        each_minute,
+        chosen(Indicator::has_due_at),
         [
-            "bias_test_age_seconds",
             "breaches_without_response",
-            "certification_expiry_seconds",
-            "certification_surveillance_due_seconds",
             "data_pipeline_failure_ratio",
-            "data_pipeline_freshness_ratio",
             "data_quality_check_failures",
             "data_quality_pass_ratio",
             "event_logging_coverage_ratio",
-            "evidence_source_staleness_seconds",
             "incident_mttr_seconds",
             "incident_notifications_overdue",
+            "objectives_attainment_ratio",
+        ]
+    );
+    assert_eq!(
+        chosen(|indicator| indicator.changes_with_time() && !indicator.has_due_at()),
+        [
+            "bias_test_age_seconds",
+            "certification_expiry_seconds",
+            "certification_surveillance_due_seconds",
+            "data_pipeline_freshness_ratio",
+            "evidence_source_staleness_seconds",
             "incidents_open",
             "incidents_without_system",
             "internal_audit_overdue_seconds",
             "management_review_overdue_seconds",
             "nonconformities_open",
-            "objectives_attainment_ratio",
         ]
     );
+}
+
+#[test]
+fn due_at_without_now_is_a_mistake() {
+    let found = mistakes(&file(|text| text.replace("AS value", "AS value, 1 AS due_at")));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].ends_with("; expected `due_at` only beside `:now`: time changes nothing of what does not depend on it"), "{found:?}");
+}
+
+#[test]
+fn what_uses_now_without_due_at_is_evaluated_each_minute() {
+    let indicator = |columns: &str| {
+        let text = file(|text| text.replace("count(*) AS value", columns));
+        let catalogue = Catalogue::with(&[("own.yaml".into(), text)]).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let own = catalogue.get("own").unwrap();
+        (own.changes_with_time(), own.every_minute(), own.has_due_at(), own.is_clock())
+    };
+    assert_eq!(indicator("count(*) AS value"), (false, false, false, false));
+    assert_eq!(indicator(":now AS value"), (true, true, false, false));
+    assert_eq!(indicator(":now AS value, NULL AS due_at"), (true, false, true, false));
+    assert_eq!(indicator("min(s.observed_at) AS since"), (true, false, false, true));
+    assert_eq!(indicator("1 AS value, min(s.observed_at) AS since_seen"), (true, false, false, false));
+    assert_eq!(indicator(":now AS value, min(s.observed_at) AS since_seen"), (true, true, false, false));
 }

@@ -149,9 +149,11 @@ fn kinds(catalogue: &Catalogue, family: &Family) -> BTreeSet<&'static str> {
 /// among the reads of a table; what follows only helps.
 fn judges<'c>(catalogue: &'c Catalogue, family: &Family, kind: &str) -> Vec<&'c Indicator> {
     let day = if family.kind.is_some() { "notify_by" } else { "due" };
+    // `due_at` is when to evaluate again, no day of a record.
+    let looks_at = |indicator: &Indicator| indicator.sql.replace("due_at", "").contains(day);
     let is_about = |indicator: &&Indicator| {
         let first = indicator.reads.iter().filter_map(Reads::feed).find(|feed| feed.table() == family.table);
-        first.is_some_and(|feed| feed.kinds().contains(kind)) && !indicator.rules.is_empty() && indicator.sql.contains(day)
+        first.is_some_and(|feed| feed.kinds().contains(kind)) && !indicator.rules.is_empty() && looks_at(indicator)
     };
     let mut judges: Vec<_> = catalogue.iter().map(AsRef::as_ref).filter(is_about).collect();
     let names_it = |indicator: &Indicator| kind.split('_').any(|word| indicator.id.as_str().contains(word));

@@ -94,7 +94,11 @@ fn whom_to_involve(indicator: &Indicator) -> String {
 }
 
 fn solved(indicator: &Indicator) -> String {
-    let when = if indicator.changes_with_time() { "within a minute" } else { "after the next poll of what it reads" };
+    let when = match (indicator.every_minute(), indicator.changes_with_time()) {
+        (true, _) => "within a minute",
+        (false, true) => "after the next poll of what it reads, and when time changes it",
+        (false, false) => "after the next poll of what it reads",
+    };
     let reads: Vec<_> = indicator.reads.iter().map(|reads| code(&reads.to_string())).collect();
     format!(
         "## When is it solved?\n\nWhen the reading is `ok` again: the agent evaluates it {when}, and the alert ends 5 minutes later. What counts is what the sources say \

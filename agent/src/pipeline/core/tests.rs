@@ -206,6 +206,34 @@ fn history_holds_changes_and_survives_a_restart() {
     assert_eq!(store::verify(bench.core.store.reader()).unwrap().map(|_| ()), Ok(()));
 }
 
+/// A fact that grows is stored with the moment from which it can be told later, and judged at each moment without being stored again.
+#[test]
+fn a_fact_grows_by_itself_and_reaches_its_limit() {
+    let mut bench = bench("", "");
+    bench.deliver_and_evaluate("inventory", &[system("a")], NOON);
+    let opened_at = NOON - 7 * DAY + MINUTE;
+    let mut open = incident("1", "a", "high");
+    open["opened_at"] = opened_at.into();
+    bench.deliver_and_evaluate("tracker", &[open], NOON);
+    bench.core.evaluate(&Scope::Everything, NOON).unwrap();
+    let stored = "FROM reading_intervals WHERE state <> 'unknown' AND indicator = 'incidents_open' AND labels = '{\"severity\":\"high\",\"system\":\"a\"}'";
+    let facts: String = bench.core.store.reader().query_row(&format!("SELECT facts {stored}"), [], |row| row.get(0)).unwrap();
+    let facts: Value = serde_json::from_str(&facts).unwrap();
+    let age = 7.0 * 86_400.0 - 60.0;
+    assert_eq!(facts, json!({"fact_oldest_seconds": age, "fact_undated": 0.0, "since_oldest_seconds": opened_at}));
+
+    bench.core.evaluate(&Scope::Time, NOON + MINUTE).unwrap();
+    assert!(bench.readings("incidents_open", NOON + MINUTE).contains(&"a high 1 warning".to_owned()), "7 days are the limit");
+    assert_eq!(bench.history(&format!("SELECT count(*) {stored}")), 1);
+    bench.core.evaluate(&Scope::Time, NOON + MINUTE + 1).unwrap();
+    assert!(bench.readings("incidents_open", NOON + MINUTE + 1).contains(&"a high 1 breach".to_owned()));
+    assert_eq!(bench.history(&format!("SELECT count(*) {stored}")), 2);
+    let board = bench.core.board(NOON).unwrap();
+    let oldest = board.panels.iter().flat_map(|panel| &panel.readings).filter(|reading| reading.row.label("severity") == Some("high"));
+    let ages: Vec<_> = oldest.filter_map(|reading| reading.row.fact("fact_oldest_seconds", NOON + DAY)).collect();
+    assert_eq!(ages, [age + 86_400.0]);
+}
+
 #[test]
 fn a_clock_that_was_set_back_proves_nothing() {
     let mut bench = bench("", "");
