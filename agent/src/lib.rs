@@ -44,7 +44,8 @@
 //! | [`mod@reference`] | tables for the documentation |
 //! | [`cli`] | one file for each command |
 //!
-//! Connectors and indicators themselves are data: `config/connectors/` and `config/indicators/`, embedded when the program is built.
+//! Connectors and indicators themselves are data, and so are the views that indicators share: `config/connectors/`, `config/indicators/` and
+//! `config/views/`, embedded when the program is built.
 //!
 //! # Invariants
 //!

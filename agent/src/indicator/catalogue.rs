@@ -53,6 +53,11 @@ impl Catalogue {
         self.indicators.get(id)
     }
 
+    #[cfg(test)]
+    pub(super) fn get_mut(&mut self, id: &str) -> Option<&mut Arc<Indicator>> {
+        self.indicators.get_mut(id)
+    }
+
     /// Every indicator, by id.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Arc<Indicator>> + Clone {
         self.indicators.values()
@@ -162,6 +167,7 @@ fn proved(checker: &Checker, place: &Place<'_>, raw: RawIndicator, mistakes: &mu
         examples,
         columns: checked.columns,
         placeholders: checked.placeholders,
+        views: checked.views,
     })
 }
 

@@ -15,7 +15,7 @@ use super::{Columns, Own, Parameter, Reads, catalogue::Place};
 use crate::{
     document::Mistakes,
     record::SHAPES,
-    store::tables::{Dialect, create_statements},
+    store::tables::{Dialect, View, create_statements, views},
     threshold::Rule,
 };
 
@@ -50,7 +50,7 @@ const FUNCTIONS: &[&str] = &[
 ];
 
 /// Tables that hold no records and may always be read.
-const FREE_TABLES: &[&str] = &["attributes", "doubts", "chi_square_99"];
+const FREE_TABLES: &[&str] = &["attributes", "doubts"];
 
 /// How the names of SQLite's own tables begin, those about itself and those out of functions.
 const SQLITES_OWN: &[&str] = &["sqlite_", "pragma_", "json_"];
@@ -75,6 +75,8 @@ struct Seen {
 pub(super) struct Checked {
     pub(super) columns: Arc<Columns>,
     pub(super) placeholders: Vec<String>,
+    /// The views that it reads, directly or through other views, in the order of their making.
+    pub(super) views: Vec<&'static View>,
 }
 
 impl Checker {
@@ -120,7 +122,9 @@ impl Checker {
         if columns.has_due_at() && !placeholders.iter().any(|name| name == "now") {
             mistakes.push(place.mistake("sql", "`due_at` only beside `:now`: time changes nothing of what does not depend on it"));
         }
-        (mistakes.len() == before).then(|| Checked { columns: Arc::new(columns), placeholders })
+        // SQLite reports what a view reads as well, other views among it.
+        let views = views().iter().filter(|view| tables.contains(&view.name)).collect();
+        (mistakes.len() == before).then(|| Checked { columns: Arc::new(columns), placeholders, views })
     }
 
     fn take_seen(&self) -> Seen {

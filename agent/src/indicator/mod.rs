@@ -28,6 +28,7 @@ pub use row::{Cell, ColumnError, Columns, Measured, Row};
 
 use crate::{
     record::{Digest, Feed},
+    store::tables::View,
     threshold::Rule,
 };
 
@@ -72,6 +73,7 @@ pub struct Indicator {
     pub examples: Vec<Example>,
     columns: Arc<Columns>,
     placeholders: Vec<String>,
+    views: Vec<&'static View>,
 }
 
 /// Anchors in standards and law. Nearest anchors, not equivalences.
@@ -272,15 +274,22 @@ impl Indicator {
         &self.placeholders
     }
 
+    /// The views that the SQL reads, directly or through other views, each after those that it reads. They are part of the method.
+    pub fn views(&self) -> &[&'static View] {
+        &self.views
+    }
+
     /// The value of a parameter: the configuration's, else the catalogue's.
     pub fn parameter(&self, name: &str, overrides: &Overrides) -> Option<f64> {
         overrides.get(name).copied().or_else(|| self.parameters.iter().find(|parameter| parameter.name == name).map(|parameter| parameter.default))
     }
 
-    /// Digest of the method: the SQL and the parameters in force. Changes whenever the same records could give another value.
+    /// Digest of the method: the SQL, the views that it reads and the parameters in force. Changes whenever the same records could give another
+    /// value.
     pub fn method_digest(&self, overrides: &Overrides) -> Digest {
         let parameters: String = self.parameters.iter().map(|known| format!("\n{}={:?}", known.name, self.parameter(&known.name, overrides))).collect();
-        Digest::of(format!("{}{parameters}", self.sql).as_bytes())
+        let views: String = self.views.iter().map(|view| format!("\n{}: {}", view.name, view.sql)).collect();
+        Digest::of(format!("{}{views}{parameters}", self.sql).as_bytes())
     }
 
     /// The same method for PostgreSQL.

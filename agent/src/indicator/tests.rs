@@ -234,6 +234,27 @@ fn chosen(is_chosen: impl Fn(&Indicator) -> bool) -> Vec<String> {
 }
 
 #[test]
+fn the_method_includes_the_views_that_it_reads_through_others() {
+    let catalogue = built_in();
+    let views = |id: &str| catalogue.get(id).unwrap().views().iter().map(|view| view.name.as_str()).collect::<Vec<_>>();
+    assert_eq!(views("monitoring_plan_coverage_ratio"), ["planned_entries", "planned_metrics"]);
+    assert_eq!(views("production_models"), ["audit_kinds", "occasions", "assessed_models"]);
+    assert_eq!(views("evidence_source_staleness_seconds"), [""; 0]);
+    assert_eq!(views("drift_psi").iter().filter(|name| **name == "chi_square_99").count(), 1);
+    let digest = |change: &dyn Fn(&mut Indicator)| {
+        let mut catalogue = Catalogue::with(&[("own.yaml".into(), file(|text| text))]).unwrap();
+        let own = Arc::get_mut(catalogue.get_mut("own").unwrap()).unwrap();
+        change(own);
+        own.method_digest(&Overrides::new())
+    };
+    let all = crate::store::tables::views();
+    let with = |views: Vec<&'static crate::store::tables::View>| digest(&|own| own.views.clone_from(&views));
+    assert_eq!(with(Vec::new()), digest(&|_| {}));
+    assert_ne!(with(vec![&all[0]]), with(Vec::new()));
+    assert_ne!(with(vec![&all[0]]), with(vec![&all[1]]));
+}
+
+#[test]
 fn nothing_of_the_catalogue_needs_to_be_evaluated_each_minute() {
     assert_eq!(chosen(Indicator::every_minute), [""; 0]);
     assert_eq!(

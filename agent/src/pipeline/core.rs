@@ -62,7 +62,7 @@ pub(super) struct Method {
     pub(super) rules: RuleSet,
     /// Rule texts, by position.
     pub(super) texts: Vec<Arc<str>>,
-    /// Digest of SQL, parameters and rules.
+    /// Digest of SQL, views, parameters and rules.
     pub(super) digest: Arc<str>,
     pub(super) feeds: Vec<Feed>,
 }
@@ -407,6 +407,7 @@ impl Method {
     /// The method in full, as evidence keeps it.
     fn document(&self) -> serde_json::Value {
         let rules: Vec<_> = self.texts.iter().map(|text| text.to_string()).collect();
-        serde_json::json!({ "indicator": self.indicator.id.as_str(), "method": &*self.digest, "sql": self.indicator.sql, "rules": rules })
+        let views: serde_json::Map<_, _> = self.indicator.views().iter().map(|view| (view.name.clone(), view.sql.as_str().into())).collect();
+        serde_json::json!({ "indicator": self.indicator.id.as_str(), "method": &*self.digest, "sql": self.indicator.sql, "views": views, "rules": rules })
     }
 }

@@ -31,7 +31,7 @@ pub struct Interval {
     /// Facts at the start of the interval, as a JSON object. Beside a fact that time changes is the moment from which it can be told later, under
     /// the name of its column: `since_oldest_seconds`, epoch seconds.
     pub facts: String,
-    /// Digest of the method: SQL, parameters and rules.
+    /// Digest of the method: SQL, views, parameters and rules.
     pub method: Arc<str>,
 }
 

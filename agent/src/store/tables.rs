@@ -3,6 +3,7 @@
 //! Their definitions for SQLite and PostgreSQL, and what fills the ones that no record fills. The store's own tables (versions, history,
 //! evidence) are not here.
 
+#[cfg(test)]
 mod chi_square;
 mod views;
 
@@ -12,7 +13,7 @@ use rusqlite::{Connection, params};
 
 use crate::record::{Field, Kind, Presence, SHAPES, Shape};
 
-pub use views::{VIEWS, View};
+pub use views::{View, views};
 
 /// The SQL engines that the record tables live in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,11 +69,11 @@ pub const READING_LABELS: [&str; 5] = ["system", "model", "version", "feature", 
 
 /// Every statement that makes the tables, in order: tables first, then views and indexes.
 pub fn create_statements(dialect: Dialect) -> Vec<String> {
-    let mut statements: Vec<_> = VIEWS.iter().map(|view| format!("DROP VIEW IF EXISTS {}", view.name)).collect();
+    // PostgreSQL drops no view that another one reads.
+    let mut statements: Vec<_> = views().iter().rev().map(|view| format!("DROP VIEW IF EXISTS {}", view.name)).collect();
     statements.extend(SHAPES.iter().flat_map(|shape| shape_tables(dialect, shape)));
     statements.extend(OTHER_TABLES.iter().map(|table| adapted(dialect, table)));
-    statements.push(chi_square::insert_statement());
-    statements.extend(VIEWS.iter().map(|view| format!("CREATE VIEW {} AS\n{}", view.name, view.sql)));
+    statements.extend(views().iter().map(|view| format!("CREATE VIEW {} AS\n{}", view.name, view.sql)));
     statements.extend(SHAPES.iter().flat_map(list_indexes));
     statements.extend(SHAPES.iter().filter(|shape| shape.belongs_to_system).map(stranger_index));
     statements.extend(INDEXES.iter().map(|index| (*index).to_owned()));
@@ -140,7 +141,6 @@ const OTHER_TABLES: &[&str] = &[
      value DOUBLE PRECISION, since BIGINT, per_seconds DOUBLE PRECISION, state TEXT NOT NULL, state_from BIGINT NOT NULL, known_state TEXT, known_from BIGINT, PRIMARY KEY (indicator, labels))",
     "CREATE TABLE plan_checks (source TEXT NOT NULL, id TEXT NOT NULL, series BIGINT NOT NULL, missing BIGINT NOT NULL, outdated BIGINT NOT NULL, \
      without_limit BIGINT NOT NULL, without_alert BIGINT NOT NULL, without_panel BIGINT NOT NULL, flaw TEXT, PRIMARY KEY (source, id))",
-    "CREATE TABLE chi_square_99 (degrees BIGINT NOT NULL PRIMARY KEY, quantile DOUBLE PRECISION NOT NULL)",
 ];
 
 /// What makes the catalogue's queries fast.

@@ -165,6 +165,7 @@ pub async fn indicator(State(handle): State<Handle>, Path(id): Path<String>) -> 
         h2 { "Method" }
         p { "Reads " @for (position, read) in indicator.reads.iter().enumerate() { @if position > 0 { ", " } span.code { (read) } } ". Declared in " span.code { (indicator.file) } "." }
         pre { (indicator.sql) }
+        @for view in indicator.views() { h3 { span.code { (view.name) } } p { (view.about) } pre { (view.sql) } }
         @if !indicator.parameters.is_empty() {
             ul { @for parameter in &indicator.parameters { li { span.code { ":" (parameter.name) } " " (parameter.about) " Default: " (parameter.default) " " (parameter.unit) } } }
         }

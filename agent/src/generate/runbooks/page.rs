@@ -133,6 +133,10 @@ fn method(indicator: &Indicator) -> String {
         }
     }
     let _ = writeln!(text, "\n<details><summary>The SQL that computes it</summary>\n\n```sql\n{}\n```\n\n</details>", indicator.sql.trim_end());
+    for view in indicator.views() {
+        let (name, about, sql) = (&view.name, view.about.trim(), view.sql.trim_end());
+        let _ = writeln!(text, "\n<details><summary>The view <code>{name}</code>, which it reads</summary>\n\n{about}\n\n```sql\n{sql}\n```\n\n</details>");
+    }
     text
 }
 

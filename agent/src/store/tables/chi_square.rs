@@ -1,20 +1,6 @@
-//! The 99 % quantiles of the chi-square distribution, for the noise floor of the population stability index: SQL has no such function.
+//! The view `chi_square_99`, computed anew: that its numbers are the quantiles that they are said to be.
 
-use std::fmt::Write as _;
-
-/// Degrees of freedom in the table. More bins than that: the floor is scaled from the last row, which is an upper bound because
-/// quantile / degrees falls with the degrees.
-const DEGREES: u32 = 200;
-
-/// The statement that fills the table `chi_square_99`.
-pub(super) fn insert_statement() -> String {
-    let mut statement = "INSERT INTO chi_square_99 (degrees, quantile) VALUES ".to_owned();
-    for degrees in 1..=DEGREES {
-        let comma = if degrees > 1 { ", " } else { "" };
-        let _ = write!(statement, "{comma}({degrees}, {:.6})", quantile(f64::from(degrees), 0.99));
-    }
-    statement
-}
+use super::views;
 
 /// The quantile by bisection on the distribution function P(k/2, x/2).
 fn quantile(degrees: f64, probability: f64) -> f64 {
@@ -52,23 +38,36 @@ fn ln_gamma(a: f64) -> f64 {
     sum
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The rows of the view: degrees and quantile.
+fn rows() -> Vec<(f64, f64)> {
+    let view = views().iter().find(|view| view.name == "chi_square_99").unwrap();
+    let connection = rusqlite::Connection::open_in_memory().unwrap();
+    let mut statement = connection.prepare(&view.sql).unwrap();
+    statement.query_map([], |row| Ok((row.get::<_, i32>(0)?.into(), row.get(1)?))).unwrap().collect::<Result<_, _>>().unwrap()
+}
 
-    #[test]
-    fn quantiles_agree_with_the_printed_tables() {
-        // NIST/SEMATECH e-Handbook of Statistical Methods, 1.3.6.7.4, upper-tail critical values at 0.01.
-        for (degrees, printed) in [(1.0, 6.635), (2.0, 9.210), (9.0, 21.666), (10.0, 23.209), (19.0, 36.191), (50.0, 76.154), (99.0, 134.642), (100.0, 135.807)]
-        {
-            let computed = quantile(degrees, 0.99);
-            assert!((computed - printed).abs() < 6e-4, "{degrees}: {computed} instead of {printed}");
-        }
+#[test]
+fn quantiles_agree_with_the_printed_tables() {
+    // NIST/SEMATECH e-Handbook of Statistical Methods, 1.3.6.7.4, upper-tail critical values at 0.01.
+    for (degrees, printed) in [(1.0, 6.635), (2.0, 9.210), (9.0, 21.666), (10.0, 23.209), (19.0, 36.191), (50.0, 76.154), (99.0, 134.642), (100.0, 135.807)] {
+        let computed = quantile(degrees, 0.99);
+        assert!((computed - printed).abs() < 6e-4, "{degrees}: {computed} instead of {printed}");
     }
+}
 
-    #[test]
-    fn quantile_per_degree_falls() {
-        let ratios: Vec<_> = (1..=DEGREES).map(|degrees| quantile(f64::from(degrees), 0.99) / f64::from(degrees)).collect();
-        assert!(ratios.windows(2).all(|pair| pair[1] < pair[0]));
+#[test]
+fn the_view_has_the_quantiles_to_six_places() {
+    let rows = rows();
+    assert_eq!(rows.len(), 200);
+    for ((degrees, written), expected) in rows.into_iter().zip(1..) {
+        let computed = quantile(f64::from(expected), 0.99);
+        assert!(degrees == f64::from(expected) && (written - computed).abs() < 1e-6, "{degrees}: {written} instead of {computed}");
     }
+}
+
+/// Methods scale the last row for more degrees than there are, which is an upper bound only because of this.
+#[test]
+fn quantile_per_degree_falls() {
+    let ratios: Vec<_> = rows().into_iter().map(|(degrees, quantile)| quantile / degrees).collect();
+    assert!(ratios.windows(2).all(|pair| pair[1] < pair[0]));
 }
