@@ -18,7 +18,9 @@
 //!    Anything wrong anywhere fails the whole poll, with one [`connector::FailureReason`].
 //! 3. The pipeline hands a complete poll to its core, a thread of its own, which commits it to the [`store`] in one transaction: new and changed
 //!    records become versions, absent ones are closed, systems are resolved by the inventory's names, an evidence entry vouches for all of it.
-//! 4. The core evaluates the indicators that read what was touched: [`indicator`] runs their SQL on a read-only connection.
+//! 4. The core evaluates the indicators that read what was touched: [`indicator`] runs their SQL on a read-only connection; on a second one, whose
+//!    temporary views stand before the tables, the unchanged SQL sees the records of some systems only, for indicators that are *local*.
+//!    Random organisations tell which are (`indicator::local`); nobody says so.
 //! 5. Rows that depend on a source that is stale, was never read or does not exist become `unknown`; [`threshold`] judges the rest.
 //! 6. What changed goes into the store as intervals with an evidence entry, and only then a new [`board`] is published: as metric families
 //!    to the exporter, which renders them once, and to the pages of [`web`].

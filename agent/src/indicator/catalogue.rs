@@ -1,6 +1,7 @@
 //! The catalogue: the embedded files, those of a user's folder over them, every mistake in them at once.
 
 use std::{
+    cell::LazyCell,
     collections::{BTreeMap, HashSet},
     sync::{Arc, LazyLock},
 };
@@ -10,6 +11,7 @@ use include_dir::{Dir, include_dir};
 use super::{
     Example, Id, Indicator, Own, Reads, check,
     check::Checker,
+    local::{self, Trials},
     raw::{RawExample, RawIndicator},
 };
 use crate::{
@@ -43,7 +45,9 @@ impl Catalogue {
         static READ: LazyLock<(BTreeMap<Id, Arc<Indicator>>, Mistakes)> = LazyLock::new(read_built_in);
         let (mut indicators, mut mistakes) = READ.clone();
         if !files.is_empty() {
-            indicators.extend(read_all(&Checker::new(), files, &mut mistakes));
+            let trials = LazyCell::new(Trials::new);
+            let is_local = |indicator: &Indicator| indicator.has_system() && trials.is_local(indicator);
+            indicators.extend(read_all(&Checker::new(), files, is_local, &mut mistakes));
         }
         mistakes.or(Some(Self { indicators }))
     }
@@ -86,17 +90,19 @@ fn read_built_in() -> (BTreeMap<Id, Arc<Indicator>>, Mistakes) {
     let mut mistakes = Mistakes::default();
     let files = BUILT_IN.files().filter(|file| is_yaml(&file.path().to_string_lossy()));
     let files: Vec<_> = files.map(|file| (format!("indicators/{}", file.path().display()), file.contents_utf8().unwrap_or_default().to_owned())).collect();
-    (read_all(&Checker::new(), &files, &mut mistakes), mistakes)
+    let is_local = |indicator: &Indicator| local::is_declared(indicator.id.as_str());
+    (read_all(&Checker::new(), &files, is_local, &mut mistakes), mistakes)
 }
 
 fn is_yaml(name: &str) -> bool {
     [".yaml", ".yml"].iter().any(|extension| name.ends_with(extension))
 }
 
-fn read_all(checker: &Checker, files: &[(String, String)], mistakes: &mut Mistakes) -> BTreeMap<Id, Arc<Indicator>> {
+fn read_all(checker: &Checker, files: &[(String, String)], is_local: impl Fn(&Indicator) -> bool, mistakes: &mut Mistakes) -> BTreeMap<Id, Arc<Indicator>> {
     let mut indicators = BTreeMap::new();
     for (name, text) in files {
-        for indicator in read_file(checker, name, text, mistakes) {
+        for mut indicator in read_file(checker, name, text, mistakes) {
+            indicator.local = is_local(&indicator);
             let id = indicator.id.clone();
             if let Some(other) = indicators.insert(id.clone(), Arc::new(indicator)) {
                 let found = format!("a second indicator `{id}`");
@@ -168,6 +174,8 @@ fn proved(checker: &Checker, place: &Place<'_>, raw: RawIndicator, mistakes: &mu
         columns: checked.columns,
         placeholders: checked.placeholders,
         views: checked.views,
+        tables: checked.tables,
+        local: false,
     })
 }
 

@@ -77,6 +77,8 @@ pub(super) struct Checked {
     pub(super) placeholders: Vec<String>,
     /// The views that it reads, directly or through other views, in the order of their making.
     pub(super) views: Vec<&'static View>,
+    /// Every table that it reads, by itself or through views.
+    pub(super) tables: BTreeSet<String>,
 }
 
 impl Checker {
@@ -124,7 +126,7 @@ impl Checker {
         }
         // SQLite reports what a view reads as well, other views among it.
         let views = views().iter().filter(|view| tables.contains(&view.name)).collect();
-        (mistakes.len() == before).then(|| Checked { columns: Arc::new(columns), placeholders, views })
+        (mistakes.len() == before).then(|| Checked { columns: Arc::new(columns), placeholders, views, tables })
     }
 
     fn take_seen(&self) -> Seen {

@@ -1,7 +1,12 @@
-//! Running an indicator's SQL on SQLite: read-only, under a time limit and a row limit, and never with two readings for one series.
+//! Running an indicator's SQL on SQLite: read-only, under a time limit and a row limit, and never with two readings for one series; over all
+//! records, or over those of some systems.
+
+#[cfg(test)]
+mod tests;
 
 use std::{
-    collections::HashSet,
+    cell::RefCell,
+    collections::{BTreeSet, HashSet},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -12,6 +17,7 @@ use std::{
 use rusqlite::{Connection, ErrorCode, Statement, types::ValueRef};
 
 use super::{Bound, Cell, ColumnError, Indicator, Moment, Overrides, Row};
+use crate::store::tables::{PlanCheckRow, SourceRow, UnstoredReading, shadows};
 
 /// The longest that one indicator's query may run. The catalogue's take milliseconds; this ends a user's cross join.
 pub const TIME_LIMIT: Duration = Duration::from_secs(10);
@@ -25,12 +31,23 @@ const CACHE_KIB: i32 = 64 << 10;
 /// How many instructions of SQLite's machine run between two looks at the clock: some hundred microseconds.
 const INSTRUCTIONS_BETWEEN_CHECKS: i32 = 20_000;
 
-/// Evaluates indicators on a connection of its own.
+/// The label by which a reading belongs to a system.
+pub(super) const SYSTEM: &str = "system";
+
+/// Evaluates indicators on connections of its own.
 #[derive(Debug)]
 pub struct Evaluator {
+    whole: Reader,
+    /// Sees the records of chosen systems only.
+    scoped: Option<Reader>,
+    time_limit: Duration,
+}
+
+/// A connection that is kept from writing into the database. What it has of its own, in `temp`, can be written.
+#[derive(Debug)]
+struct Reader {
     connection: Connection,
     deadline: Arc<Deadline>,
-    time_limit: Duration,
 }
 
 /// One evaluation: every indicator sees the same moment and the same snapshot of the records.
@@ -38,6 +55,8 @@ pub struct Evaluator {
 pub struct Evaluation<'e> {
     evaluator: &'e Evaluator,
     moment: Moment,
+    /// The systems that are chosen on the scoped connection. What is chosen ends with the transaction, so at first there are none.
+    chosen: RefCell<Option<BTreeSet<String>>>,
 }
 
 /// Why an indicator has no readings. All its series are then unknown.
@@ -116,13 +135,8 @@ impl Deadline {
     }
 }
 
-impl Evaluator {
-    /// Takes a connection, best one that was opened read-only, and keeps it from writing.
-    ///
-    /// # Errors
-    /// What SQLite reports.
-    pub fn new(connection: Connection) -> rusqlite::Result<Self> {
-        let mut connection = connection;
+impl Reader {
+    fn new(mut connection: Connection) -> rusqlite::Result<Self> {
         let deadline = Arc::new(Deadline::default());
         let watched = Arc::clone(&deadline);
         connection.progress_handler(INSTRUCTIONS_BETWEEN_CHECKS, Some(move || watched.check()))?;
@@ -130,7 +144,36 @@ impl Evaluator {
         connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
         connection.pragma_update(None, "temp_store", "memory")?;
         connection.set_prepared_statement_cache_capacity(256);
-        Ok(Self { connection, deadline, time_limit: TIME_LIMIT })
+        Ok(Self { connection, deadline })
+    }
+
+    /// Writes into `temp`, which SQLite counts as writing.
+    fn write(&self, write: impl FnOnce(&Connection) -> rusqlite::Result<()>) -> rusqlite::Result<()> {
+        self.connection.pragma_update(None, "query_only", false)?;
+        let written = write(&self.connection);
+        self.connection.pragma_update(None, "query_only", true)?;
+        written
+    }
+}
+
+impl Evaluator {
+    /// Takes a connection, best one that was opened read-only, and keeps it from writing.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn new(connection: Connection) -> rusqlite::Result<Self> {
+        Ok(Self { whole: Reader::new(connection)?, scoped: None, time_limit: TIME_LIMIT })
+    }
+
+    /// Takes a second connection to the same database, on which local indicators are evaluated for some systems at the cost of these alone.
+    /// The two see the same records only as long as nobody writes between them.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn with_scoped(self, connection: Connection) -> rusqlite::Result<Self> {
+        let scoped = Reader::new(connection)?;
+        scoped.write(shadows::restrict)?;
+        Ok(Self { scoped: Some(scoped), ..self })
     }
 
     /// Another limit than [`TIME_LIMIT`].
@@ -139,23 +182,66 @@ impl Evaluator {
         Self { time_limit, ..self }
     }
 
+    /// Shows these rows to indicators as the table `sources`, whatever the database has there. Not during an evaluation, whose end would undo it.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn show_sources(&mut self, rows: &[SourceRow]) -> rusqlite::Result<()> {
+        self.write(|connection| shadows::show_sources(connection, rows))
+    }
+
+    /// Shows these rows to indicators as the table `plan_checks`, as [`Self::show_sources`] does.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn show_plan_checks(&mut self, rows: &[PlanCheckRow]) -> rusqlite::Result<()> {
+        self.write(|connection| shadows::show_plan_checks(connection, rows))
+    }
+
+    /// Shows the table `readings` to indicators as it would be if these had been stored; they take the place of those that were shown before.
+    /// Without any, the table itself is read.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn show_unstored(&mut self, rows: &[UnstoredReading]) -> rusqlite::Result<()> {
+        self.write(|connection| shadows::show_unstored(connection, rows))
+    }
+
+    /// Writes on each connection.
+    pub(super) fn write(&self, write: impl Fn(&Connection) -> rusqlite::Result<()>) -> rusqlite::Result<()> {
+        self.readers().try_for_each(|reader| reader.write(&write))
+    }
+
+    fn readers(&self) -> impl Iterator<Item = &Reader> {
+        [&self.whole].into_iter().chain(&self.scoped)
+    }
+
     /// Begins an evaluation: a read transaction that ends when the value is dropped.
     ///
     /// # Errors
     /// What SQLite reports.
     pub fn begin(&self, moment: Moment) -> rusqlite::Result<Evaluation<'_>> {
-        self.connection.execute_batch("BEGIN")?;
-        Ok(Evaluation { evaluator: self, moment })
+        // Made before the first BEGIN, so that what began is ended should the second fail.
+        let evaluation = Evaluation { evaluator: self, moment, chosen: RefCell::default() };
+        self.readers().try_for_each(|reader| reader.connection.execute_batch("BEGIN"))?;
+        Ok(evaluation)
+    }
+
+    /// How many instructions of SQLite's machine the SQL took on the scoped connection since this was last asked.
+    #[cfg(test)]
+    pub(super) fn scoped_steps(&self, sql: &str) -> i32 {
+        let scoped = self.scoped.as_ref().unwrap();
+        scoped.connection.prepare_cached(sql).unwrap().reset_status(rusqlite::StatementStatus::VmStep)
     }
 
     /// The connection, for other reading.
     pub fn connection(&self) -> &Connection {
-        &self.connection
+        &self.whole.connection
     }
 
     /// Gives the connection back, able to write again.
     pub fn into_connection(self) -> rusqlite::Result<Connection> {
-        let mut connection = self.connection;
+        let mut connection = self.whole.connection;
         connection.progress_handler(0, None::<fn() -> bool>)?;
         connection.pragma_update(None, "query_only", false)?;
         Ok(connection)
@@ -165,7 +251,7 @@ impl Evaluator {
 impl Drop for Evaluation<'_> {
     fn drop(&mut self) {
         // Nothing was written, so there is nothing that a failure could lose; the connection's next BEGIN would report it.
-        let _ = self.evaluator.connection.execute_batch("ROLLBACK");
+        self.evaluator.readers().for_each(|reader| _ = reader.connection.execute_batch("ROLLBACK"));
     }
 }
 
@@ -180,9 +266,43 @@ impl Evaluation<'_> {
     /// # Errors
     /// [`EvaluationError`]: then there are no readings at all, not some of them.
     pub fn evaluate(&self, indicator: &Indicator, overrides: &Overrides) -> Result<Vec<Row>, EvaluationError> {
-        let deadline = &self.evaluator.deadline;
+        self.run(&self.evaluator.whole, indicator, overrides, |_| true)
+    }
+
+    /// The readings of these systems now, in the order of the indicator's SQL: the same that [`Self::evaluate`] gives for them, without those of other
+    /// systems and of none. A local indicator costs what these systems' records cost, any other the whole.
+    ///
+    /// # Errors
+    /// [`EvaluationError`]: then there are no readings at all, not some of them.
+    pub fn evaluate_for(&self, indicator: &Indicator, overrides: &Overrides, systems: &BTreeSet<String>) -> Result<Vec<Row>, EvaluationError> {
+        if indicator.is_local() && self.evaluator.scoped.is_some() {
+            self.evaluate_as_local(indicator, overrides, systems)
+        } else {
+            self.run(&self.evaluator.whole, indicator, overrides, |row| is_of(row, systems))
+        }
+    }
+
+    /// The readings of these systems as they are when there is nothing else: the right ones if the indicator is local.
+    pub(super) fn evaluate_as_local(&self, indicator: &Indicator, overrides: &Overrides, systems: &BTreeSet<String>) -> Result<Vec<Row>, EvaluationError> {
+        let scoped = self.evaluator.scoped.as_ref().expect("only asked of evaluators with a scoped connection");
+        self.choose(scoped, systems).map_err(|source| EvaluationError::Database { indicator: indicator.id.to_string(), source })?;
+        self.run(scoped, indicator, overrides, |row| is_of(row, systems))
+    }
+
+    fn choose(&self, scoped: &Reader, systems: &BTreeSet<String>) -> rusqlite::Result<()> {
+        if self.chosen.borrow().as_ref() == Some(systems) {
+            return Ok(());
+        }
+        self.chosen.replace(None);
+        scoped.write(|connection| shadows::choose(connection, systems))?;
+        self.chosen.replace(Some(systems.clone()));
+        Ok(())
+    }
+
+    fn run(&self, reader: &Reader, indicator: &Indicator, overrides: &Overrides, wanted: impl Fn(&Row) -> bool) -> Result<Vec<Row>, EvaluationError> {
+        let deadline = &reader.deadline;
         deadline.set(Some(Instant::now() + self.evaluator.time_limit));
-        let rows = self.rows(indicator, overrides);
+        let rows = self.rows(&reader.connection, indicator, overrides, wanted);
         let out_of_time = deadline.passed.load(Ordering::Relaxed);
         deadline.set(None);
         let name = || indicator.id.to_string();
@@ -198,8 +318,8 @@ impl Evaluation<'_> {
         Ok(rows)
     }
 
-    fn rows(&self, indicator: &Indicator, overrides: &Overrides) -> Result<Vec<Row>, Failure> {
-        let mut statement = self.evaluator.connection.prepare_cached(&indicator.sql)?;
+    fn rows(&self, connection: &Connection, indicator: &Indicator, overrides: &Overrides, wanted: impl Fn(&Row) -> bool) -> Result<Vec<Row>, Failure> {
+        let mut statement = connection.prepare_cached(&indicator.sql)?;
         bind(&mut statement, indicator, self.moment, overrides)?;
         let columns = indicator.columns();
         let mut found = statement.raw_query();
@@ -217,11 +337,15 @@ impl Evaluation<'_> {
             });
             match unreadable {
                 Some(error) => return Err(error.into()),
-                None => rows.push(read?),
+                None => rows.extend(Some(read?).filter(&wanted)),
             }
         }
         Ok(rows)
     }
+}
+
+fn is_of(row: &Row, systems: &BTreeSet<String>) -> bool {
+    row.label(SYSTEM).is_some_and(|system| systems.contains(system))
 }
 
 /// Two rows with the same labels would be one series with two values; the second would win by accident.

@@ -6,6 +6,7 @@ mod catalogue;
 mod check;
 mod evaluate;
 pub mod examples;
+mod local;
 mod postgres;
 mod raw;
 mod row;
@@ -16,7 +17,7 @@ mod time;
 #[cfg(test)]
 mod traps;
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use serde::Deserialize;
 
@@ -74,6 +75,9 @@ pub struct Indicator {
     columns: Arc<Columns>,
     placeholders: Vec<String>,
     views: Vec<&'static View>,
+    /// Every table that the SQL reads, by itself or through views.
+    tables: BTreeSet<String>,
+    local: bool,
 }
 
 /// Anchors in standards and law. Nearest anchors, not equivalences.
@@ -248,6 +252,18 @@ impl Indicator {
         } else {
             Pass::OfRecords
         }
+    }
+
+    /// Whether a system's readings depend on that system's records alone, as random organisations tell, so that it can be evaluated for some systems
+    /// only. Records that belong to no single system (controls, data sets, panels), names of systems, attributes, doubts, sources and plan checks are
+    /// outside of this: where they change, the readings of every system may.
+    pub fn is_local(&self) -> bool {
+        self.local
+    }
+
+    /// Whether its readings may belong to a system.
+    fn has_system(&self) -> bool {
+        self.columns.labels().iter().any(|label| label == evaluate::SYSTEM)
     }
 
     /// Whether midnight changes its readings.

@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod chi_square;
+pub mod shadows;
 mod views;
 
 use std::fmt::Write as _;
@@ -62,6 +63,53 @@ pub struct PlanCheckRow {
     pub without_panel: i64,
     /// Why the entry can't be checked at all.
     pub flaw: Option<String>,
+}
+
+/// One row of the table `readings`: the reading of an indicator that holds, as indicators that read readings see it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReadingRow {
+    /// The indicator's id.
+    pub indicator: String,
+    /// Labels as a JSON object with sorted names.
+    pub labels: String,
+    /// The label of this name, if it has one; and so the next four.
+    pub system: Option<String>,
+    /// The label `model`.
+    pub model: Option<String>,
+    /// The label `version`.
+    pub version: Option<String>,
+    /// The label `feature`.
+    pub feature: Option<String>,
+    /// The label `attribute`.
+    pub attribute: Option<String>,
+    /// The value; `None` while unknown, and for clocks.
+    pub value: Option<f64>,
+    /// For a clock: since when it runs, epoch seconds.
+    pub since: Option<i64>,
+    /// For a clock: how many seconds make one.
+    pub per_seconds: Option<f64>,
+    /// `ok`, `warning`, `breach` or `unknown`.
+    pub state: String,
+    /// From when the state holds, epoch seconds.
+    pub state_from: i64,
+    /// The last state other than `unknown`.
+    pub known_state: Option<String>,
+    /// From when that one holds or held, epoch seconds.
+    pub known_from: Option<i64>,
+}
+
+/// A reading that could not be stored.
+#[derive(Debug, Clone, PartialEq)]
+pub enum UnstoredReading {
+    /// This holds, whatever is stored.
+    Holds(ReadingRow),
+    /// It is no more, though one is stored.
+    Gone {
+        /// The indicator's id.
+        indicator: String,
+        /// Labels as a JSON object with sorted names.
+        labels: String,
+    },
 }
 
 /// The columns of the table `readings` that hold a label of the same name, so that SQL need not look into `labels`.
@@ -143,9 +191,16 @@ const OTHER_TABLES: &[&str] = &[
      without_limit BIGINT NOT NULL, without_alert BIGINT NOT NULL, without_panel BIGINT NOT NULL, flaw TEXT, PRIMARY KEY (source, id))",
 ];
 
-/// What makes the catalogue's queries fast.
+/// What makes the catalogue's queries fast, and for every table with a system the records of a few systems quick to find.
 const INDEXES: &[&str] = &[
     "CREATE INDEX systems_id ON systems (id)",
+    "CREATE INDEX pipelines_system ON pipelines (system)",
+    "CREATE INDEX runs_system ON runs (system)",
+    "CREATE INDEX reviews_system ON reviews (system, kind)",
+    "CREATE INDEX cases_system ON cases (system, kind)",
+    "CREATE INDEX event_logs_system ON event_logs (system)",
+    "CREATE INDEX objectives_system ON objectives (system)",
+    "CREATE INDEX plan_entries_system ON plan_entries (system)",
     "CREATE INDEX model_versions_system ON model_versions (system, model)",
     "CREATE INDEX model_versions_running ON model_versions (system, model, version, promoted_at) WHERE in_production = 1",
     "CREATE INDEX reviews_kind ON reviews (kind, system, due)",
@@ -227,6 +282,16 @@ mod tests {
         let connection = database();
         for shape in SHAPES {
             connection.prepare(&insert_statement(shape)).unwrap_or_else(|error| panic!("{}: {error}", shape.name));
+        }
+    }
+
+    #[test]
+    fn the_records_of_a_system_are_found_by_an_index() {
+        let connection = database();
+        for shape in SHAPES.iter().filter(|shape| shape.belongs_to_system) {
+            let sql = format!("EXPLAIN QUERY PLAN SELECT * FROM {} WHERE system IN ('a', 'b')", shape.table);
+            let plan: String = connection.query_row(&sql, [], |row| row.get("detail")).unwrap();
+            assert!(plan.starts_with(&format!("SEARCH {} USING INDEX", shape.table)), "{plan}");
         }
     }
 
