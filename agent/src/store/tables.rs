@@ -102,7 +102,7 @@ pub struct ReadingRow {
 #[derive(Debug, Clone, PartialEq)]
 pub enum UnstoredReading {
     /// This holds, whatever is stored.
-    Holds(ReadingRow),
+    Holds(Box<ReadingRow>),
     /// It is no more, though one is stored.
     Gone {
         /// The indicator's id.

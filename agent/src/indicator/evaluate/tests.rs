@@ -178,7 +178,7 @@ fn indicators_read_readings_that_are_not_stored() {
     let stored = (expected(&[("none", 1.0), ("a", 1.0), ("b", 1.0)]), expected(&[("a", 1.0)]));
     assert_eq!(values(&evaluator), stored);
     let holds = |labels: &str, system: &str| {
-        UnstoredReading::Holds(ReadingRow {
+        UnstoredReading::Holds(Box::new(ReadingRow {
             indicator: "i".into(),
             labels: labels.into(),
             system: Some(system.into()),
@@ -193,7 +193,7 @@ fn indicators_read_readings_that_are_not_stored() {
             state_from: 5,
             known_state: Some("breach".into()),
             known_from: Some(5),
-        })
+        }))
     };
     let gone = UnstoredReading::Gone { indicator: "i".into(), labels: "2".into() };
     evaluator.show_unstored(&[holds("1", "a"), holds("4", "c"), gone]).unwrap();
