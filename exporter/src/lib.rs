@@ -34,7 +34,7 @@
 //! | `exporter` | the current page and readiness, published whole |
 //! | `own`, `process` | metrics of the exporter itself, rendered at each scrape |
 //! | `http` | routes, who may ask and under which name, negotiation, panics |
-//! | `server` | connections: slots, timeouts, TLS, draining |
+//! | `server` | connections: slots, timeouts, TLS, draining, another address or other routes while serving |
 //!
 //! # Invariants
 //!
@@ -66,4 +66,4 @@ pub use name::{LabelName, MetricName, NameError};
 #[doc(hidden)]
 pub use own::declare_one;
 pub use own::{Declare, OwnMetrics, OwnMetricsError};
-pub use server::{ServeOptions, Slots, Tls, TlsError, serve};
+pub use server::{LiveServer, ServeOptions, Slots, Tls, TlsError, serve};

@@ -25,10 +25,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{self, Instant};
 
+mod live;
 mod slots;
 mod stall;
 mod tls;
 
+pub use live::LiveServer;
 pub use slots::Slots;
 use slots::{Kind, Place, Table};
 use stall::StallGuard;
@@ -88,6 +90,18 @@ impl Default for ServeOptions {
 /// close, and returns. The number returned is of connections cut off because they took longer than
 /// [`ServeOptions::drain_timeout`].
 pub async fn serve(listener: TcpListener, app: Router, options: ServeOptions, shutdown: impl Future<Output = ()>) -> usize {
+    let drain_timeout = options.drain_timeout;
+    serve_until(Arc::new(listener), app, options, shutdown, async move { time::sleep(drain_timeout).await }).await
+}
+
+/// The same on a listener that others may have, too. Once `shutdown` is complete, connections that are left when `cut_off` completes are cut off.
+async fn serve_until(
+    listener: Arc<TcpListener>,
+    app: Router,
+    options: ServeOptions,
+    shutdown: impl Future<Output = ()>,
+    cut_off: impl Future<Output = ()>,
+) -> usize {
     let table = Arc::new(Table::new(&options));
     let options = Arc::new(options);
     let graceful = GracefulShutdown::new();
@@ -114,8 +128,9 @@ pub async fn serve(listener: TcpListener, app: Router, options: ServeOptions, sh
     }
     drop(listener);
     table.close_opening();
-    if time::timeout(options.drain_timeout, graceful.shutdown()).await.is_ok() {
-        return 0;
+    tokio::select! {
+        () = graceful.shutdown() => return 0,
+        () = cut_off => {}
     }
     while connections.try_join_next().is_some() {}
     let n_cut_off = connections.len();

@@ -399,3 +399,67 @@ async fn scrapers_that_give_up_and_come_again_cause_no_rendering() {
     assert!(page.contains("reading{series=\"19999\"} 1\n"));
     server.stop().await;
 }
+
+/// The server under test, with the helpers of the others: it is asked, not owned.
+async fn ask_at(address: SocketAddr) -> String {
+    ask(TcpStream::connect(address).await.unwrap(), GET).await
+}
+
+fn other_page() -> Router {
+    Router::new().route("/", get(async || "other"))
+}
+
+#[tokio::test]
+async fn what_is_served_is_replaced_and_requests_under_way_finish() {
+    let (slow, was_reached, answer) = slow_route();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut server = LiveServer::start(listener, slow.route("/kept", get(async || "page")), patient());
+    let first = tokio::spawn(ask_at(address));
+    soon(was_reached).await.unwrap();
+    let mut kept = TcpStream::connect(address).await.unwrap();
+    kept.write_all(b"GET /kept HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut begin = [0; 12];
+    soon(kept.read_exact(&mut begin)).await.unwrap();
+    assert_eq!(&begin, b"HTTP/1.1 200");
+
+    server.replace(None, other_page(), patient());
+    assert_eq!(server.address().unwrap(), address);
+    assert!(ask_at(address).await.ends_with("other"));
+    let mut rest = Vec::new();
+    soon(kept.read_to_end(&mut rest)).await.unwrap();
+    assert!(rest.ends_with(b"page"), "its answer came, and then its end: it can't go on under what was replaced");
+    answer.send(()).unwrap();
+    assert!(soon(first).await.unwrap().ends_with("finished"));
+    assert_eq!(soon(server.stop()).await, 0);
+}
+
+#[tokio::test]
+async fn the_address_before_is_closed_and_its_requests_finish() {
+    let (slow, was_reached, answer) = slow_route();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let before = listener.local_addr().unwrap();
+    let mut server = LiveServer::start(listener, slow, patient());
+    let first = tokio::spawn(ask_at(before));
+    soon(was_reached).await.unwrap();
+    server.replace(Some(TcpListener::bind("127.0.0.1:0").await.unwrap()), other_page(), patient());
+    assert!(ask_at(server.address().unwrap()).await.ends_with("other"));
+    soon(async { while TcpStream::connect(before).await.is_ok() {} }).await;
+    answer.send(()).unwrap();
+    assert!(soon(first).await.unwrap().ends_with("finished"));
+    assert_eq!(soon(server.stop()).await, 0);
+}
+
+#[tokio::test]
+async fn a_stop_waits_for_replaced_ones_no_longer_than_for_others() {
+    let (slow, was_reached, _answer) = slow_route();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let options = ServeOptions { drain_timeout: Duration::from_millis(50), answer_timeout: HANGS, ..patient() };
+    let mut server = LiveServer::start(listener, slow, options.clone());
+    let first = tokio::spawn(ask_at(address));
+    soon(was_reached).await.unwrap();
+    server.replace(None, other_page(), options);
+    assert_eq!(soon(server.stop()).await, 1);
+    assert!(!soon(first).await.unwrap().contains("finished"));
+}
