@@ -20,20 +20,31 @@ const LONGEST: Duration = Duration::from_secs(2);
 pub struct Watcher {
     _notify: RecommendedWatcher,
     events: mpsc::UnboundedReceiver<PathBuf>,
-    /// Each path as it was given, and as the operating system names it.
-    paths: Vec<(PathBuf, PathBuf)>,
+    paths: Vec<Watched>,
     /// What was touched and has not settled yet: kept here, because whoever waits for changes may leave and come again.
     touched: BTreeSet<PathBuf>,
     /// Since when.
     since: Instant,
 }
 
+/// A path under each of its names.
+#[derive(Debug)]
+struct Watched {
+    /// As it was given.
+    given: PathBuf,
+    /// Where it stands in its folder: a symbolic link may be put in its place that leads elsewhere.
+    entry: PathBuf,
+    /// Where it leads to.
+    resolved: PathBuf,
+}
+
 impl Watcher {
     /// Watches these files and folders, folders with what is below them. A file is watched through its folder, because editors replace
-    /// files rather than write into them; a path that is not there yet, through the nearest folder that is.
+    /// files rather than write into them; a path that is not there yet, through the nearest folder that is. What can't be watched is told and left
+    /// out, a folder say that may be searched and not listed.
     ///
     /// # Errors
-    /// What the operating system reports, for instance that it watches too many files already.
+    /// What the operating system reports, for instance that too much is watched already.
     pub fn new(paths: Vec<PathBuf>) -> Result<Self, notify::Error> {
         let (sender, events) = mpsc::unbounded_channel();
         let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
@@ -49,13 +60,22 @@ impl Watcher {
         for path in &paths {
             let (folder, mode) = if path.is_dir() { (path.clone(), RecursiveMode::Recursive) } else { (existing_parent(path), RecursiveMode::NonRecursive) };
             if !watched.contains(&folder) {
-                watcher.watch(&folder, mode)?;
+                if let Err(error) = watcher.watch(&folder, mode) {
+                    tracing::warn!(path = %path.display(), error = %error, "changes of this can't be watched; SIGHUP reads the configuration again");
+                }
                 watched.push(folder);
             }
         }
-        let resolved = |path: PathBuf| (path.clone(), path.canonicalize().unwrap_or(path));
-        let paths = paths.into_iter().map(resolved).collect();
+        let paths = paths.into_iter().map(Watched::new).collect();
         Ok(Self { _notify: watcher, events, paths, touched: BTreeSet::new(), since: Instant::now() })
+    }
+
+    /// Also tells of the changes that another one has noticed and not told yet.
+    pub fn go_on_from(&mut self, mut before: Self) {
+        self.touched.append(&mut before.touched);
+        while let Ok(path) = before.events.try_recv() {
+            self.touched.insert(path);
+        }
     }
 
     /// Waits for changes and gives the paths that changed, once they have settled. Who stops waiting loses none.
@@ -73,12 +93,24 @@ impl Watcher {
                 self.touched.insert(next);
             }
             let touched = std::mem::take(&mut self.touched);
-            let concerned = |path: &Path| touched.iter().any(|touched| concerns(path, touched));
-            let changed: Vec<_> = self.paths.iter().filter(|(_, resolved)| concerned(resolved)).map(|(path, _)| path.clone()).collect();
+            let concerned = |path: &&Watched| touched.iter().any(|touched| path.is_concerned(touched));
+            let changed: Vec<_> = self.paths.iter().filter(concerned).map(|path| path.given.clone()).collect();
             if !changed.is_empty() {
                 return changed;
             }
         }
+    }
+}
+
+impl Watched {
+    fn new(given: PathBuf) -> Self {
+        let resolved = given.canonicalize().unwrap_or_else(|_| given.clone());
+        let entry = given.file_name().map_or_else(|| resolved.clone(), |name| existing_parent(&given).join(name));
+        Self { given, entry, resolved }
+    }
+
+    fn is_concerned(&self, touched: &Path) -> bool {
+        touched == self.entry || concerns(&self.resolved, touched)
     }
 }
 
@@ -112,6 +144,37 @@ mod tests {
         std::fs::write(folder.path().join("agent.yaml.new"), "b").unwrap();
         std::fs::rename(folder.path().join("agent.yaml.new"), &config).unwrap();
         assert_eq!(watcher.changed().await, [config]);
+    }
+
+    #[tokio::test]
+    async fn a_link_that_leads_elsewhere_is_a_change() {
+        let (folder, archive) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let link = folder.path().join("certificate.pem");
+        for name in ["1.pem", "2.pem"] {
+            std::fs::write(archive.path().join(name), name).unwrap();
+        }
+        std::os::unix::fs::symlink(archive.path().join("1.pem"), &link).unwrap();
+        let mut watcher = Watcher::new(vec![link.clone()]).unwrap();
+        std::os::unix::fs::symlink(archive.path().join("2.pem"), folder.path().join("new")).unwrap();
+        std::fs::rename(folder.path().join("new"), &link).unwrap();
+        assert_eq!(watcher.changed().await, [link]);
+    }
+
+    #[tokio::test]
+    async fn who_takes_over_tells_what_was_not_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let (config, other) = (folder.path().join("agent.yaml"), folder.path().join("other"));
+        for file in [&config, &other] {
+            std::fs::write(file, "a").unwrap();
+        }
+        let before = Watcher::new(vec![config.clone()]).unwrap();
+        std::fs::write(&config, "b").unwrap();
+        while before.events.is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let mut after = Watcher::new(vec![other, config.clone()]).unwrap();
+        after.go_on_from(before);
+        assert_eq!(after.changed().await, [config]);
     }
 
     #[tokio::test]
