@@ -22,7 +22,7 @@ pub fn now() -> i64 {
 }
 
 /// When a source is polled.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Schedule {
     /// Again and again, after this long.
     Every(Duration),

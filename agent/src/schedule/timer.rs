@@ -27,14 +27,22 @@ const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 impl Timer {
     /// Starts now; the first time is one interval away, give or take the jitter.
     pub fn start(schedule: &Schedule) -> Self {
+        Self::start_after(schedule, Instant::now())
+    }
+
+    /// Starts as if it had when something last was done; it is time at once when that was too long ago for this schedule.
+    pub fn start_after(schedule: &Schedule, last: Instant) -> Self {
         match schedule {
             Schedule::Every(interval) => {
                 let interval = (*interval).max(SHORTEST_WAIT);
-                let mut ticks = tokio::time::interval_at(Instant::now() + interval + schedule.jitter(now()), interval);
+                let mut ticks = tokio::time::interval_at(last + interval + schedule.jitter(now()), interval);
                 ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
                 Self(Next::Interval(ticks))
             }
-            Schedule::Cron(cron) => Self(Next::Planned { plan: Plan::start((**cron).clone(), now()), not_before: Instant::now() }),
+            Schedule::Cron(cron) => {
+                let since = now() - super::seconds(last.elapsed());
+                Self(Next::Planned { plan: Plan::start((**cron).clone(), since), not_before: last })
+            }
         }
     }
 
@@ -159,6 +167,23 @@ mod tests {
         // Each jump may add one time at once; between jumps there is one each ten minutes.
         assert!((50_000..60_000).contains(&due.len()), "{}", due.len());
         assert!(due.windows(2).all(|pair| pair[0] != pair[1]), "never twice in one second");
+    }
+
+    #[tokio::test]
+    async fn a_schedule_that_takes_over_is_due_at_once_only_when_it_would_have_been() {
+        let every_minute = Schedule::cron("* * * * *", Zone::UTC).unwrap();
+        let each_new_year = Schedule::cron("0 0 1 1 *", Zone::UTC).unwrap();
+        let long_ago = Instant::now().checked_sub(Duration::from_mins(5)).expect("a machine that runs for five minutes");
+        for (name, schedule, last, due) in [
+            ("an interval that has passed", Schedule::Every(Duration::from_mins(1)), long_ago, true),
+            ("one that has not", Schedule::Every(Duration::from_hours(1)), long_ago, false),
+            ("the same from now on", Schedule::Every(Duration::from_mins(1)), Instant::now(), false),
+            ("times, of which some have passed", every_minute, long_ago, true),
+            ("times that are far away", each_new_year, Instant::now(), false),
+        ] {
+            let mut timer = Timer::start_after(&schedule, last);
+            assert_eq!(tokio::time::timeout(Duration::from_millis(50), timer.tick()).await.is_ok(), due, "{name}");
+        }
     }
 
     #[test]
