@@ -80,7 +80,7 @@ fn a_reload_takes_over_what_is_good_and_keeps_what_was() {
     std::fs::write(&config, moved).expect("a written configuration");
     let refused = agent.http().send(reqwest::Method::POST, "/-/reload", None).expect("an answer");
     assert_eq!(refused.status, 422, "{}", refused.text);
-    assert!(refused.text.starts_with("data_dir, web: can't be changed while the agent runs"), "{}", refused.text);
+    assert!(refused.text.starts_with("data_dir: can't be changed while the agent runs"), "{}", refused.text);
     assert_eq!(agent.wait_metric("clause9_config_last_reload_successful "), "0");
 
     let with_limit = format!("{good}thresholds: [{{ indicator: incidents_open, when: {{ severity: low }}, breach: \">= 1\" }}]\n");

@@ -8,3 +8,4 @@ mod data_folder; // the data folder while the agent runs: its modes; removed, re
 mod front; // the agent's port: names, origins, half-sent requests
 mod measure; // jobs of the agent that run clause9-measure: records, readings, limits, ends
 mod real; // against real servers, installed and started by the scripts in peers/
+mod reload; // another configuration while it runs: sources, address, credentials, certificates

@@ -40,8 +40,8 @@
 //! | [`threshold`] | rules, conditions, verdicts; pure |
 //! | [`plan`] | the monitoring plan against readings, rules and dashboards; pure |
 //! | [`board`] | the current picture, and the picture as metric families |
-//! | [`pipeline`] | the only module that knows all of the above |
-//! | [`web`] | pages and JSON API |
+//! | [`pipeline`] | the only module that knows all of the above; takes over configurations by their difference |
+//! | [`web`] | pages and JSON API, and how they are reached: address, certificate, credentials |
 //! | [`generate`] | dashboards, rules and runbooks, made from the catalogue |
 //! | [`mod@reference`] | tables for the documentation |
 //! | [`cli`] | one file for each command |
@@ -56,7 +56,8 @@
 //! - Only [`schedule`] reads the clock for data; everywhere else `now` is a parameter.
 //! - A poll changes everything or nothing. Nothing that was stored is changed, only closed.
 //! - No value is ever carried on as if it were fresh: when a number can't be known, it is `unknown` with a reason, and has no sample.
-//! - A configuration is taken over whole, with one transaction for all that it writes, or not at all. A panic in an indicator is that indicator's
+//! - A configuration is taken over whole, with one transaction for all that it writes, or not at all; what it does not change goes on
+//!   undisturbed, and no poll of what it does change is taken in afterwards. A panic in an indicator is that indicator's
 //!   failure; one in the core ends it: everything is unknown, health says so, and the agent ends a minute later with an error.
 //! - A reading is published after it is stored, never before. Nothing is written into a database that is not the one in its folder any more.
 //! - A scrape computes nothing. No request from outside reaches an upstream, except one that asks for a poll of a configured source.

@@ -1,6 +1,6 @@
-//! HTTP for tests: blocking, plain, JSON in and out, and loud when an answer is not what the test relies on.
+//! HTTP for tests: blocking, JSON in and out, and loud when an answer is not what the test relies on.
 
-use reqwest::{Client, Method, RequestBuilder};
+use reqwest::{Certificate, Client, ClientBuilder, Method, RequestBuilder};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -31,10 +31,20 @@ pub struct Reply {
 
 impl Http {
     pub fn new(base: &str, login: Login) -> Self {
+        Self::with(base, login, |client| client)
+    }
+
+    /// Over TLS, where this certificate and no other is trusted; PEM.
+    pub fn trusting(base: &str, login: Login, certificate: &str) -> Self {
+        let certificate = Certificate::from_pem(certificate.as_bytes()).expect("a PEM certificate");
+        Self::with(base, login, |client| client.tls_certs_only([certificate]))
+    }
+
+    fn with(base: &str, login: Login, configure: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Self {
         // reqwest asks for one before it knows that there will be no TLS. A second call changes nothing.
         let _ = rustls::crypto::ring::default_provider().install_default();
         // A proxy of the machine is for the package registries, not for 127.0.0.1.
-        let client = Client::builder().no_proxy().read_timeout(SILENCE).build().expect("a client for plain HTTP");
+        let client = configure(Client::builder().no_proxy().read_timeout(SILENCE)).build().expect("a client");
         Self { base: base.trim_end_matches('/').to_owned(), login, client }
     }
 

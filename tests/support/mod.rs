@@ -6,4 +6,5 @@ pub mod peers; // real servers
 pub mod ports; // where servers may listen
 mod processes; // what a server consists of and what it used
 pub mod quickstart; // the sample organisation
+pub mod upstream; // an upstream of a test's own
 pub mod wait; // waiting that follows the other side

@@ -3,21 +3,20 @@
 use std::{net::SocketAddr, path::Path, process::ExitCode};
 
 use anyhow::Context as _;
-use clause9_exporter::{AppOptions, Auth, Exporter, Hosts, OwnMetrics, Reload, ReloadError, ServeOptions, Tls};
+use clause9_exporter::{Exporter, OwnMetrics};
 use tokio::{
-    net::TcpListener,
     signal::unix::{SignalKind, signal},
-    sync::{mpsc, watch},
+    sync::mpsc,
 };
 
 use super::{check, runtime};
 use crate::{
-    config::{Config, Web, WebAuth},
+    config::Config,
     fault,
-    pipeline::{Agent, Handle, Metrics},
+    pipeline::{Agent, Metrics},
     schedule,
     store::DATABASE_FILE,
-    web,
+    web::{Front, front},
 };
 
 /// The namespace of the agent's own metrics.
@@ -36,66 +35,23 @@ pub(super) fn execute(file: &Path) -> anyhow::Result<ExitCode> {
 /// Serves at `listen` until SIGTERM or SIGINT. `started` is told the address once pages can be asked for.
 pub(super) async fn serve(config: Config, listen: SocketAddr, started: impl FnOnce(SocketAddr)) -> anyhow::Result<()> {
     fault::log_panics();
-    let listener = TcpListener::bind(listen).await.with_context(|| format!("{listen} can't be listened on; choose another `listen`"))?;
-    let address = listener.local_addr()?;
+    let listener = front::open(listen).await?;
+    let tls = front::certificate(&config.web).await?;
     let exporter = Exporter::new(OwnMetrics::new(NAMESPACE)?)?;
     let metrics = Metrics::start(exporter.own())?;
-    let tls = tls(&config.web)?;
-    let auth = config.web.auth.as_ref().map(auth);
-    let hosts = Some(hosts(&config.web));
-    let open = config.web.open_to_others(address);
-    metrics.web_unauthenticated.set(open.is_some().into());
-    if let Some(open) = open {
-        tracing::warn!(address = %address, "the pages are open: {open}");
-    }
     if !config.data_dir.join(DATABASE_FILE).exists() {
         tracing::info!(data_dir = %config.data_dir.display(), "there is no database yet: history and evidence begin now");
     }
-    let agent = Agent::start(config, exporter.clone(), metrics).context("the agent can't start")?;
-    let app_options = AppOptions { auth, hosts, reload: Some(reload(agent.handle(), tls.clone())) };
-    let app = clause9_exporter::app(&exporter, app_options, web::router(agent.handle()));
-    let options = ServeOptions { tls, ..ServeOptions::default() };
-    let (stop, mut stopped) = watch::channel(false);
-    let server = tokio::spawn(async move { clause9_exporter::serve(listener, app, options, async move { drop(stopped.wait_for(|stop| *stop).await) }).await });
-    tracing::info!(address = %address, "serving the page and /metrics");
-    started(address);
-    let ended = agent.run(hangups()?, termination()?).await;
-    stop.send_replace(true);
-    let cut_off = server.await.unwrap_or(0);
+    let agent = Agent::start(config, exporter, metrics.clone()).context("the agent can't start")?;
+    let mut front = Front::start(listener, tls, agent.config(), agent.handle(), metrics);
+    started(front.address()?);
+    let ended = agent.run(&mut front, hangups()?, termination()?).await;
+    let cut_off = front.stop().await;
     if cut_off > 0 {
         tracing::warn!(connections = cut_off, "connections were cut off");
     }
     tracing::info!("stopped");
     Ok(ended?)
-}
-
-/// Reads the configuration again, and the certificate: it is renewed in place more often than anything else changes.
-fn reload(handle: Handle, tls: Option<Tls>) -> Reload {
-    Reload::new(move || {
-        let (handle, tls) = (handle.clone(), tls.clone());
-        async move {
-            tls.map_or(Ok(()), |tls| tls.reload()).map_err(|error| ReloadError::Refused(format!("web.tls: {error}")))?;
-            handle.reload().await.map_err(ReloadError::Refused)
-        }
-    })
-}
-
-fn tls(web: &Web) -> anyhow::Result<Option<Tls>> {
-    web.tls.as_ref().map(|(certificate, key)| Tls::from_files(certificate, key)).transpose().context("web.tls")
-}
-
-fn auth(auth: &WebAuth) -> Auth {
-    match auth {
-        WebAuth::Basic(user, password) => Auth::new().basic(user, password.expose()),
-        WebAuth::Bearer(token) => Auth::new().bearer(token.expose()),
-    }
-}
-
-/// The names under which the agent is asked; `listen` is an address, and those are always answered.
-fn hosts(web: &Web) -> Hosts {
-    let advice = "add it to `web: { hosts: [...] }` in agent.yaml, or set `external_url`, and start the agent again";
-    let hosts = web.hosts.iter().fold(Hosts::new().advice(advice), |hosts, name| hosts.name(name));
-    web.external_url.iter().fold(hosts, |hosts, url| hosts.origin(&url.origin().ascii_serialization()))
 }
 
 /// SIGHUPs as messages.

@@ -12,6 +12,7 @@ pub mod watch;
 pub mod web;
 
 use std::{
+    cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -23,18 +24,20 @@ use crate::{
     connector::{self, Registry},
     document::{Document, Mistake, Mistakes},
     indicator::{Catalogue, Id},
-    record::{Feed, Zone},
+    record::{Digest, Feed, Zone},
     schedule::{Schedule, Staleness},
     threshold::Override,
 };
 
-pub use self::web::{Web, WebAuth};
+pub use self::web::{Web, WebAuth, WebTls};
 
 /// A configuration that can be run.
 #[derive(Debug)]
 pub struct Config {
     /// The file that it was read from.
     pub file: PathBuf,
+    /// Digest of what it says, by which two can be told apart: keys and values without secrets, connectors, and the methods of indicators.
+    pub digest: Digest,
     /// The organisation's name.
     pub organisation: String,
     /// The organisation's time zone.
@@ -55,7 +58,8 @@ pub struct Config {
     pub registry: Arc<Registry>,
     /// TLS, authentication and names of the agent's own pages.
     pub web: Web,
-    /// Folders and files whose change means reading the configuration again.
+    /// Folders and files whose change means reading the configuration again: itself, connectors, indicators, files that hold credentials and
+    /// certificates.
     pub reload_when_changed: Vec<PathBuf>,
 }
 
@@ -64,6 +68,8 @@ pub struct Config {
 pub struct PolledSource {
     /// What the engine needs.
     pub source: Arc<connector::Source>,
+    /// Digest of the files that its TLS settings name, if any: a client has read them when it was made, and never again.
+    pub certificates: Option<Digest>,
     /// When it is polled.
     pub schedule: Schedule,
     /// Longest time between two polls.
@@ -92,13 +98,16 @@ impl Config {
     /// The keys by which `next` differs in what a running agent can't change.
     pub fn needs_restart(&self, next: &Self) -> Vec<&'static str> {
         let keys = [
+            // Days and due moments are stored as they are in this zone.
             ("organisation.timezone", self.zone != next.zone),
-            ("listen", self.listen != next.listen),
             ("data_dir", self.data_dir != next.data_dir),
-            ("web", (&self.web.auth, &self.web.tls, &self.web.hosts) != (&next.web.auth, &next.web.tls, &next.web.hosts)),
-            ("external_url", self.web.external_url != next.web.external_url),
         ];
         keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
+    }
+
+    /// Whether this very source is polled, and not one of the same name with settings from before or after.
+    pub fn polls(&self, source: &Arc<connector::Source>) -> bool {
+        self.sources.iter().any(|polled| Arc::ptr_eq(&polled.source, source))
     }
 }
 
@@ -107,6 +116,8 @@ struct Reader<'r> {
     document: &'r Document,
     /// The folder of the configuration file; relative paths start there.
     folder: &'r Path,
+    /// The files of which values were taken.
+    referenced: BTreeSet<PathBuf>,
     zone: Zone,
     now: i64,
     mistakes: &'r mut Mistakes,
@@ -143,10 +154,12 @@ fn load(file: &Path, now: i64, mistakes: &mut Mistakes) -> Option<Config> {
     };
     let folder = file.parent().unwrap_or(Path::new("."));
     let mut document = Document::parse(&shown, &text, mistakes)?;
-    document.resolve(|reference| look_up(reference, folder), mistakes);
+    let referenced = RefCell::default();
+    document.resolve(|reference| look_up(reference, folder, &referenced), mistakes);
     let raw: raw::File = document.read(mistakes)?;
     let zone = Zone::parse(&raw.organisation.timezone);
-    let mut reader = Reader { document: &document, folder, zone: zone.unwrap_or(Zone::UTC), now, mistakes };
+    let referenced = referenced.into_inner();
+    let mut reader = Reader { document: &document, folder, referenced, zone: zone.unwrap_or(Zone::UTC), now, mistakes };
     if zone.is_none() {
         reader.mistake("organisation.timezone", "an IANA time zone such as Europe/Berlin");
     }
@@ -167,17 +180,21 @@ fn build(raw: raw::File, file: &Path, reader: &mut Reader<'_>) -> Option<Config>
     let sources = source::all(&raw, &registry, reader);
     let catalogue = thresholds::catalogue(&raw.indicators, indicators.as_deref(), reader);
     let overrides = catalogue.as_ref().map(|catalogue| thresholds::overrides(&raw.thresholds, catalogue, reader)).unwrap_or_default();
-    let web = web::read(raw.web, raw.external_url.as_deref(), reader);
+    let web = web::prove(raw.web, raw.external_url.as_deref(), reader);
     let mut reload_when_changed = vec![file.to_owned()];
-    reload_when_changed.extend(connectors.into_iter().chain(indicators));
+    reload_when_changed.extend(connectors.into_iter().chain(indicators).chain(std::mem::take(&mut reader.referenced)));
+    reload_when_changed.extend(web.files().chain(sources.iter().flat_map(PolledSource::certificate_files)).map(Path::to_owned));
+    let catalogue = Arc::new(catalogue?);
+    let digest = digest(reader.document, &registry, &catalogue);
     Some(Config {
         file: file.to_owned(),
+        digest,
         organisation: raw.organisation.name,
         zone: reader.zone,
         listen: listen?,
         data_dir: reader.path(&raw.data_dir),
         sources,
-        catalogue: Arc::new(catalogue?),
+        catalogue,
         parameters: raw.indicators.parameters,
         overrides,
         registry,
@@ -186,12 +203,31 @@ fn build(raw: raw::File, file: &Path, reader: &mut Reader<'_>) -> Option<Config>
     })
 }
 
-/// Looks up what stands between `${` and `}`.
-fn look_up(reference: &str, folder: &Path) -> Result<String, String> {
+impl PolledSource {
+    fn certificate_files(&self) -> impl Iterator<Item = &Path> {
+        let tls = match &self.source.location {
+            connector::Location::Http(http) => Some(&http.tls),
+            connector::Location::Files(_) | connector::Location::Program(_) => None,
+        };
+        tls.into_iter().flat_map(connector::Tls::files)
+    }
+}
+
+/// Of connectors and indicators those count that there are, wherever they come from: what is built in differs between versions of the program.
+fn digest(document: &Document, registry: &Registry, catalogue: &Catalogue) -> Digest {
+    let connectors = registry.iter().map(|connector| connector.description.digest);
+    let methods = catalogue.iter().map(|indicator| indicator.method_digest(&BTreeMap::new()));
+    let all: Vec<_> = [document.digest()].into_iter().chain(connectors).chain(methods).map(|digest| digest.to_string()).collect();
+    Digest::of(all.join("\n").as_bytes())
+}
+
+/// Looks up what stands between `${` and `}`, and notes the file in which it does.
+fn look_up(reference: &str, folder: &Path, referenced: &RefCell<BTreeSet<PathBuf>>) -> Result<String, String> {
     match reference.split_once(':') {
         Some(("env", name)) => std::env::var(name).map_err(|_| format!("the environment variable {name} to be set")),
         Some(("file", path)) => {
             let path = folder.join(path);
+            referenced.borrow_mut().insert(path.clone());
             let text = read::text(&path).map_err(|error| format!("a readable file ({}: {error})", path.display()))?;
             Ok(text.trim_end_matches(['\n', '\r']).to_owned())
         }

@@ -17,7 +17,7 @@ use crate::{
 /// The whole file.
 #[derive(Debug, Deserialize)]
 pub struct File {
-    /// Who is monitored, and in which time zone its days begin. Required.
+    /// Who is monitored, and in which time zone its days begin, which can't be changed while the agent runs. Required.
     pub organisation: Organisation,
     /// Address and port of the web page and `/metrics`. Default: `127.0.0.1:9420`; opening it wider is a decision, not a default.
     #[serde(default = "default_listen")]
@@ -25,7 +25,8 @@ pub struct File {
     /// Address of the agent's pages as browsers have it: `https://aims.example.org`. Its host is answered, its pages may ask for polls, and
     /// `clause9 generate` makes dashboards link to it. Default: none; the pages are reached by the address of `listen` or by `localhost`.
     pub external_url: Option<String>,
-    /// Folder of the database. Made when missing, for its owner only. Default: `data`, beside the configuration file.
+    /// Folder of the database. Made when missing, for its owner only. Can't be changed while the agent runs. Default: `data`, beside the
+    /// configuration file.
     #[serde(default = "default_data_dir")]
     pub data_dir: String,
     /// Folder of register files (systems, reviews, nonconformities, ...): read as the source `registers`, watched. Missing: no registers.

@@ -9,7 +9,7 @@ use std::{
 
 use url::Url;
 
-use super::{PolledSource, Reader, measure, raw};
+use super::{PolledSource, Reader, measure, raw, read};
 use crate::{
     connector::{Description, Files, Http, Limits, Location, Registry, Source, Tls, Transport},
     document::nearest,
@@ -68,6 +68,7 @@ fn registers(raw: &raw::Registers, registry: &Registry, reader: &mut Reader<'_>)
         covers: None,
         feeds: None,
         poll_when_changed: Some(folder),
+        certificates: None,
     })
 }
 
@@ -89,10 +90,14 @@ fn one(raw: &raw::Source, path: &str, registry: &Registry, reader: &mut Reader<'
         Location::Files(files) => Some(files.path.clone()),
         Location::Http(_) | Location::Program(_) => None,
     };
+    let certificates = match &location {
+        Location::Http(http) => http.tls.files().next().is_some().then(|| read::digest(http.tls.files())),
+        Location::Files(_) | Location::Program(_) => None,
+    };
     let staleness = staleness(raw.stale_after, &schedule, limits.total, path, reader);
     let source = Source { name: raw.name.clone(), connector, location, limits, settings: raw.settings.clone() };
     let covers = raw.covers.as_ref().map(|systems| systems.iter().cloned().collect());
-    Some(PolledSource { source: Arc::new(source), schedule, interval, staleness, covers, feeds, poll_when_changed })
+    Some(PolledSource { source: Arc::new(source), certificates, schedule, interval, staleness, covers, feeds, poll_when_changed })
 }
 
 fn connector(raw: &raw::Source, path: &str, registry: &Registry, reader: &mut Reader<'_>) -> Option<Arc<Description>> {

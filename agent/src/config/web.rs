@@ -1,23 +1,37 @@
 //! The agent's own pages: certificate, credentials, and the names under which they are asked.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use url::{Host, Url};
 
-use super::{Reader, raw, source};
-use crate::secret::Secret;
+use super::{Reader, raw, read, source};
+use crate::{record::Digest, secret::Secret};
 
 /// The agent's own pages.
 #[derive(Debug, Default, PartialEq)]
 pub struct Web {
-    /// Certificate and key, PEM files.
-    pub tls: Option<(PathBuf, PathBuf)>,
+    /// Certificate and key.
+    pub tls: Option<WebTls>,
     /// Credentials to ask for.
     pub auth: Option<WebAuth>,
     /// Names under which they are asked, in small letters.
     pub hosts: Vec<String>,
     /// Their address as browsers have it.
     pub external_url: Option<Url>,
+}
+
+/// Certificate and key of the agent's own pages. Two are equal when the files hold the same.
+#[derive(Debug, PartialEq)]
+pub struct WebTls {
+    /// PEM file of the certificate with its chain.
+    pub certificate: PathBuf,
+    /// PEM file of its key.
+    pub key: PathBuf,
+    /// Digest of what both held when the configuration was read.
+    pub digest: Digest,
 }
 
 /// Credentials that the agent's own pages ask for.
@@ -30,6 +44,11 @@ pub enum WebAuth {
 }
 
 impl Web {
+    /// The files that hold its certificate and key.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        self.tls.iter().flat_map(|tls| [tls.certificate.as_path(), tls.key.as_path()])
+    }
+
     /// What to say when whoever reaches the address may read everything and ask for polls, if that is more than this machine.
     pub fn open_to_others(&self, listen: SocketAddr) -> Option<String> {
         let local = listen.ip().to_canonical().is_loopback();
@@ -39,8 +58,12 @@ impl Web {
     }
 }
 
-pub(super) fn read(raw: raw::Web, external_url: Option<&str>, reader: &mut Reader<'_>) -> Web {
-    let tls = raw.tls.map(|tls| (reader.existing("web.tls.certificate", &tls.certificate), reader.existing("web.tls.key", &tls.key)));
+pub(super) fn prove(raw: raw::Web, external_url: Option<&str>, reader: &mut Reader<'_>) -> Web {
+    let tls = raw.tls.map(|tls| {
+        let (certificate, key) = (reader.existing("web.tls.certificate", &tls.certificate), reader.existing("web.tls.key", &tls.key));
+        let digest = read::digest([certificate.as_path(), key.as_path()]);
+        WebTls { certificate, key, digest }
+    });
     let auth = raw.auth.map(|auth| match auth {
         raw::WebAuth::Basic { user, password } => WebAuth::Basic(user, password),
         raw::WebAuth::Bearer(token) => WebAuth::Bearer(token),

@@ -50,4 +50,4 @@ pub use outcome::{Context, Live, Poll, PollMode, StreamPoll};
 pub use play::Played;
 pub use registry::{Connector, Registry};
 pub use run::{check_live, poll};
-pub use source::{Files, Http, Limits, Location, Program, Source, Tls};
+pub use source::{Files, Http, Limits, Location, Program, Source, Tls, Turns};

@@ -1,16 +1,21 @@
 //! One source as the configuration gives it: which connector, where, with which credentials, under which limits. Values only.
 
-use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use url::Url;
 
 use super::{auth::Auth, description::Description};
 
-/// One upstream to poll.
-#[derive(Debug, Clone)]
+/// One upstream to poll. Two are equal when polls of them ask for the same in the same way, with the same credentials.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Source {
     /// The name, unique in the configuration.
     pub name: String,
@@ -25,7 +30,7 @@ pub struct Source {
 }
 
 /// Where an upstream is.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Location {
     /// A server.
     Http(Http),
@@ -47,7 +52,7 @@ impl fmt::Display for Location {
 }
 
 /// A server.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Http {
     /// The address, `https://host[:port][/prefix]`; requests' paths are put after the prefix.
     pub base: Url,
@@ -60,7 +65,7 @@ pub struct Http {
 }
 
 /// Files.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Files {
     /// A folder, a file or a glob.
     pub path: PathBuf,
@@ -69,7 +74,7 @@ pub struct Files {
 }
 
 /// A program and what bounds it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Program {
     /// The file to run. Default: `clause9-measure` beside this program, else on `PATH`.
     pub path: Option<PathBuf>,
@@ -85,8 +90,44 @@ pub struct Program {
     pub timeout: Duration,
     /// Memory for data that it may take, in bytes.
     pub memory: u64,
-    /// As many programs that share this may run at the same time as it has permits.
-    pub turns: Arc<Semaphore>,
+    /// Whose turn it is, of all programs that share this.
+    pub turns: Turns,
+}
+
+/// How many programs may run at the same time. Clones share it; two are equal when they let as many run.
+#[derive(Debug, Clone)]
+pub struct Turns {
+    at_once: usize,
+    pub(super) permits: Arc<Semaphore>,
+}
+
+impl Turns {
+    /// Lets so many programs run at the same time, as far as the machine can count.
+    pub fn new(at_once: usize) -> Self {
+        let at_once = at_once.min(Semaphore::MAX_PERMITS);
+        Self { at_once, permits: Arc::new(Semaphore::new(at_once)) }
+    }
+
+    /// How many may run.
+    pub fn at_once(&self) -> usize {
+        self.at_once
+    }
+
+    /// Whether programs of both wait for one another.
+    pub fn are_shared_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.permits, &other.permits)
+    }
+
+    /// Waits for a turn, which ends when what this gives is dropped.
+    pub(super) async fn next(&self) -> SemaphorePermit<'_> {
+        self.permits.acquire().await.expect("nobody closes it")
+    }
+}
+
+impl PartialEq for Turns {
+    fn eq(&self, other: &Self) -> bool {
+        self.at_once == other.at_once
+    }
 }
 
 impl fmt::Display for Program {
@@ -113,6 +154,13 @@ pub struct Tls {
     /// PEM file with the key of `cert_file`.
     #[serde(default)]
     pub key_file: Option<PathBuf>,
+}
+
+impl Tls {
+    /// The files that it names.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        [&self.ca_file, &self.cert_file, &self.key_file].into_iter().flatten().map(PathBuf::as_path)
+    }
 }
 
 /// How much is too much. The defaults suit upstreams with some ten thousand rows.

@@ -6,12 +6,14 @@ mod load;
 mod mistake;
 mod parse;
 
-use std::collections::HashSet;
+use std::{collections::HashSet, fmt::Write as _};
 
 use serde::de::DeserializeOwned;
 
 pub use load::{MAX_DEPTH, MAX_VALUES};
 pub use mistake::{Mistake, Mistakes};
+
+use crate::record::Digest;
 
 /// Most mistakes of a kind (wrong values, unknown keys) that are told of one document. Whoever has that many wrote another kind of file; each
 /// takes a reading of the whole document, so that a file of nothing else would keep the reader busy for hours.
@@ -113,6 +115,32 @@ impl Document {
         let (top, whole) = self.find(path);
         let is_within = |node: usize| std::iter::successors(Some(node), |node| self.nodes[*node].parent).any(|node| node == top);
         whole && (0..self.nodes.len()).any(|node| self.nodes[node].secret && is_within(node))
+    }
+
+    /// Digest of keys and values, without comments and layout. What must not be shown does not count: a short secret could be guessed from it.
+    pub fn digest(&self) -> Digest {
+        let mut all = String::new();
+        for node in &self.nodes {
+            let step = match &node.step {
+                Step::Root => String::new(),
+                Step::Key(key) => format!("{key:?}"),
+                Step::Index(index) => index.to_string(),
+            };
+            let value = match &node.data {
+                _ if node.secret => "***".to_owned(),
+                Data::Null => "null".to_owned(),
+                Data::Boolean(truth) => truth.to_string(),
+                Data::Integer(number) => number.to_string(),
+                Data::Real(number) => format!("{number:?}"),
+                Data::Text(text) => format!("{text:?}"),
+                Data::List(_) => "[]".to_owned(),
+                Data::Map(_) => "{}".to_owned(),
+            };
+            // Where a node stands follows from its parent, which came before it.
+            let parent = node.parent.unwrap_or(0);
+            let _ = writeln!(all, "{parent} {step} {value}");
+        }
+        Digest::of(all.as_bytes())
     }
 
     fn find(&self, path: &str) -> (usize, bool) {
@@ -297,6 +325,21 @@ mod tests {
         ] {
             let mistakes = read(text).unwrap_err();
             assert!(mistakes[0].starts_with(message), "{text:?}: {mistakes:?}");
+        }
+    }
+
+    #[test]
+    fn a_digest_follows_what_is_said_and_no_secret() {
+        let of = |text: &str, secret: &str| {
+            let mut mistakes = Mistakes::default();
+            let mut document = Document::parse("f.yaml", text, &mut mistakes).unwrap();
+            document.resolve(|_| Ok(secret.to_owned()), &mut mistakes);
+            document.digest()
+        };
+        let first = of("a: [1, {b: x}]\npassword: hush\nc: \"${s}\"\n", "one");
+        assert_eq!(of("a:\n  - 1 # so many\n  - b: x\npassword: other\nc: \"${s}\"\n", "two"), first);
+        for other in ["a: [1, {b: y}]\npassword: hush\nc: \"${s}\"\n", "a: [1, {d: x}]\npassword: hush\nc: \"${s}\"\n", "a: [1, {b: x}]\nc: \"${s}\"\n"] {
+            assert_ne!(of(other, "one"), first, "{other}");
         }
     }
 

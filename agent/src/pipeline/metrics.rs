@@ -103,6 +103,9 @@ impl Metrics {
                 let feeds = source.feeds.iter().any(|feed| feed.starts_with(shape.table));
                 if held.is_some() || feeds {
                     self.source_records.with_label_values(&[&source.name, shape.table]).set(whole(held.unwrap_or(0)));
+                } else {
+                    // What it fed under another connector, or before its upstream changed.
+                    let _ = self.source_records.remove_label_values(&[source.name.as_str(), shape.table]);
                 }
             }
             for reason in DoubtReason::ALL {
@@ -112,10 +115,15 @@ impl Metrics {
         }
     }
 
+    /// Takes the series away that names the connector which a source had before.
+    pub fn end_connector(&self, source: &str, connector: &str) {
+        let _ = self.source_up.remove_label_values(&[source, connector]);
+    }
+
     /// Takes the series of a source away that is not configured any more.
     pub fn end_source(&self, source: &str, connector: &str) {
         let labels = [source];
-        let _ = self.source_up.remove_label_values(&[source, connector]);
+        self.end_connector(source, connector);
         for vector in [
             &self.source_complete,
             &self.source_last_success_timestamp_seconds,

@@ -10,6 +10,7 @@ mod metrics;
 mod planning;
 mod poller;
 mod readings;
+mod reconcile;
 mod sources;
 mod worker;
 
@@ -24,6 +25,7 @@ use crate::{
     config::{Config, watch::Watcher},
     document::Mistakes,
     schedule, store,
+    web::Front,
 };
 
 pub use self::core::{Core, Scope};
@@ -34,7 +36,8 @@ pub use sources::Delivery;
 
 use self::{
     poller::Pollers,
-    worker::{Message, Worker},
+    reconcile::{adopt, reconcile},
+    worker::{Message, Worker, chain},
 };
 
 /// What the web pages show and ask for. Clones are the same agent.
@@ -44,10 +47,26 @@ pub struct Handle {
     pub board: Arc<ArcSwap<Board>>,
     /// What happened in polls.
     pub journal: Arc<Journal>,
+    /// Which configuration is in force.
+    pub configuration: Arc<ArcSwap<Configuration>>,
     /// What is published, and why the agent is not ready.
     pub exporter: Exporter,
     requests: mpsc::Sender<Request>,
 }
+
+/// Which configuration is in force, and whether another was refused since.
+#[derive(Debug, Clone, Default)]
+pub struct Configuration {
+    /// The first digits of [`Config::digest`].
+    pub digest: String,
+    /// When it was taken over, or last read again; epoch seconds.
+    pub since: i64,
+    /// When another one was refused after that, and why. No secret is in it.
+    pub refused: Option<(i64, String)>,
+}
+
+/// Digits of a digest that people compare: two configurations of theirs never have these in common by chance.
+const DIGEST_DIGITS: usize = 12;
 
 /// What may be asked of a running agent.
 #[derive(Debug)]
@@ -59,7 +78,7 @@ enum Request {
 /// The agent, ready to run.
 #[derive(Debug)]
 pub struct Agent {
-    config_file: PathBuf,
+    config: Arc<Config>,
     handle: Handle,
     requests: mpsc::Receiver<Request>,
     worker: Worker,
@@ -91,13 +110,13 @@ impl Agent {
         let config = Arc::new(config);
         let core = Core::open(Arc::clone(&config), schedule::now())?;
         let (sender, requests) = mpsc::channel(16);
-        let handle = Handle { board: Arc::default(), journal: Arc::default(), exporter: exporter.clone(), requests: sender };
-        metrics.config_last_reload_successful.set(1);
-        metrics.config_last_reload_success_timestamp_seconds.set(schedule::now());
+        let handle = Handle { board: Arc::default(), journal: Arc::default(), exporter: exporter.clone(), configuration: Arc::default(), requests: sender };
         let worker = Worker::spawn(core, exporter, Arc::clone(&handle.board), metrics.clone());
         let pollers = Pollers::start(&config, &worker, &handle.journal, &metrics);
         let watcher = watch(&config);
-        Ok(Self { config_file: config.file.clone(), handle, requests, worker, pollers, watcher, metrics })
+        let agent = Self { config, handle, requests, worker, pollers, watcher, metrics };
+        agent.show_configuration();
+        Ok(agent)
     }
 
     /// The way to it for web pages.
@@ -105,11 +124,16 @@ impl Agent {
         self.handle.clone()
     }
 
-    /// Runs until `shutdown`, then lets polls under way finish for a while.
+    /// The configuration in force.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Runs until `shutdown`, then lets polls under way finish for a while. `front` serves the pages, and is told of other configurations.
     ///
     /// # Errors
     /// [`Fallen`], a minute after the core ended by a fault of its own: until then, it is told.
-    pub async fn run(mut self, mut hangup: mpsc::Receiver<()>, shutdown: impl Future<Output = ()>) -> Result<(), Fallen> {
+    pub async fn run(mut self, front: &mut Front, mut hangup: mpsc::Receiver<()>, shutdown: impl Future<Output = ()>) -> Result<(), Fallen> {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut shutdown = std::pin::pin!(shutdown);
@@ -118,9 +142,9 @@ impl Agent {
                 () = &mut shutdown => break,
                 () = self.worker.fallen() => return self.fall(shutdown).await,
                 _ = tick.tick() => self.worker.send(Message::Tick).await,
-                Some(()) = hangup.recv() => drop(self.reload("SIGHUP").await),
-                Some(request) = self.requests.recv() => self.answer(request).await,
-                changed = changed(&mut self.watcher) => self.files_changed(&changed).await,
+                Some(()) = hangup.recv() => drop(self.reload(front, "SIGHUP").await),
+                Some(request) = self.requests.recv() => self.answer(front, request).await,
+                changed = changed(&mut self.watcher) => self.files_changed(front, &changed).await,
             }
         }
         tracing::info!("stopping: polls under way may finish");
@@ -133,16 +157,16 @@ impl Agent {
     async fn fall(mut self, shutdown: impl Future<Output = ()>) -> Result<(), Fallen> {
         tracing::error!(ends_in_seconds = TOLD.as_secs(), "{Fallen}");
         self.requests.close();
-        self.pollers.stop(&self.metrics).await;
+        self.pollers.stop().await;
         drop(tokio::time::timeout(TOLD, shutdown).await);
         Err(Fallen)
     }
 
-    async fn answer(&mut self, request: Request) {
+    async fn answer(&mut self, front: &mut Front, request: Request) {
         // Who asked may have gone away meanwhile; what was asked for is done all the same.
         match request {
             Request::Reload(reply) => {
-                let _ = reply.send(self.reload("request").await);
+                let _ = reply.send(self.reload(front, "request").await);
             }
             Request::Poll(source, reply) => {
                 let _ = reply.send(self.pollers.force(&source));
@@ -150,55 +174,81 @@ impl Agent {
         }
     }
 
-    async fn files_changed(&mut self, paths: &[PathBuf]) {
+    async fn files_changed(&mut self, front: &mut Front, paths: &[PathBuf]) {
         let mut reload = false;
         for path in paths {
-            let forced = self.pollers.force_reading(path);
-            reload |= !forced;
+            self.pollers.force_reading(path);
+            reload |= self.config.reload_when_changed.contains(path);
         }
         if reload {
-            drop(self.reload("file change").await);
+            drop(self.reload(front, "file change").await);
         }
     }
 
     /// Reads the configuration again. A bad one changes nothing.
-    async fn reload(&mut self, cause: &'static str) -> Result<(), String> {
-        let file = self.config_file.clone();
+    async fn reload(&mut self, front: &mut Front, cause: &'static str) -> Result<(), String> {
+        let file = self.config.file.clone();
         let loaded = tokio::task::spawn_blocking(move || Config::load(&file, schedule::now())).await;
         let result = match loaded {
-            Ok(Ok(config)) => self.take_over(Arc::new(config)).await,
+            Ok(Ok(config)) => self.take_over(front, config).await,
             Ok(Err(mistakes)) => Err(mistakes_text(&mistakes)),
             Err(_) => Err("reading the configuration was cut off".to_owned()),
         };
-        self.metrics.config_last_reload_successful.set(result.is_ok().into());
         match &result {
             Ok(()) => {
-                self.metrics.config_last_reload_success_timestamp_seconds.set(schedule::now());
-                tracing::info!(cause, "the configuration was read again");
+                self.show_configuration();
+                tracing::info!(cause, digest = self.handle.configuration.load().digest, "the configuration was read again");
             }
-            Err(error) => tracing::error!(cause, error, "the configuration was read again and is bad; the one before stays in force"),
+            Err(error) => {
+                self.metrics.config_last_reload_successful.set(0);
+                let in_force = Configuration::clone(&self.handle.configuration.load());
+                self.handle.configuration.store(Arc::new(Configuration { refused: Some((schedule::now(), error.clone())), ..in_force }));
+                tracing::error!(cause, error, "the configuration was read again and is bad; the one before stays in force");
+            }
         }
         result
     }
 
-    async fn take_over(&mut self, config: Arc<Config>) -> Result<(), String> {
-        // To say that all is well while a token that was renewed stays valid would be worse than to refuse.
-        let fixed = self.worker.config().await.map(|before| before.needs_restart(&config)).unwrap_or_default();
+    /// Everything that can fail comes first and changes nothing: the address is opened, the certificate read, the core asked. Only then the rest
+    /// follows, which can't fail. The core comes before the pollers, because it may refuse, and then no poll may have been cut off; it takes
+    /// nothing from polls that belong to the configuration before.
+    async fn take_over(&mut self, front: &mut Front, mut next: Config) -> Result<(), String> {
+        let fixed = self.config.needs_restart(&next);
         if !fixed.is_empty() {
             return Err(format!("{}: can't be changed while the agent runs; start it again, or take that change back", fixed.join(", ")));
         }
-        // Polls under way belong to the configuration before: they are cut off, which changes nothing.
-        self.pollers.stop(&self.metrics).await;
+        let opened = front.prepare(&self.config, &next).await.map_err(|error| chain(&error))?;
+        adopt(&self.config.sources, &mut next.sources);
+        let changes = reconcile(&self.config.sources, &next.sources);
+        let next = Arc::new(next);
         let (reply, answer) = oneshot::channel();
-        self.worker.send(Message::Configure(Arc::clone(&config), reply)).await;
-        let result = answer.await.unwrap_or_else(|_| Err("the agent is stopping".to_owned()));
-        let in_force = match &result {
-            Ok(()) => config,
-            Err(_) => self.worker.config().await.unwrap_or(config),
-        };
-        self.pollers = Pollers::start(&in_force, &self.worker, &self.handle.journal, &self.metrics);
-        self.watcher = watch(&in_force);
-        result
+        self.worker.send(Message::Configure(Arc::clone(&next), reply)).await;
+        answer.await.unwrap_or_else(|_| Err("the agent is stopping".to_owned()))?;
+        if let Some(opened) = opened {
+            front.switch(opened, &next);
+        }
+        self.pollers.reconcile(&changes, &next).await;
+        self.watch_instead(&next);
+        self.config = next;
+        Ok(())
+    }
+
+    fn watch_instead(&mut self, config: &Config) {
+        let before = self.watcher.take();
+        self.watcher = watch(config);
+        if let (Some(watcher), Some(before)) = (&mut self.watcher, before) {
+            // What changed since the configuration was read makes it be read once more.
+            watcher.go_on_from(before);
+        }
+    }
+
+    fn show_configuration(&self) {
+        let now = schedule::now();
+        self.metrics.config_last_reload_successful.set(1);
+        self.metrics.config_last_reload_success_timestamp_seconds.set(now);
+        let mut digest = self.config.digest.to_string();
+        digest.truncate(DIGEST_DIGITS);
+        self.handle.configuration.store(Arc::new(Configuration { digest, since: now, refused: None }));
     }
 }
 
@@ -207,7 +257,7 @@ impl Handle {
     #[cfg(test)]
     pub(crate) fn detached() -> Self {
         let exporter = Exporter::new(clause9_exporter::OwnMetrics::new("t").unwrap()).unwrap();
-        Self { board: Arc::default(), journal: Arc::default(), exporter, requests: mpsc::channel(1).0 }
+        Self { board: Arc::default(), journal: Arc::default(), configuration: Arc::default(), exporter, requests: mpsc::channel(1).0 }
     }
 
     /// Reads the configuration again.

@@ -1,5 +1,5 @@
 //! One task for each source: waits for its time, polls, hands the end to the core. One poll at a time; what is scheduled meanwhile is counted
-//! as an overrun and not queued.
+//! as an overrun and not queued. Another configuration ends and begins tasks one by one; what becomes of which is said in `reconcile.rs`.
 
 use std::{
     collections::BTreeMap,
@@ -16,12 +16,13 @@ use tokio::{
 use super::{
     journal::{Journal, PollLog},
     metrics::Metrics,
+    reconcile::Change,
     sources::Delivery,
     worker::{Message, Worker},
 };
 use crate::{
     config::{Config, PolledSource},
-    connector::{self, Client, Context, Failure, FailureReason, LogEntry, Poll, PollMode},
+    connector::{self, Client, Context, Failure, FailureReason, LogEntry, Poll, PollMode, Source},
     record::{Door, Zone},
     schedule::{self, Schedule, Timer},
     store::{Delivered, Mode},
@@ -30,24 +31,30 @@ use crate::{
 /// The tasks of all sources.
 #[derive(Debug)]
 pub(super) struct Pollers {
-    sources: Vec<Polled>,
-    tasks: JoinSet<()>,
+    tasks: BTreeMap<String, Task>,
     draining: watch::Sender<bool>,
+    core: mpsc::Sender<Message>,
+    journal: Arc<Journal>,
+    metrics: Metrics,
+    zone: Zone,
 }
 
+/// One source's task, and the ways to it. Dropped, the task ends, and the poll that it may be at.
 #[derive(Debug)]
-struct Polled {
-    name: String,
+struct Task {
     connector: String,
     files: Option<PathBuf>,
     forced: Arc<Notify>,
+    schedule: watch::Sender<Schedule>,
+    /// The task alone: a set ends what is in it when it is dropped.
+    running: JoinSet<()>,
 }
 
-/// One source's task.
+/// What a task does.
 struct Poller {
-    name: String,
+    source: Arc<Source>,
     client: Client,
-    schedule: Schedule,
+    schedule: watch::Receiver<Schedule>,
     zone: Zone,
     forced: Arc<Notify>,
     draining: watch::Receiver<bool>,
@@ -61,78 +68,124 @@ struct Poller {
 impl Pollers {
     /// Starts a task for each source; each polls at once.
     pub(super) fn start(config: &Config, worker: &Worker, journal: &Arc<Journal>, metrics: &Metrics) -> Self {
-        let draining = watch::Sender::new(false);
-        let (mut sources, mut tasks) = (Vec::new(), JoinSet::new());
-        for polled in &config.sources {
-            let name = polled.source.name.clone();
-            let forced = Arc::new(Notify::new());
-            metrics.start_source(&name, &polled.source.connector.name);
-            match Client::new((*polled.source).clone()) {
-                Ok(client) => {
-                    let (draining, core, journal, metrics) = (draining.subscribe(), worker.sender(), Arc::clone(journal), metrics.clone());
-                    let (schedule, zone, forced) = (polled.schedule.clone(), config.zone, Arc::clone(&forced));
-                    let missing = None;
-                    tasks.spawn(Poller { name: name.clone(), client, schedule, zone, forced, draining, core, journal, metrics, missing }.run());
-                }
-                Err(failure) => {
-                    let core = worker.sender();
-                    let (journal, metrics, name) = (Arc::clone(journal), metrics.clone(), name.clone());
-                    tasks.spawn(async move { drop(report(&name, &core, &journal, &metrics, Err(failure), &[], Duration::ZERO, None).await) });
-                }
+        let (journal, metrics) = (Arc::clone(journal), metrics.clone());
+        let mut pollers = Self { tasks: BTreeMap::new(), draining: watch::Sender::new(false), core: worker.sender(), journal, metrics, zone: config.zone };
+        config.sources.iter().for_each(|polled| pollers.begin(polled));
+        pollers
+    }
+
+    /// Takes over another configuration, which is in force already. What is to end has ended when others begin, so that nothing runs twice; and
+    /// when its series go away, so that nothing brings them back.
+    pub(super) async fn reconcile(&mut self, changes: &BTreeMap<String, Change>, config: &Config) {
+        let mut ended = Vec::new();
+        for (name, change) in changes {
+            if matches!(change, Change::Stop | Change::Restart) {
+                ended.extend(self.tasks.remove(name).map(|task| (name, *change, task)));
             }
-            sources.push(Polled { name, connector: polled.source.connector.name.clone(), files: polled.poll_when_changed.clone(), forced });
         }
-        Self { sources, tasks, draining }
+        for (_, _, task) in &mut ended {
+            task.running.abort_all();
+        }
+        for (name, change, mut task) in ended {
+            task.running.shutdown().await;
+            let polled = config.sources.iter().find(|polled| polled.source.name == *name);
+            match polled.filter(|_| change == Change::Restart) {
+                // Its counters go on, as they do for every other reason for which an upstream is polled in another way.
+                Some(polled) if polled.source.connector.name == task.connector => {}
+                Some(_) => self.metrics.end_connector(name, &task.connector),
+                None => self.metrics.end_source(name, &task.connector),
+            }
+        }
+        for polled in &config.sources {
+            match changes.get(&polled.source.name) {
+                Some(Change::Start | Change::Restart) => self.begin(polled),
+                Some(Change::Reschedule) => {
+                    if let Some(task) = self.tasks.get(&polled.source.name) {
+                        task.schedule.send_replace(polled.schedule.clone());
+                    }
+                }
+                Some(Change::Keep | Change::Stop) | None => {}
+            }
+        }
+    }
+
+    fn begin(&mut self, polled: &PolledSource) {
+        let source = Arc::clone(&polled.source);
+        let (forced, schedule) = (Arc::new(Notify::new()), watch::Sender::new(polled.schedule.clone()));
+        self.metrics.start_source(&source.name, &source.connector.name);
+        let (core, journal, metrics) = (self.core.clone(), Arc::clone(&self.journal), self.metrics.clone());
+        let mut running = JoinSet::new();
+        let (name, connector) = (source.name.clone(), source.connector.name.clone());
+        match client(polled) {
+            Ok(client) => {
+                let (schedule, forced, draining) = (schedule.subscribe(), Arc::clone(&forced), self.draining.subscribe());
+                let (zone, missing) = (self.zone, None);
+                running.spawn(Poller { source, client, schedule, zone, forced, draining, core, journal, metrics, missing }.run());
+            }
+            Err(failure) => {
+                running.spawn(async move { drop(report(&source, &core, &journal, &metrics, Err(failure), &[], Duration::ZERO, None).await) });
+            }
+        }
+        self.tasks.insert(name, Task { connector, files: polled.poll_when_changed.clone(), forced, schedule, running });
     }
 
     /// Polls a source now, or right after the poll under way. False when there is none of this name.
     pub(super) fn force(&self, name: &str) -> bool {
-        let source = self.sources.iter().find(|source| source.name == name);
-        source.inspect(|source| source.forced.notify_one()).is_some()
+        self.tasks.get(name).inspect(|task| task.forced.notify_one()).is_some()
     }
 
     /// Polls the sources that read this path. False when none does.
     pub(super) fn force_reading(&self, path: &Path) -> bool {
-        let readers: Vec<_> = self.sources.iter().filter(|source| source.files.as_deref() == Some(path)).collect();
-        readers.iter().for_each(|source| source.forced.notify_one());
+        let readers: Vec<_> = self.tasks.values().filter(|task| task.files.as_deref() == Some(path)).collect();
+        readers.iter().for_each(|task| task.forced.notify_one());
         !readers.is_empty()
     }
 
     /// Cuts off every poll and takes the sources' metrics away.
-    pub(super) async fn stop(&mut self, metrics: &Metrics) {
-        self.tasks.shutdown().await;
-        for source in &self.sources {
-            metrics.end_source(&source.name, &source.connector);
+    pub(super) async fn stop(&mut self) {
+        for (name, mut task) in std::mem::take(&mut self.tasks) {
+            task.running.shutdown().await;
+            self.metrics.end_source(&name, &task.connector);
         }
     }
 
     /// Starts no more polls and lets those under way finish for a while.
     pub(super) async fn drain(mut self, longest: Duration) {
         self.draining.send_replace(true);
-        let finished = async { while self.tasks.join_next().await.is_some() {} };
+        let finished = async {
+            for task in self.tasks.values_mut() {
+                while task.running.join_next().await.is_some() {}
+            }
+        };
         if tokio::time::timeout(longest, finished).await.is_err() {
             tracing::warn!("polls under way were cut off; they have changed nothing");
-            self.tasks.shutdown().await;
+            for task in self.tasks.values_mut() {
+                task.running.shutdown().await;
+            }
         }
     }
 }
 
 impl Poller {
     async fn run(mut self) {
-        let mut timer = Timer::start(&self.schedule);
+        let mut timer = Timer::start(&self.schedule.borrow_and_update());
         loop {
+            let started = tokio::time::Instant::now();
             self.poll(&mut timer).await;
-            tokio::select! {
-                () = timer.tick() => {}
-                () = self.forced.notified() => {}
-                _ = self.draining.wait_for(|draining| *draining) => return,
+            loop {
+                tokio::select! {
+                    () = timer.tick() => break,
+                    () = self.forced.notified() => break,
+                    Ok(()) = self.schedule.changed() => timer = Timer::start_after(&self.schedule.borrow_and_update(), started),
+                    _ = self.draining.wait_for(|draining| *draining) => return,
+                }
             }
         }
     }
 
     async fn poll(&mut self, timer: &mut Timer) {
         let started = Instant::now();
-        let (client, core, name, zone) = (self.client.clone(), self.core.clone(), self.name.clone(), self.zone);
+        let (client, core, name, zone) = (self.client.clone(), self.core.clone(), self.source.name.clone(), self.zone);
         let poll = guarded(async move {
             let (reply, positions) = oneshot::channel();
             // The core ends only after every poller.
@@ -145,8 +198,8 @@ impl Poller {
             tokio::select! {
                 outcome = &mut poll => break outcome,
                 () = timer.tick() => {
-                    self.metrics.source_overruns_total.with_label_values(&[&self.name]).inc();
-                    tracing::warn!(source = self.name, "a poll is due while the one before still runs; it is left out");
+                    self.metrics.source_overruns_total.with_label_values(&[&self.source.name]).inc();
+                    tracing::warn!(source = self.source.name, "a poll is due while the one before still runs; it is left out");
                 }
             }
         };
@@ -159,7 +212,7 @@ impl Poller {
             }
         };
         let missing = self.missing.take();
-        let failure = report(&self.name, &self.core, &self.journal, &self.metrics, outcome, &log, took, missing.as_deref()).await;
+        let failure = report(&self.source, &self.core, &self.journal, &self.metrics, outcome, &log, took, missing.as_deref()).await;
         self.missing = failure.filter(|failure| failure.reason == FailureReason::ProgramMissing).map(|failure| failure.message);
     }
 }
@@ -175,7 +228,7 @@ async fn guarded<T: Send + 'static>(poll: impl Future<Output = Result<T, Failure
 /// the failure, if there was one.
 #[expect(clippy::too_many_arguments, reason = "what one poll's end concerns, from two callers")]
 async fn report(
-    name: &str,
+    source: &Arc<Source>,
     core: &mpsc::Sender<Message>,
     journal: &Journal,
     metrics: &Metrics,
@@ -185,7 +238,8 @@ async fn report(
     known: Option<&str>,
 ) -> Option<Failure> {
     let (reply, stored) = oneshot::channel();
-    let _ = core.send(Message::Polled { source: name.to_owned(), outcome, took, reply }).await;
+    let _ = core.send(Message::Polled { source: Arc::clone(source), outcome, took, reply }).await;
+    let name = source.name.as_str();
     let failed = stored.await.ok()?.err();
     let failure = failed.as_ref().map(|failure| (failure.reason.as_str(), failure.message.clone()));
     let (outcome, reason) = failure.as_ref().map_or(("complete", ""), |(reason, _)| ("failed", *reason));

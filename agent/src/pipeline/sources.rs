@@ -60,7 +60,7 @@ struct Source {
 }
 
 impl Sources {
-    /// The sources of a configuration with what the store remembers; failures are taken over from `before`.
+    /// The sources of a configuration with what the store remembers; how the last poll went is taken over from `before`.
     pub(super) fn load(config: &Config, store: &Store, before: &Self) -> Result<Self, store::Error> {
         let one = |polled: &PolledSource| {
             let mut source = Source::new(polled);
@@ -68,7 +68,9 @@ impl Sources {
             source.note_read(state.last_success_at);
             source.fed = state.last_success_at.map(|_| state.feeds);
             source.count(store)?;
-            source.failure = before.0.iter().find(|known| known.name == source.name).and_then(|known| known.failure.clone());
+            if let Some(known) = before.0.iter().find(|known| known.name == source.name) {
+                (source.failure, source.pages, source.took) = (known.failure.clone(), known.pages, known.took);
+            }
             source.stale = true;
             Ok(source)
         };

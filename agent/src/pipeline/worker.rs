@@ -16,20 +16,27 @@ use super::{
     metrics::Metrics,
     sources::Delivery,
 };
-use crate::{board::Board, config::Config, connector::Failure, schedule};
+use crate::{
+    board::Board,
+    config::Config,
+    connector::{Failure, Source},
+    schedule,
+};
 
 /// What the core is told.
 #[derive(Debug)]
 pub(super) enum Message {
     /// Time has passed.
     Tick,
-    /// A poll ended. The reply says whether its records were stored.
-    Polled { source: String, outcome: Result<Delivery, Failure>, took: Duration, reply: oneshot::Sender<Result<(), Failure>> },
+    /// A poll ended. The reply says whether its records were stored. There is none when this source is not polled any more, or with other
+    /// settings: what it was asked for then is nobody's business now.
+    Polled { source: Arc<Source>, outcome: Result<Delivery, Failure>, took: Duration, reply: oneshot::Sender<Result<(), Failure>> },
     /// Where a source's next poll goes on.
     Positions(String, oneshot::Sender<std::collections::BTreeMap<String, String>>),
     /// Another configuration.
     Configure(Arc<Config>, oneshot::Sender<Result<(), String>>),
     /// Which configuration is in force.
+    #[cfg(test)]
     Config(oneshot::Sender<Arc<Config>>),
     /// Stands for a fault that nobody has found yet.
     #[cfg(test)]
@@ -87,6 +94,7 @@ impl Worker {
         let _ = self.messages.send(message).await;
     }
 
+    #[cfg(test)]
     pub(super) async fn config(&self) -> Option<Arc<Config>> {
         let (reply, answer) = oneshot::channel();
         self.send(Message::Config(reply)).await;
@@ -142,8 +150,10 @@ impl State {
                 Scope::Time if (0..TIME_INTERVAL).contains(&(now - self.evaluated_time_at)) => None,
                 scope => Some(scope),
             },
+            // Pollers are told of a configuration after the core has taken it over, because it may refuse. Until then their polls go on.
+            Message::Polled { source, .. } if !self.core.config().polls(&source) => None,
             Message::Polled { source, outcome, took, reply } => {
-                let taken = self.core.take_in(&source, outcome, took, now);
+                let taken = self.core.take_in(&source.name, outcome, took, now);
                 let (scope, result) = match taken {
                     Ok(scope) => (Some(scope), Ok(())),
                     Err(failure) => (Some(Scope::Touched(std::collections::BTreeSet::new())), Err(failure)),
@@ -162,6 +172,7 @@ impl State {
                 let _ = reply.send(result);
                 scope
             }
+            #[cfg(test)]
             Message::Config(reply) => {
                 let _ = reply.send(Arc::clone(self.core.config()));
                 None
@@ -215,7 +226,7 @@ impl State {
 }
 
 /// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
@@ -283,6 +294,28 @@ mod tests {
         assert_eq!(state.take(Message::Tick), Some(Scope::Time));
         state.evaluate(&Scope::Time);
         assert_eq!(state.take(Message::Tick), None, "once a minute");
+    }
+
+    #[test]
+    fn a_poll_of_what_was_configured_before_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut state = state(folder.path());
+        let end_of_poll = |state: &mut State, source: &Arc<Source>| {
+            let (reply, mut answer) = oneshot::channel();
+            let outcome = Ok(Delivery { streams: Vec::new(), pages: 7 });
+            let scope = state.take(Message::Polled { source: Arc::clone(source), outcome, took: Duration::ZERO, reply });
+            (scope.is_some(), answer.try_recv().is_ok(), state.core.board(schedule::now()).unwrap().sources[0].pages)
+        };
+        let before = Arc::clone(&state.core.config().sources[0].source);
+        let file = state.core.config().file.clone();
+        let text = std::fs::read_to_string(&file).unwrap().replace("path: a", "path: b");
+        std::fs::write(&file, text).unwrap();
+        let next = Config::load(&file, schedule::now()).unwrap();
+        let after = Arc::clone(&next.sources[0].source);
+        let (reply, _answer) = oneshot::channel();
+        state.take(Message::Configure(Arc::new(next), reply));
+        assert_eq!(end_of_poll(&mut state, &before), (false, false, 0));
+        assert_eq!(end_of_poll(&mut state, &after), (true, true, 7));
     }
 
     #[tokio::test]

@@ -42,6 +42,17 @@ fn reading_json(panel: &Panel, reading: &Reading, now: i64) -> Value {
     })
 }
 
+/// Which configuration is in force since when, why another was refused since, and why the agent is not ready.
+pub async fn status(State(handle): State<Handle>) -> Json<Value> {
+    let configuration = handle.configuration.load();
+    let refused = configuration.refused.as_ref().map(|(at, message)| json!({ "at": at, "message": message }));
+    Json(json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "configuration": { "digest": configuration.digest, "in_force_since": configuration.since, "refused": refused },
+        "not_ready": handle.exporter.unready(),
+    }))
+}
+
 /// Every source: where, when, how fresh, what failed.
 pub async fn sources(State(handle): State<Handle>) -> Json<Value> {
     let board = handle.board.load();

@@ -1,6 +1,8 @@
-//! Pages for people and JSON for programs, made from the board that was published last. Nothing is computed from records here.
+//! Pages for people and JSON for programs, made from the board that was published last, and the server of both. Nothing is computed from records
+//! here.
 
 pub mod api;
+pub mod front;
 mod pages;
 #[cfg(test)]
 mod tests;
@@ -14,9 +16,11 @@ use clause9_exporter::{
     security_headers,
 };
 
+pub use self::front::Front;
+
 use crate::pipeline::Handle;
 
-/// The routes: `/` (status), `/indicators/{id}`, `/sources/{name}`, `/api/v1/readings`, `/api/v1/sources`,
+/// The routes: `/` (status), `/indicators/{id}`, `/sources/{name}`, `/api/v1/status`, `/api/v1/readings`, `/api/v1/sources`,
 /// `POST /api/v1/sources/{name}/poll`.
 pub fn router(handle: Handle) -> Router {
     let pages = Router::new()
@@ -25,6 +29,7 @@ pub fn router(handle: Handle) -> Router {
         .route("/indicators/{id}", get(pages::indicator))
         .route("/sources/{name}", get(pages::source));
     let api = Router::new()
+        .route("/api/v1/status", get(api::status))
         .route("/api/v1/readings", get(api::readings))
         .route("/api/v1/sources", get(api::sources))
         .route("/api/v1/sources/{name}/poll", post(api::poll));

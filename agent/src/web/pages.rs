@@ -10,7 +10,7 @@ use maud::{DOCTYPE, Markup, html};
 use super::words;
 use crate::{
     board::{Board, Panel, SourceStatus},
-    pipeline::Handle,
+    pipeline::{Configuration, Handle},
     threshold::State as Verdict,
 };
 
@@ -29,7 +29,7 @@ pub async fn style() -> impl IntoResponse {
 
 /// `/`: what is wrong now, indicators by state, sources.
 pub async fn status(State(handle): State<Handle>) -> Html<String> {
-    let board = handle.board.load();
+    let (board, configuration) = (handle.board.load(), handle.configuration.load());
     let content = html! {
         p.lead { (board.organisation) ", " (words::moment(board.at)) }
         p.counts {
@@ -37,6 +37,7 @@ pub async fn status(State(handle): State<Handle>) -> Html<String> {
                 (badge(state)) " " (board.count(state)) " "
             }
         }
+        (refused(&configuration))
         (attention(&board))
         h2 { "Indicators" }
         table {
@@ -48,12 +49,23 @@ pub async fn status(State(handle): State<Handle>) -> Html<String> {
             thead { tr { th { "Source" } th { "Connector" } th { "Where" } th { "When" } th { "Last read" } th { "State" } th.n { "Records" } } }
             tbody { @for source in &board.sources { (source_row(source, board.at)) } }
         }
+        p { "Configuration " span.code { (configuration.digest) } ", in force since " (words::moment(configuration.since)) "." }
         p.links {
             a href="/metrics" { "/metrics" } " " a href="/api/v1/readings" { "readings as JSON" } " " a href="/api/v1/sources" { "sources as JSON" }
-            " " a href="/-/ready" { "/-/ready" }
+            " " a href="/api/v1/status" { "status as JSON" } " " a href="/-/ready" { "/-/ready" }
         }
     };
     page(&handle, &board.organisation, &content)
+}
+
+/// Why the configuration that somebody wrote is not the one in force.
+fn refused(configuration: &Configuration) -> Markup {
+    html! {
+        @if let Some((at, message)) = &configuration.refused {
+            p.unready { span.badge.warning { "! not in force" } " The configuration that was read at " (words::moment(*at)) " was refused; the one before stays:" }
+            pre { (message) }
+        }
+    }
 }
 
 /// Breaches, warnings and what nobody can know, in this order.

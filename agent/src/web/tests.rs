@@ -5,7 +5,10 @@ use std::sync::Arc;
 use clause9_exporter::axum::body::to_bytes;
 
 use super::*;
-use crate::board::{Board, SourceStatus};
+use crate::{
+    board::{Board, SourceStatus},
+    pipeline::Configuration,
+};
 
 async fn text(response: impl clause9_exporter::axum::response::IntoResponse) -> String {
     let body = to_bytes(response.into_response().into_body(), 1 << 20).await.unwrap();
@@ -26,4 +29,23 @@ async fn what_upstreams_say_is_never_markup() {
     let state = clause9_exporter::axum::extract::State(handle);
     let page = text(pages::source(state, clause9_exporter::axum::extract::Path("models".into())).await).await;
     assert!(page.contains("&lt;script&gt;") && !page.contains("<script>"), "{page}");
+}
+
+#[tokio::test]
+async fn a_refused_configuration_is_told_beside_the_one_in_force() {
+    let handle = Handle::detached();
+    let state = || clause9_exporter::axum::extract::State(handle.clone());
+    let in_force = Configuration { digest: "0123456789ab".into(), since: 1_767_225_600, refused: None };
+    handle.configuration.store(Arc::new(in_force.clone()));
+    let page = text(pages::status(state()).await).await;
+    assert!(page.contains("0123456789ab") && page.contains("in force since 2026-01-01 00:00:00 UTC") && !page.contains("refused"), "{page}");
+    let json = api::status(state()).await.0;
+    assert_eq!(json["configuration"], serde_json::json!({ "digest": "0123456789ab", "in_force_since": 1_767_225_600, "refused": null }));
+
+    handle.configuration.store(Arc::new(Configuration { refused: Some((1_767_225_660, "listen: <b> is taken".into())), ..in_force }));
+    let page = text(pages::status(state()).await).await;
+    assert!(page.contains("read at 2026-01-01 00:01:00 UTC was refused") && page.contains("listen: &lt;b&gt; is taken"), "{page}");
+    let json = api::status(state()).await.0;
+    assert_eq!(json["configuration"]["refused"], serde_json::json!({ "at": 1_767_225_660, "message": "listen: <b> is taken" }));
+    assert_eq!(json["not_ready"], serde_json::json!(["no page has been published yet"]));
 }

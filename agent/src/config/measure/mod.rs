@@ -10,15 +10,13 @@ mod windows;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use tokio::sync::Semaphore;
-
 use super::{
     PolledSource, Reader,
     raw::{self, Job},
     source,
 };
 use crate::{
-    connector::{Description, Limits, Location, Program, Registry, Source, Transport},
+    connector::{Description, Limits, Location, Program, Registry, Source, Transport, Turns},
     record::Feed,
     size::{self, Size},
     span::Span,
@@ -55,7 +53,7 @@ pub(super) fn jobs(raw: &raw::Measure, registry: &Registry, reader: &mut Reader<
         connector,
         program: raw.program.as_deref().map(|written| absolute(reader.path(written))),
         folder: absolute(reader.folder.to_owned()),
-        turns: Arc::new(Semaphore::new(raw.at_once.unwrap_or(1).clamp(1, Semaphore::MAX_PERMITS))),
+        turns: Turns::new(raw.at_once.unwrap_or(1).max(1)),
     };
     let jobs = raw.jobs.iter().enumerate();
     jobs.filter_map(|(index, job)| shared.one(job, &format!("measure.jobs[{index}]"), reader)).collect()
@@ -73,7 +71,7 @@ struct Shared {
     connector: Arc<Description>,
     program: Option<PathBuf>,
     folder: PathBuf,
-    turns: Arc<Semaphore>,
+    turns: Turns,
 }
 
 impl Shared {
@@ -96,7 +94,7 @@ impl Shared {
             expects: expects(job),
             timeout,
             memory,
-            turns: Arc::clone(&self.turns),
+            turns: self.turns.clone(),
         };
         let source = Source {
             name: job.name.clone(),
@@ -115,6 +113,7 @@ impl Shared {
             covers: Some([job.system.clone()].into()),
             feeds: Some(vec![feeds]),
             poll_when_changed: None,
+            certificates: None,
         })
     }
 }

@@ -36,7 +36,7 @@ fn a_short_job_has_good_defaults() {
     assert_eq!((polled.interval.as_secs(), polled.staleness.last_fresh(0), polled.schedule.to_string()), (3600, 3 * 3600, "every 1h".to_owned()));
     assert_eq!(polled.covers, Some(["a".to_owned()].into()));
     assert_eq!(polled.feeds.as_ref().unwrap().iter().map(ToString::to_string).collect::<Vec<_>>(), ["measurements(drift)"]);
-    assert_eq!((&job.path, job.timeout.as_secs(), job.memory, job.turns.available_permits()), (&None, 600, 2 << 30, 1));
+    assert_eq!((&job.path, job.timeout.as_secs(), job.memory, job.turns.at_once()), (&None, 600, 2 << 30, 1));
     assert!(job.folder.is_absolute());
     assert_eq!(job.reads, ["r.csv", "c.csv"]);
     let expected = ["drift", "--reference=r.csv", "--current=c.csv", "--system=a", "--memory=1073741824", "--format=records", "--quiet"];
@@ -87,8 +87,8 @@ fn every_key_has_its_argument() {
     );
     assert_eq!(programs[3].reads, ["valid.sql", "l.csv", "p/"]);
     assert!(programs[0].path.as_ref().is_some_and(|path| path.is_absolute() && path.ends_with("bin/measure")));
-    assert_eq!((programs[0].timeout.as_secs(), programs[0].memory, programs[0].turns.available_permits()), (3600, 512 << 20, 2));
-    assert!(programs.iter().all(|program| Arc::ptr_eq(&program.turns, &programs[0].turns)), "they wait for one another");
+    assert_eq!((programs[0].timeout.as_secs(), programs[0].memory, programs[0].turns.at_once()), (3600, 512 << 20, 2));
+    assert!(programs.iter().all(|program| program.turns.are_shared_with(&programs[0].turns)), "they wait for one another");
     let daily = config.sources.iter().find(|polled| polled.source.name == "drift").unwrap();
     // The longest day has 25 hours.
     assert_eq!((daily.interval.as_secs(), daily.staleness.last_fresh(0)), (86_400, 2 * 86_400));

@@ -50,6 +50,13 @@ pub struct Description {
     pub(super) variants: Vec<Variant>,
 }
 
+/// Two are equal when their text is: everything else is made from it.
+impl PartialEq for Description {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
 /// What sort of upstream a connector reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -28,7 +28,7 @@ use crate::{
         outcome::Context,
         program::Printed,
         run,
-        source::{Files, Http, Location, Program, Source, Tls},
+        source::{Files, Http, Location, Program, Source, Tls, Turns},
     },
     document::Mistakes,
     fault,
@@ -158,7 +158,7 @@ fn location(place: Place) -> Result<Location, Failure> {
         }
         Place::Files(path, columns) => Location::Files(Files { path, columns }),
         Place::Program { path, arguments, folder, expects } => {
-            let (timeout, turns) = (Duration::MAX, Arc::new(tokio::sync::Semaphore::new(0)));
+            let (timeout, turns) = (Duration::MAX, Turns::new(0));
             Location::Program(Program { path, arguments, folder, reads: Vec::new(), expects, timeout, memory: 0, turns })
         }
     })

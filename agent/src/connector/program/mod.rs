@@ -73,7 +73,7 @@ impl Program {
 /// # Errors
 /// Everything short of a good end within its limits.
 pub(super) async fn run(program: &Program, most: u64) -> Result<Printed, Failure> {
-    let _turn = program.turns.acquire().await;
+    let _turn = program.turns.next().await;
     let path = program.find()?;
     // Its temporary files would outlive it when it is killed.
     let temporary = tempfile::tempdir().map_err(|error| Failure::new(FailureReason::ProgramMissing, format!("no folder for temporary files: {error}")))?;

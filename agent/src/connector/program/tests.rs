@@ -1,12 +1,10 @@
 //! Polls of programs that misbehave in every way that ends one: a shell stands for the program, with a script as its argument.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
-
-use tokio::sync::Semaphore;
+use std::{collections::BTreeMap, path::Path};
 
 use super::*;
 use crate::connector::{
-    Client, Limits, Location, Poll, PollMode, Source, poll,
+    Client, Limits, Location, Poll, PollMode, Source, Turns, poll,
     testing::{context, description, ids},
 };
 
@@ -29,7 +27,7 @@ fn program(script: &str) -> Program {
         expects: serde_json::Map::new(),
         timeout: HANGS,
         memory: 512 << 20,
-        turns: Arc::new(Semaphore::new(1)),
+        turns: Turns::new(1),
     }
 }
 
@@ -214,12 +212,12 @@ async fn what_was_measured_while_it_waited_has_happened() {
     // A measurement may be five minutes ahead of its poll.
     let after = |seconds: u64, ahead: u64| {
         let mut waiting = program(&script.replace("NOW", &now.to_string()).replace("AHEAD", &(300 + ahead).to_string()));
-        waiting.turns = Arc::new(Semaphore::new(0));
-        let turns = Arc::clone(&waiting.turns);
+        waiting.turns = Turns::new(0);
+        let turns = waiting.turns.clone();
         async move {
             let poll = tokio::spawn(poll_of(waiting));
             tokio::time::sleep(Duration::from_secs(seconds)).await;
-            turns.add_permits(1);
+            turns.permits.add_permits(1);
             poll.await.unwrap().unwrap().streams.remove(0).records.remove(0).doubts.len()
         }
     };

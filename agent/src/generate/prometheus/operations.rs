@@ -138,7 +138,7 @@ fn config_reload_failed() -> Operation {
         page: "clause9-agent",
         meaning: "Somebody changed the configuration, and the agent refused the change as a whole. After a restart it would not start.",
         steps: &[
-            "Run `clause9 check --config FILE`: it names every mistake with its line.",
+            "Read why on the status page or at `/api/v1/status`; `clause9 check --config FILE` names every mistake with its line.",
             "Mend the file, or bring back the one before; the agent notices by itself.",
         ],
     }
