@@ -226,6 +226,17 @@ fn a_missing_file_is_named() {
 }
 
 #[test]
+fn whatever_was_read_is_watched() {
+    let config = load(&format!(
+        "{HEAD}sources: [{{ name: a, connector: mlflow, url: \"https://a\", auth: {{ bearer: \"${{file:token}}\" }}, tls: {{ ca_file: registers }} }}]\n\
+         web: {{ tls: {{ certificate: token, key: agent.yaml }} }}\n"
+    ))
+    .unwrap();
+    let names: Vec<_> = config.reload_when_changed.iter().filter_map(|path| path.file_name()?.to_str()).collect();
+    assert_eq!(names, ["agent.yaml", "token", "token", "agent.yaml", "registers"], "itself, a credential, certificate and key, an authority");
+}
+
+#[test]
 fn names_of_the_pages_are_as_browsers_send_them() {
     let config = load(&format!(
         "{HEAD}registers: registers\nexternal_url: https://AIMS.example.org:8443/x\nweb: {{ hosts: [Clause9, m\u{fc}nchen.example, \"192.0.2.1\"] }}\n"

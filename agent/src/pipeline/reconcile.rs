@@ -107,13 +107,16 @@ measure:
     - { name: c, command: drift, system: s, reference: r.csv, current: c.csv }
 ";
 
+    /// What is changed, the configuration then, and what becomes of each source.
+    type Case<'c> = (&'c str, String, &'c [(&'c str, Change)]);
+
     #[test]
     fn each_change_concerns_its_source_alone() {
         use Change::{Keep, Reschedule, Restart, Start, Stop};
         let moved = BEFORE.replace("a.example.org", "b.example.org");
         let fewer = BEFORE.lines().filter(|line| !line.contains("name: b")).collect::<Vec<_>>().join("\n");
         let more = BEFORE.replace("measure:", "  - { name: d, connector: mine, path: d }\nmeasure:");
-        let cases: &[(&str, String, &[(&str, Change)])] = &[
+        let cases: &[Case<'_>] = &[
             ("nothing", BEFORE.into(), &[("a", Keep), ("b", Keep), ("c", Keep)]),
             (
                 "a comment and another order of keys",
