@@ -2,7 +2,7 @@
 
 use crate::family::{Column, Family, Kind};
 use crate::name::MetricName;
-use crate::order::{Duplicate, Order, Slot};
+use crate::order::{Duplicate, Order};
 
 /// The media type of what [`render`] returns.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -39,7 +39,12 @@ pub fn render(families: &[Family]) -> Result<Vec<u8>, RenderError> {
     }
     let mut page = Vec::new();
     for family in sorted {
-        write_family(&mut page, family)?;
+        let lines = Lines::of(family)?;
+        write_head(&mut page, family);
+        page.reserve(lines.usual_len() * family.len());
+        for &row in lines.rows() {
+            lines.write(&mut page, row);
+        }
     }
     page.shrink_to_fit();
     Ok(page)
@@ -49,23 +54,63 @@ pub fn render(families: &[Family]) -> Result<Vec<u8>, RenderError> {
 /// its length for each; a page of long ones grows as it is written.
 const USUAL_LINE: usize = 256;
 
-fn write_family(page: &mut Vec<u8>, family: &Family) -> Result<(), RenderError> {
-    let order = Order::of(family).map_err(|Duplicate(row)| duplicate_series(family, row))?;
-    write_head(page, family);
-    let pairs: Vec<(&Slot, Pairs)> = order.slots.iter().map(|slot| (slot, Pairs::of(&family.columns[slot.column], &slot.by_rank))).collect();
-    let longest = family.name.as_str().len() + pairs.iter().map(|(_, pairs)| pairs.longest).sum::<usize>() + 32;
-    page.reserve(longest.min(USUAL_LINE) * family.len());
-    for &row in &order.rows {
-        let row = row as usize;
-        page.extend_from_slice(family.name.as_str().as_bytes());
-        write_labels(page, &order, row, &pairs);
-        write_number(page, family.values[row]);
-        page.push(b'\n');
-    }
-    Ok(())
+/// A family's samples in their order, ready to be written.
+pub(crate) struct Lines<'f> {
+    family: &'f Family,
+    order: Order,
+    /// For each slot of the order.
+    pairs: Vec<Pairs>,
 }
 
-fn write_head(page: &mut Vec<u8>, family: &Family) {
+impl<'f> Lines<'f> {
+    /// Sorts the samples.
+    pub(crate) fn of(family: &'f Family) -> Result<Self, RenderError> {
+        let order = Order::of(family).map_err(|Duplicate(row)| duplicate_series(family, row))?;
+        let pairs = order.slots.iter().map(|slot| Pairs::of(&family.columns[slot.column], &slot.by_rank)).collect();
+        Ok(Self { family, order, pairs })
+    }
+
+    /// The positions of the samples in the family, in the order of the page.
+    pub(crate) fn rows(&self) -> &[u32] {
+        &self.order.rows
+    }
+
+    /// What to reserve for a line, in bytes.
+    pub(crate) fn usual_len(&self) -> usize {
+        let longest = self.family.name.as_str().len() + self.pairs.iter().map(|pairs| pairs.longest).sum::<usize>() + 32;
+        longest.min(USUAL_LINE)
+    }
+
+    /// Writes the line of the sample at `row` of the family.
+    pub(crate) fn write(&self, page: &mut Vec<u8>, row: u32) {
+        let row = row as usize;
+        page.extend_from_slice(self.family.name.as_str().as_bytes());
+        self.write_labels(page, row);
+        write_number(page, self.family.values[row]);
+        page.push(b'\n');
+    }
+
+    /// Writes the labels and the space after them.
+    fn write_labels(&self, page: &mut Vec<u8>, row: usize) {
+        let start = page.len();
+        page.push(b'{');
+        for (slot, pairs) in self.order.slots.iter().zip(&self.pairs) {
+            if let Some(value) = self.order.value(slot, row) {
+                page.extend_from_slice(pairs.get(value));
+            }
+        }
+        if page.len() == start + 1 {
+            page[start] = b' ';
+        } else {
+            // In place of the comma that ends every pair.
+            page.pop();
+            page.extend_from_slice(b"} ");
+        }
+    }
+}
+
+/// Writes the HELP and TYPE lines.
+pub(crate) fn write_head(page: &mut Vec<u8>, family: &Family) {
     let name = family.name.as_str().as_bytes();
     page.extend_from_slice(b"# HELP ");
     page.extend_from_slice(name);
@@ -78,24 +123,6 @@ fn write_head(page: &mut Vec<u8>, family: &Family) {
         Kind::Counter => b" counter\n",
         Kind::Untyped => b" untyped\n",
     });
-}
-
-/// Writes the labels and the space after them.
-fn write_labels(page: &mut Vec<u8>, order: &Order, row: usize, pairs: &[(&Slot, Pairs)]) {
-    let start = page.len();
-    page.push(b'{');
-    for (slot, pairs) in pairs {
-        if let Some(value) = order.value(slot, row) {
-            page.extend_from_slice(pairs.get(value));
-        }
-    }
-    if page.len() == start + 1 {
-        page[start] = b' ';
-    } else {
-        // In place of the comma that ends every pair.
-        page.pop();
-        page.extend_from_slice(b"} ");
-    }
 }
 
 /// `name="value",` for every value of a label in their order, so that a value is escaped once, however many samples

@@ -1,12 +1,11 @@
-//! One gzip stream from a large part, compressed once, and a small part compressed for each scrape. Nothing here
-//! knows what the parts mean.
+//! One gzip stream from pieces that were compressed each by itself, and a small part compressed for each scrape. Nothing
+//! here knows what the pieces mean.
 //!
 //! Gzip allows several members one after the other, and Prometheus reads them, but curl gives up at the second with an
-//! error and other clients drop it without a word. So the parts become one member. Deflate can be cut at a byte boundary
-//! (a sync flush), a block need not refer to what came before it, and two CRCs can be combined into that of the whole.
+//! error and other clients drop it without a word. So the pieces become one member. Deflate can be cut at a byte boundary
+//! (a sync flush), a block need not refer to what came before it, and CRCs can be combined into that of the whole.
 
 use std::io::{self, Write};
-use std::mem;
 
 use bytes::Bytes;
 use flate2::write::DeflateEncoder;
@@ -16,58 +15,64 @@ use flate2::{Compression, Crc};
 /// is not worth their time (see the benchmark).
 const LEVEL: u32 = 2;
 
-/// Deflate, no flags, no time, no extra flags, system unknown.
-const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+/// What a stream begins with: deflate, no flags, no time, no extra flags, system unknown.
+pub(crate) const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 
-/// The beginning of a gzip stream: header and data so far, cut at a byte boundary and not ended.
+/// The CRC of `data`, and how long it is.
+pub(crate) fn crc(data: &[u8]) -> Crc {
+    let mut crc = Crc::new();
+    crc.update(data);
+    crc
+}
+
+/// Makes pieces. It is kept from one to the next, because what a compressor has to set up costs as much as some pieces.
 #[derive(Debug)]
-pub(crate) struct Head {
-    bytes: Bytes,
-    crc: Crc,
+pub(crate) struct Deflater {
+    encoder: DeflateEncoder<Vec<u8>>,
 }
 
-impl Head {
-    /// Compresses `data`.
-    pub(crate) fn of(data: &[u8]) -> Self {
-        let mut crc = Crc::new();
-        crc.update(data);
-        Self { bytes: Bytes::from(cut(data).expect("writing into memory does not fail")), crc }
+impl Deflater {
+    pub(crate) fn new() -> Self {
+        Self { encoder: encoder() }
     }
 
-    /// The compressed bytes, which are no valid gzip without the tail that follows them.
-    pub(crate) fn bytes(&self) -> Bytes {
-        self.bytes.clone()
+    /// Compresses the texts into one piece, which is cut at a byte boundary, not ended, and refers to no other.
+    pub(crate) fn piece<'t>(&mut self, texts: impl IntoIterator<Item = &'t [u8]>) -> Bytes {
+        self.try_piece(texts).expect("writing into memory does not fail")
     }
 
-    /// Compresses `rest` and ends the stream. Head and tail in this order are one gzip member.
-    pub(crate) fn tail(&self, rest: &[u8]) -> Vec<u8> {
-        let mut rest_crc = Crc::new();
-        rest_crc.update(rest);
-        let mut whole = Crc::new();
-        whole.combine(&self.crc);
-        whole.combine(&rest_crc);
-        let mut tail = end(rest).expect("writing into memory does not fail");
-        tail.extend_from_slice(&whole.sum().to_le_bytes());
-        // Modulo 2^32, as the format has it.
-        tail.extend_from_slice(&self.crc.amount().wrapping_add(rest_crc.amount()).to_le_bytes());
-        tail
+    fn try_piece<'t>(&mut self, texts: impl IntoIterator<Item = &'t [u8]>) -> io::Result<Bytes> {
+        for text in texts {
+            self.encoder.write_all(text)?;
+        }
+        self.encoder.flush()?;
+        let piece = Bytes::copy_from_slice(self.encoder.get_ref());
+        // Forgets the text. It also ends the stream, into the buffer that is thrown away here.
+        self.encoder.reset(Vec::new())?;
+        Ok(piece)
     }
 }
 
-fn cut(data: &[u8]) -> io::Result<Vec<u8>> {
-    let mut encoder = DeflateEncoder::new(HEADER.to_vec(), Compression::new(LEVEL));
-    encoder.write_all(data)?;
-    encoder.flush()?;
-    // Taken from the encoder rather than returned by it, because its own ways out end the stream.
-    let mut bytes = mem::take(encoder.get_mut());
-    bytes.shrink_to_fit();
-    Ok(bytes)
+/// Compresses `rest` and ends the stream. [`HEADER`], the pieces whose texts have `crc` together, and this tail are one gzip member.
+pub(crate) fn tail(crc: &Crc, rest: &[u8]) -> Vec<u8> {
+    let mut whole = Crc::new();
+    whole.combine(crc);
+    whole.combine(&self::crc(rest));
+    let mut tail = end(rest).expect("writing into memory does not fail");
+    tail.extend_from_slice(&whole.sum().to_le_bytes());
+    // Modulo 2^32, as the format has it.
+    tail.extend_from_slice(&whole.amount().to_le_bytes());
+    tail
 }
 
 fn end(rest: &[u8]) -> io::Result<Vec<u8>> {
-    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::new(LEVEL));
+    let mut encoder = encoder();
     encoder.write_all(rest)?;
     encoder.finish()
+}
+
+fn encoder() -> DeflateEncoder<Vec<u8>> {
+    DeflateEncoder::new(Vec::new(), Compression::new(LEVEL))
 }
 
 #[cfg(test)]
@@ -77,15 +82,26 @@ mod tests {
     use std::io::Read;
 
     #[test]
-    fn head_and_tail_are_one_member() {
+    fn pieces_and_tail_are_one_member() {
         let long = b"series{label=\"value\"} 1\n".repeat(50_000);
-        for (name, head, rest) in [("both", &long[..], &b"own 1\n"[..]), ("no head", b"", b"own 1\n"), ("no rest", b"series 1\n", b""), ("nothing", b"", b"")] {
-            let compressed = Head::of(head);
-            let stream = [&compressed.bytes()[..], &compressed.tail(rest)].concat();
+        let mut deflater = Deflater::new();
+        for (name, pieces, rest) in [
+            ("both", &[&[&long[..]][..]][..], &b"own 1\n"[..]),
+            ("several pieces of several texts", &[&[b"a 1\n", &long], &[], &[&long, b"", b"b 2\n"]], b"own 1\n"),
+            ("no piece", &[], b"own 1\n"),
+            ("no rest", &[&[b"series 1\n"]], b""),
+            ("nothing", &[], b""),
+        ] {
+            let texts = pieces.concat().concat();
+            let mut whole = Crc::new();
+            pieces.iter().for_each(|texts| whole.combine(&crc(&texts.concat())));
+            let mut stream = HEADER.to_vec();
+            pieces.iter().for_each(|texts| stream.extend_from_slice(&deflater.piece(texts.iter().copied())));
+            stream.extend_from_slice(&tail(&whole, rest));
             // GzDecoder reads one member and checks its CRC and length.
             let (mut text, mut decoder) = (Vec::new(), GzDecoder::new(&stream[..]));
             decoder.read_to_end(&mut text).unwrap();
-            assert_eq!(text, [head, rest].concat(), "{name}");
+            assert!(text == [&texts, rest].concat(), "{name}");
             assert_eq!(decoder.into_inner().len(), 0, "{name}: bytes after the member");
         }
     }

@@ -1,8 +1,8 @@
 //! An exporter for Prometheus: families of finished numbers go in, a page comes out and is served over HTTP.
 //!
-//! It is for programs that know their readings before they are asked. The page is rendered and compressed once per
-//! change, published whole, and a scrape copies bytes: however many scrapers come, time out and come again, nothing
-//! is computed for them but the few metrics the exporter keeps about itself.
+//! It is for programs that know their readings before they are asked. What changes of the page is rendered and compressed
+//! once, the page is published whole, and a scrape copies bytes: however many scrapers come, time out and come again,
+//! nothing is computed for them but the few metrics the exporter keeps about itself.
 //!
 //! ```no_run
 //! use clause9_exporter::axum::Router;
@@ -29,8 +29,10 @@
 //! | Module | What |
 //! |---|---|
 //! | `name`, `family` | names, families and samples; nothing invalid can be built |
+//! | `change` | what of a page becomes another |
 //! | `order`, `exposition` | families to text |
-//! | `gzip`, `page` | text to a page that can be sent |
+//! | `segment`, `line` | a family's text in segments, and where in it a sample is |
+//! | `gzip`, `page` | segments to a page that can be sent |
 //! | `exporter` | the current page and readiness, published whole |
 //! | `own`, `process` | metrics of the exporter itself, rendered at each scrape |
 //! | `http` | routes, who may ask and under which name, negotiation, panics |
@@ -41,23 +43,28 @@
 //! - No request renders or compresses the page.
 //! - No client can keep others from `/metrics`, whatever it sends, does not send, or does not read.
 //! - A page is valid or is not published; what was published before stays.
+//! - The page's bytes follow from its families alone, however it came to be; how they are compressed does not.
 //! - Nothing here knows what is measured, reads a configuration or looks for a clock.
 
+mod change;
 mod exporter;
 mod exposition;
 mod family;
 mod gzip;
 mod http;
+mod line;
 mod name;
 mod order;
 mod own;
 mod page;
 mod process;
+mod segment;
 mod server;
 
 pub use axum;
 pub use prometheus;
 
+pub use change::{Change, Delta};
 pub use exporter::{Exporter, PublishError, Published};
 pub use exposition::{CONTENT_TYPE, RenderError, render};
 pub use family::{Family, Kind, RepeatedLabel};

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::vec;
 
 use axum::body::Body;
 use axum::extract::State;
@@ -27,11 +28,12 @@ pub(super) async fn metrics(State(exporter): State<Exporter>, headers: HeaderMap
         Vec::new()
     });
     let page = exporter.page();
-    let body = match coding {
-        Coding::Identity => TwoParts::of(page.plain.clone(), own),
-        Coding::Gzip => TwoParts::of(page.gzip.bytes(), page.gzip.tail(&own)),
+    let (mut pieces, last) = match coding {
+        Coding::Identity => (page.plain(), own),
+        Coding::Gzip => (page.gzip(), page.gzip_tail(&own)),
     };
-    let mut response = Response::new(Body::new(body));
+    pieces.push(Bytes::from(last));
+    let mut response = Response::new(Body::new(Pieces::of(pieces)));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
     headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
@@ -41,34 +43,35 @@ pub(super) async fn metrics(State(exporter): State<Exporter>, headers: HeaderMap
     response
 }
 
-/// A body of two pieces of memory, sent one after the other. Its length is known, and the large piece is not copied
-/// to join them.
-struct TwoParts {
-    first: Bytes,
-    second: Bytes,
+/// A body of pieces of memory, sent one after the other. Its length is known, and nothing is copied to join them.
+struct Pieces {
+    rest: vec::IntoIter<Bytes>,
+    n_bytes: u64,
 }
 
-impl TwoParts {
-    fn of(first: Bytes, second: Vec<u8>) -> Self {
-        Self { first, second: Bytes::from(second) }
+impl Pieces {
+    fn of(mut pieces: Vec<Bytes>) -> Self {
+        // A frame without data would say nothing.
+        pieces.retain(|piece| !piece.is_empty());
+        Self { n_bytes: pieces.iter().map(|piece| piece.len() as u64).sum(), rest: pieces.into_iter() }
     }
 }
 
-impl hyper::body::Body for TwoParts {
+impl hyper::body::Body for Pieces {
     type Data = Bytes;
     type Error = Infallible;
 
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let part = if self.first.is_empty() { &mut self.second } else { &mut self.first };
-        let part = std::mem::take(part);
-        Poll::Ready((!part.is_empty()).then(|| Ok(Frame::data(part))))
+        let piece = self.rest.next();
+        self.n_bytes -= piece.as_ref().map_or(0, |piece| piece.len() as u64);
+        Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.first.is_empty() && self.second.is_empty()
+        self.n_bytes == 0
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.first.len() as u64 + self.second.len() as u64)
+        SizeHint::with_exact(self.n_bytes)
     }
 }

@@ -63,9 +63,14 @@ def scrape(connection, encoding, buffer):
     return view[start:end]
 
 
-def measure(servers, n_rounds):
+def room(n_series):
+    """For a page of so many series; one is about 93 bytes long."""
+    return bytearray((1 << 20) + 128 * int(n_series))
+
+
+def measure(servers, n_series, n_rounds):
     """All ways in turn, so that whatever else the machine does falls on all of them."""
-    buffer = bytearray(64 << 20)
+    buffer = room(n_series)
     times, cpu, size = {}, {}, {}
     for i in range(n_rounds + 3):
         for label, way, encoding in WAYS:
@@ -106,9 +111,9 @@ def main():
         for _, way, _ in WAYS:
             if way not in servers:
                 servers[way] = Server(binary, way, n_series)
-        times, cpu, size = measure(servers, n_rounds)
+        times, cpu, size = measure(servers, n_series, n_rounds)
         report(servers, times, cpu, size, n_series, n_rounds)
-        storm(servers["ours"])
+        storm(servers["ours"], n_series)
     finally:
         for server in servers.values():
             server.process.kill()
@@ -130,7 +135,7 @@ def report(servers, times, cpu, size, n_series, n_rounds):
     print(f"{client / plain:.1f} times as long, TextEncoder {encoder / plain:.1f} times.")
 
 
-def storm(server):
+def storm(server, n_series):
     done = []
     scrapers = [threading.Thread(target=impatient, args=(server, done)) for _ in range(N_IMPATIENT)]
     for scraper in scrapers:
@@ -138,7 +143,7 @@ def storm(server):
     for scraper in scrapers:
         scraper.join()
     # Read with gzip, which also shows that the stream is whole.
-    body = scrape(server.connect(), "gzip", bytearray(64 << 20))
+    body = scrape(server.connect(), "gzip", room(n_series))
     page = zlib.decompress(body, wbits=31).decode()
     renderings = re.search(r"^own_page_renderings_total (\d+)$", page, re.M)[1]
     print(f"\n{N_IMPATIENT} scrapers that wait {PATIENCE_SECONDS * 1e3:.0f} ms and come again, {N_TRIES} times each: ", end="")

@@ -4,18 +4,15 @@
 use std::error::Error;
 use std::future::pending;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use bytes::Bytes;
-use clause9_exporter::{AppOptions, Exporter, Family, Kind, LabelName, MetricName, OwnMetrics, ServeOptions};
+use clause9_exporter::{AppOptions, Exporter, OwnMetrics, ServeOptions};
+use page_server::{HELP, NAME, client_registry, family, labels, value};
 use prometheus::Encoder;
-use prometheus_client::encoding::EncodeLabelSet;
 
-const NAME: &str = "ml_drift_statistic";
-const HELP: &str = "Drift statistic per model, feature and statistic";
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 #[tokio::main(flavor = "current_thread")]
@@ -38,23 +35,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn labels(i: usize) -> [String; 3] {
-    [format!("model_{:04}", i / 1000), format!("feature_{:03}", i / 10 % 100), format!("stat_{}", i % 10)]
-}
-
-fn value(i: usize) -> f64 {
-    i as f64 * 0.001 + 1.0 / 3.0
-}
-
-fn family(n_series: usize) -> Result<Family, Box<dyn Error>> {
-    let names = ["model", "feature", "stat"].map(LabelName::from_static);
-    let mut family = Family::new(MetricName::from_static(NAME), HELP, Kind::Gauge);
-    for i in 0..n_series {
-        family.sample(names.iter().zip(labels(i)), value(i))?;
-    }
-    Ok(family)
-}
-
 fn ours(n_series: usize) -> Result<Router, Box<dyn Error>> {
     let exporter = Exporter::new(OwnMetrics::new("own")?)?;
     exporter.publish(&[family(n_series)?])?;
@@ -66,31 +46,13 @@ fn fixed(n_series: usize) -> Result<Router, Box<dyn Error>> {
     Ok(Router::new().route("/metrics", get(async move || ([(CONTENT_TYPE, TEXT)], page.clone()))))
 }
 
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Labels {
-    model: String,
-    feature: String,
-    stat: String,
-}
-
 fn prometheus_client(n_series: usize) -> Router {
-    use prometheus_client::encoding::text::encode;
-    use prometheus_client::metrics::{family::Family, gauge::Gauge};
-    use prometheus_client::registry::Registry;
-
-    let family: Family<Labels, Gauge<f64, AtomicU64>> = Family::default();
-    for i in 0..n_series {
-        let [model, feature, stat] = labels(i);
-        family.get_or_create(&Labels { model, feature, stat }).set(value(i));
-    }
-    let mut registry = Registry::default();
-    registry.register(NAME, HELP, family);
-    let registry = Arc::new(registry);
+    let registry = Arc::new(client_registry(n_series));
     Router::new().route(
         "/metrics",
         get(async move || {
             let mut page = String::new();
-            encode(&mut page, &registry).expect("writing into memory does not fail");
+            prometheus_client::encoding::text::encode(&mut page, &registry).expect("writing into memory does not fail");
             ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], page)
         }),
     )
