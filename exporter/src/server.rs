@@ -25,11 +25,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{self, Instant};
 
+mod gather;
 mod live;
 mod slots;
 mod stall;
 mod tls;
 
+use gather::{Batch, Gathered};
 pub use live::LiveServer;
 pub use slots::Slots;
 use slots::{Kind, Place, Table};
@@ -191,11 +193,11 @@ where
 async fn answer(app: TowerToHyperService<Router>, place: Arc<Place>, request: Request<Incoming>) -> Result<Response<Answer>, Infallible> {
     let kind = if crate::http::has_slots_kept(request.uri().path()) { Kind::Scrape } else { Kind::Page };
     if !place.asked(kind) {
-        return Ok(no_slot().map(|body| Answer { body, _sent: None }));
+        return Ok(no_slot().map(|body| Answer { body: Gathered::of(body), _sent: None }));
     }
     let sent = Sent(place);
     let response = app.call(request).await?;
-    Ok(response.map(|body| Answer { body, _sent: Some(sent) }))
+    Ok(response.map(|body| Answer { body: Gathered::of(body), _sent: Some(sent) }))
 }
 
 fn no_slot() -> Response {
@@ -210,7 +212,7 @@ fn no_slot() -> Response {
 
 /// An answer's body; the connection lets go of it once all of it is in its buffer.
 struct Answer {
-    body: Body,
+    body: Gathered<Body>,
     _sent: Option<Sent>,
 }
 
@@ -224,7 +226,7 @@ impl Drop for Sent {
 }
 
 impl hyper::body::Body for Answer {
-    type Data = <Body as hyper::body::Body>::Data;
+    type Data = Batch;
     type Error = <Body as hyper::body::Body>::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
