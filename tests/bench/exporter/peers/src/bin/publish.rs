@@ -8,11 +8,17 @@ use clause9_exporter::{Change, Delta, Exporter, Kind, MetricName, OwnMetrics};
 use page_server::{HELP, LABELS, NAME, client_registry, family, labels, value};
 use rustix::time::{ClockId, clock_gettime};
 
-/// Publishes the series with these numbers, changed.
-fn update(exporter: &Exporter, numbers: impl Iterator<Item = usize>, round: usize) -> Result<(), Box<dyn Error>> {
+type Sample = ([String; 3], f64);
+
+/// The series with these numbers, changed.
+fn samples(numbers: impl Iterator<Item = usize>, round: usize) -> Vec<Sample> {
+    numbers.map(|i| (labels(i), value(i) + round as f64)).collect()
+}
+
+fn update(exporter: &Exporter, samples: &[Sample]) -> Result<(), Box<dyn Error>> {
     let mut delta = Delta::new(MetricName::from_static(NAME), HELP, Kind::Gauge);
-    for i in numbers {
-        delta.set(LABELS.iter().zip(labels(i)), value(i) + round as f64)?;
+    for (labels, value) in samples {
+        delta.set(LABELS.iter().zip(labels), *value)?;
     }
     exporter.update(&[Change::Samples(delta)])?;
     Ok(())
@@ -33,16 +39,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut times = [const { Vec::new() }; 6];
     for round in 1..=n_rounds {
         let start = round * 7_919 % (n_series - n_changed);
+        let in_a_row = samples((start..start + n_changed).map(on_page), round);
+        let of_models = samples(start / 1_000 * 1_000..start / 1_000 * 1_000 + n_changed, round);
+        let one = samples(start..start + 1, round);
+        let far_apart = samples((round % 100..n_series).step_by(100).map(on_page), round);
         let work: [&dyn Fn() -> Result<(), Box<dyn Error>>; 6] = [
             &|| {
                 let mut page = String::new();
                 prometheus_client::encoding::text::encode(&mut page, &registry)?;
                 Ok(())
             },
-            &|| update(&exporter, (start..start + n_changed).map(on_page), round),
-            &|| update(&exporter, start / 1_000 * 1_000..start / 1_000 * 1_000 + n_changed, round),
-            &|| update(&exporter, start..start + 1, round),
-            &|| update(&exporter, (round % 100..n_series).step_by(100).map(on_page), round),
+            &|| update(&exporter, &in_a_row),
+            &|| update(&exporter, &of_models),
+            &|| update(&exporter, &one),
+            &|| update(&exporter, &far_apart),
             &|| Ok(exporter.publish(&[family(n_series)?]).map(drop)?),
         ];
         for (work, times) in work.into_iter().zip(&mut times) {
