@@ -7,20 +7,27 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// The place of the last panic, in processes that keep it.
+/// The place of the last panic.
 static LAST: Mutex<Option<String>> = Mutex::new(None);
 
-/// From now on a panic is a line in the log, and only there.
+/// From now on a panic is a line in the log, and only there. [`last_place`] knows where it was.
 pub fn log_panics() {
-    panic::set_hook(Box::new(|info| tracing::error!(place = place(info), "clause9 itself has a fault here{}", said(info.payload()))));
+    panic::set_hook(Box::new(|info| {
+        tracing::error!(place = place(info), "clause9 itself has a fault here{}", said(info.payload()));
+        keep(info);
+    }));
 }
 
-/// From now on a panic says nothing, and [`last_place`] knows where it was.
+/// From now on a panic says nothing. [`last_place`] knows where it was.
 pub fn keep_panics() {
-    panic::set_hook(Box::new(|info| *LAST.lock().unwrap_or_else(PoisonError::into_inner) = Some(place(info))));
+    panic::set_hook(Box::new(keep));
 }
 
-/// Where the last panic was, if they are kept.
+fn keep(info: &PanicHookInfo<'_>) {
+    *LAST.lock().unwrap_or_else(PoisonError::into_inner) = Some(place(info));
+}
+
+/// Where the last panic was, in processes that log or keep them.
 pub fn last_place() -> Option<String> {
     LAST.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }

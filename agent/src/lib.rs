@@ -18,12 +18,14 @@
 //!    Anything wrong anywhere fails the whole poll, with one [`connector::FailureReason`].
 //! 3. The pipeline hands a complete poll to its core, a thread of its own, which commits it to the [`store`] in one transaction: new and changed
 //!    records become versions, absent ones are closed, systems are resolved by the inventory's names, an evidence entry vouches for all of it.
-//! 4. The core evaluates the indicators that read what was touched: [`indicator`] runs their SQL on a read-only connection; on a second one, whose
+//! 4. The core keeps a slot for each indicator, which knows what of it was touched and when time alone will change it. What is touched or due is
+//!    evaluated, and nothing else: [`indicator`] runs the SQL on a read-only connection; on a second one, whose
 //!    temporary views stand before the tables, the unchanged SQL sees the records of some systems only, for indicators that are *local*.
 //!    Random organisations tell which are (`indicator::local`); nobody says so.
 //! 5. Rows that depend on a source that is stale, was never read or does not exist become `unknown`; [`threshold`] judges the rest.
-//! 6. What changed goes into the store as intervals with an evidence entry, and only then a new [`board`] is published: as metric families
-//!    to the exporter, which renders them once, and to the pages of [`web`].
+//! 6. What changed goes into the store as intervals with an evidence entry, and then a new [`board`] is published: to the pages of [`web`], and, as
+//!    what makes its metric families of those of the board before, to the exporter, which renders what changed, once. The board needs no store:
+//!    what could not be stored for half a minute is shown and marked, and how the sources are is always as of now.
 //!
 //! # Code map
 //!
@@ -59,7 +61,7 @@
 //! - A configuration is taken over whole, with one transaction for all that it writes, or not at all; what it does not change goes on
 //!   undisturbed, and no poll of what it does change is taken in afterwards. A panic in an indicator is that indicator's
 //!   failure; one in the core ends it: everything is unknown, health says so, and the agent ends a minute later with an error.
-//! - A reading is published after it is stored, never before. Nothing is written into a database that is not the one in its folder any more.
+//! - A reading is published after it is stored, or marked when that fails for half a minute. Nothing is written into a database that is not the one in its folder any more.
 //! - A scrape computes nothing. No request from outside reaches an upstream, except one that asks for a poll of a configured source.
 //! - What belongs to one upstream stands in its `connector.yaml`; there is no vendor's name in Rust.
 //! - Only `connector::program` and `connector::mapper` start processes. None outlives the agent, and none is given a secret as an argument.

@@ -16,14 +16,19 @@ use crate::name::MetricName;
 use crate::segment::{self, Segment};
 
 /// How much text is compressed together, in bytes, unless it comes in larger segments: small families with the ones that follow. Each by itself,
-/// a page of small families would be half as large again; all together, much would be compressed anew for each change.
-const PIECE: usize = 16 << 10;
+/// a page of small families would be half as large again; all together, much would be compressed anew for each change. Little in tests, so that
+/// they come to every border; so with frames.
+const PIECE: usize = if cfg!(test) { 256 } else { 16 << 10 };
+
+/// How many pieces lie side by side in memory: they are small, and sending them one by one would take longer than sending their bytes.
+const FRAME: usize = if cfg!(test) { 2 } else { 16 };
 
 /// A rendered page, ready to be sent any number of times.
 #[derive(Debug)]
 pub(crate) struct Page {
     families: BTreeMap<MetricName, Vec<Arc<Segment>>>,
-    pieces: Vec<Arc<Piece>>,
+    pieces: Vec<Piece>,
+    frames: Vec<Arc<Frame>>,
     crc: Crc,
     pub(crate) n_series: usize,
     /// Length of the text.
@@ -33,16 +38,26 @@ pub(crate) struct Page {
 }
 
 /// Segments that follow each other, compressed together.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Piece {
-    segments: Vec<Arc<Segment>>,
+    segments: Arc<[Arc<Segment>]>,
+    /// A part of a frame.
     gzip: Bytes,
+}
+
+/// The bytes of some pieces in a row, and what there is to say of them together.
+#[derive(Debug)]
+struct Frame {
+    gzip: Bytes,
+    crc: Crc,
+    n_series: usize,
+    n_bytes: usize,
 }
 
 impl Page {
     /// The page before the first publication.
     pub(crate) fn empty() -> Self {
-        Self::of(BTreeMap::new(), &[])
+        Self { families: BTreeMap::new(), pieces: Vec::new(), frames: Vec::new(), crc: Crc::new(), n_series: 0, n_bytes: 0, n_gzip_bytes: gzip::HEADER.len() }
     }
 
     /// The page of `families` alone. It shares with this one what is the same.
@@ -53,7 +68,7 @@ impl Page {
                 return Err(RenderError::DuplicateFamily(family.name.clone()));
             }
         }
-        Ok(Self::of(after, &self.pieces))
+        Ok(self.next(after))
     }
 
     /// This page with `changes`, one after the other. It shares with this one what did not change.
@@ -73,7 +88,7 @@ impl Page {
                 }
             }
         }
-        Ok(Self::of(families, &self.pieces))
+        Ok(self.next(families))
     }
 
     /// A family whole, with the segments of this page where they are the same.
@@ -86,28 +101,29 @@ impl Page {
         Ok(segments)
     }
 
-    /// Compresses what is in none of the pieces before.
-    fn of(families: BTreeMap<MetricName, Vec<Arc<Segment>>>, before: &[Arc<Piece>]) -> Self {
-        let pieces = pieces(families.values().flatten(), before);
-        let mut page = Self { families, pieces: Vec::new(), crc: Crc::new(), n_series: 0, n_bytes: 0, n_gzip_bytes: gzip::HEADER.len() };
-        for segment in pieces.iter().flat_map(|piece| &piece.segments) {
-            page.crc.combine(&segment.crc);
-            page.n_series += segment.n_series;
-            page.n_bytes += segment.text.len();
+    /// The page of these families. What is in none of the pieces of this one is compressed.
+    fn next(&self, families: BTreeMap<MetricName, Vec<Arc<Segment>>>) -> Self {
+        let mut page = Self::empty();
+        page.pieces = pieces(families.values().flatten(), &self.pieces);
+        let mut before = self.pieces.chunks(FRAME).zip(&self.frames);
+        page.frames = page.pieces.chunks_mut(FRAME).map(|pieces| frame(pieces, before.next())).collect();
+        for frame in &page.frames {
+            page.crc.combine(&frame.crc);
+            page.n_series += frame.n_series;
+            page.n_bytes += frame.n_bytes;
+            page.n_gzip_bytes += frame.gzip.len();
         }
-        page.n_gzip_bytes += pieces.iter().map(|piece| piece.gzip.len()).sum::<usize>();
-        Self { pieces, ..page }
+        Self { families, ..page }
     }
 
     /// The text, to be sent in this order.
     pub(crate) fn plain(&self) -> Vec<Bytes> {
-        self.pieces.iter().flat_map(|piece| &piece.segments).map(|segment| segment.text.clone()).collect()
+        self.families.values().flatten().map(|segment| segment.text.clone()).collect()
     }
 
     /// The compressed text, to be sent in this order; it is no valid gzip without the tail that follows it.
     pub(crate) fn gzip(&self) -> Vec<Bytes> {
-        let pieces = self.pieces.iter().map(|piece| piece.gzip.clone());
-        [Bytes::from_static(&gzip::HEADER)].into_iter().chain(pieces).collect()
+        [Bytes::from_static(&gzip::HEADER)].into_iter().chain(self.frames.iter().map(|frame| frame.gzip.clone())).collect()
     }
 
     /// What ends the compressed text, with `rest` at its end.
@@ -116,7 +132,7 @@ impl Page {
     }
 }
 
-fn pieces<'s>(segments: impl Iterator<Item = &'s Arc<Segment>>, before: &[Arc<Piece>]) -> Vec<Arc<Piece>> {
+fn pieces<'s>(segments: impl Iterator<Item = &'s Arc<Segment>>, before: &[Piece]) -> Vec<Piece> {
     let by_first: HashMap<_, _> = before.iter().map(|piece| (Arc::as_ptr(&piece.segments[0]), piece)).collect();
     let mut deflater = None;
     let mut make = |segments: Vec<Arc<Segment>>| {
@@ -125,9 +141,9 @@ fn pieces<'s>(segments: impl Iterator<Item = &'s Arc<Segment>>, before: &[Arc<Pi
             || {
                 let texts = segments.iter().map(|segment| &segment.text[..]);
                 let gzip = deflater.get_or_insert_with(Deflater::new).piece(texts);
-                Arc::new(Piece { segments, gzip })
+                Piece { segments: segments.into(), gzip }
             },
-            |piece| Arc::clone(piece),
+            |piece| Piece::clone(piece),
         )
     };
     let (mut pieces, mut open, mut n_bytes) = (Vec::new(), Vec::new(), 0);
@@ -151,6 +167,28 @@ fn pieces<'s>(segments: impl Iterator<Item = &'s Arc<Segment>>, before: &[Arc<Pi
 
 fn same(a: &[Arc<Segment>], b: &[Arc<Segment>]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| Arc::ptr_eq(a, b))
+}
+
+/// The frame of these pieces: the one before if it has the same, else a new one, of which the pieces are parts from then on.
+fn frame(pieces: &mut [Piece], before: Option<(&[Piece], &Arc<Frame>)>) -> Arc<Frame> {
+    let is_same = |before: &[Piece]| before.len() == pieces.len() && before.iter().zip(&*pieces).all(|(a, b)| Arc::ptr_eq(&a.segments, &b.segments));
+    if let Some((_, frame)) = before.filter(|(before, _)| is_same(before)) {
+        return Arc::clone(frame);
+    }
+    let gzip = Bytes::from(pieces.iter().map(|piece| &piece.gzip[..]).collect::<Vec<_>>().concat());
+    let mut frame = Frame { gzip, crc: Crc::new(), n_series: 0, n_bytes: 0 };
+    let mut start = 0;
+    for piece in pieces {
+        let end = start + piece.gzip.len();
+        piece.gzip = frame.gzip.slice(start..end);
+        start = end;
+        for segment in &*piece.segments {
+            frame.crc.combine(&segment.crc);
+            frame.n_series += segment.n_series;
+            frame.n_bytes += segment.text.len();
+        }
+    }
+    Arc::new(frame)
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 //! The text is the only copy of the samples that is kept: lines are sorted by their labels and no two have the same, so where a sample is, or
 //! belongs, is found by looking. Which lines share a segment depends on what happened before; the text as a whole does not.
 
-use std::cmp::Ordering;
 use std::mem;
 use std::sync::Arc;
 
@@ -18,7 +17,7 @@ use crate::{gzip, line};
 /// How many lines a segment has at most; half as many it has at least, but for a family's last one. Fewer would compress worse and be more
 /// pieces to send; more would be more to make anew for each change: what changes together often lies far apart, since labels are sorted by
 /// their names, whatever they mean. Few in tests, so that they come to every border.
-const MAX_LINES: usize = if cfg!(test) { 8 } else { 400 };
+const MAX_LINES: usize = if cfg!(test) { 8 } else { 256 };
 
 /// Some lines of a family, those before them being in the segments before; a family's first segment begins with its HELP and TYPE lines.
 #[derive(Debug)]
@@ -68,14 +67,24 @@ pub(crate) fn amend(before: &[Arc<Segment>], delta: &Delta) -> Result<Vec<Arc<Se
     let lines = Lines::of(&delta.family)?;
     let mut text = Vec::with_capacity(lines.usual_len() * delta.len());
     lines.rows().iter().for_each(|row| lines.write(&mut text, *row));
-    let edits: Vec<Edit<'_>> = split(&text).zip(lines.rows()).map(|(line, row)| Edit { line, removed: delta.removed[*row as usize] }).collect();
+    let edits: Vec<Edit<'_>> = split(&text).zip(lines.rows()).map(|(line, row)| Edit::of(line, delta.removed[*row as usize])).collect();
     Ok(merge(before, &head(&delta.family), &edits))
 }
 
 /// A line that is new or takes another's place, or goes.
 struct Edit<'t> {
     line: &'t [u8],
+    /// The line up to its value.
+    labels: &'t [u8],
     removed: bool,
+}
+
+impl<'t> Edit<'t> {
+    fn of(line: &'t [u8], removed: bool) -> Self {
+        // A value has no space in it.
+        let end = line.iter().rposition(|byte| *byte == b' ').map_or(line.len(), |space| space + 1);
+        Self { line, labels: &line[..end], removed }
+    }
 }
 
 fn merge(before: &[Arc<Segment>], head: &[u8], mut edits: &[Edit<'_>]) -> Vec<Arc<Segment>> {
@@ -140,7 +149,7 @@ impl Merger {
         let lines: Vec<&[u8]> = split(lines).collect();
         let mut rest = &lines[..];
         for edit in edits {
-            let (n_before, n_replaced) = find(rest, edit.line).map_or_else(|place| (place, 0), |place| (place, 1));
+            let (n_before, n_replaced) = find(rest, edit).map_or_else(|place| (place, 0), |place| (place, 1));
             rest[..n_before].iter().for_each(|line| self.push(line));
             rest = &rest[n_before + n_replaced..];
             if !edit.removed {
@@ -170,12 +179,12 @@ impl Merger {
     }
 }
 
-/// Where a line with these labels is, or else belongs. Changes often come side by side, so the first line is looked at first.
-fn find(lines: &[&[u8]], line: &[u8]) -> Result<usize, usize> {
-    match lines.first().map(|first| line::compare(first, line)) {
-        None | Some(Ordering::Greater) => Err(0),
-        Some(Ordering::Equal) => Ok(0),
-        Some(Ordering::Less) => lines.binary_search_by(|found| line::compare(found, line)),
+/// Where a line with the labels of the edit is, or else belongs. Changes often come side by side, so the first line is looked at first.
+fn find(lines: &[&[u8]], edit: &Edit<'_>) -> Result<usize, usize> {
+    match lines.first() {
+        Some(first) if first.starts_with(edit.labels) => Ok(0),
+        Some(_) => lines.binary_search_by(|found| line::compare(found, edit.line)),
+        None => Err(0),
     }
 }
 

@@ -3,9 +3,10 @@
 use clause9_exporter::{Family, Kind, LabelName, MetricName};
 
 use super::{Board, NAMESPACE, Panel, Reading};
+use crate::{indicator::Indicator, trend::Trend};
 
-const INDICATOR: LabelName = LabelName::from_static("indicator");
-const STATE: LabelName = LabelName::from_static("state");
+pub(super) const INDICATOR: LabelName = LabelName::from_static("indicator");
+pub(super) const STATE: LabelName = LabelName::from_static("state");
 const LEVEL: LabelName = LabelName::from_static("level");
 const RULE: LabelName = LabelName::from_static("rule");
 const SYSTEM: LabelName = LabelName::from_static("system");
@@ -17,22 +18,36 @@ const URL: LabelName = LabelName::from_static("url");
 /// The facts that state how many rows are behind a reading (ruling 6).
 const SAMPLE_SIZES: [&str; 3] = ["fact_n_reference", "fact_n_current", "fact_n_subgroup"];
 
+/// Name and help of the families that have a series for each reading, beside the indicators' own.
+pub(super) const STATES: (&str, &str) = ("indicator_state", "State of a reading: ok, warning, breach or unknown. Only the current state has a series.");
+pub(super) const SAMPLES: (&str, &str) = ("indicator_samples", "Rows in the smallest window or group behind a reading, where they were stated.");
+
 impl Board {
     /// The board as metric families. Values of clocks are those of the board's moment.
     pub fn families(&self) -> Vec<Family> {
         let mut families: Vec<_> = self.panels.iter().map(|panel| self.values(panel)).collect();
         families.push(self.states());
         families.push(self.samples());
-        families.push(self.thresholds());
-        families.extend([self.infos(), self.evaluated(), self.system_infos()]);
-        families.extend([self.due_timestamps(), self.review_infos(), self.case_due_timestamps(), self.notification_due_timestamps()]);
+        families.extend(self.of_panels());
+        families.push(self.system_infos());
+        families.extend(self.of_dues());
+        families.push(self.case_due_timestamps());
+        families.push(self.notification_due_timestamps());
         families
     }
 
-    fn values(&self, panel: &Panel) -> Family {
-        let indicator = &panel.indicator;
-        let help = format!("{}. Unit: {}.", indicator.title, indicator.unit);
-        let mut family = family(indicator.id.as_str(), help);
+    /// Those that have a few series for each indicator.
+    pub(super) fn of_panels(&self) -> [Family; 3] {
+        [self.thresholds(), self.infos(), self.evaluated()]
+    }
+
+    /// Those of the open occasions.
+    pub(super) fn of_dues(&self) -> [Family; 2] {
+        [self.due_timestamps(), self.review_infos()]
+    }
+
+    pub(super) fn values(&self, panel: &Panel) -> Family {
+        let mut family = family(panel.indicator.id.as_str(), help(&panel.indicator));
         for reading in &panel.readings {
             if let Some(value) = reading.row.value(self.at) {
                 let labels = label_names(reading);
@@ -43,7 +58,7 @@ impl Board {
     }
 
     fn states(&self) -> Family {
-        let mut family = family("indicator_state", "State of a reading: ok, warning, breach or unknown. Only the current state has a series.");
+        let mut family = family(STATES.0, STATES.1);
         for panel in &self.panels {
             for reading in &panel.readings {
                 let labels = label_names(reading);
@@ -55,11 +70,10 @@ impl Board {
     }
 
     fn samples(&self) -> Family {
-        let mut family = family("indicator_samples", "Rows in the smallest window or group behind a reading, where they were stated.");
+        let mut family = family(SAMPLES.0, SAMPLES.1);
         for panel in &self.panels {
             for reading in &panel.readings {
-                let sizes = SAMPLE_SIZES.iter().filter_map(|fact| reading.row.fact(fact, self.at));
-                if let Some(smallest) = sizes.reduce(f64::min) {
+                if let Some(smallest) = smallest_sample(reading) {
                     let labels = label_names(reading);
                     let own = [(&INDICATOR, panel.indicator.id.as_str())];
                     add(&mut family, labels.iter().map(|(name, value)| (name, *value)).chain(own), smallest);
@@ -102,16 +116,16 @@ impl Board {
     }
 
     fn evaluated(&self) -> Family {
-        let mut family = family("indicator_last_evaluated_timestamp_seconds", "When an indicator was last evaluated.");
+        let mut family = family("indicator_last_evaluated_timestamp_seconds", "When an indicator was last evaluated, or found to need no evaluation.");
         for panel in &self.panels {
-            add(&mut family, [(&INDICATOR, panel.indicator.id.as_str())], seconds(panel.evaluated_at));
+            add(&mut family, [(&INDICATOR, panel.indicator.id.as_str())], seconds(if panel.waits { panel.evaluated_at } else { self.at }));
         }
         family
     }
 
-    fn system_infos(&self) -> Family {
+    pub(super) fn system_infos(&self) -> Family {
         let mut family = family("system_info", "What an AI system is, to join on; always 1.");
-        for system in &self.systems {
+        for system in self.systems.values() {
             let shown =
                 ["owner_role", "risk_tier", "lifecycle"].iter().filter_map(|name| Some((LabelName::from_static(name), system.properties.get(name)?.as_str())));
             let labels: Vec<_> = shown.chain([(SYSTEM, system.id.as_str()), (URL, system.url.as_deref().unwrap_or_default())]).collect();
@@ -123,7 +137,7 @@ impl Board {
     fn due_timestamps(&self) -> Family {
         let mut family =
             family("review_due_timestamp_seconds", "End of the due day of the next open occasion. Counts down in PromQL even when the agent is down.");
-        for due in &self.dues {
+        for due in self.dues.iter() {
             let labels = [(&SYSTEM, due.system.as_deref().unwrap_or_default()), (&KIND, due.kind.as_str()), (&SCOPE, due.scope.as_deref().unwrap_or_default())];
             add(&mut family, labels, seconds(due.ends_at));
         }
@@ -132,7 +146,7 @@ impl Board {
 
     fn review_infos(&self) -> Family {
         let mut family = family("review_info", "Where the record of the next open occasion can be looked at; always 1.");
-        for due in &self.dues {
+        for due in self.dues.iter() {
             let Some(url) = &due.url else { continue };
             let labels = [
                 (&SYSTEM, due.system.as_deref().unwrap_or_default()),
@@ -145,17 +159,17 @@ impl Board {
         family
     }
 
-    fn case_due_timestamps(&self) -> Family {
+    pub(super) fn case_due_timestamps(&self) -> Family {
         let mut family = family("case_due_timestamp_seconds", "End of the earliest due day of the open cases of a kind: risks, treatments, actions.");
-        for due in &self.case_dues {
+        for due in self.case_dues.iter() {
             add(&mut family, [(&SYSTEM, due.system.as_deref().unwrap_or_default()), (&KIND, due.kind.as_str())], seconds(due.ends_at));
         }
         family
     }
 
-    fn notification_due_timestamps(&self) -> Family {
+    pub(super) fn notification_due_timestamps(&self) -> Family {
         let mut family = family("incident_notification_due_timestamp_seconds", "The earliest deadline of a notice about an incident that was not given yet.");
-        for due in &self.notification_dues {
+        for due in self.notification_dues.iter() {
             let labels = [(&SYSTEM, due.system.as_deref().unwrap_or_default()), (&SEVERITY, due.severity.as_deref().unwrap_or_default())];
             add(&mut family, labels, seconds(due.at));
         }
@@ -164,11 +178,29 @@ impl Board {
 }
 
 fn family(name: &str, help: impl Into<String>) -> Family {
-    let name = MetricName::new(format!("{NAMESPACE}_{name}")).expect("ids of indicators are checked to be metric names");
-    Family::new(name, help, Kind::Gauge)
+    Family::new(full_name(name), help, Kind::Gauge)
 }
 
-fn label_names(reading: &Reading) -> Vec<(LabelName, &str)> {
+/// The name of an indicator's family, or of one of those that all share.
+pub(super) fn full_name(name: &str) -> MetricName {
+    MetricName::new(format!("{NAMESPACE}_{name}")).expect("ids of indicators are checked to be metric names")
+}
+
+/// The help of an indicator's own family.
+pub(super) fn help(indicator: &Indicator) -> String {
+    format!("{}. Unit: {}.", indicator.title, indicator.unit)
+}
+
+/// The rows in the smallest window or group, where they were stated. A number of rows is no clock.
+pub(super) fn smallest_sample(reading: &Reading) -> Option<f64> {
+    let sizes = SAMPLE_SIZES.iter().filter_map(|fact| match reading.row.fact_trend(fact)? {
+        Trend::Constant(size) => Some(size),
+        Trend::Clock { .. } => None,
+    });
+    sizes.reduce(f64::min)
+}
+
+pub(super) fn label_names(reading: &Reading) -> Vec<(LabelName, &str)> {
     let checked = |name: &str| LabelName::new(name).expect("columns of indicators are checked to be label names");
     reading.row.labels().map(|(name, value)| (checked(name), value)).collect()
 }

@@ -1,6 +1,8 @@
 //! The board: the current picture, made whole and published whole. Readings with their states and limits, sources, systems, due days;
-//! and, in `families`, the board as metric families. Nothing is computed from records here.
+//! and, in `families`, the board as metric families; in `changes`, what makes one board's families of another's. Nothing is computed from
+//! records here.
 
+mod changes;
 mod families;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -21,14 +23,14 @@ pub struct Board {
     pub panels: Vec<Arc<Panel>>,
     /// Sources, in the order of the configuration.
     pub sources: Vec<SourceStatus>,
-    /// The inventory.
-    pub systems: Vec<SystemStatus>,
+    /// The inventory, by id.
+    pub systems: Arc<BTreeMap<String, SystemStatus>>,
     /// Open occasions with their due days.
-    pub dues: Vec<Due>,
+    pub dues: Arc<Vec<Due>>,
     /// The earliest due day of open cases.
-    pub case_dues: Vec<CaseDue>,
+    pub case_dues: Arc<Vec<CaseDue>>,
     /// The earliest deadline of notices that were not given yet.
-    pub notification_dues: Vec<NotificationDue>,
+    pub notification_dues: Arc<Vec<NotificationDue>>,
 }
 
 /// An indicator and its readings.
@@ -41,9 +43,13 @@ pub struct Panel {
     /// The rules that they belong to, in full.
     pub rules: Vec<Arc<str>>,
     /// Its readings, sorted by labels.
-    pub readings: Vec<Reading>,
-    /// When it was last evaluated, epoch seconds.
+    pub readings: Vec<Arc<Reading>>,
+    /// When it was last evaluated, epoch seconds. It holds until something that it depends on changes, and is evaluated again then.
     pub evaluated_at: i64,
+    /// Whether something newer is known and waits to be stored: this is what held before.
+    pub waits: bool,
+    /// Whether some of it could not be stored (ruling 22).
+    pub unstored: bool,
 }
 
 /// One reading.
@@ -55,6 +61,10 @@ pub struct Reading {
     pub state: State,
     /// The rule that was hit, as text.
     pub rule: Option<Arc<str>>,
+    /// Whether any rule is for it. Without one it is `ok` because nobody asked.
+    pub judged: bool,
+    /// Since when it is in its state, epoch seconds.
+    pub since: i64,
 }
 
 /// A source's health.
@@ -91,7 +101,7 @@ pub struct SourceStatus {
 }
 
 /// A system of the inventory.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SystemStatus {
     /// Its id.
     pub id: String,
@@ -143,7 +153,7 @@ pub struct NotificationDue {
 impl Panel {
     /// An indicator that was not evaluated yet.
     pub fn empty(indicator: &Arc<Indicator>, thresholds: Vec<Threshold>, rules: Vec<Arc<str>>) -> Self {
-        Self { indicator: Arc::clone(indicator), thresholds, rules, readings: Vec::new(), evaluated_at: 0 }
+        Self { indicator: Arc::clone(indicator), thresholds, rules, readings: Vec::new(), evaluated_at: 0, waits: false, unstored: false }
     }
 }
 
@@ -153,10 +163,10 @@ pub const NAMESPACE: &str = "aims";
 impl Board {
     /// The same with nothing known, for this reason.
     pub fn all_unknown(&self, reason: &str) -> Self {
-        let unknown = |reading: &Reading| {
+        let unknown = |reading: &Arc<Reading>| {
             let mut row = reading.row.clone();
             row.measured = Measured::Unknown(reason.to_owned());
-            Reading { row, state: State::Unknown, rule: None }
+            Arc::new(Reading { row, state: State::Unknown, rule: None, judged: reading.judged, since: self.at })
         };
         let mut board = self.clone();
         for panel in &mut board.panels {

@@ -89,6 +89,9 @@ pub struct Check {
     /// Make one authenticated request to each source too, run each job once, and say what it could read.
     #[arg(long)]
     pub live: bool,
+    /// Evaluate everything whole on a copy of the database too, and say what holds in it and comes out otherwise. The agent may run meanwhile.
+    #[arg(long)]
+    pub deep: bool,
 }
 
 /// Settings of `eval`.

@@ -8,9 +8,10 @@ use crate::{
     connector::{self, Context, Location},
     document::Mistakes,
     indicator::{Catalogue, examples},
-    pipeline::client,
+    pipeline::{client, differences},
     record::Door,
-    schedule, store,
+    schedule,
+    store::{self, DATABASE_FILE},
 };
 
 pub(super) fn execute(args: &args::Check) -> anyhow::Result<ExitCode> {
@@ -26,16 +27,17 @@ pub(super) fn execute(args: &args::Check) -> anyhow::Result<ExitCode> {
     let runtime = runtime()?;
     let live_failures = if args.live { runtime.block_on(live(&config)) } else { 0 };
     let jobs: Vec<_> = config.sources.iter().filter_map(|polled| jobs::incomplete(&polled.source)).collect();
+    let differences = if args.deep { deep(&config)? } else { 0 };
     let now = schedule::now();
     let once = runtime.block_on(once::poll(config, reads_files, now))?;
-    let strangers = if once.failures.is_empty() { jobs::strangers(&once.core, now)? } else { Vec::new() };
+    let strangers = if once.failures.is_empty() { jobs::strangers(&once.core)? } else { Vec::new() };
     for (source, failure) in &once.failures {
         println!("{source}: {failure}");
     }
     jobs.iter().chain(&strangers).for_each(|wrong| println!("{wrong}"));
     let wrong = once.failures.len() + live_failures + jobs.len() + strangers.len();
-    println!("{}", verdict(wrong, failures.len()));
-    let wrong = wrong + failures.len();
+    println!("{}", verdict(wrong, failures.len(), differences));
+    let wrong = wrong + failures.len() + differences;
     Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::from(super::ERROR) })
 }
 
@@ -48,7 +50,7 @@ fn examples(catalogue: &Catalogue) -> Vec<String> {
     catalogue.iter().filter_map(|indicator| examples::run_on(&mut engine, indicator).err()).flatten().collect()
 }
 
-fn verdict(sources: usize, examples: usize) -> String {
+fn verdict(sources: usize, examples: usize, differences: usize) -> String {
     let mut wrong = Vec::new();
     if sources > 0 {
         wrong.push(format!("{sources} of the sources are not good"));
@@ -56,7 +58,22 @@ fn verdict(sources: usize, examples: usize) -> String {
     if examples > 0 {
         wrong.push(format!("{examples} of the indicators' examples do not hold"));
     }
+    if differences > 0 {
+        wrong.push(format!("{differences} of the stored readings are not what comes out"));
+    }
     if wrong.is_empty() { "all good".to_owned() } else { wrong.join("; ") }
+}
+
+/// Evaluates everything whole on a copy of the database. Gives the number of readings that are stored otherwise.
+fn deep(config: &Config) -> anyhow::Result<usize> {
+    let database = config.data_dir.join(DATABASE_FILE);
+    if !database.exists() {
+        println!("{}: there is no database yet to look at", database.display());
+        return Ok(0);
+    }
+    let differences = differences(config)?;
+    differences.iter().for_each(|difference| println!("{difference}"));
+    Ok(differences.len())
 }
 
 /// Prints mistakes, one a line.

@@ -6,7 +6,6 @@ use super::{args, args::FailOn, check, once, runtime};
 use crate::{
     board::Board,
     config::Config,
-    pipeline::Scope,
     schedule,
     threshold::State,
     web::{api, words},
@@ -30,8 +29,8 @@ pub(super) fn execute(args: &args::Eval) -> anyhow::Result<ExitCode> {
     for (source, failure) in &once.failures {
         tracing::warn!(source, reason = failure.reason.as_str(), error = failure.message, "a source could not be read; what depends on it is unknown");
     }
-    once.core.evaluate(&Scope::Everything, now)?;
-    let mut board = once.core.board(now)?;
+    once.core.evaluate(now);
+    let mut board = once.core.board(now);
     if !args.indicator.is_empty() {
         board.panels.retain(|panel| args.indicator.iter().any(|id| id == panel.indicator.id.as_str()));
     }

@@ -5,15 +5,7 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::{args, check::refused, eval, once, runtime};
-use crate::{
-    board::Board,
-    config::Config,
-    indicator::Measured,
-    pipeline::{Core, Scope},
-    plan::Finding,
-    schedule,
-    store::tables::PlanCheckRow,
-};
+use crate::{board::Board, config::Config, indicator::Measured, pipeline::Core, plan::Finding, schedule, store::tables::PlanCheckRow};
 
 /// The indicator with a reading for each entry: the one place where it is said which shortfall comes first.
 const ENTRIES: &str = "monitoring_plan_entry_covered";
@@ -29,8 +21,8 @@ pub(super) fn execute(args: &args::PlanCheck) -> anyhow::Result<ExitCode> {
     for (source, failure) in &once.failures {
         eprintln!("{source}: {failure}");
     }
-    once.core.evaluate(&Scope::Everything, now)?;
-    let board = once.core.board(now)?;
+    once.core.evaluate(now);
+    let board = once.core.board(now);
     let lines = lines(&once.core, &board)?;
     match args.format {
         args::Format::Table => print_table(&lines),

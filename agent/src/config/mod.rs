@@ -32,7 +32,7 @@ use crate::{
 pub use self::web::{Web, WebAuth, WebTls};
 
 /// A configuration that can be run.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Config {
     /// The file that it was read from.
     pub file: PathBuf,
@@ -64,7 +64,7 @@ pub struct Config {
 }
 
 /// One source and when it is polled.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct PolledSource {
     /// What the engine needs.
     pub source: Arc<connector::Source>,

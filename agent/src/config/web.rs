@@ -11,7 +11,7 @@ use super::{Reader, raw, read, source};
 use crate::{record::Digest, secret::Secret};
 
 /// The agent's own pages.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Web {
     /// Certificate and key.
     pub tls: Option<WebTls>,
@@ -24,7 +24,7 @@ pub struct Web {
 }
 
 /// Certificate and key of the agent's own pages. Two are equal when the files hold the same.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct WebTls {
     /// PEM file of the certificate with its chain.
     pub certificate: PathBuf,
@@ -35,7 +35,7 @@ pub struct WebTls {
 }
 
 /// Credentials that the agent's own pages ask for.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum WebAuth {
     /// User and password.
     Basic(String, Secret),

@@ -22,7 +22,7 @@ use crate::{
 static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../config/indicators");
 
 /// Every indicator, in the order of their ids.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Catalogue {
     indicators: BTreeMap<Id, Arc<Indicator>>,
 }

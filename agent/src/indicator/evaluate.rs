@@ -106,6 +106,22 @@ pub enum EvaluationError {
         /// The indicator.
         indicator: String,
     },
+    /// It is off: evaluating it ended the agent, twice at the same place.
+    #[error("{indicator} is off until the next start: a fault of clause9 itself at {place} ended the agent twice")]
+    Off {
+        /// The indicator.
+        indicator: String,
+        /// The place in the code.
+        place: String,
+    },
+    /// The database can't be read at all.
+    #[error("{indicator} can't be evaluated, since the database can't be read: {reason}")]
+    Unreadable {
+        /// The indicator.
+        indicator: String,
+        /// What SQLite reports.
+        reason: String,
+    },
     /// Anything else that SQLite reports.
     #[error("{indicator} can't be evaluated")]
     Database {

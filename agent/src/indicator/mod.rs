@@ -238,6 +238,11 @@ impl Indicator {
         self.columns.has_due_at()
     }
 
+    /// Whether it reads what is beside records of any shape, or by which names systems are found: any changed record may concern any of its readings.
+    pub fn reads_beside_records(&self) -> bool {
+        ["attributes", "doubts", "system_names"].iter().any(|table| self.tables.contains(*table))
+    }
+
     /// Whether it reads one of the agent's own tables.
     pub fn reads_own(&self, own: Own) -> bool {
         self.reads.contains(&Reads::Own(own))

@@ -287,6 +287,11 @@ impl Row {
         self.measured.value(now)
     }
 
+    /// Whether its value, while it has one, grows by itself ([`Measured::Clock`]).
+    pub fn is_clock(&self) -> bool {
+        self.columns.is_clock()
+    }
+
     /// What tells two readings of one indicator apart.
     pub(super) fn identity(&self) -> &[Option<Box<str>>] {
         &self.labels

@@ -1,11 +1,13 @@
-//! The synchronous heart: commits polls, evaluates indicators, judges readings, stores what changed, makes the board. `now` is a parameter
-//! everywhere; nothing here waits for anything but the disk.
+//! The synchronous heart: commits polls, evaluates what is touched or due, judges readings, stores what changed, makes the board. `now` is a
+//! parameter everywhere; nothing here waits for anything but the disk.
 
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
@@ -15,20 +17,20 @@ use std::{
 };
 
 use super::{
-    inventory::{self, Systems},
+    falls::Falls,
+    inventory::{self, Facts, Systems},
     planning::{self, Surroundings},
-    readings::{self, Held, Judged},
+    readings,
+    slot::{Made, Method, Part, Slot},
     sources::{Delivery, Sources},
 };
 use crate::{
-    board::{Board, Panel},
+    board::Board,
     config::Config,
-    connector::Failure,
-    indicator::{EvaluationError, Evaluator, Id, Indicator, Moment, Own, Pass},
+    connector::{Failure, FailureReason},
+    indicator::{Evaluation, EvaluationError, Evaluator, Id, Moment, Own, Pass, Row},
     plan::{Evidence, Finding},
-    record::Feed,
-    store::{self, Store},
-    threshold::RuleSet,
+    store::{self, Affected, Store, Touched, tables::SourceRow},
 };
 
 /// The agent's state.
@@ -38,33 +40,54 @@ pub struct Core {
     /// Each evaluates on a thread and a read-only connection of its own, which is closed before the store is.
     evaluators: Vec<Evaluator>,
     store: Store,
-    methods: Vec<Method>,
     sources: Sources,
-    /// By indicator: readings that hold now, by labels.
-    held: Vec<HashMap<String, Held>>,
-    panels: Vec<Arc<Panel>>,
-    /// Indicators whose last evaluation failed: what builds on their readings can't be known.
-    failed: BTreeSet<usize>,
-    /// Indicators whose last evaluation could not be stored.
-    unstored: BTreeSet<usize>,
-    evaluated_day: Option<i64>,
-    /// What dashboards show and rules alert on, as far as it was read since it changed.
-    shown: Option<Evidence>,
-    findings: Vec<Finding>,
+    slots: Vec<Slot>,
+    /// What the board shows of records, as it was read last.
+    facts: Facts,
+    /// The rows of `sources` that indicators saw last.
+    seen_sources: Vec<SourceRow>,
+    plan: Plan,
+    evaluated_at: Option<i64>,
+    /// Since when what changed can't be stored, if so.
+    failing_since: Option<i64>,
+    /// Whether indicators see readings that are not stored.
+    overlaid: bool,
+    /// Writes that failed and were not told yet.
+    failed_writes: u64,
+    falls: Falls,
+    /// The indicator that something is done for, so that a fault can be told to be its.
+    at_work: Option<Id>,
     /// What could not be stored: by source, and under names of their own readings and the data folder.
     problems: BTreeMap<String, String>,
 }
 
-/// An indicator with what is in force for it.
-#[derive(Debug)]
-pub(super) struct Method {
-    pub(super) indicator: Arc<Indicator>,
-    pub(super) rules: RuleSet,
-    /// Rule texts, by position.
-    pub(super) texts: Vec<Arc<str>>,
-    /// Digest of SQL, views, parameters and rules.
-    pub(super) digest: Arc<str>,
-    pub(super) feeds: Vec<Feed>,
+/// The monitoring plan, as it was checked last.
+#[derive(Debug, Default)]
+struct Plan {
+    /// What dashboards show and rules alert on, as far as it was read since it changed.
+    shown: Option<Evidence>,
+    findings: Vec<Finding>,
+    /// Whether anything that it is checked against has changed since.
+    touched: bool,
+    checked_at: i64,
+}
+
+/// What an evaluation did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Evaluated {
+    /// Indicators that were evaluated whole.
+    pub whole: usize,
+    /// Indicators that were evaluated for some systems.
+    pub for_systems: usize,
+    /// Indicators of which only verdicts were looked at again.
+    pub verdicts: usize,
+}
+
+impl Evaluated {
+    /// Whether nothing was touched or due.
+    pub fn is_nothing(self) -> bool {
+        self == Self::default()
+    }
 }
 
 /// Threads that evaluate. Two halve the time; more would take the whole machine from those who share it.
@@ -76,27 +99,11 @@ const READINGS: &str = "";
 /// Stands for the data folder among the problems; neither has a source this name.
 const FOLDER: &str = "/";
 
-/// Which indicators to evaluate.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Scope {
-    /// All.
-    Everything,
-    /// Those that read one of these tables and kinds.
-    Touched(BTreeSet<(&'static str, String)>),
-    /// Those that the passing of time changes, and those that could not be stored.
-    Time,
-}
+/// For how long a write that failed is tried again before what could not be stored is shown all the same, in seconds (ruling 22).
+const PATIENCE: i64 = 30;
 
-impl Scope {
-    /// A word for it, as a label.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Everything => "everything",
-            Self::Touched(_) => "touched",
-            Self::Time => "time",
-        }
-    }
-}
+/// How often the plan is checked when nothing but time has passed, in seconds: what it allows to be so old grows older.
+const PLAN_EVERY: i64 = 60;
 
 impl Core {
     /// Opens the store and takes up what it remembers.
@@ -105,18 +112,20 @@ impl Core {
     /// What the store reports.
     pub fn open(config: Arc<Config>, now: i64) -> Result<Self, store::Error> {
         let store = Store::open(&config.data_dir, config.zone)?;
-        let evaluator = || Ok::<_, store::Error>(Evaluator::new(store.open_reader()?)?);
+        let evaluator = || Ok::<_, store::Error>(Evaluator::new(store.open_reader()?)?.with_scoped(store.open_reader()?)?);
         let evaluators = (0..EVALUATORS).map(|_| evaluator()).collect::<Result<_, _>>()?;
         let mut core = Self {
             sources: Sources::default(),
-            methods: Vec::new(),
-            held: Vec::new(),
-            panels: Vec::new(),
-            failed: BTreeSet::new(),
-            unstored: BTreeSet::new(),
-            evaluated_day: None,
-            shown: None,
-            findings: Vec::new(),
+            slots: Vec::new(),
+            facts: Facts::default(),
+            seen_sources: Vec::new(),
+            plan: Plan::default(),
+            evaluated_at: None,
+            failing_since: None,
+            overlaid: false,
+            failed_writes: 0,
+            falls: Falls::read(&config.data_dir, now),
+            at_work: None,
             problems: BTreeMap::new(),
             config: Arc::clone(&config),
             store,
@@ -126,32 +135,37 @@ impl Core {
         Ok(core)
     }
 
-    /// Takes over a configuration: its sources, indicators and thresholds. Everything is evaluated next time.
+    /// Takes over a configuration: its sources, indicators and thresholds. Everything is due then.
     ///
     /// # Errors
     /// What the store reports; the configuration before stays in force then.
     pub fn configure(&mut self, config: Arc<Config>, now: i64) -> Result<(), store::Error> {
         let names: Vec<_> = config.sources.iter().map(|polled| polled.source.name.as_str()).collect();
         let methods: Vec<_> = config.catalogue.iter().map(|indicator| Method::new(indicator, &config)).collect();
-        let before = &self.sources;
+        let ids: Vec<_> = methods.iter().map(|method| method.indicator.id.as_str()).collect();
+        let (before, slots) = (&self.sources, &self.slots);
+        let is_held = |id: &str| slots.iter().any(|slot| slot.method.indicator.id.as_str() == id);
         self.store.look()?;
-        let (sources, held) = self.store.together(|store| {
+        let (sources, stored) = self.store.together(|store| {
             store.forget_sources_except(&names, now)?;
             for method in &methods {
                 store.record_method(method.indicator.id.as_str(), &method.digest, &method.document(), now)?;
             }
-            let held = readings::take_up(&methods, store, now)?;
-            store.set_plan_checks(&[])?;
-            Ok((Sources::load(&config, store, before)?, held))
+            store.close_readings_except(&ids, now)?;
+            let stored = ids.iter().map(|id| if is_held(id) { Ok(Vec::new()) } else { store.readings_of(id) }).collect::<Result<Vec<_>, _>>()?;
+            Ok((Sources::load(&config, store, before)?, stored))
         })?;
         // Nothing from here on can fail: what is in force is the one configuration or the other, never parts of both.
-        self.problems.retain(|source, _| source.is_empty() || names.contains(&source.as_str()));
-        (self.sources, self.methods, self.held) = (sources, methods, held);
-        self.panels = self.methods.iter().map(|method| Arc::new(Panel::empty(&method.indicator, method.rules.thresholds(), method.texts.clone()))).collect();
-        self.failed = BTreeSet::new();
-        self.unstored = (0..self.methods.len()).collect();
-        self.shown = None;
-        self.findings = Vec::new();
+        self.problems.retain(|source, _| [READINGS, FOLDER].contains(&source.as_str()) || names.contains(&source.as_str()));
+        let mut before: BTreeMap<_, _> = self.slots.drain(..).map(|slot| (slot.method.indicator.id.clone(), slot)).collect();
+        let slot = |(method, stored): (Method, _)| match before.remove(&method.indicator.id) {
+            Some(slot) => Slot::succeed(method, slot),
+            None => Slot::new(method, stored),
+        };
+        self.slots = methods.into_iter().zip(stored).map(slot).collect();
+        self.sources = sources;
+        self.facts.touch_all();
+        self.plan = Plan { touched: true, ..Plan::default() };
         self.config = config;
         Ok(())
     }
@@ -164,8 +178,11 @@ impl Core {
         Ok(self.store.source_state(source)?.positions)
     }
 
-    /// Takes in the end of a poll and gives what must be evaluated.
-    pub fn take_in(&mut self, source: &str, outcome: Result<Delivery, Failure>, took: Duration, now: i64) -> Result<Scope, Failure> {
+    /// Takes in the end of a poll. What it touched is due.
+    ///
+    /// # Errors
+    /// How the poll failed, or that what it gave could not be stored.
+    pub fn take_in(&mut self, source: &str, outcome: Result<Delivery, Failure>, took: Duration, now: i64) -> Result<(), Failure> {
         let outcome = outcome.and_then(|delivery| {
             let committed = self.store.commit(source, &delivery.streams, now);
             committed.map(|committed| (delivery, committed)).map_err(|error| self.not_stored(source, &error))
@@ -173,12 +190,10 @@ impl Core {
         match outcome {
             Ok((delivery, committed)) => {
                 self.problems.remove(source);
-                let mut touched = committed.touched;
-                if touched.iter().any(|(table, _)| ["panels", "alert_rules"].contains(table)) {
-                    self.shown = None;
-                }
-                touched.extend(self.sources.succeeded(source, &delivery, &self.store, took, now));
-                Ok(Scope::Touched(touched))
+                self.touch(&committed.touched);
+                let fed = self.sources.succeeded(source, &delivery, &self.store, took, now);
+                self.touch(&fed);
+                Ok(())
             }
             Err(failure) => {
                 self.sources.failed(source, &failure, took);
@@ -188,28 +203,32 @@ impl Core {
     }
 
     fn not_stored(&mut self, source: &str, error: &store::Error) -> Failure {
-        use crate::connector::FailureReason;
         let reason = if matches!(error, store::Error::Conflict(_)) { FailureReason::InvalidRecord } else { FailureReason::Store };
         if reason == FailureReason::Store {
+            self.failed_writes += 1;
             self.problems.insert(source.to_owned(), error.to_string());
         }
         Failure::new(reason, error.to_string())
     }
 
-    /// Notes that time has passed: sources may have become stale, a day may have begun, the data folder may have changed. Gives what must be
-    /// evaluated.
-    pub fn tick(&mut self, now: i64) -> Scope {
-        let folder_changed = self.look();
-        let today = self.config.zone.day_of(now);
-        if self.evaluated_day != Some(today) {
-            return Scope::Everything;
+    fn touch(&mut self, touched: &Touched) {
+        self.slots.iter_mut().for_each(|slot| slot.touch(touched));
+        self.facts.touch(touched);
+        if ["panels", "alert_rules"].iter().any(|table| touched.has_table(table)) {
+            self.plan.shown = None;
         }
-        let touched = self.sources.age(now);
-        if touched.is_empty() && !folder_changed { Scope::Time } else { Scope::Touched(touched) }
+        self.plan.touched |= ["panels", "alert_rules", "plan_entries", "systems"].iter().any(|table| touched.has_table(table));
     }
 
-    /// Looks at the data folder, which is nobody's job while nothing is written. True when something was found that was not so before.
-    fn look(&mut self) -> bool {
+    /// Makes everything due.
+    pub fn touch_everything(&mut self) {
+        self.slots.iter_mut().for_each(Slot::touch_all);
+        self.facts.touch_all();
+        self.plan.touched = true;
+    }
+
+    /// Notes that time has passed: the data folder may have changed. True when there is something to tell that was not so before.
+    pub fn look(&mut self) -> bool {
         let found = self.store.look().err().map(|error| error.to_string());
         let changed = self.problems.get(FOLDER) != found.as_ref();
         match found {
@@ -219,166 +238,250 @@ impl Core {
         changed
     }
 
-    /// Evaluates and stores what changed.
-    ///
-    /// # Errors
-    /// What the store reports. The board stays as it was, and what could not be stored is evaluated again next time.
-    pub fn evaluate(&mut self, scope: &Scope, now: i64) -> Result<usize, store::Error> {
-        // Whatever is evaluated and why: a source that went stale meanwhile makes its readings unknown now, and not at some later tick.
+    /// Evaluates what is touched or due, stores what changed, and shows it: once it is stored, or when it could not be for half a minute.
+    pub fn evaluate(&mut self, now: i64) -> Evaluated {
+        if self.evaluated_at.is_some_and(|before| now < before) {
+            // The clock was set back: what is known of due times is about a time that has not come.
+            self.touch_everything();
+        }
         let aged = self.sources.age(now);
-        let aged = (!aged.is_empty()).then_some(Scope::Touched(aged));
-        let scopes = [Some(scope), aged.as_ref()];
-        let concerned = |position: &usize| scopes.iter().flatten().any(|scope| self.concerns(*position, scope));
-        let chosen: Vec<_> = (0..self.methods.len()).filter(concerned).collect();
-        let result = self.evaluate_in_passes(&chosen, now);
-        match &result {
+        self.touch(&aged);
+        self.see_sources(now);
+        if let Err(error) = self.facts.renew(self.store.reader(), self.config.zone) {
+            self.problems.insert(READINGS.to_owned(), error.to_string());
+        }
+        let mut evaluated = Evaluated::default();
+        for pass in Pass::ALL {
+            if pass == Pass::OfPlan {
+                self.check_plan(now);
+            }
+            self.evaluate_pass(pass, now, &mut evaluated);
+            self.store_changes(now);
+        }
+        self.show(now);
+        self.evaluated_at = Some(now);
+        evaluated
+    }
+
+    /// Lets indicators see the sources as they are.
+    fn see_sources(&mut self, now: i64) {
+        let rows = self.sources.rows(now);
+        if rows == self.seen_sources {
+            return;
+        }
+        if let Err(error) = self.evaluators.iter_mut().try_for_each(|evaluator| evaluator.show_sources(&rows)) {
+            tracing::error!(error = %error, "indicators can't be shown how the sources are");
+        }
+        self.slots.iter_mut().filter(|slot| slot.method.indicator.reads_own(Own::Sources)).for_each(Slot::touch_all);
+        // The plan allows records to be so old.
+        self.plan.touched = true;
+        self.seen_sources = rows;
+    }
+
+    /// Evaluates what wants it in a pass. What builds on readings that changed is touched by that.
+    fn evaluate_pass(&mut self, pass: Pass, now: i64, evaluated: &mut Evaluated) {
+        // What is left without any reading is looked at once more, whole.
+        for _ in 0..2 {
+            let of_pass = |slot: &Slot| if slot.method.pass() == pass { slot.wanted(now) } else { None };
+            let work: Vec<_> = self.slots.iter().enumerate().filter_map(|(position, slot)| Some((position, of_pass(slot)?))).collect();
+            if work.is_empty() {
+                return;
+            }
+            for (position, part, made) in self.make(work, now) {
+                *match part {
+                    Part::Whole => &mut evaluated.whole,
+                    Part::Systems(_) => &mut evaluated.for_systems,
+                    Part::Verdicts => &mut evaluated.verdicts,
+                } += 1;
+                self.at_work = Some(self.slots[position].method.indicator.id.clone());
+                let failed_before = self.slots[position].failed;
+                let mut changed = self.slots[position].take(&part, made, now, self.config.zone);
+                if failed_before != self.slots[position].failed {
+                    changed = Affected::All;
+                }
+                self.touch_what_builds_on(position, &changed);
+            }
+            self.at_work = None;
+        }
+    }
+
+    fn touch_what_builds_on(&mut self, position: usize, changed: &Affected) {
+        if changed.is_nothing() {
+            return;
+        }
+        self.plan.touched = true;
+        let id = self.slots[position].method.indicator.id.clone();
+        let pass = self.slots[position].method.pass();
+        let builds = |slot: &Slot| slot.method.pass() > pass && builds_on(&slot.method, &id, &self.slots);
+        let building: Vec<_> = self.slots.iter().enumerate().filter(|(_, slot)| builds(slot)).map(|(at, _)| at).collect();
+        building.into_iter().for_each(|at| self.slots[at].touch_systems(changed));
+    }
+
+    /// Evaluates and judges. All threads see the same records: the only writer waits for them.
+    fn make(&mut self, work: Vec<(usize, Part)>, now: i64) -> Vec<(usize, Part, Made)> {
+        let moment = Moment { now, today: self.config.zone.day_of(now) };
+        let next = AtomicUsize::new(0);
+        let (slots, config, off) = (&self.slots, &self.config, self.falls.off());
+        let around = readings::Surroundings { sources: &self.sources, systems: &self.facts.systems, now };
+        let rows = |evaluation: &rusqlite::Result<Evaluation<'_>>, slot: &Slot, part: &Part| -> Result<Vec<Row>, EvaluationError> {
+            let indicator = &slot.method.indicator;
+            let name = || indicator.id.to_string();
+            if let Some(off) = off.as_ref().filter(|off| off.indicator == indicator.id.as_str()) {
+                return Err(EvaluationError::Off { indicator: name(), place: off.place.clone() });
+            }
+            let failed = slots.iter().filter(|other| other.failed && other.method.pass() < slot.method.pass());
+            if let Some(id) = failed.map(|other| &other.method.indicator.id).find(|id| builds_on(&slot.method, id, slots)) {
+                return Err(EvaluationError::Foundation { indicator: name(), id: id.to_string() });
+            }
+            let unreadable = |error: &rusqlite::Error| EvaluationError::Unreadable { indicator: name(), reason: error.to_string() };
+            let evaluation = evaluation.as_ref().map_err(unreadable)?;
+            match part {
+                Part::Systems(systems) => evaluation.evaluate_for(indicator, &config.parameters, systems),
+                _ => evaluation.evaluate(indicator, &config.parameters),
+            }
+        };
+        let one = |evaluation: &rusqlite::Result<Evaluation<'_>>, slot: &Slot, part: &Part| -> Made {
+            // A panic is that indicator's failure; the panic hook has said where it was.
+            let made = catch_unwind(AssertUnwindSafe(|| match part {
+                Part::Verdicts => readings::judge_again(slot, around),
+                _ => readings::judge(slot, part, rows(evaluation, slot, part), around),
+            }));
+            let fault = || EvaluationError::Fault { indicator: slot.method.indicator.id.to_string() };
+            made.unwrap_or_else(|_| readings::judge(slot, &Part::Whole, Err(fault()), around))
+        };
+        let work = &work;
+        let thread = |evaluator: &mut Evaluator| {
+            let evaluation = evaluator.begin(moment);
+            let mut done = Vec::new();
+            while let Some((position, part)) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let made = one(&evaluation, &slots[*position], part);
+                // Of a failure nothing is known of any system.
+                let part = if made.failed { Part::Whole } else { part.clone() };
+                done.push((*position, part, made));
+            }
+            done
+        };
+        let mut done: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = self.evaluators.iter_mut().map(|evaluator| scope.spawn(|| thread(evaluator))).collect();
+            threads.into_iter().flat_map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+        });
+        done.sort_by_key(|(position, ..)| *position);
+        done
+    }
+
+    /// Stores what changed. What can't be stored is shown to the passes that follow all the same.
+    fn store_changes(&mut self, now: i64) {
+        let changes: Vec<_> = self.slots.iter().filter(|slot| slot.is_behind()).flat_map(|slot| slot.changes(now)).collect();
+        let shown_unstored = self.failing_since.filter(|since| now - since >= PATIENCE);
+        let stored = if changes.is_empty() {
+            Ok(())
+        } else {
+            self.store.together(|store| {
+                shown_unstored.map_or(Ok(()), |since| store.record_gap(since, now))?;
+                store.record_readings(&changes, now)
+            })
+        };
+        match stored {
             Ok(()) => {
                 self.problems.remove(READINGS);
-                self.unstored.retain(|position| !chosen.contains(position));
-                self.evaluated_day = Some(self.config.zone.day_of(now)).filter(|_| *scope == Scope::Everything).or(self.evaluated_day);
+                self.failing_since = None;
+                self.slots.iter_mut().filter(|slot| slot.is_behind()).for_each(Slot::stored);
             }
             Err(error) => {
                 self.problems.insert(READINGS.to_owned(), error.to_string());
-                self.unstored.extend(&chosen);
-                // What builds on readings may not have been reached.
-                self.unstored.extend((0..self.methods.len()).filter(|position| self.methods[*position].indicator.pass() != Pass::OfRecords));
+                self.failed_writes += 1;
+                self.failing_since.get_or_insert(now);
             }
         }
-        result.map(|()| chosen.len())
+        let unstored: Vec<_> = self.slots.iter().filter(|slot| slot.is_behind()).flat_map(Slot::unstored).collect();
+        if unstored.is_empty() && !self.overlaid {
+            return;
+        }
+        if let Err(error) = self.evaluators.iter_mut().try_for_each(|evaluator| evaluator.show_unstored(&unstored)) {
+            tracing::error!(error = %error, "indicators can't be shown readings that are not stored");
+        }
+        self.overlaid = !unstored.is_empty();
     }
 
-    fn concerns(&self, position: usize, scope: &Scope) -> bool {
-        let method = &self.methods[position];
-        let waits = || self.held[position].values().any(|held| !held.memory.is_empty());
-        self.unstored.contains(&position)
-            || match scope {
-                Scope::Everything => true,
-                Scope::Time => method.indicator.changes_with_time() || method.indicator.reads_own(Own::Sources) || waits(),
-                Scope::Touched(touched) => {
-                    method.indicator.reads_own(Own::Sources) || touched.iter().any(|(table, kind)| method.feeds.iter().any(|feed| feed.contains(table, kind)))
+    /// Checks the monitoring plan against the readings of the passes before.
+    fn check_plan(&mut self, now: i64) {
+        if !self.plan.touched && (0..PLAN_EVERY).contains(&(now - self.plan.checked_at)) {
+            return;
+        }
+        match self.plan_findings(now) {
+            Ok(findings) => {
+                let rows = |findings: &[Finding]| -> Vec<_> { findings.iter().map(|finding| finding.row.clone()).collect() };
+                let shown = rows(&findings);
+                if shown != rows(&self.plan.findings) || self.evaluated_at.is_none() {
+                    if let Err(error) = self.evaluators.iter_mut().try_for_each(|evaluator| evaluator.show_plan_checks(&shown)) {
+                        tracing::error!(error = %error, "indicators can't be shown how the plan is kept");
+                    }
+                    self.slots.iter_mut().filter(|slot| slot.method.indicator.reads_own(Own::PlanChecks)).for_each(Slot::touch_all);
                 }
+                self.plan.findings = findings;
+                (self.plan.touched, self.plan.checked_at) = (false, now);
             }
+            Err(error) => drop(self.problems.insert(READINGS.to_owned(), error.to_string())),
+        }
     }
 
-    /// First what reads records, then what reads the readings of those, which follows whenever any of them changed.
-    fn evaluate_in_passes(&mut self, chosen: &[usize], now: i64) -> Result<(), store::Error> {
-        self.store.set_sources(&self.sources.rows(now))?;
-        let mut changed = false;
-        for pass in Pass::ALL {
-            if pass == Pass::OfPlan {
-                changed |= self.check_plan(now)?;
-            }
-            let follows = changed && pass != Pass::OfRecords;
-            let of_pass = |position: &usize| self.methods[*position].indicator.pass() == pass && (follows || chosen.contains(position));
-            let of_pass: Vec<_> = (0..self.methods.len()).filter(of_pass).collect();
-            changed |= self.evaluate_these(&of_pass, now)?;
-        }
-        Ok(())
-    }
-
-    /// Evaluates the chosen ones and stores what changed. True when anything did.
-    fn evaluate_these(&mut self, chosen: &[usize], now: i64) -> Result<bool, store::Error> {
-        if chosen.is_empty() {
-            return Ok(false);
-        }
-        let moment = Moment { now, today: self.config.zone.day_of(now) };
-        let systems = inventory::systems(self.store.reader())?;
-        let mut judged = self.judge(chosen, moment, &systems)?;
-        let changes: Vec<_> = judged.iter_mut().flat_map(|judged| std::mem::take(&mut judged.changes)).collect();
-        self.store.record_readings(&changes, now)?;
-        for (position, judged) in chosen.iter().zip(judged) {
-            let method = &self.methods[*position];
-            let empty = Panel::empty(&method.indicator, method.rules.thresholds(), method.texts.clone());
-            let panel = Panel { readings: judged.readings, evaluated_at: now, ..empty };
-            self.panels[*position] = Arc::new(panel);
-            self.held[*position] = judged.held;
-            if judged.failed {
-                self.failed.insert(*position)
-            } else {
-                self.failed.remove(position)
-            };
-        }
-        Ok(!changes.is_empty())
-    }
-
-    /// Checks the monitoring plan against the readings of the passes before. True when a finding changed.
-    fn check_plan(&mut self, now: i64) -> Result<bool, store::Error> {
+    fn plan_findings(&mut self, now: i64) -> Result<Vec<Finding>, store::Error> {
         let reader = self.store.reader();
         let entries = planning::entries(reader)?;
-        if self.shown.is_none() && !entries.is_empty() {
-            self.shown = Some(planning::evidence(reader)?);
+        if self.plan.shown.is_none() && !entries.is_empty() {
+            self.plan.shown = Some(planning::evidence(reader)?);
         }
-        let systems = inventory::systems(reader)?;
-        let evidence = self.shown.as_ref().unwrap_or(const { &Evidence::new() });
-        let (methods, panels, sources) = (&self.methods, &self.panels, &self.sources);
-        let findings = planning::findings(&entries, &Surroundings { methods, panels, sources, systems: &systems, evidence, now });
-        let rows = |findings: &[Finding]| -> Vec<_> { findings.iter().map(|finding| finding.row.clone()).collect() };
-        let changed = rows(&findings) != rows(&self.findings);
-        if changed {
-            self.store.set_plan_checks(&rows(&findings))?;
-        }
-        self.findings = findings;
-        Ok(changed)
+        let evidence = self.plan.shown.as_ref().unwrap_or(const { &Evidence::new() });
+        Ok(planning::findings(&entries, &Surroundings { slots: &self.slots, sources: &self.sources, systems: &self.facts.systems, evidence, now }))
     }
 
     /// What was found for each entry of the monitoring plan.
     pub fn findings(&self) -> &[Finding] {
-        &self.findings
+        &self.plan.findings
     }
 
-    /// Evaluates and judges the chosen indicators, in their order. All threads see the same records: the only writer waits for them.
-    fn judge(&mut self, chosen: &[usize], moment: Moment, systems: &Systems) -> Result<Vec<Judged>, store::Error> {
-        let next = AtomicUsize::new(0);
-        let (methods, held, sources, config, failed) = (&self.methods, &self.held, &self.sources, &self.config, &self.failed);
-        let work = |evaluator: &mut Evaluator| {
-            let evaluation = evaluator.begin(moment)?;
-            let mut done = Vec::new();
-            while let Some(position) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let method = &methods[*position];
-                let indicator = || method.indicator.id.to_string();
-                let broken = failed.iter().map(|position| &methods[*position].indicator.id).find(|id| method.builds_on(id, methods));
-                let judge = |rows| readings::judge(method, rows, &held[*position], sources, systems, moment.now);
-                let judged = catch_unwind(AssertUnwindSafe(|| {
-                    judge(match broken {
-                        Some(id) => Err(EvaluationError::Foundation { indicator: indicator(), id: id.to_string() }),
-                        None => evaluation.evaluate(&method.indicator, &config.parameters),
-                    })
-                }));
-                // A panic is that indicator's failure; the panic hook has said where it was.
-                done.push((*position, judged.unwrap_or_else(|_| judge(Err(EvaluationError::Fault { indicator: indicator() })))));
-            }
-            Ok::<_, store::Error>(done)
-        };
-        let done: Result<Vec<_>, _> = std::thread::scope(|scope| {
-            let threads: Vec<_> = self.evaluators.iter_mut().map(|evaluator| scope.spawn(|| work(evaluator))).collect();
-            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
-        });
-        let mut done: Vec<_> = done?.into_iter().flatten().collect();
-        done.sort_by_key(|(position, _)| chosen.iter().position(|chosen| chosen == position));
-        Ok(done.into_iter().map(|(_, judged)| judged).collect())
+    /// Shows what holds, unless it is waiting to be stored.
+    fn show(&mut self, now: i64) {
+        let waits = self.failing_since.is_some_and(|since| (0..PATIENCE).contains(&(now - since)));
+        let newer = self.slots.iter_mut().filter(|slot| !(slot.is_shown() || waits && slot.is_behind()));
+        newer.for_each(Slot::show);
     }
 
-    /// The current picture.
+    /// The current picture. What is shown of sources is as of now, whatever could be stored or evaluated.
+    pub fn board(&self, now: i64) -> Board {
+        Board {
+            at: now,
+            organisation: self.config.organisation.clone(),
+            panels: self.slots.iter().map(Slot::panel).collect(),
+            sources: self.sources.status(now),
+            systems: Arc::clone(&self.facts.systems),
+            dues: Arc::clone(&self.facts.dues),
+            case_dues: Arc::clone(&self.facts.case_dues),
+            notification_dues: Arc::clone(&self.facts.notification_dues),
+        }
+    }
+
+    /// The inventory, as it is stored.
     ///
     /// # Errors
     /// What the store reports.
-    pub fn board(&self, now: i64) -> Result<Board, store::Error> {
-        let reader = self.store.reader();
-        Ok(Board {
-            at: now,
-            organisation: self.config.organisation.clone(),
-            panels: self.panels.clone(),
-            sources: self.sources.status(now),
-            systems: inventory::systems(reader)?.into_values().collect(),
-            dues: inventory::dues(reader)?,
-            case_dues: inventory::case_dues(reader, self.config.zone)?,
-            notification_dues: inventory::notification_dues(reader)?,
-        })
+    pub fn systems(&self) -> Result<Systems, store::Error> {
+        inventory::systems(self.store.reader())
+    }
+
+    /// Leaves word for the next start of where it fell, and of which indicator was at work.
+    pub fn note_fall(&self, place: String, now: i64) {
+        self.falls.note(&self.config.data_dir, place, self.at_work.as_ref().map(ToString::to_string), now);
     }
 
     /// Why the agent is not ready, if it isn't.
     pub fn problem(&self) -> Option<&str> {
         self.problems.values().next().map(String::as_str)
+    }
+
+    /// How many writes failed since this was asked last.
+    pub fn take_failed_writes(&mut self) -> u64 {
+        std::mem::take(&mut self.failed_writes)
     }
 
     /// The configuration in force.
@@ -387,27 +490,7 @@ impl Core {
     }
 }
 
-impl Method {
-    fn new(indicator: &Arc<Indicator>, config: &Config) -> Self {
-        let overrides = config.overrides.get(&indicator.id).map(Vec::as_slice).unwrap_or_default();
-        let rules = RuleSet::resolve(&indicator.rules, overrides);
-        let texts = (0..rules.len()).map(|position| rules.text(position).into()).collect();
-        let digest = format!("{}/{}", indicator.method_digest(&config.parameters), rules.digest());
-        let digest = crate::record::Digest::of(digest.as_bytes()).to_string().into();
-        let feeds = indicator.reads.iter().filter_map(crate::indicator::Reads::feed).cloned().collect();
-        Self { indicator: Arc::clone(indicator), rules, texts, digest, feeds }
-    }
-
-    /// Whether it reads the readings of this indicator: those that its SQL names, or all when it names none.
-    fn builds_on(&self, id: &Id, all: &[Self]) -> bool {
-        let names = |id: &Id| self.indicator.sql.contains(&format!("'{id}'"));
-        self.indicator.reads_own(Own::Readings) && (names(id) || !all.iter().any(|method| names(&method.indicator.id)))
-    }
-
-    /// The method in full, as evidence keeps it.
-    fn document(&self) -> serde_json::Value {
-        let rules: Vec<_> = self.texts.iter().map(|text| text.to_string()).collect();
-        let views: serde_json::Map<_, _> = self.indicator.views().iter().map(|view| (view.name.clone(), view.sql.as_str().into())).collect();
-        serde_json::json!({ "indicator": self.indicator.id.as_str(), "method": &*self.digest, "sql": self.indicator.sql, "views": views, "rules": rules })
-    }
+/// Whether a method reads the readings of this indicator: those that its SQL names, or all when it names none.
+fn builds_on(method: &Method, id: &Id, all: &[Slot]) -> bool {
+    method.indicator.reads_own(Own::Readings) && (method.names(id) || !all.iter().any(|slot| method.names(&slot.method.indicator.id)))
 }

@@ -1,17 +1,50 @@
 //! What the board shows of the records themselves, and what thresholds know of systems.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use rusqlite::{Connection, Row};
 
 use crate::{
     board::{CaseDue, Due, NotificationDue, SystemStatus},
     record::{Zone, shape::SYSTEM_PROPERTIES},
-    store,
+    store::{self, Touched},
 };
 
 /// The inventory by id.
-pub(super) type Systems = BTreeMap<String, SystemStatus>;
+pub type Systems = BTreeMap<String, SystemStatus>;
+
+/// What the board shows of the records themselves, as it was read last.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    pub(super) systems: Arc<Systems>,
+    pub(super) dues: Arc<Vec<Due>>,
+    pub(super) case_dues: Arc<Vec<CaseDue>>,
+    pub(super) notification_dues: Arc<Vec<NotificationDue>>,
+    /// Whether records that it was read from have changed since.
+    touched: bool,
+}
+
+impl Facts {
+    /// Notes what was touched.
+    pub(super) fn touch(&mut self, touched: &Touched) {
+        self.touched |= ["systems", "reviews", "cases"].iter().any(|table| touched.has_table(table));
+    }
+
+    /// Notes that everything was touched.
+    pub(super) fn touch_all(&mut self) {
+        self.touched = true;
+    }
+
+    /// Reads it anew where that is needed: all of it, or after an error nothing.
+    pub(super) fn renew(&mut self, reader: &Connection, zone: Zone) -> Result<(), store::Error> {
+        if self.touched {
+            let (systems, dues) = (systems(reader)?.into(), dues(reader)?.into());
+            let (case_dues, notification_dues) = (case_dues(reader, zone)?.into(), notification_dues(reader)?.into());
+            *self = Self { systems, dues, case_dues, notification_dues, touched: false };
+        }
+        Ok(())
+    }
+}
 
 /// Reads the inventory.
 pub(super) fn systems(reader: &Connection) -> Result<Systems, store::Error> {
@@ -32,7 +65,7 @@ pub(super) fn systems(reader: &Connection) -> Result<Systems, store::Error> {
 }
 
 /// The next open occasion of each system, kind and scope. Retired and out-of-scope systems are left out (ruling 11).
-pub(super) fn dues(reader: &Connection) -> Result<Vec<Due>, store::Error> {
+fn dues(reader: &Connection) -> Result<Vec<Due>, store::Error> {
     let mut statement = reader.prepare_cached(
         "WITH open AS (
            SELECT o.system, o.kind, o.scope, o.due_ends_at, r.url,
@@ -47,7 +80,7 @@ pub(super) fn dues(reader: &Connection) -> Result<Vec<Due>, store::Error> {
 }
 
 /// The earliest due day of the open cases of each system and kind that have one. Retired and out-of-scope systems are left out (ruling 11).
-pub(super) fn case_dues(reader: &Connection, zone: Zone) -> Result<Vec<CaseDue>, store::Error> {
+fn case_dues(reader: &Connection, zone: Zone) -> Result<Vec<CaseDue>, store::Error> {
     let mut statement = reader.prepare_cached(
         "SELECT c.system, c.kind, min(c.due) FROM cases c LEFT JOIN systems s ON s.id = c.system
          WHERE c.is_open = 1 AND c.implemented_at IS NULL AND c.due IS NOT NULL AND (s.id IS NULL OR (s.in_scope = 1 AND s.lifecycle <> 'retired'))
@@ -58,7 +91,7 @@ pub(super) fn case_dues(reader: &Connection, zone: Zone) -> Result<Vec<CaseDue>,
 }
 
 /// The earliest deadline of notices that were not given yet. A notice is owed after the incident is closed, too, and for any system.
-pub(super) fn notification_dues(reader: &Connection) -> Result<Vec<NotificationDue>, store::Error> {
+fn notification_dues(reader: &Connection) -> Result<Vec<NotificationDue>, store::Error> {
     let mut statement = reader.prepare_cached(
         "SELECT c.system, c.severity, min(c.notify_by) FROM cases c
          WHERE c.kind = 'incident' AND c.notified_at IS NULL AND c.notify_by IS NOT NULL GROUP BY c.system, c.severity ORDER BY 1, 2",

@@ -48,8 +48,14 @@ own_metrics! {
         pub evaluation_duration_seconds: GaugeVec["scope"],
         /// Evaluations of an indicator that failed; its readings are unknown until one succeeds.
         pub indicator_errors_total: IntCounterVec["indicator"],
-        /// Whether the database can be written and is still the one in data_dir (1), or what is shown is the last that could be stored (0).
+        /// Whether the database can be written and is still the one in data_dir (1), or some of what is shown could not be stored (0).
         pub store_writable: IntGauge,
+        /// Bytes of the database.
+        pub store_size_bytes: IntGauge,
+        /// Whether the evidence was as it was stored when it was walked last (1), or something was changed or lost (0).
+        pub store_verified: IntGauge,
+        /// When the evidence was walked last; 0 means not yet since the start.
+        pub store_verified_timestamp_seconds: IntGauge,
         /// Writes into the database that failed.
         pub store_errors_total: IntCounter,
         /// Whether others than this machine reach the pages without credentials (1): listen is no loopback address and web.auth is not set.
@@ -66,6 +72,7 @@ impl Metrics {
         let metrics = Self::register(own)?;
         metrics.build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         metrics.store_writable.set(1);
+        metrics.store_verified.set(1);
         Ok(metrics)
     }
 

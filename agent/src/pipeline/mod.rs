@@ -4,6 +4,8 @@
 //! because it blocks on the disk and there is exactly one of it.
 
 mod core;
+mod deep;
+mod falls;
 mod inventory;
 mod journal;
 mod metrics;
@@ -11,7 +13,9 @@ mod planning;
 mod poller;
 mod readings;
 mod reconcile;
+mod slot;
 mod sources;
+mod verifier;
 mod worker;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -28,7 +32,9 @@ use crate::{
     web::Front,
 };
 
-pub use self::core::{Core, Scope};
+pub use self::core::{Core, Evaluated};
+pub use deep::differences;
+pub use inventory::Systems;
 pub use journal::{Journal, PollLog};
 pub use metrics::Metrics;
 pub use poller::{client, deliver, poll_once};
@@ -37,6 +43,7 @@ pub use sources::Delivery;
 use self::{
     poller::Pollers,
     reconcile::{adopt, reconcile},
+    verifier::Verifier,
     worker::{Message, Worker, chain},
 };
 
@@ -84,6 +91,7 @@ pub struct Agent {
     worker: Worker,
     pollers: Pollers,
     watcher: Option<Watcher>,
+    verifier: Verifier,
     metrics: Metrics,
 }
 
@@ -114,7 +122,8 @@ impl Agent {
         let worker = Worker::spawn(core, exporter, Arc::clone(&handle.board), metrics.clone());
         let pollers = Pollers::start(&config, &worker, &handle.journal, &metrics);
         let watcher = watch(&config);
-        let agent = Self { config, handle, requests, worker, pollers, watcher, metrics };
+        let verifier = Verifier::start(config.data_dir.join(store::DATABASE_FILE), metrics.clone());
+        let agent = Self { config, handle, requests, worker, pollers, watcher, verifier, metrics };
         agent.show_configuration();
         Ok(agent)
     }
@@ -149,6 +158,7 @@ impl Agent {
         }
         tracing::info!("stopping: polls under way may finish");
         self.pollers.drain(DRAIN).await;
+        self.verifier.stop().await;
         self.worker.stop().await;
         Ok(())
     }

@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
-use super::{core::Method, inventory::Systems, sources::Sources};
+use super::{inventory::Systems, readings, slot::Slot, sources::Sources};
 use crate::{
-    board::{NAMESPACE, Panel},
+    board::NAMESPACE,
     indicator::{Pass, Row},
     plan::{self, Entry, Evidence, Finding, Monitored, Queries, Recorded, Series},
     store,
-    threshold::Subject,
 };
 
 /// The fact by which an indicator says when what a reading is about was measured, epoch seconds.
@@ -18,8 +17,7 @@ const TAKEN_AT: &str = "fact_taken_at";
 
 /// What the check of the plan looks at beside the plan.
 pub(super) struct Surroundings<'a> {
-    pub(super) methods: &'a [Method],
-    pub(super) panels: &'a [std::sync::Arc<Panel>],
+    pub(super) slots: &'a [Slot],
     pub(super) sources: &'a Sources,
     pub(super) systems: &'a Systems,
     pub(super) evidence: &'a Evidence,
@@ -28,7 +26,7 @@ pub(super) struct Surroundings<'a> {
 
 /// Checks every entry.
 pub(super) fn findings(entries: &[Entry], around: &Surroundings<'_>) -> Vec<Finding> {
-    let position = |id: &str| around.methods.iter().position(|method| method.indicator.id.as_str() == id);
+    let position = |id: &str| around.slots.iter().position(|slot| slot.method.indicator.id.as_str() == id);
     let one = |entry: &Entry| match entry.indicator.as_deref().and_then(position) {
         None => plan::check(entry, None, around.evidence, around.now),
         Some(position) => check(entry, position, around),
@@ -37,21 +35,14 @@ pub(super) fn findings(entries: &[Entry], around: &Surroundings<'_>) -> Vec<Find
 }
 
 fn check(entry: &Entry, position: usize, around: &Surroundings<'_>) -> Finding {
-    let (method, panel) = (&around.methods[position], &around.panels[position]);
+    let Slot { method, readings: held, .. } = &around.slots[position];
     // What no source feeds follows from other readings, and is as fresh as the evaluation.
     let read_at = around.sources.read_at(&method.feeds).unwrap_or(Some(around.now));
     #[expect(clippy::cast_possible_truncation, reason = "epoch seconds")]
     let taken_at = |row: &Row| row.fact(TAKEN_AT, around.now).map(|at| at as i64).or(read_at);
-    let series: Vec<_> = panel.readings.iter().map(|reading| Series { taken_at: taken_at(&reading.row), row: &reading.row }).collect();
-    let limits = |row: &Row| {
-        let system = row.label("system").and_then(|id| around.systems.get(id));
-        method.rules.limits(&Subject {
-            value: row.measured.trend(),
-            label: &|name| row.label(name),
-            system_attribute: &|name| system.and_then(|system| system.properties.get(name)).map(String::as_str),
-            fact: &|name| row.fact_trend(name),
-        })
-    };
+    let series: Vec<_> = held.values().map(|held| &held.reading).map(|reading| Series { taken_at: taken_at(&reading.row), row: &reading.row }).collect();
+    let judged_by = readings::Surroundings { sources: around.sources, systems: around.systems, now: around.now };
+    let limits = |row: &Row| readings::subject(row, judged_by, |subject| method.rules.limits(subject));
     let metric = format!("{NAMESPACE}_{}", method.indicator.id);
     let follows = method.indicator.pass() == Pass::OfPlan;
     let monitored = Monitored { metric: &metric, columns: method.indicator.columns(), series: &series, limits: &limits, follows };

@@ -1,131 +1,83 @@
-//! From rows to readings: staleness, verdicts, and what changed since the last time.
+//! From rows to readings: staleness, verdicts, and what is remembered from the last time.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
-use super::{core::Method, inventory::Systems, sources::Sources};
+use super::{
+    inventory::Systems,
+    slot::{Held, Made, NO_LABELS, Part, Slot},
+    sources::{Gaps, Sources},
+};
 use crate::{
     board::Reading,
     indicator::{EvaluationError, Measured, Row},
-    store::{self, Change, Interval, Key, Store},
-    threshold::{self, Memory, State, Subject},
+    store::Since,
+    threshold::{self, Subject},
 };
 
-/// What holds of a reading, as it was stored.
-#[derive(Debug, Clone)]
-pub(super) struct Held {
-    pub(super) interval: Interval,
-    pub(super) memory: Memory,
+/// What readings are judged by beside their own rows.
+#[derive(Clone, Copy)]
+pub(super) struct Surroundings<'a> {
+    pub(super) sources: &'a Sources,
+    pub(super) systems: &'a Systems,
+    pub(super) now: i64,
 }
 
-/// An indicator's evaluation.
-#[derive(Debug)]
-pub(super) struct Judged {
-    pub(super) readings: Vec<Reading>,
-    pub(super) held: HashMap<String, Held>,
-    /// What must be stored: readings that changed, began or ended, in the order of their labels.
-    pub(super) changes: Vec<Change>,
-    /// Whether the evaluation failed.
-    pub(super) failed: bool,
-}
-
-/// Takes up what the store holds. Readings of indicators that are no more are closed.
-pub(super) fn take_up(methods: &[Method], store: &mut Store, now: i64) -> Result<Vec<HashMap<String, Held>>, store::Error> {
-    let positions: HashMap<_, _> = methods.iter().enumerate().map(|(position, method)| (method.indicator.id.as_str(), position)).collect();
-    let mut held: Vec<HashMap<String, Held>> = methods.iter().map(|_| HashMap::new()).collect();
-    let mut gone = Vec::new();
-    for (key, interval, memory) in store.current_readings()? {
-        match positions.get(key.indicator.as_str()) {
-            Some(position) => {
-                let memory = memory.and_then(|memory| serde_json::from_str(&memory).ok()).unwrap_or_default();
-                held[*position].insert(key.labels, Held { interval, memory });
-            }
-            None => gone.push(Change { key, opens: None, closes: true, memory: None }),
-        }
-    }
-    store.record_readings(&gone, now)?;
-    Ok(held)
-}
-
-/// Judges the rows of an indicator. Whatever could make a number look better than it is makes it unknown instead: a failed query, a stale
-/// source, a source that is not there, no rows at all.
-pub(super) fn judge(
-    method: &Method,
-    rows: Result<Vec<Row>, EvaluationError>,
-    before: &HashMap<String, Held>,
-    sources: &Sources,
-    systems: &Systems,
-    now: i64,
-) -> Judged {
+/// Judges the rows of a part of an indicator. Whatever could make a number look better than it is makes it unknown instead: a failed query, a
+/// stale source, a source that is not there, no rows at all.
+pub(super) fn judge(slot: &Slot, part: &Part, rows: Result<Vec<Row>, EvaluationError>, around: Surroundings<'_>) -> Made {
+    let indicator = &slot.method.indicator;
     let failed = rows.is_err();
     let mut rows = match rows {
         Ok(rows) => rows,
         Err(error) => {
-            tracing::error!(indicator = %method.indicator.id, error = %error, "an indicator could not be evaluated, its readings are unknown");
-            vec![Row::unknown(method.indicator.columns(), &format!("the evaluation failed: {error}"))]
+            tracing::error!(indicator = %indicator.id, error = %error, "an indicator could not be evaluated, its readings are unknown");
+            vec![Row::unknown(indicator.columns(), &format!("the evaluation failed: {error}"))]
         }
     };
-    if rows.is_empty() {
-        rows.push(Row::unknown(method.indicator.columns(), "there is nothing to judge"));
+    if rows.is_empty() && *part == Part::Whole {
+        rows.push(Row::unknown(indicator.columns(), "there is nothing to judge"));
     }
-    let gaps = sources.gaps(&method.indicator.reads);
-    let mut judged = Judged { readings: Vec::with_capacity(rows.len()), held: HashMap::with_capacity(rows.len()), changes: Vec::new(), failed };
-    for mut row in rows {
-        if let Some(reason) = gaps.reason(row.label("system"), row.label("registry")) {
-            row.measured = Measured::Unknown(reason.to_owned());
-        }
-        let labels = labels_key(&row);
-        let system = row.label("system").and_then(|id| systems.get(id));
-        let subject = Subject {
-            value: row.measured.trend(),
-            label: &|name| row.label(name),
-            system_attribute: &|name| system.and_then(|system| system.properties.get(name)).map(String::as_str),
-            fact: &|name| row.fact_trend(name),
-        };
-        let verdict = threshold::judge(&method.rules, &subject, before.get(&labels).map(|held| &held.memory), now);
-        let rule = verdict.rule.map(|position| Arc::clone(&method.texts[position]));
-        let interval = interval(&row, verdict.state, rule.clone(), &method.digest);
-        let held = Held { interval, memory: verdict.memory };
-        judged.changes.extend(change(method, &labels, before.get(&labels), &held, &row, now));
-        judged.held.insert(labels, held);
-        judged.readings.push(Reading { row, state: verdict.state, rule });
+    let gaps = around.sources.gaps(&indicator.reads);
+    let readings: BTreeMap<_, _> = rows.into_iter().map(|row| held(slot, row, &gaps, around)).collect();
+    Made { readings, failed }
+}
+
+/// Judges those readings again whose verdict time may have changed.
+pub(super) fn judge_again(slot: &Slot, around: Surroundings<'_>) -> Made {
+    let rows = slot.with_verdict_due(around.now).map(|held| held.reading.row.clone());
+    // What a source's silence made unknown is unknown in its row.
+    let readings = rows.map(|row| held(slot, row, &Gaps::default(), around)).collect();
+    Made { readings, failed: slot.failed }
+}
+
+fn held(slot: &Slot, mut row: Row, gaps: &Gaps, around: Surroundings<'_>) -> (Arc<str>, Held) {
+    let now = around.now;
+    if let Some(reason) = gaps.reason(row.label("system"), row.label("registry")) {
+        row.measured = Measured::Unknown(reason.to_owned());
     }
-    let ended = before.keys().filter(|labels| !judged.held.contains_key(*labels));
-    judged.changes.extend(ended.map(|labels| Change { key: key(method, labels), opens: None, closes: true, memory: None }));
-    // Rows come in the order of the SQL, maps in none; evidence and history are easier to read in one.
-    judged.changes.sort_by(|a, b| a.key.cmp(&b.key));
-    judged
+    let labels = labels_key(&row);
+    let (memory, since) = slot.before(&labels);
+    let (verdict, verdict_due) = subject(&row, around, |subject| {
+        let verdict = threshold::judge(&slot.method.rules, subject, memory.as_ref(), now);
+        let due = threshold::next_change(&slot.method.rules, subject, Some(&verdict.memory), now);
+        (verdict, due)
+    });
+    let state = || verdict.state.as_str().into();
+    let since = since.map_or_else(|| Since::begin(state(), now), |since| since.then(state(), now));
+    let rule = verdict.rule.map(|position| Arc::clone(&slot.method.texts[position]));
+    let reading = Arc::new(Reading { row, state: verdict.state, rule, judged: verdict.judged, since: since.from });
+    (labels.into(), Held { reading, memory: verdict.memory, since, verdict_due })
 }
 
-/// What must be stored of a reading, if anything.
-fn change(method: &Method, labels: &str, previous: Option<&Held>, held: &Held, row: &Row, now: i64) -> Option<Change> {
-    let continues = previous.is_some_and(|previous| held.interval.continues(&previous.interval));
-    if continues && previous.is_some_and(|previous| previous.memory == held.memory) {
-        return None;
-    }
-    let opens = (!continues).then(|| Interval { facts: facts(row, now), ..held.interval.clone() });
-    let memory = (!held.memory.is_empty()).then(|| serde_json::to_string(&held.memory).expect("numbers and texts always serialise"));
-    Some(Change { key: key(method, labels), closes: opens.is_some() && previous.is_some(), opens, memory })
-}
-
-fn key(method: &Method, labels: &str) -> Key {
-    Key { indicator: method.indicator.id.as_str().to_owned(), labels: labels.to_owned() }
-}
-
-/// The facts at the start of an interval, and beside them the moments from which those that time changes can be told later.
-fn facts(row: &Row, now: i64) -> String {
-    let facts = row.facts(now).map(|(name, value)| (name.to_owned(), value.into()));
-    let moments = row.moments().map(|(column, moment)| (column.to_owned(), moment.into()));
-    serde_json::Value::Object(facts.chain(moments).collect()).to_string()
-}
-
-/// The interval without its facts, which only one that is stored needs.
-fn interval(row: &Row, state: State, rule: Option<Arc<str>>, method: &Arc<str>) -> Interval {
-    let (measured, clock, reason) = match &row.measured {
-        Measured::Unknown(reason) => (None, None, Some(reason.clone())),
-        Measured::Number(number) => (Some(*number), None, None),
-        Measured::Clock { since, per } => (None, Some((*since, *per)), None),
-    };
-    Interval { measured, clock, state: state.as_str().into(), reason, rule, facts: String::new(), method: Arc::clone(method) }
+/// A reading as its rules see it.
+pub(super) fn subject<T>(row: &Row, around: Surroundings<'_>, look: impl FnOnce(&Subject<'_>) -> T) -> T {
+    let system = row.label("system").and_then(|id| around.systems.get(id));
+    look(&Subject {
+        value: row.measured.trend(),
+        label: &|name| row.label(name),
+        system_attribute: &|name| system.and_then(|system| system.properties.get(name)).map(String::as_str),
+        fact: &|name| row.fact_trend(name),
+    })
 }
 
 /// The labels as a JSON object with sorted names. Written by hand: this is done for every reading at every evaluation.
@@ -142,6 +94,6 @@ fn labels_key(row: &Row) -> String {
             key.extend(["\"", value, "\""]);
         }
     }
-    key.push_str(if key.is_empty() { "{}" } else { "}" });
+    key.push_str(if key.is_empty() { NO_LABELS } else { "}" });
     key
 }

@@ -13,7 +13,7 @@ use crate::{
     indicator::Reads,
     record::Feed,
     schedule::{self, Staleness},
-    store::{self, Delivered, Store, tables::SourceRow},
+    store::{self, Delivered, Store, Touched, tables::SourceRow},
 };
 
 /// A complete poll, ready to be stored.
@@ -78,8 +78,8 @@ impl Sources {
     }
 
     /// Notes a complete poll. Gives everything that it feeds, if it was stale or feeds something else now.
-    pub(super) fn succeeded(&mut self, name: &str, delivery: &Delivery, store: &Store, took: Duration, now: i64) -> BTreeSet<(&'static str, String)> {
-        let Some(source) = self.0.iter_mut().find(|source| source.name == name) else { return BTreeSet::new() };
+    pub(super) fn succeeded(&mut self, name: &str, delivery: &Delivery, store: &Store, took: Duration, now: i64) -> Touched {
+        let Some(source) = self.0.iter_mut().find(|source| source.name == name) else { return Touched::default() };
         let before = source.stale.then(Vec::new).unwrap_or_else(|| source.feeds());
         source.fed = Some(delivery.streams.iter().flat_map(|stream| stream.feeds.iter().cloned()).collect());
         source.note_read(Some(now));
@@ -90,7 +90,7 @@ impl Sources {
         if let Err(error) = source.count(store) {
             tracing::warn!(source = name, error = %error, "records could not be counted");
         }
-        if before == source.feeds() { BTreeSet::new() } else { touched(&source.feeds()) }
+        if before == source.feeds() { Touched::default() } else { Touched::feeds(&source.feeds()) }
     }
 
     /// Notes a failed poll.
@@ -102,16 +102,22 @@ impl Sources {
     }
 
     /// Notes the passing of time. Gives everything that newly stale (or no longer stale) sources feed.
-    pub(super) fn age(&mut self, now: i64) -> BTreeSet<(&'static str, String)> {
-        let mut changed = BTreeSet::new();
+    pub(super) fn age(&mut self, now: i64) -> Touched {
+        let mut changed = Touched::default();
         for source in &mut self.0 {
             let stale = source.is_stale(now);
             if stale != source.stale {
                 source.stale = stale;
-                changed.extend(touched(&source.feeds()));
+                changed.join(&Touched::feeds(&source.feeds()));
             }
         }
         changed
+    }
+
+    /// When sources become stale, or fresh: what was read in a future that a clock showed counts from then on.
+    #[cfg(test)]
+    pub(super) fn due(&self) -> impl Iterator<Item = i64> {
+        self.0.iter().flat_map(|source| [Some(source.last_fresh_at + 1), source.last_success_at]).flatten()
     }
 
     /// The rows of the table `sources`.
@@ -283,8 +289,4 @@ impl Source {
         self.doubts = store.doubt_counts(&self.name)?;
         Ok(())
     }
-}
-
-fn touched(feeds: &[Feed]) -> BTreeSet<(&'static str, String)> {
-    feeds.iter().flat_map(|feed| feed.each_kind().map(|kind| (feed.table(), kind.to_owned()))).collect()
 }

@@ -12,7 +12,7 @@ use clause9_exporter::Exporter;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
-    core::{Core, Scope},
+    core::{Core, Evaluated},
     metrics::Metrics,
     sources::Delivery,
 };
@@ -20,7 +20,7 @@ use crate::{
     board::Board,
     config::Config,
     connector::{Failure, Source},
-    schedule,
+    fault, schedule,
 };
 
 /// What the core is told.
@@ -57,13 +57,13 @@ const QUEUE: usize = 64;
 /// What is told of everything once the core has fallen.
 const FALLEN: &str = "the agent has met a fault of its own and has to be started again";
 
-/// How often indicators that use the time are evaluated, in seconds.
-const TIME_INTERVAL: i64 = 60;
+/// How often the board is published when nothing but time has passed, in seconds: clocks go on.
+const PUBLISH_EVERY: i64 = 60;
 
 impl Worker {
     pub(super) fn spawn(core: Core, exporter: Exporter, board: Arc<ArcSwap<Board>>, metrics: Metrics) -> Self {
         let (messages, receiver) = mpsc::channel(QUEUE);
-        let mut state = State { core, exporter, board, metrics, evaluated_time_at: 0, reported: None };
+        let mut state = State { core, exporter, board, metrics, on_page: None, published_at: 0, reported: None };
         let (fell, has_fallen) = watch::channel(false);
         let work = move || {
             // What a panic leaves half done is not gone on with.
@@ -116,92 +116,83 @@ struct State {
     exporter: Exporter,
     board: Arc<ArcSwap<Board>>,
     metrics: Metrics,
-    evaluated_time_at: i64,
+    /// The board whose page is published.
+    on_page: Option<Arc<Board>>,
+    published_at: i64,
     /// The problem that was logged last, so that it is logged once.
     reported: Option<String>,
 }
 
 impl State {
     fn run(&mut self, mut messages: mpsc::Receiver<Message>) {
-        self.evaluate(&Scope::Everything);
+        self.evaluate(true);
         while let Some(message) = messages.blocking_recv() {
-            let mut scopes = vec![self.take(message)];
-            // Several polls that end together are evaluated together.
+            // What came together is evaluated together.
+            let mut is_news = self.take(message);
             while let Ok(message) = messages.try_recv() {
-                scopes.push(self.take(message));
+                is_news |= self.take(message);
             }
-            for scope in together(scopes) {
-                self.evaluate(&scope);
-            }
+            self.evaluate(is_news);
         }
     }
 
     /// Makes known that nothing is known any more: the last board would look as if it were fresh.
     fn fall(&mut self) {
         self.exporter.set_unhealthy(FALLEN.to_owned());
+        self.core.note_fall(fault::last_place().unwrap_or_else(|| "an unknown place".to_owned()), schedule::now());
         let board = Board { at: schedule::now(), ..self.board.load().all_unknown(FALLEN) };
         self.publish(board);
     }
 
-    fn take(&mut self, message: Message) -> Option<Scope> {
+    /// Does what a message says. True when there is something to show of it whatever indicators make of it.
+    fn take(&mut self, message: Message) -> bool {
         let now = schedule::now();
         match message {
-            Message::Tick => match self.core.tick(now) {
-                Scope::Time if (0..TIME_INTERVAL).contains(&(now - self.evaluated_time_at)) => None,
-                scope => Some(scope),
-            },
+            Message::Tick => self.core.look(),
             // Pollers are told of a configuration after the core has taken it over, because it may refuse. Until then their polls go on.
-            Message::Polled { source, .. } if !self.core.config().polls(&source) => None,
+            Message::Polled { source, .. } if !self.core.config().polls(&source) => false,
             Message::Polled { source, outcome, took, reply } => {
-                let taken = self.core.take_in(&source.name, outcome, took, now);
-                let (scope, result) = match taken {
-                    Ok(scope) => (Some(scope), Ok(())),
-                    Err(failure) => (Some(Scope::Touched(std::collections::BTreeSet::new())), Err(failure)),
-                };
+                let result = self.core.take_in(&source.name, outcome, took, now);
                 let _ = reply.send(result);
-                scope
+                true
             }
             Message::Positions(source, reply) => {
                 let positions = self.core.positions(&source).unwrap_or_default();
                 let _ = reply.send(positions);
-                None
+                false
             }
             Message::Configure(config, reply) => {
                 let result = self.core.configure(config, now).map_err(|error| chain(&error));
-                let scope = result.is_ok().then_some(Scope::Everything);
+                let is_news = result.is_ok();
                 let _ = reply.send(result);
-                scope
+                is_news
             }
             #[cfg(test)]
             Message::Config(reply) => {
                 let _ = reply.send(Arc::clone(self.core.config()));
-                None
+                false
             }
             #[cfg(test)]
             Message::Panic => panic!("a fault that nobody has found yet"),
         }
     }
 
-    fn evaluate(&mut self, scope: &Scope) {
+    /// Evaluates what is touched or due, and publishes the board when anything was, when there is news, or each minute.
+    fn evaluate(&mut self, is_news: bool) {
         let now = schedule::now();
         let started = std::time::Instant::now();
-        match self.core.evaluate(scope, now).and_then(|_| self.core.board(now)) {
-            Ok(board) => {
-                self.metrics.evaluations_total.inc();
-                self.metrics.evaluation_duration_seconds.with_label_values(&[scope.name()]).set(started.elapsed().as_secs_f64());
-                self.publish(board);
-            }
-            Err(error) => {
-                self.metrics.store_errors_total.inc();
-                self.report(chain(&error));
-            }
+        let evaluated = self.core.evaluate(now);
+        if !evaluated.is_nothing() {
+            self.metrics.evaluations_total.inc();
+            self.metrics.evaluation_duration_seconds.with_label_values(&[scope(evaluated)]).set(started.elapsed().as_secs_f64());
         }
-        // Only what was evaluated because of the time: sources that change something all the time must not keep clocks from being looked at.
-        if !matches!(scope, Scope::Touched(_)) {
-            self.evaluated_time_at = now;
+        if !evaluated.is_nothing() || is_news || !(0..PUBLISH_EVERY).contains(&(now - self.published_at)) {
+            self.publish(self.core.board(now));
+            self.published_at = now;
         }
-        self.metrics.store_writable.set(self.core.problem().is_none().into());
+        self.metrics.store_errors_total.inc_by(self.core.take_failed_writes());
         let problem = self.core.problem().map(str::to_owned);
+        self.metrics.store_writable.set(problem.is_none().into());
         self.exporter.set_unready(problem.iter().map(|problem| format!("the store: {problem}")).collect());
         match problem {
             Some(problem) => self.report(problem),
@@ -211,15 +202,21 @@ impl State {
 
     fn publish(&mut self, board: Board) {
         self.metrics.show_sources(&board.sources);
-        if let Err(error) = self.exporter.publish(&board.families()) {
-            self.report(format!("the page can't be published: {error}"));
+        let published = match &self.on_page {
+            Some(before) => self.exporter.update(&board.changes(before)),
+            None => self.exporter.publish(&board.families()),
+        };
+        let board = Arc::new(board);
+        match published {
+            Ok(_) => self.on_page = Some(Arc::clone(&board)),
+            Err(error) => self.report(format!("the page can't be published: {error}")),
         }
-        self.board.store(Arc::new(board));
+        self.board.store(board);
     }
 
     fn report(&mut self, problem: String) {
         if self.reported.as_ref() != Some(&problem) {
-            tracing::error!(error = problem, "not everything can be stored; what could not be is not shown, the last board stays");
+            tracing::error!(error = problem, "not everything can be stored; what depends on it becomes unknown when its sources are stale");
             self.reported = Some(problem);
         }
     }
@@ -231,21 +228,13 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// What is to be evaluated for all of these: each thing once, and none left out for another.
-fn together(scopes: Vec<Option<Scope>>) -> Vec<Scope> {
-    let mut all = scopes.into_iter().flatten().fold(Vec::<Scope>::new(), |mut all, scope| {
-        let before = all.iter_mut().find(|before| before.name() == scope.name());
-        match (before, scope) {
-            (Some(Scope::Touched(touched)), Scope::Touched(more)) => touched.extend(more),
-            (Some(_), _) => {}
-            (None, scope) => all.push(scope),
-        }
-        all
-    });
-    if all.contains(&Scope::Everything) {
-        all = vec![Scope::Everything];
+/// A word for how much was evaluated, as a label.
+fn scope(evaluated: Evaluated) -> &'static str {
+    match evaluated {
+        Evaluated { whole: 1.., .. } => "indicators",
+        Evaluated { for_systems: 1.., .. } => "systems",
+        _ => "verdicts",
     }
-    all
 }
 
 #[cfg(test)]
@@ -255,22 +244,6 @@ mod tests {
     use super::*;
     use crate::threshold::State as Verdict;
 
-    fn touched(tables: &[&'static str]) -> Scope {
-        Scope::Touched(tables.iter().map(|table| (*table, String::new())).collect())
-    }
-
-    #[test]
-    fn no_scope_is_lost_for_another() {
-        for (scopes, all) in [
-            (vec![None], vec![]),
-            (vec![Some(touched(&["cases"])), Some(Scope::Time), Some(touched(&["reviews"]))], vec![touched(&["cases", "reviews"]), Scope::Time]),
-            (vec![Some(Scope::Time), None, Some(Scope::Time)], vec![Scope::Time]),
-            (vec![Some(touched(&["cases"])), Some(Scope::Everything), Some(Scope::Time)], vec![Scope::Everything]),
-        ] {
-            assert_eq!(together(scopes), all);
-        }
-    }
-
     fn state(folder: &std::path::Path) -> State {
         let file = folder.join("agent.yaml");
         let text = "organisation: { name: Example, timezone: UTC }\nsources: [{ name: a, connector: records, path: a, feeds: [systems] }]\n";
@@ -279,21 +252,27 @@ mod tests {
         let core = Core::open(Arc::new(Config::load(&file, now).unwrap()), now).unwrap();
         let exporter = Exporter::new(OwnMetrics::new("t").unwrap()).unwrap();
         let metrics = Metrics::start(exporter.own()).unwrap();
-        State { core, exporter, board: Arc::default(), metrics, evaluated_time_at: 0, reported: None }
+        State { core, exporter, board: Arc::default(), metrics, on_page: None, published_at: 0, reported: None }
     }
 
     #[test]
-    fn busy_sources_do_not_keep_clocks_from_being_looked_at() {
+    fn the_board_is_published_each_minute_at_least() {
         let folder = tempfile::tempdir().unwrap();
         let mut state = state(folder.path());
-        state.evaluate(&Scope::Everything);
-        let minute_ago = schedule::now() - TIME_INTERVAL;
-        state.evaluated_time_at = minute_ago;
-        state.evaluate(&touched(&["systems"]));
-        assert_eq!(state.evaluated_time_at, minute_ago);
-        assert_eq!(state.take(Message::Tick), Some(Scope::Time));
-        state.evaluate(&Scope::Time);
-        assert_eq!(state.take(Message::Tick), None, "once a minute");
+        state.evaluate(true);
+        let first = state.board.load_full();
+        state.evaluate(false);
+        assert!(Arc::ptr_eq(&first, &state.board.load_full()), "nothing was touched or due");
+        state.published_at -= PUBLISH_EVERY;
+        state.evaluate(false);
+        assert!(!Arc::ptr_eq(&first, &state.board.load_full()), "clocks go on");
+        let second = state.board.load_full();
+        let failed = Err(crate::connector::Failure::new(crate::connector::FailureReason::Timeout, "it took too long"));
+        let source = Arc::clone(&state.core.config().sources[0].source);
+        let message = Message::Polled { source, outcome: failed, took: Duration::ZERO, reply: oneshot::channel().0 };
+        let is_news = state.take(message);
+        state.evaluate(is_news);
+        assert!(!Arc::ptr_eq(&second, &state.board.load_full()), "how a source is");
     }
 
     #[test]
@@ -303,8 +282,8 @@ mod tests {
         let end_of_poll = |state: &mut State, source: &Arc<Source>| {
             let (reply, mut answer) = oneshot::channel();
             let outcome = Ok(Delivery { streams: Vec::new(), pages: 7 });
-            let scope = state.take(Message::Polled { source: Arc::clone(source), outcome, took: Duration::ZERO, reply });
-            (scope.is_some(), answer.try_recv().is_ok(), state.core.board(schedule::now()).unwrap().sources[0].pages)
+            let is_news = state.take(Message::Polled { source: Arc::clone(source), outcome, took: Duration::ZERO, reply });
+            (is_news, answer.try_recv().is_ok(), state.core.board(schedule::now()).sources[0].pages)
         };
         let before = Arc::clone(&state.core.config().sources[0].source);
         let file = state.core.config().file.clone();

@@ -45,13 +45,55 @@ impl Interval {
     }
 }
 
+/// Since when a reading is in its state. A state that goes on keeps its beginning, and so does one that comes back after it was unknown: a
+/// source that fails now and then must not make an old breach look young.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Since {
+    /// The state.
+    pub state: Cow<'static, str>,
+    /// Its beginning, epoch seconds.
+    pub from: i64,
+    /// The last state that was not `unknown`, and its beginning.
+    pub known: Option<(Cow<'static, str>, i64)>,
+}
+
+impl Since {
+    /// A reading that begins in a state.
+    pub fn begin(state: Cow<'static, str>, at: i64) -> Self {
+        Self { from: at, known: (state != UNKNOWN).then(|| (state.clone(), at)), state }
+    }
+
+    /// What follows when the reading is in this state at a later moment.
+    #[must_use]
+    pub fn then(&self, state: Cow<'static, str>, at: i64) -> Self {
+        let known_from = self.known.as_ref().filter(|(known, _)| *known == state).map(|(_, from)| *from);
+        let from = if state == self.state { self.from } else { known_from.unwrap_or(at) };
+        let known = if state == UNKNOWN || known_from.is_some() { self.known.clone() } else { Some((state.clone(), at)) };
+        Self { state, from, known }
+    }
+}
+
+/// The state that says nothing.
+const UNKNOWN: &str = "unknown";
+
+/// What the store holds of a reading.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stored {
+    /// What holds.
+    pub interval: Interval,
+    /// Since when it is in its state.
+    pub since: Since,
+    /// What its rules remember, if anything.
+    pub memory: Option<String>,
+}
+
 /// One change to store.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
     /// The reading.
     pub key: Key,
-    /// What holds from now on; `None`: the reading is no more.
-    pub opens: Option<Interval>,
+    /// What holds from now on, and since when it is in that state; `None`: the reading is no more, or only its memory changed.
+    pub opens: Option<(Interval, Since)>,
     /// Whether an interval holds until now.
     pub closes: bool,
     /// What the threshold rules must remember (`for`, hysteresis), if anything.
@@ -62,13 +104,13 @@ pub struct Change {
 pub(super) fn record(transaction: &Connection, changes: &[Change], now: i64) -> Result<(), Error> {
     let mut lines = Vec::new();
     let mut select =
-        transaction.prepare_cached(&format!("SELECT {COLUMNS} FROM reading_intervals WHERE indicator = ?1 AND labels = ?2 AND held_until IS NULL"))?;
+        transaction.prepare_cached(&format!("SELECT {COLUMNS} FROM reading_intervals r WHERE indicator = ?1 AND labels = ?2 AND held_until IS NULL"))?;
     for change in changes {
         if change.closes {
             let (key, interval) = select.query_row([&change.key.indicator, &change.key.labels], read)?;
             lines.push(line(false, &key, &interval));
         }
-        lines.extend(change.opens.as_ref().map(|interval| line(true, &change.key, interval)));
+        lines.extend(change.opens.as_ref().map(|(interval, _)| line(true, &change.key, interval)));
     }
     if lines.is_empty() {
         return changes.iter().try_for_each(|change| remember(transaction, &change.key, change.memory.as_deref()));
@@ -88,8 +130,8 @@ fn apply(transaction: &Connection, change: &Change, entry: i64, now: i64) -> Res
             .prepare_cached("UPDATE reading_intervals SET held_until = ?3, until_entry = ?4 WHERE indicator = ?1 AND labels = ?2 AND held_until IS NULL")?
             .execute(params![indicator, labels, now, entry])?;
     }
-    show(transaction, &change.key, change.opens.as_ref(), change.closes, now)?;
-    if let Some(interval) = &change.opens {
+    show(transaction, &change.key, change.opens.as_ref(), change.closes)?;
+    if let Some((interval, _)) = &change.opens {
         let (since, per) = interval.clock.unzip();
         transaction
             .prepare_cached(
@@ -115,34 +157,24 @@ fn apply(transaction: &Connection, change: &Change, entry: i64, now: i64) -> Res
 }
 
 /// Keeps the table `readings`, by which indicators read the readings of others, in step with the intervals that hold.
-fn show(transaction: &Connection, key: &Key, opens: Option<&Interval>, closes: bool, now: i64) -> Result<(), Error> {
-    match opens {
-        Some(interval) => insert(transaction, key, interval, now),
-        None if closes => {
-            transaction.prepare_cached("DELETE FROM readings WHERE indicator = ?1 AND labels = ?2")?.execute([&key.indicator, &key.labels])?;
-            Ok(())
-        }
-        None => Ok(()),
+fn show(transaction: &Connection, key: &Key, opens: Option<&(Interval, Since)>, closes: bool) -> Result<(), Error> {
+    if closes {
+        transaction.prepare_cached("DELETE FROM readings WHERE indicator = ?1 AND labels = ?2")?.execute([&key.indicator, &key.labels])?;
     }
+    opens.map_or(Ok(()), |(interval, since)| insert(transaction, key, interval, since))
 }
 
-/// Puts a reading into the table `readings`. A state that goes on keeps the time from which it holds, and so does one that comes back after it
-/// was unknown: a source that fails now and then must not make an old breach look young.
-fn insert(transaction: &Connection, key: &Key, interval: &Interval, from: i64) -> Result<(), Error> {
+/// Puts a reading into the table `readings`.
+fn insert(transaction: &Connection, key: &Key, interval: &Interval, since: &Since) -> Result<(), Error> {
     let labels: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&key.labels).unwrap_or_default();
     let [system, model, version, feature, attribute] = READING_LABELS.map(|name| labels.get(name).and_then(serde_json::Value::as_str));
-    let (since, per) = interval.clock.unzip();
-    let known = (interval.state != "unknown").then_some(&*interval.state);
+    let (clock_since, per) = interval.clock.unzip();
+    let (known, known_from) = since.known.as_ref().map(|(state, from)| (&**state, *from)).unzip();
     transaction
         .prepare_cached(
             "INSERT INTO readings (indicator, labels, system, model, version, feature, attribute, value, since, per_seconds, state, state_from,
                                    known_state, known_from)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, CASE WHEN ?13 IS NOT NULL THEN ?12 END)
-             ON CONFLICT (indicator, labels) DO UPDATE SET value = excluded.value, since = excluded.since, per_seconds = excluded.per_seconds,
-               state_from = CASE WHEN state = excluded.state THEN state_from
-                                 WHEN known_state = excluded.state THEN known_from ELSE excluded.state_from END,
-               known_from = CASE WHEN excluded.known_state IS NULL OR known_state = excluded.known_state THEN known_from ELSE excluded.known_from END,
-               known_state = coalesce(excluded.known_state, known_state), state = excluded.state",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )?
         .execute(params![
             key.indicator,
@@ -153,11 +185,12 @@ fn insert(transaction: &Connection, key: &Key, interval: &Interval, from: i64) -
             feature,
             attribute,
             interval.measured,
-            since,
+            clock_since,
             per,
-            &*interval.state,
-            from,
-            known
+            &*since.state,
+            since.from,
+            known,
+            known_from
         ])?;
     Ok(())
 }
@@ -171,16 +204,18 @@ pub(super) fn renew(transaction: &Connection) -> Result<(), Error> {
          ORDER BY r.indicator, r.labels, r.held_from, r.reading"
     ))?;
     let mut rows = statement.query([])?;
-    let mut before: Option<(Key, Option<i64>)> = None;
+    // What went on from: the reading, its state, and when the interval before ended.
+    let mut before: Option<(Key, Since, Option<i64>)> = None;
     while let Some(row) = rows.next()? {
         let (key, interval) = read(row)?;
         let (from, until): (i64, Option<i64>) = (row.get(10)?, row.get(11)?);
         // A reading that was gone in between began anew.
-        if before.as_ref().is_some_and(|(known, ended)| *known == key && *ended != Some(from)) {
-            show(transaction, &key, None, true, from)?;
+        let goes_on = before.filter(|(known, _, ended)| *known == key && *ended == Some(from));
+        let since = goes_on.map_or_else(|| Since::begin(interval.state.clone(), from), |(_, since, _)| since.then(interval.state.clone(), from));
+        if until.is_none() {
+            insert(transaction, &key, &interval, &since)?;
         }
-        insert(transaction, &key, &interval, from)?;
-        before = Some((key, until));
+        before = Some((key, since, until));
     }
     Ok(())
 }
@@ -198,13 +233,35 @@ pub(super) fn remember(transaction: &Connection, key: &Key, memory: Option<&str>
     Ok(())
 }
 
-/// The readings that hold now, each with what its rules remember.
-pub(super) fn current(connection: &Connection) -> Result<Vec<(Key, Interval, Option<String>)>, Error> {
-    let mut statement = connection.prepare(&format!(
-        "SELECT {COLUMNS}, (SELECT memory FROM waiting_rules w WHERE w.indicator = r.indicator AND w.labels = r.labels)
-         FROM reading_intervals r WHERE held_until IS NULL"
+/// The readings of an indicator that hold now, by labels.
+pub(super) fn of_indicator(connection: &Connection, indicator: &str) -> Result<Vec<(String, Stored)>, Error> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS}, h.state_from, h.known_state, h.known_from, w.memory, r.held_from
+         FROM reading_intervals r LEFT JOIN readings h ON h.indicator = r.indicator AND h.labels = r.labels
+           LEFT JOIN waiting_rules w ON w.indicator = r.indicator AND w.labels = r.labels
+         WHERE r.held_until IS NULL AND r.indicator = ?1"
     ))?;
-    let rows = statement.query_map([], |row| read(row).and_then(|(key, interval)| Ok((key, interval, row.get(10)?))))?;
+    let rows = statement.query_map([indicator], |row| {
+        let (key, interval) = read(row)?;
+        let known: Option<String> = row.get(11)?;
+        let from = row.get::<_, Option<i64>>(10)?.map_or_else(|| row.get(14), Ok)?;
+        let since = Since { state: interval.state.clone(), from, known: known.map(Cow::Owned).zip(row.get(12)?) };
+        Ok((key.labels, Stored { interval, since, memory: row.get(13)? }))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Every reading that holds now.
+pub(super) fn holding(connection: &Connection) -> Result<Vec<(Key, Interval)>, Error> {
+    let mut statement = connection.prepare(&format!("SELECT {COLUMNS} FROM reading_intervals r WHERE held_until IS NULL"))?;
+    let rows = statement.query_map([], read)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Which readings hold now.
+pub(super) fn held_keys(connection: &Connection) -> Result<Vec<Key>, Error> {
+    let mut statement = connection.prepare_cached("SELECT indicator, labels FROM reading_intervals WHERE held_until IS NULL ORDER BY 1, 2")?;
+    let rows = statement.query_map([], |row| Ok(Key { indicator: row.get(0)?, labels: row.get(1)? }))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
@@ -212,7 +269,7 @@ pub(super) fn current(connection: &Connection) -> Result<Vec<(Key, Interval, Opt
 pub(super) fn lines_of_entry(connection: &Connection, entry: i64) -> Result<Vec<String>, Error> {
     let mut lines = Vec::new();
     for (opened, column) in [(true, "from_entry"), (false, "until_entry")] {
-        let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM reading_intervals WHERE {column} = ?1"))?;
+        let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM reading_intervals r WHERE {column} = ?1"))?;
         let rows = statement.query_map([entry], read)?;
         for row in rows {
             let (key, interval) = row?;
@@ -222,7 +279,7 @@ pub(super) fn lines_of_entry(connection: &Connection, entry: i64) -> Result<Vec<
     Ok(lines)
 }
 
-const COLUMNS: &str = "indicator, labels, measured, since, per, state, reason, rule, facts, thresholds";
+const COLUMNS: &str = "r.indicator, r.labels, r.measured, r.since, r.per, r.state, r.reason, r.rule, r.facts, r.thresholds";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<(Key, Interval)> {
     let (since, per): (Option<i64>, Option<f64>) = (row.get(3)?, row.get(4)?);

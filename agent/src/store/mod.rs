@@ -11,24 +11,28 @@ mod history;
 mod names;
 mod project;
 mod records;
+mod snapshot;
 pub mod tables;
 #[cfg(test)]
 mod tests;
+mod touched;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     path::{Path, PathBuf},
 };
 
 use rusqlite::{Connection, Savepoint};
 
-use crate::record::{Door, Feed, Record, Shape, Zone};
+use crate::record::{Door, Feed, Record, Zone};
 
 pub use self::core::DATABASE_FILE;
 pub use error::Error;
 pub use evidence::{Broken, verify};
 pub use folder::open_to_others;
-pub use history::{Change, Interval, Key};
+pub use history::{Change, Interval, Key, Since, Stored};
+pub use snapshot::Snapshot;
+pub use touched::{Affected, Touched};
 
 /// An open store. Holds the folder's lock for as long as it lives.
 #[derive(Debug)]
@@ -70,8 +74,8 @@ pub struct Delivered {
 /// What a commit changed.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Committed {
-    /// Tables and kinds of records that were added, changed or removed; the kind is empty where the shape has none.
-    pub touched: BTreeSet<(&'static str, String)>,
+    /// Records that were added, changed or removed, or belong to another system now.
+    pub touched: Touched,
     /// Records added.
     pub added: usize,
     /// Records changed.
@@ -217,7 +221,7 @@ impl Store {
                 .map(|stream| Delivered { stream, mode: Mode::Snapshot, records: Vec::new(), position: None, feeds: Vec::new() })
                 .collect();
             let removed = self.commit(&source, &empty, now)?;
-            committed.touched.extend(removed.touched);
+            committed.touched.join(&removed.touched);
             committed.removed += removed.removed;
             self.writer.execute("DELETE FROM source_states WHERE source = ?1", [&source])?;
             self.writer.execute("DELETE FROM stream_states WHERE source = ?1", [&source])?;
@@ -247,12 +251,33 @@ impl Store {
         Ok(())
     }
 
-    /// The readings that hold now.
+    /// The readings of an indicator that hold, by labels.
     ///
     /// # Errors
     /// What SQLite reports.
-    pub fn current_readings(&self) -> Result<Vec<(Key, Interval, Option<String>)>, Error> {
-        history::current(&self.writer)
+    pub fn readings_of(&self, indicator: &str) -> Result<Vec<(String, Stored)>, Error> {
+        history::of_indicator(&self.writer, indicator)
+    }
+
+    /// Closes the readings of every indicator that is not in force any more.
+    ///
+    /// # Errors
+    /// [`Error::Full`], or what SQLite reports; nothing is changed then.
+    pub fn close_readings_except(&mut self, in_force: &[&str], now: i64) -> Result<(), Error> {
+        let gone: Vec<_> = history::held_keys(&self.writer)?.into_iter().filter(|key| !in_force.contains(&key.indicator.as_str())).collect();
+        let closing: Vec<_> = gone.into_iter().map(|key| Change { key, opens: None, closes: true, memory: None }).collect();
+        self.record_readings(&closing, now)
+    }
+
+    /// Notes that from one moment to another readings were shown that could not be stored.
+    ///
+    /// # Errors
+    /// [`Error::Full`], or what SQLite reports; nothing is changed then.
+    pub fn record_gap(&mut self, from: i64, until: i64) -> Result<(), Error> {
+        let transaction = self.begin()?;
+        evidence::append(&transaction, until, "gap", &serde_json::json!({ "from": from, "until": until }))?;
+        transaction.commit()?;
+        Ok(())
     }
 
     /// Stores changes of readings, with one evidence entry for all of them.
@@ -312,9 +337,4 @@ impl Store {
         }
         Ok(counts)
     }
-}
-
-/// The key under which touched records are reported.
-fn touched_key(shape: &'static Shape, kind: Option<&str>) -> (&'static str, String) {
-    (shape.table, kind.unwrap_or_default().to_owned())
 }

@@ -1,6 +1,6 @@
 //! Records into the tables that indicators query.
 
-use rusqlite::{Connection, ToSql, params, params_from_iter, types::ToSqlOutput};
+use rusqlite::{Connection, OptionalExtension, ToSql, params, params_from_iter, types::ToSqlOutput};
 
 use super::{
     Error,
@@ -59,6 +59,20 @@ pub(super) fn insert(transaction: &Connection, source: &str, record: &Record, ob
         ])?;
     }
     Ok(())
+}
+
+/// System and kind of a record that is in the tables: where it counts until it is taken out of them.
+pub(super) fn place_of(transaction: &Connection, source: &str, shape: &Shape, id: &str) -> Result<(Option<String>, String), Error> {
+    let system = if shape.name == "system" {
+        "id"
+    } else if shape.belongs_to_system {
+        "system"
+    } else {
+        "NULL"
+    };
+    let kind = shape.kind_field.unwrap_or("''");
+    let mut statement = transaction.prepare_cached(&format!("SELECT {system}, {kind} FROM {} WHERE source = ?1 AND id = ?2", shape.table))?;
+    Ok(statement.query_row([source, id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?.unwrap_or_default())
 }
 
 /// Takes a record out of its tables.

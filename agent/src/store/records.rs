@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Committed, Delivered, Error, Mode, SourceState, evidence, names::Names, project, touched_key};
+use super::{Committed, Delivered, Error, Mode, SourceState, evidence, names::Names, project};
 use crate::record::{Digest, Feed, Record, Shape, Value, shape};
 
 /// A current version, as far as comparing needs it.
@@ -17,7 +17,6 @@ struct Held {
 struct Difference<'d> {
     shape: &'static Shape,
     id: String,
-    kind: String,
     closes: Option<Held>,
     opens: Option<Opening<'d>>,
 }
@@ -26,6 +25,7 @@ struct Difference<'d> {
 struct Opening<'d> {
     stream: &'d str,
     record: Record,
+    kind: String,
     body: String,
     digest: Digest,
 }
@@ -72,14 +72,13 @@ fn compare<'d>(
             continue;
         }
         let kind = record.kind().unwrap_or_default().to_owned();
-        let opens = Opening { stream: &stream.stream, record, body, digest };
-        differences.push(Difference { shape: opens.record.shape, id: key.1, kind, closes: before, opens: Some(opens) });
+        let opens = Opening { stream: &stream.stream, record, kind, body, digest };
+        differences.push(Difference { shape: opens.record.shape, id: key.1, closes: before, opens: Some(opens) });
     }
     if stream.mode == Mode::Snapshot {
         for ((name, id), gone) in held {
             let shape = shape::by_name(name).expect("held versions are of known shapes");
-            let kind = stored(transaction, shape, &id, gone.version)?.kind().unwrap_or_default().to_owned();
-            differences.push(Difference { shape, id, kind, closes: Some(gone), opens: None });
+            differences.push(Difference { shape, id, closes: Some(gone), opens: None });
         }
     }
     Ok(())
@@ -118,8 +117,9 @@ fn apply(
             (Some(_), Some(_)) => committed.changed += 1,
             (Some(_), None) => committed.removed += 1,
         }
-        committed.touched.insert(touched_key(difference.shape, Some(&difference.kind)));
         if let Some(closed) = difference.closes {
+            let (system, kind) = project::place_of(transaction, source, difference.shape, &difference.id)?;
+            committed.touched.add(difference.shape, &kind, system.as_deref());
             transaction.prepare_cached("UPDATE record_versions SET held_until = ?2, until_entry = ?3 WHERE version = ?1")?.execute(params![
                 closed.version,
                 now,
@@ -129,7 +129,7 @@ fn apply(
         }
         let is_system = difference.shape.name == "system";
         inventory_changed |= is_system;
-        let Some(Opening { stream, record, body, digest }) = difference.opens else { continue };
+        let Some(Opening { stream, record, kind, body, digest }) = difference.opens else { continue };
         let inserted = transaction
             .prepare_cached(
                 "INSERT INTO record_versions (source, stream, shape, id, digest, body, held_from, from_entry) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -137,24 +137,24 @@ fn apply(
             .execute(params![source, stream, record.shape.name, record.id, digest.0, body, now, entry]);
         inserted.map_err(|error| twice(error, source, &record))?;
         if is_system {
+            committed.touched.add(record.shape, &kind, Some(&record.id));
             project::insert(transaction, source, &record, now, names)?;
         } else {
-            late.push(record);
+            late.push((record, kind));
         }
     }
     if inventory_changed {
         *names = Names::load(transaction)?;
-        let shapes = project::resolve_again(transaction, names)?;
-        committed.touched.extend(shapes.iter().flat_map(|shape| everything_of(shape)));
+        for shape in project::resolve_again(transaction, names)? {
+            committed.touched.add_whole(shape);
+        }
     }
-    for record in late {
+    for (record, kind) in late {
+        let system = if record.shape.belongs_to_system { names.resolve(&record).0 } else { None };
+        committed.touched.add(record.shape, &kind, system);
         project::insert(transaction, source, &record, now, names)?;
     }
     Ok(())
-}
-
-fn everything_of(shape: &'static Shape) -> impl Iterator<Item = (&'static str, String)> {
-    shape.kinds().iter().copied().chain(shape.kinds().is_empty().then_some("")).map(move |kind| touched_key(shape, Some(kind)))
 }
 
 /// Two streams of one source delivered the same record.

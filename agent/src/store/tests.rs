@@ -1,6 +1,6 @@
 //! The store's tests: what is kept, what is refused, and what a crash, a full disk or a forger can't do.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::record::DoubtReason;
@@ -60,10 +60,28 @@ fn a_snapshot_adds_changes_and_removes() {
     assert_eq!(again, Committed::default());
     let then = store.commit("t", &[snapshot("s", &[incident("2", "a", "closed"), incident("3", "a", "open")])], 300).unwrap();
     assert_eq!((then.added, then.changed, then.removed), (1, 1, 1));
-    assert_eq!(then.touched, BTreeSet::from([("cases", "incident".to_owned())]));
+    assert_eq!(then.touched.of_table("cases"), Affected::All, "they belong to no system");
     assert_eq!(rows(&store, "SELECT id, is_open FROM cases ORDER BY id"), ["2 0", "3 1"]);
     let versions = "SELECT id, held_from, held_until FROM record_versions ORDER BY id, held_from";
     assert_eq!(rows(&store, versions), ["1 100 300", "2 100 300", "2 300 -", "3 300 -"]);
+}
+
+/// What changes kind or system concerns what it was and what it is.
+#[test]
+fn what_is_touched_is_the_old_and_the_new() {
+    let Fixture { mut store, folder: _folder } = fixture();
+    let inventory = ["a", "b"].map(|id| json!({"record": "system", "id": id}));
+    store.commit("registers", &[snapshot("systems", &inventory)], 100).unwrap();
+    let case = |kind: &str, system: &str| json!({"record": "case", "id": "1", "kind": kind, "system": system, "severity": "high"});
+    let mut touched = |case: Value| store.commit("t", &[snapshot("s", &[case])], 200).unwrap().touched;
+    let feed = |kind: &str| Feed::parse(&format!("cases({kind})")).unwrap();
+    let systems = |ids: &[&str]| Affected::Systems(ids.iter().map(|id| (*id).to_owned()).collect());
+    let added = touched(case("incident", "a"));
+    assert_eq!((added.of(&[feed("incident")]), added.of(&[feed("risk")])), (systems(&["a"]), systems(&[])));
+    assert_eq!(touched(case("incident", "b")).of(&[feed("incident")]), systems(&["a", "b"]));
+    let moved = touched(case("risk", "b"));
+    assert_eq!((moved.of(&[feed("incident")]), moved.of(&[feed("risk")])), (systems(&["b"]), systems(&["b"])));
+    assert_eq!(touched(case("risk", "nobody")).of_table("cases"), Affected::All, "what belongs to no system may be read for any");
 }
 
 #[test]
@@ -92,7 +110,7 @@ fn systems_are_resolved_at_the_door_and_again_when_the_inventory_changes() {
     let inventory =
         [json!({"record": "system", "id": "credit", "name": "Credit scoring"}), json!({"record": "system", "id": "fraud", "aliases": ["Fraud-Model"]})];
     let committed = store.commit("registers", &[snapshot("systems", &inventory)], 200).unwrap();
-    assert!(committed.touched.contains(&("model_versions", String::new())), "what is resolved anew counts as touched");
+    assert_eq!(committed.touched.of_table("model_versions"), Affected::All, "what is resolved anew counts as touched");
     assert_eq!(rows(&store, resolved), ["m1 credit aims:Credit", "m2 fraud fraud-model", "m3 - nobody"]);
 }
 
@@ -251,6 +269,11 @@ fn interval(measured: f64, state: &'static str) -> Interval {
     Interval { measured: Some(measured), clock: None, state: state.into(), reason: None, rule: None, facts: "{}".into(), method: "m1".into() }
 }
 
+fn opens(system: &str, interval: Interval, at: i64) -> Change {
+    let since = Since::begin(interval.state.clone(), at);
+    Change { key: key(system), opens: Some((interval, since)), closes: false, memory: None }
+}
+
 fn key(system: &str) -> Key {
     Key { indicator: "incidents_open".into(), labels: json!({ "system": system }).to_string() }
 }
@@ -258,16 +281,38 @@ fn key(system: &str) -> Key {
 #[test]
 fn readings_are_intervals() {
     let Fixture { folder, mut store } = fixture();
-    let open = |system, interval| Change { key: key(system), opens: Some(interval), closes: false, memory: None };
-    store.record_readings(&[open("a", interval(0.0, "ok")), open("b", interval(1.0, "warning"))], 100).unwrap();
-    let changed = Change { closes: true, memory: Some("{}".into()), ..open("a", interval(2.0, "breach")) };
+    store.record_readings(&[opens("a", interval(0.0, "ok"), 100), opens("b", interval(1.0, "warning"), 100)], 100).unwrap();
+    let changed = Change { closes: true, memory: Some("{}".into()), ..opens("a", interval(2.0, "breach"), 200) };
     let gone = Change { key: key("b"), opens: None, closes: true, memory: None };
     store.record_readings(&[changed, gone], 200).unwrap();
     let history = "SELECT labels, measured, state, held_from, held_until FROM reading_intervals ORDER BY labels, held_from";
     assert_eq!(rows(&store, history), [r#"{"system":"a"} 0 ok 100 200"#, r#"{"system":"a"} 2 breach 200 -"#, r#"{"system":"b"} 1 warning 100 200"#]);
     drop(store);
     let store = Store::open(folder.path(), Zone::UTC).unwrap();
-    assert_eq!(store.current_readings().unwrap(), [(key("a"), interval(2.0, "breach"), Some("{}".into()))]);
+    let stored = Stored { interval: interval(2.0, "breach"), since: Since::begin("breach".into(), 200), memory: Some("{}".into()) };
+    assert_eq!(store.readings_of("incidents_open").unwrap(), [(key("a").labels, stored)]);
+}
+
+/// A source that fails now and then must not make an old breach look young, and what is told again from the history is what was told then.
+#[test]
+fn a_state_that_comes_back_after_it_was_unknown_has_the_beginning_that_it_had() {
+    let Fixture { folder, mut store } = fixture();
+    let states = [(100, "ok"), (200, "breach"), (300, "unknown"), (400, "breach"), (500, "unknown"), (600, "ok"), (700, "unknown")];
+    let begins = [(100, Some(100)), (200, Some(200)), (300, Some(200)), (200, Some(200)), (500, Some(200)), (600, Some(600)), (700, Some(600))];
+    let mut since: Option<Since> = None;
+    for ((at, state), (from, known_from)) in states.into_iter().zip(begins) {
+        let next = since.as_ref().map_or_else(|| Since::begin(state.into(), at), |since| since.then(state.into(), at));
+        assert_eq!((next.from, next.known.as_ref().map(|(_, from)| *from)), (from, known_from), "{at}");
+        let change = Change { key: key("a"), opens: Some((interval(1.0, state), next.clone())), closes: since.is_some(), memory: None };
+        store.record_readings(&[change], at).unwrap();
+        since = Some(next);
+    }
+    let shown = "SELECT state, state_from, known_state, known_from FROM readings";
+    let told = rows(&store, shown);
+    assert_eq!(told, ["unknown 700 ok 600"]);
+    drop(store);
+    let store = Store::open(folder.path(), Zone::parse("Asia/Tokyo").unwrap()).unwrap();
+    assert_eq!(rows(&store, shown), told, "made anew from the intervals");
 }
 
 #[test]
@@ -288,8 +333,7 @@ fn an_edited_store_betrays_itself() {
         let Fixture { mut store, folder: _folder } = fixture();
         store.commit("t", &[snapshot("s", &[incident("1", "a", "open"), incident("2", "a", "open")])], 100).unwrap();
         store.commit("t", &[snapshot("s", &[incident("2", "a", "open")])], 200).unwrap();
-        let change = Change { key: key("a"), opens: Some(interval(1.0, "breach")), closes: false, memory: None };
-        store.record_readings(&[change], 300).unwrap();
+        store.record_readings(&[opens("a", interval(1.0, "breach"), 300)], 300).unwrap();
         assert_eq!(verify(store.reader()).unwrap(), Ok(3));
         store.writer.execute_batch(edit).unwrap();
         let broken = verify(store.reader()).unwrap().expect_err(edit).to_string();

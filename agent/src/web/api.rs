@@ -13,7 +13,8 @@ use crate::{
     pipeline::Handle,
 };
 
-/// Every reading: indicator, labels, value, state, reason, rule, facts.
+/// Every reading: indicator, labels, value, state and since when, whether any rule judges it, whether its indicator is behind in the store, rule, reason,
+/// facts.
 pub async fn readings(State(handle): State<Handle>) -> Json<Value> {
     Json(readings_json(&handle.board.load(), &[]))
 }
@@ -36,6 +37,9 @@ fn reading_json(panel: &Panel, reading: &Reading, now: i64) -> Value {
         "value": reading.row.value(now),
         "unit": panel.indicator.unit,
         "state": reading.state.as_str(),
+        "state_since": reading.since,
+        "judged": reading.judged,
+        "unstored": panel.unstored,
         "rule": reading.rule.as_deref(),
         "reason": reason,
         "facts": reading.row.facts(now).map(|(name, value)| (name.to_owned(), json!(value))).collect::<serde_json::Map<_, _>>(),

@@ -167,6 +167,8 @@ pub async fn indicator(State(handle): State<Handle>, Path(id): Path<String>) -> 
         p.lead { (indicator.about) }
         p { @for (name, anchors) in references { @if !anchors.is_empty() { (name) ": " (anchors.join(", ")) ". " } } "Unit: " (indicator.unit) ". Worse when " (indicator.direction.as_str()) "." }
         h2 { "Readings" }
+        @if panel.waits { p { "Something newer is known and waits to be stored: this is what held before." } }
+        @if panel.unstored { p { "Some of this could not be stored: it is not in the history, and no evidence vouches for it yet." } }
         (readings_table(panel, board.at))
         h2 { "Limits" }
         @if panel.rules.is_empty() { p { "It is shown, not judged." } } @else {
@@ -198,7 +200,7 @@ fn readings_table(panel: &Panel, now: i64) -> Markup {
                         td.code { (words::labels(reading)) }
                         td.n { (words::value(reading, &panel.indicator.unit, now)) }
                         td.code { @for (name, value) in reading.row.facts(now) { (name) "=" (words::number(value)) " " } }
-                        td.code { (words::reason(reading)) }
+                        td.code { (words::reason(reading)) @if !reading.judged { " not judged" } }
                     }
                 }
             }

@@ -114,24 +114,26 @@ mod tests {
 
     use super::*;
 
+    type Polled = Poll<Option<Result<Frame<Bytes>, &'static str>>>;
+
     /// What polls yield, in turn.
-    struct Script(VecDeque<Poll<Option<Result<Frame<Bytes>, &'static str>>>>);
+    struct Script(VecDeque<Polled>);
 
     impl Body for Script {
         type Data = Bytes;
         type Error = &'static str;
 
-        fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, &'static str>>> {
+        fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Polled {
             self.0.pop_front().expect("nobody asks after the end")
         }
     }
 
-    fn data(text: &'static str) -> Poll<Option<Result<Frame<Bytes>, &'static str>>> {
+    fn data(text: &'static str) -> Polled {
         Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(text.as_bytes())))))
     }
 
     /// What each poll yields, until the end.
-    fn polled(script: impl IntoIterator<Item = Poll<Option<Result<Frame<Bytes>, &'static str>>>>) -> Vec<String> {
+    fn polled(script: impl IntoIterator<Item = Polled>) -> Vec<String> {
         let mut body = Gathered::of(Script(script.into_iter().collect()));
         let mut found = Vec::new();
         loop {

@@ -40,6 +40,6 @@ pub fn files(catalogue: &Catalogue, settings: &Settings) -> Vec<Generated> {
 /// The rules, before they are written.
 pub fn rule_files(catalogue: &Catalogue, settings: &Settings) -> Vec<rule::RuleFile> {
     let mut files = indicators::files(catalogue, settings);
-    files.extend([operations::file(catalogue, settings), countdown::file(catalogue, settings), rollup::file(catalogue)]);
+    files.extend([operations::file(settings), countdown::file(catalogue, settings), rollup::file(catalogue)]);
     files
 }

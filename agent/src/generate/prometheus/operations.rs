@@ -5,7 +5,7 @@ use super::{
     rule::{Alert, RuleFile, Severity},
     template::{Answers, Format, Template},
 };
-use crate::{generate::Settings, indicator::Catalogue};
+use crate::generate::Settings;
 
 /// An alert about the watch, and what its runbook says.
 #[derive(Debug)]
@@ -24,14 +24,11 @@ pub struct Operation {
 pub const PAGES: [(&str, &str); 3] =
     [("clause9-agent", "The agent itself"), ("clause9-sources", "Sources that can't be read"), ("clause9-readings", "Readings that are unknown")];
 
-/// Clocks are evaluated every minute; this many seconds without is no delay any more.
-const MINUTELY_LIMIT: u32 = 15 * 60;
-
-/// Everything is evaluated at midnight; a day has up to 25 hours, and an evaluation may take its time.
-const DAILY_LIMIT: u32 = 26 * 3600;
+/// Every minute each indicator is evaluated or found to need no evaluation; this many seconds without is no delay any more.
+const EVALUATED_WITHIN: u32 = 15 * 60;
 
 /// The rules and their tests.
-pub fn file(catalogue: &Catalogue, settings: &Settings) -> RuleFile {
+pub fn file(settings: &Settings) -> RuleFile {
     let about = [
         "Alerts about the watch itself: the agent, its sources, readings that stay unknown.",
         "Clause9AgentDown fires before the alerts of a dead agent's readings end, and Clause9BreachUnknown before those of readings that became unknown:",
@@ -40,20 +37,21 @@ pub fn file(catalogue: &Catalogue, settings: &Settings) -> RuleFile {
     RuleFile {
         name: "agent".to_owned(),
         about: about.map(str::to_owned).to_vec(),
-        alerts: all(catalogue, settings).into_iter().map(|operation| operation.alert).collect(),
-        cases: operation_cases::all(catalogue, settings),
+        alerts: all(settings).into_iter().map(|operation| operation.alert).collect(),
+        cases: operation_cases::all(settings),
         ..RuleFile::default()
     }
 }
 
 /// Every alert about the watch.
-pub fn all(catalogue: &Catalogue, settings: &Settings) -> Vec<Operation> {
+pub fn all(settings: &Settings) -> Vec<Operation> {
     let made = [
         agent_down(),
         agent_absent(),
         config_reload_failed(),
         store_not_writable(),
-        evaluation_stalled(catalogue),
+        evidence_broken(),
+        evaluation_stalled(),
         source_down(),
         source_stale(),
         readings_unknown(),
@@ -152,10 +150,12 @@ fn store_not_writable() -> Operation {
             Some("5m"),
             "clause9_store_writable == 0",
             text("clause9 can't write into its database").label(", ", "instance"),
-            text("What is shown is the last that could be stored. No reading changes, and no evidence is kept, until the database can be written."),
+            text(
+                "No evidence is kept until it can be written. Readings go on without being stored, and become unknown as their sources grow stale: no poll counts.",
+            ),
         ),
         page: "clause9-agent",
-        meaning: "Writes into the agent's database fail, or the database is not the one in `data_dir` any more. Nothing that was stored is lost, and nothing is published that was not stored.",
+        meaning: "Writes into the agent's database fail, or the database is not the one in `data_dir` any more. Nothing that was stored is lost. Polls that can't be stored don't count, so that readings become unknown when their sources are stale.",
         steps: &[
             "Ask `/-/ready` or the agent's page for the reason: full, read-only, or a file that is gone or not the same any more.",
             "Make room, mend the disk, or bring the folder back as it was; the agent goes on by itself.",
@@ -165,33 +165,47 @@ fn store_not_writable() -> Operation {
     }
 }
 
-fn evaluation_stalled(catalogue: &Catalogue) -> Operation {
+fn evidence_broken() -> Operation {
+    Operation {
+        alert: alert(
+            "Clause9EvidenceBroken",
+            Severity::Critical,
+            None,
+            "clause9_store_verified == 0",
+            text("clause9's evidence is not what was stored").label(", ", "instance"),
+            text(
+                "The hourly walk over the evidence found an entry that was changed or lost. Until that is explained the numbers can't be relied on as evidence.",
+            ),
+        ),
+        page: "clause9-agent",
+        meaning: "Once an hour the agent walks its evidence chain. An entry, or what it vouches for, is not what was stored: somebody or something wrote into the database.",
+        steps: &[
+            "Run `clause9 verify`: it names the first entry that is broken, and what about it.",
+            "Keep a copy of the database as it is, for whoever looks into it.",
+            "Find out who had access to the data folder and what was done there: a restored copy, an edit by hand, a failing disk.",
+            "Bring back the last good copy, or tell those who rely on the evidence since when it does not hold.",
+        ],
+    }
+}
+
+fn evaluation_stalled() -> Operation {
     Operation {
         alert: alert(
             "Clause9EvaluationStalled",
             Severity::Critical,
             Some("5m"),
-            &stalled(catalogue),
+            &format!("count without (indicator) (time() - aims_indicator_last_evaluated_timestamp_seconds > {EVALUATED_WITHIN})"),
             text("clause9 has stopped to evaluate indicators").label(", ", "instance"),
             text("").value(Format::Number).text(" indicators were not evaluated in time. What they show is old."),
         ),
         page: "clause9-agent",
-        meaning: "Indicators of time are evaluated every minute and all others at least at midnight. Some were not: the agent runs and does not work.",
+        meaning: "Every minute the agent says that each indicator was evaluated or needs no evaluation. Of some it did not: it runs and does not work, or can't store.",
         steps: &[
             "Look at the agent's log, and at `clause9_evaluation_duration_seconds` for evaluations that take too long.",
             "See on the agent's page which indicators are old; one whose SQL fails is unknown and says why.",
             "Restart the agent if it does not go on by itself, and keep the log for a report.",
         ],
     }
-}
-
-fn stalled(catalogue: &Catalogue) -> String {
-    let ids: Vec<_> = catalogue.iter().filter(|indicator| indicator.changes_with_time()).map(|indicator| indicator.id.as_str()).collect();
-    format!(
-        "count without (indicator) (\n    time() - aims_indicator_last_evaluated_timestamp_seconds{{indicator=~\"{}\"}} > {MINUTELY_LIMIT}\n  or\n    \
-         time() - aims_indicator_last_evaluated_timestamp_seconds > {DAILY_LIMIT}\n)",
-        ids.join("|")
-    )
 }
 
 fn source_down() -> Operation {

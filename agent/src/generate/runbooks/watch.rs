@@ -14,7 +14,7 @@ use crate::{
 
 /// Each alert with its severity and its page.
 pub fn alerts(catalogue: &Catalogue) -> Vec<(String, &'static str, String)> {
-    let operations = operations::all(catalogue, &settings()).into_iter().map(|one| (one.alert.name, one.alert.severity.as_str(), one.page.to_owned()));
+    let operations = operations::all(&settings()).into_iter().map(|one| (one.alert.name, one.alert.severity.as_str(), one.page.to_owned()));
     let mut countdown: Vec<_> = countdown::all(catalogue).iter().map(|one| one.alert(&settings())).map(|alert| (alert.name, alert.severity.as_str())).collect();
     countdown.dedup();
     countdown.sort_unstable();
@@ -24,7 +24,7 @@ pub fn alerts(catalogue: &Catalogue) -> Vec<(String, &'static str, String)> {
 
 /// Names and texts of the pages.
 pub fn pages(catalogue: &Catalogue) -> Vec<(String, String)> {
-    let operations = operations::all(catalogue, &settings());
+    let operations = operations::all(&settings());
     let page = |(name, title): (&str, &str)| {
         let sections = operations.iter().filter(|operation| operation.page == name);
         let sections: Vec<_> = sections.map(|operation| section(&operation.alert, operation.meaning, operation.steps)).collect();

@@ -42,18 +42,14 @@ fn bench(extra: &str, tracker: &str) -> Bench {
 }
 
 impl Bench {
-    fn deliver(&mut self, source: &str, rows: &[Value], now: i64) -> Scope {
-        self.core.take_in(source, Ok(delivery(rows, now)), Duration::ZERO, now).unwrap()
-    }
-
-    fn deliver_and_evaluate(&mut self, source: &str, rows: &[Value], now: i64) {
-        let scope = self.deliver(source, rows, now);
-        self.core.evaluate(&scope, now).unwrap();
+    fn deliver(&mut self, source: &str, rows: &[Value], now: i64) -> Evaluated {
+        self.core.take_in(source, Ok(delivery(rows, now)), Duration::ZERO, now).unwrap();
+        self.core.evaluate(now)
     }
 
     /// Readings of an indicator: labels of interest, value, state, reason.
     fn readings(&self, indicator: &str, now: i64) -> Vec<String> {
-        let board = self.core.board(now).unwrap();
+        let board = self.core.board(now);
         let panel = board.panels.iter().find(|panel| panel.indicator.id.as_str() == indicator).unwrap();
         let mut readings: Vec<_> = panel
             .readings
@@ -94,8 +90,8 @@ fn incident(id: &str, system: &str, severity: &str) -> Value {
 #[test]
 fn before_anything_is_read_everything_is_unknown() {
     let mut bench = bench("", "");
-    bench.core.evaluate(&Scope::Everything, NOON).unwrap();
-    let board = bench.core.board(NOON).unwrap();
+    bench.core.evaluate(NOON);
+    let board = bench.core.board(NOON);
     assert_eq!(board.count(State::Ok) + board.count(State::Warning) + board.count(State::Breach), 0);
     let reason = |indicator: &str| bench.readings(indicator, NOON);
     assert_eq!(reason("management_review_overdue_seconds"), ["- - - unknown: the source `inventory` was never read completely"]);
@@ -105,37 +101,34 @@ fn before_anything_is_read_everything_is_unknown() {
 #[test]
 fn no_incident_known_is_no_incident_only_while_the_tracker_is_read() {
     let mut bench = bench("", "");
-    bench.core.evaluate(&Scope::Everything, NOON).unwrap();
-    bench.deliver_and_evaluate("inventory", &[system("a")], NOON);
+    bench.core.evaluate(NOON);
+    bench.deliver("inventory", &[system("a")], NOON);
     assert!(bench.readings("incidents_open", NOON).iter().all(|reading| reading.ends_with("unknown: the source `tracker` was never read completely")));
-    bench.deliver_and_evaluate("tracker", &[], NOON);
+    bench.deliver("tracker", &[], NOON);
     assert!(bench.readings("incidents_open", NOON).contains(&"a critical 0 ok".to_owned()));
-    bench.deliver_and_evaluate("tracker", &[incident("1", "a", "critical")], NOON + MINUTE);
+    bench.deliver("tracker", &[incident("1", "a", "critical")], NOON + MINUTE);
     assert!(bench.readings("incidents_open", NOON).contains(&"a critical 1 breach".to_owned()));
 
     let failure = Failure::new(FailureReason::Timeout, "it took too long");
     let later = NOON + 10 * MINUTE;
     bench.core.take_in("tracker", Err(failure), Duration::ZERO, later).unwrap_err();
-    let scope = bench.core.tick(later);
-    bench.core.evaluate(&scope, later).unwrap();
+    bench.core.evaluate(later);
     assert!(bench.readings("incidents_open", later).contains(&"a critical 1 breach".to_owned()), "a failed poll changes nothing while records are fresh");
 
     let stale = NOON + MINUTE + 15 * MINUTE + 1;
-    let scope = bench.core.tick(stale);
-    assert!(matches!(&scope, Scope::Touched(touched) if touched.contains(&("cases", "incident".to_owned()))), "{scope:?}");
-    bench.core.evaluate(&scope, stale).unwrap();
+    bench.core.evaluate(stale);
     let unknown = "a critical - unknown: the source `tracker` was last read completely at 2026-11-21T12:01:00Z";
     assert!(bench.readings("incidents_open", stale).contains(&unknown.to_owned()));
 
-    bench.deliver_and_evaluate("tracker", &[incident("1", "a", "critical")], stale + MINUTE);
+    bench.deliver("tracker", &[incident("1", "a", "critical")], stale + MINUTE);
     assert!(bench.readings("incidents_open", stale).contains(&"a critical 1 breach".to_owned()), "recovery, although no record changed");
 }
 
 #[test]
 fn a_stale_source_makes_unknown_only_what_it_covers() {
     let mut bench = bench("", ", covers: [a]");
-    bench.deliver_and_evaluate("inventory", &[system("a"), system("b")], NOON);
-    bench.core.evaluate(&Scope::Everything, NOON).unwrap();
+    bench.deliver("inventory", &[system("a"), system("b")], NOON);
+    bench.core.evaluate(NOON);
     let readings = bench.readings("incidents_open", NOON);
     assert!(readings.contains(&"b critical 0 ok".to_owned()), "{readings:?}");
     assert!(readings.contains(&"a critical - unknown: the source `tracker` was never read completely".to_owned()));
@@ -148,12 +141,12 @@ fn a_stale_source_makes_unknown_only_what_it_covers() {
 #[test]
 fn going_stale_is_noticed_by_whatever_is_evaluated_next() {
     let mut bench = bench("", "");
-    bench.deliver_and_evaluate("inventory", &[system("a")], NOON);
-    bench.deliver_and_evaluate("tracker", &[incident("1", "a", "critical")], NOON);
-    bench.core.evaluate(&Scope::Everything, NOON).unwrap();
+    bench.deliver("inventory", &[system("a")], NOON);
+    bench.deliver("tracker", &[incident("1", "a", "critical")], NOON);
+    bench.core.evaluate(NOON);
     // The tracker goes stale between two ticks, and a poll of the other source ends first.
     let stale = NOON + 16 * MINUTE;
-    bench.deliver_and_evaluate("inventory", &[system("a")], stale);
+    bench.deliver("inventory", &[system("a")], stale);
     assert!(bench.readings("incidents_open", stale).iter().all(|reading| reading.contains("unknown: the source `tracker` was last read")));
 }
 
@@ -161,46 +154,47 @@ fn going_stale_is_noticed_by_whatever_is_evaluated_next() {
 fn midnight_makes_things_overdue() {
     let mut bench = bench("", "");
     let review = json!({"record": "review", "id": "r", "kind": "impact_assessment", "system": "a", "due": "2026-11-21"});
-    bench.deliver_and_evaluate("inventory", &[system("a"), review], NOON);
-    bench.core.evaluate(&Scope::Everything, NOON).unwrap();
+    bench.deliver("inventory", &[system("a"), review], NOON);
+    bench.core.evaluate(NOON);
     assert_eq!(bench.readings("impact_assessments_overdue", NOON), ["a - 0 ok"], "due today is not overdue");
     let midnight = NOON + 12 * 3600;
-    assert_eq!(bench.core.tick(midnight - 1), Scope::Time);
-    assert_eq!(bench.core.tick(midnight), Scope::Everything);
-    bench.core.evaluate(&Scope::Everything, midnight).unwrap();
+    bench.core.evaluate(midnight - 1);
+    assert_eq!(bench.readings("impact_assessments_overdue", midnight - 1), ["a - 0 ok"]);
+    bench.core.evaluate(midnight);
     assert_eq!(bench.readings("impact_assessments_overdue", midnight), ["a - 1 breach"]);
 }
 
 #[test]
 fn only_what_a_poll_touched_is_evaluated() {
     let mut bench = bench("", "");
-    bench.deliver_and_evaluate("inventory", &[system("a")], NOON);
-    bench.deliver_and_evaluate("tracker", &[], NOON);
-    bench.core.evaluate(&Scope::Everything, NOON).unwrap();
-    let scope = bench.deliver("tracker", &[incident("1", "a", "low")], NOON + 1);
-    bench.core.evaluate(&scope, NOON + 1).unwrap();
-    let board = bench.core.board(NOON + 1).unwrap();
+    bench.deliver("inventory", &[system("a")], NOON);
+    bench.deliver("tracker", &[], NOON);
+    bench.core.evaluate(NOON);
+    bench.deliver("tracker", &[incident("1", "a", "low")], NOON + 1);
+    let board = bench.core.board(NOON + 1);
     let evaluated = |id: &str| board.panels.iter().find(|panel| panel.indicator.id.as_str() == id).unwrap().evaluated_at;
     assert_eq!((evaluated("incidents_open"), evaluated("nonconformities_open"), evaluated("drift_psi")), (NOON + 1, NOON, NOON));
     let nothing = bench.deliver("tracker", &[incident("1", "a", "low")], NOON + 2);
-    assert_eq!(nothing, Scope::Touched(BTreeSet::new()), "a poll that changed nothing touches nothing");
+    let board = bench.core.board(NOON + 2);
+    let evaluated = |id: &str| board.panels.iter().find(|panel| panel.indicator.id.as_str() == id).unwrap().evaluated_at;
+    assert_eq!((evaluated("corrective_actions_overdue"), evaluated("drift_psi")), (NOON, NOON), "a poll that changed nothing touches nothing: {nothing:?}");
 }
 
 #[test]
 fn history_holds_changes_and_survives_a_restart() {
     let mut bench = bench("", "");
-    bench.deliver_and_evaluate("inventory", &[system("a")], NOON);
-    bench.deliver_and_evaluate("tracker", &[incident("1", "a", "critical")], NOON);
-    bench.core.evaluate(&Scope::Everything, NOON).unwrap();
+    bench.deliver("inventory", &[system("a")], NOON);
+    bench.deliver("tracker", &[incident("1", "a", "critical")], NOON);
+    bench.core.evaluate(NOON);
     let intervals = "SELECT count(*) FROM reading_intervals";
     let before = bench.history(intervals);
-    bench.core.evaluate(&Scope::Everything, NOON + 1).unwrap();
+    bench.core.evaluate(NOON + 1);
     assert_eq!(bench.history(intervals), before, "what did not change is not stored again");
     let Bench { folder, core } = bench;
     drop(core);
     let core = Core::open(config(folder.path(), "", ""), NOON + 2).unwrap();
     let mut bench = Bench { folder, core };
-    bench.core.evaluate(&Scope::Everything, NOON + 2).unwrap();
+    bench.core.evaluate(NOON + 2);
     assert_eq!(bench.history(intervals), before, "nor after a restart");
     assert!(bench.readings("incidents_open", NOON + 2).contains(&"a critical 1 breach".to_owned()), "a fresh source stays fresh over a restart");
     assert_eq!(store::verify(bench.core.store.reader()).unwrap().map(|_| ()), Ok(()));
@@ -210,25 +204,25 @@ fn history_holds_changes_and_survives_a_restart() {
 #[test]
 fn a_fact_grows_by_itself_and_reaches_its_limit() {
     let mut bench = bench("", "");
-    bench.deliver_and_evaluate("inventory", &[system("a")], NOON);
+    bench.deliver("inventory", &[system("a")], NOON);
     let opened_at = NOON - 7 * DAY + MINUTE;
     let mut open = incident("1", "a", "high");
     open["opened_at"] = opened_at.into();
-    bench.deliver_and_evaluate("tracker", &[open], NOON);
-    bench.core.evaluate(&Scope::Everything, NOON).unwrap();
+    bench.deliver("tracker", &[open], NOON);
+    bench.core.evaluate(NOON);
     let stored = "FROM reading_intervals WHERE state <> 'unknown' AND indicator = 'incidents_open' AND labels = '{\"severity\":\"high\",\"system\":\"a\"}'";
     let facts: String = bench.core.store.reader().query_row(&format!("SELECT facts {stored}"), [], |row| row.get(0)).unwrap();
     let facts: Value = serde_json::from_str(&facts).unwrap();
     let age = 7.0 * 86_400.0 - 60.0;
     assert_eq!(facts, json!({"fact_oldest_seconds": age, "fact_undated": 0.0, "since_oldest_seconds": opened_at}));
 
-    bench.core.evaluate(&Scope::Time, NOON + MINUTE).unwrap();
+    bench.core.evaluate(NOON + MINUTE);
     assert!(bench.readings("incidents_open", NOON + MINUTE).contains(&"a high 1 warning".to_owned()), "7 days are the limit");
     assert_eq!(bench.history(&format!("SELECT count(*) {stored}")), 1);
-    bench.core.evaluate(&Scope::Time, NOON + MINUTE + 1).unwrap();
+    bench.core.evaluate(NOON + MINUTE + 1);
     assert!(bench.readings("incidents_open", NOON + MINUTE + 1).contains(&"a high 1 breach".to_owned()));
     assert_eq!(bench.history(&format!("SELECT count(*) {stored}")), 2);
-    let board = bench.core.board(NOON).unwrap();
+    let board = bench.core.board(NOON);
     let oldest = board.panels.iter().flat_map(|panel| &panel.readings).filter(|reading| reading.row.label("severity") == Some("high"));
     let ages: Vec<_> = oldest.filter_map(|reading| reading.row.fact("fact_oldest_seconds", NOON + DAY)).collect();
     assert_eq!(ages, [age + 86_400.0]);
@@ -237,55 +231,106 @@ fn a_fact_grows_by_itself_and_reaches_its_limit() {
 #[test]
 fn a_clock_that_was_set_back_proves_nothing() {
     let mut bench = bench("", "");
-    bench.deliver_and_evaluate("inventory", &[system("a")], NOON);
-    bench.deliver_and_evaluate("tracker", &[], NOON);
-    bench.core.evaluate(&Scope::Everything, NOON - 3600).unwrap();
+    bench.deliver("inventory", &[system("a")], NOON);
+    bench.deliver("tracker", &[], NOON);
+    bench.core.evaluate(NOON - 3600);
     assert!(bench.readings("incidents_open", NOON - 3600).iter().all(|reading| reading.contains("unknown")));
 }
 
+/// Ruling 22: what could not be stored for half a minute is shown all the same, and a poll that could not be stored is no success.
 #[test]
-fn a_full_disk_keeps_the_last_board_and_says_why() {
+fn while_the_disk_is_full_nothing_looks_fresher_than_it_is() {
     let mut bench = bench("", "");
-    bench.deliver_and_evaluate("inventory", &[system("a")], NOON);
-    bench.deliver_and_evaluate("tracker", &[], NOON);
-    bench.core.evaluate(&Scope::Everything, NOON).unwrap();
+    bench.deliver("inventory", &[system("a")], NOON);
+    bench.deliver("tracker", &[incident("1", "a", "low")], NOON);
     bench.core.store.fill_disk(true);
     let many: Vec<_> = (0..3000).map(|id| incident(&id.to_string(), "a", "critical")).collect();
     let failure = bench.core.take_in("tracker", Ok(delivery(&many, NOON + 1)), Duration::ZERO, NOON + 1).unwrap_err();
     assert_eq!(failure.reason, FailureReason::Store);
     assert!(bench.core.problem().unwrap().contains("full"), "{:?}", bench.core.problem());
-    assert!(bench.readings("incidents_open", NOON + 1).contains(&"a critical 0 ok".to_owned()));
+    bench.core.evaluate(NOON + 1);
+    assert!(bench.readings("incidents_open", NOON + 1).contains(&"a critical 0 ok".to_owned()), "what is committed is fresh");
+
+    // The tracker is stale a quarter of an hour after its last poll that could be stored; that can't be stored either.
+    let stale = NOON + 15 * MINUTE + 1;
+    bench.core.evaluate(stale);
+    let board = bench.core.board(stale);
+    assert!(board.sources[1].stale, "how sources are is shown at once");
+    assert!(bench.readings("incidents_open", stale).contains(&"a critical 0 ok".to_owned()), "a write is tried again for half a minute");
+    bench.core.evaluate(stale + 30);
+    let unknown = "a critical - unknown: the source `tracker` was last read completely at 2026-11-21T12:00:00Z";
+    assert!(bench.readings("incidents_open", stale + 30).contains(&unknown.to_owned()));
+    let board = bench.core.board(stale + 30);
+    let unstored = |id: &str| board.panels.iter().find(|panel| panel.indicator.id.as_str() == id).unwrap().unstored;
+    assert!(unstored("incidents_open") && !unstored("soa_exclusions_unjustified"), "and marked");
+
     bench.core.store.fill_disk(false);
-    bench.deliver_and_evaluate("tracker", &many, NOON + 2);
+    bench.deliver("tracker", &many, stale + 60);
     assert_eq!(bench.core.problem(), None);
-    assert!(bench.readings("incidents_open", NOON + 2).contains(&"a critical 3000 breach".to_owned()));
+    assert!(bench.readings("incidents_open", stale + 60).contains(&"a critical 3000 breach".to_owned()));
+    assert!(bench.core.board(stale + 60).panels.iter().all(|panel| !panel.unstored));
+    assert_eq!(bench.history(&format!("SELECT count(*) FROM evidence WHERE kind = 'gap' AND body LIKE '%\"from\":{stale}%'")), 1);
+    assert_eq!(store::verify(bench.core.store.reader()).unwrap().map(|_| ()), Ok(()));
 }
 
 #[test]
 fn a_data_folder_that_is_moved_away_is_noticed_and_taken_up_again() {
     let mut bench = bench("", "");
-    bench.deliver_and_evaluate("inventory", &[system("a")], NOON);
-    bench.deliver_and_evaluate("tracker", &[], NOON);
-    bench.core.evaluate(&Scope::Everything, NOON).unwrap();
-    assert_eq!(bench.core.tick(NOON + 5), Scope::Time);
+    bench.deliver("inventory", &[system("a")], NOON);
+    bench.deliver("tracker", &[], NOON);
+    bench.core.evaluate(NOON);
+    assert!(!bench.core.look());
     let (data, away) = (bench.folder.path().join("data"), bench.folder.path().join("away"));
     std::fs::rename(&data, &away).unwrap();
-    assert_eq!(bench.core.tick(NOON + 10), Scope::Touched(BTreeSet::new()), "something is to be told");
+    assert!(bench.core.look(), "something is to be told");
     assert!(bench.core.problem().unwrap().contains("clause9.sqlite is gone"), "{:?}", bench.core.problem());
     let failure = bench.core.take_in("tracker", Ok(delivery(&[incident("1", "a", "low")], NOON + 11)), Duration::ZERO, NOON + 11).unwrap_err();
     assert_eq!(failure.reason, FailureReason::Store);
-    assert!(bench.core.evaluate(&Scope::Everything, NOON + 11).is_err());
     let config = Arc::clone(bench.core.config());
     assert!(bench.core.configure(config, NOON + 12).is_err());
-    assert_eq!(bench.core.tick(NOON + 15), Scope::Time, "it is told once");
+    assert!(!bench.core.look(), "it is told once");
     std::fs::rename(&away, &data).unwrap();
-    let scope = bench.core.tick(NOON + 20);
-    assert_eq!(scope, Scope::Touched(BTreeSet::new()));
-    bench.core.evaluate(&scope, NOON + 20).unwrap();
+    assert!(bench.core.look());
+    bench.core.evaluate(NOON + 20);
     assert!(bench.core.problem().is_some(), "what the tracker said is not stored yet");
-    bench.deliver_and_evaluate("tracker", &[incident("1", "a", "low")], NOON + 21);
+    bench.deliver("tracker", &[incident("1", "a", "low")], NOON + 21);
     assert_eq!(bench.core.problem(), None);
     assert!(bench.readings("incidents_open", NOON + 21).contains(&"a low 1 ok".to_owned()));
+}
+
+#[test]
+fn a_store_is_compared_with_a_whole_evaluation_and_stays_as_it_is() {
+    let mut bench = bench("", "");
+    bench.deliver("inventory", &[system("a")], NOON);
+    bench.deliver("tracker", &[incident("1", "a", "critical")], NOON + MINUTE);
+    let config = Arc::clone(bench.core.config());
+    assert_eq!(super::super::differences(&config).unwrap(), [""; 0], "while the agent runs");
+    let edit =
+        "UPDATE reading_intervals SET state = 'ok', measured = 0 WHERE indicator = 'incidents_open' AND labels LIKE '%critical%\"a\"%' AND held_until IS NULL";
+    rusqlite::Connection::open(bench.core.store.path()).unwrap().execute(edit, []).unwrap();
+    let entries = bench.history("SELECT count(*) FROM evidence");
+    let found = super::super::differences(&config).unwrap();
+    assert_eq!(found, [r#"incidents_open {"severity":"critical","system":"a"}: ok 0 is stored, breach 1 comes out"#]);
+    assert_eq!(bench.history("SELECT count(*) FROM evidence"), entries);
+}
+
+/// What is beside records belongs to no system that could be told.
+#[test]
+fn what_reads_attributes_is_touched_by_any_record() {
+    let mut bench = bench("", "");
+    let own = bench.folder.path().join("own");
+    std::fs::create_dir(&own).unwrap();
+    let indicator = "- { id: with_budget, title: Budgets, about: x, unit: systems, direction: higher, reads: [systems], why: x, frequency: daily, references: { clause: ['9.1'] }, \
+                     sql: \"SELECT s.id AS system, (SELECT count(*) FROM attributes a WHERE a.attribute_key = 'budget') AS value FROM systems s\", thresholds: [], examples: [] }\n";
+    std::fs::write(own.join("own.yaml"), indicator).unwrap();
+    let config = config(bench.folder.path(), "indicators: { folder: own }\n", "");
+    bench.core.configure(config, NOON).unwrap();
+    bench.deliver("inventory", &[system("a")], NOON);
+    assert_eq!(bench.readings("with_budget", NOON), ["a - 0 ok"]);
+    let mut costly = incident("1", "b", "low");
+    costly["attributes"] = json!({"budget": 7});
+    bench.deliver("tracker", &[costly], NOON + 1);
+    assert_eq!(bench.readings("with_budget", NOON + 1), ["a - 1 ok"]);
 }
 
 /// Lets the database refuse rows of this table that fit the condition, or take them again.
@@ -298,9 +343,9 @@ fn refuse(bench: &Bench, what: Option<&str>) {
 #[test]
 fn a_configuration_that_can_t_be_stored_leaves_the_one_before_in_force_whole() {
     let mut bench = bench("", "");
-    bench.deliver_and_evaluate("inventory", &[system("a")], NOON);
-    bench.deliver_and_evaluate("tracker", &[incident("1", "a", "critical")], NOON);
-    bench.core.evaluate(&Scope::Everything, NOON).unwrap();
+    bench.deliver("inventory", &[system("a")], NOON);
+    bench.deliver("tracker", &[incident("1", "a", "critical")], NOON);
+    bench.core.evaluate(NOON);
     let before = bench.readings("incidents_open", NOON);
     let tables = ["record_versions", "reading_intervals", "evidence", "source_states", "meta"];
     let rows = |bench: &Bench| tables.map(|table| bench.history(&format!("SELECT count(*) FROM {table}")));
@@ -324,13 +369,13 @@ fn a_configuration_that_can_t_be_stored_leaves_the_one_before_in_force_whole() {
         assert!(bench.core.configure(Arc::clone(&next), now).is_err(), "{refused}");
         assert_eq!(rows(&bench), stored, "{refused}");
         refuse(&bench, None);
-        bench.core.evaluate(&Scope::Everything, now).unwrap();
+        bench.core.evaluate(now);
         assert_eq!(bench.readings("incidents_open", now), before, "{refused}");
-        bench.deliver_and_evaluate("tracker", &[incident("1", "a", "critical")], now);
+        bench.deliver("tracker", &[incident("1", "a", "critical")], now);
         assert_eq!(bench.readings("incidents_open", now), before, "{refused}");
     }
     bench.core.configure(next, NOON + 4).unwrap();
-    bench.core.evaluate(&Scope::Everything, NOON + 4).unwrap();
+    bench.core.evaluate(NOON + 4);
     assert_eq!(bench.readings("aaa_first", NOON + 4), ["- - 1 ok"]);
     assert!(bench.readings("incidents_open", NOON + 4).iter().all(|reading| reading.contains("unknown: no source provides")));
 }
@@ -338,8 +383,8 @@ fn a_configuration_that_can_t_be_stored_leaves_the_one_before_in_force_whole() {
 #[test]
 fn what_is_left_after_a_stop_is_one_file_with_everything_in_it() {
     let mut bench = bench("", "");
-    bench.deliver_and_evaluate("inventory", &[system("a")], NOON);
-    bench.core.evaluate(&Scope::Everything, NOON).unwrap();
+    bench.deliver("inventory", &[system("a")], NOON);
+    bench.core.evaluate(NOON);
     let Bench { folder, core } = bench;
     drop(core);
     let left = std::fs::read_dir(folder.path().join("data")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -356,28 +401,28 @@ fn what_is_left_after_a_stop_is_one_file_with_everything_in_it() {
 fn a_rule_with_for_waits_over_restarts() {
     let extra = "thresholds: [{ indicator: incidents_open, when: { severity: low }, warning: \">= 1\", for: 30m }]\n";
     let mut bench = bench(extra, "");
-    bench.deliver_and_evaluate("inventory", &[system("a")], NOON);
-    bench.deliver_and_evaluate("tracker", &[incident("1", "a", "low")], NOON);
-    bench.core.evaluate(&Scope::Everything, NOON).unwrap();
+    bench.deliver("inventory", &[system("a")], NOON);
+    bench.deliver("tracker", &[incident("1", "a", "low")], NOON);
+    bench.core.evaluate(NOON);
     assert!(bench.readings("incidents_open", NOON).contains(&"a low 1 ok".to_owned()));
     let Bench { folder, core } = bench;
     drop(core);
     let core = Core::open(config(folder.path(), extra, ""), NOON + 10 * MINUTE).unwrap();
     let mut bench = Bench { folder, core };
-    bench.deliver_and_evaluate("tracker", &[incident("1", "a", "low")], NOON + 10 * MINUTE);
-    bench.core.evaluate(&Scope::Everything, NOON + 10 * MINUTE).unwrap();
-    bench.deliver_and_evaluate("tracker", &[incident("1", "a", "low")], NOON + 20 * MINUTE);
-    bench.core.evaluate(&Scope::Time, NOON + 30 * MINUTE).unwrap();
+    bench.deliver("tracker", &[incident("1", "a", "low")], NOON + 10 * MINUTE);
+    bench.core.evaluate(NOON + 10 * MINUTE);
+    bench.deliver("tracker", &[incident("1", "a", "low")], NOON + 20 * MINUTE);
+    bench.core.evaluate(NOON + 30 * MINUTE);
     assert!(bench.readings("incidents_open", NOON + 30 * MINUTE).contains(&"a low 1 warning".to_owned()));
 }
 
 #[test]
 fn ten_thousand_unregistered_systems_are_one_number() {
     let mut bench = bench("", "");
-    bench.deliver_and_evaluate("inventory", &[system("a")], NOON);
+    bench.deliver("inventory", &[system("a")], NOON);
     let strangers: Vec<_> = (0..10_000).map(|id| incident(&id.to_string(), &format!("stranger-{id}"), "low")).collect();
-    bench.deliver_and_evaluate("tracker", &strangers, NOON);
-    bench.core.evaluate(&Scope::Everything, NOON).unwrap();
+    bench.deliver("tracker", &strangers, NOON);
+    bench.core.evaluate(NOON);
     let open = bench.readings("incidents_open", NOON);
     assert!(open.contains(&"- low 10000 ok".to_owned()), "{open:?}");
     assert_eq!(open.len(), 8);
@@ -391,11 +436,11 @@ fn ten_thousand_unregistered_systems_are_one_number() {
 fn a_stale_job_makes_unknown_only_what_it_measures() {
     let job = "measure:\n  jobs:\n    - { name: job, command: bias, system: a, data: x.csv, options: { prediction: p, protected: g } }\n";
     let mut bench = bench(job, "");
-    bench.deliver_and_evaluate("tracker", &[], NOON);
+    bench.deliver("tracker", &[], NOON);
     let system = |id: &str| json!({"record": "system", "id": id, "owner_role": "head", "risk_tier": "high"});
-    bench.deliver_and_evaluate("inventory", &[system("a"), system("b")], NOON);
+    bench.deliver("inventory", &[system("a"), system("b")], NOON);
     let states = |bench: &Bench, indicator: &str, label: &str| -> Vec<String> {
-        let board = bench.core.board(NOON).unwrap();
+        let board = bench.core.board(NOON);
         let panel = board.panels.iter().find(|panel| panel.indicator.id.as_str() == indicator).unwrap();
         let readings = panel.readings.iter().filter_map(|reading| Some(format!("{} {}", reading.row.label(label)?, reading.state)));
         let mut readings: Vec<_> = readings.collect();
@@ -406,7 +451,7 @@ fn a_stale_job_makes_unknown_only_what_it_measures() {
     assert_eq!(states(&bench, "inventory_reconciliation_gap", "registry"), ["inventory ok", "job unknown", "tracker ok"]);
     let measured = json!({"record": "measurement", "id": "1", "system": "a", "family": "bias", "method": "disparate_impact_ratio", "attribute": "g", "value": 1,
                           "n_subgroup": 500, "measured_at": NOON});
-    bench.deliver_and_evaluate("job", &[measured], NOON);
+    bench.deliver("job", &[measured], NOON);
     assert_eq!(states(&bench, "high_risk_systems_without_bias_test", "system"), ["a ok", "b breach"]);
     assert_eq!(states(&bench, "inventory_reconciliation_gap", "registry"), ["inventory ok", "job ok", "tracker ok"]);
 }

@@ -1,0 +1,414 @@
+//! An indicator in force: its method, the readings that hold, what the store is behind with, and when it must be looked at again.
+//!
+//! Everything that belongs to one indicator is in its slot, so that nothing can be out of step with anything else.
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use crate::{
+    board::{Panel, Reading},
+    config::Config,
+    indicator::{Id, Indicator, Measured, Own, Pass, Reads, Row},
+    record::{Feed, Zone},
+    store::{
+        Affected, Change, Interval, Key, Since, Stored, Touched,
+        tables::{ReadingRow, UnstoredReading},
+    },
+    threshold::{Memory, RuleSet},
+};
+
+/// An indicator with what is in force for it.
+#[derive(Debug)]
+pub(super) struct Method {
+    pub(super) indicator: Arc<Indicator>,
+    pub(super) rules: RuleSet,
+    /// Rule texts, by position.
+    pub(super) texts: Vec<Arc<str>>,
+    /// Digest of SQL, views, parameters and rules.
+    pub(super) digest: Arc<str>,
+    pub(super) feeds: Vec<Feed>,
+}
+
+/// A reading that holds.
+#[derive(Debug, Clone)]
+pub(super) struct Held {
+    pub(super) reading: Arc<Reading>,
+    /// What its rules remember.
+    pub(super) memory: Memory,
+    pub(super) since: Since,
+    /// The earliest moment at which time alone changes its verdict.
+    pub(super) verdict_due: Option<i64>,
+}
+
+/// Which readings of an indicator are made anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Part {
+    /// All, from records.
+    Whole,
+    /// Those of these systems, from their records.
+    Systems(BTreeSet<String>),
+    /// Those whose verdict is due: judged again, nothing is read.
+    Verdicts,
+}
+
+/// What was made: readings by labels, for a part of the indicator.
+#[derive(Debug)]
+pub(super) struct Made {
+    pub(super) readings: BTreeMap<Arc<str>, Held>,
+    pub(super) failed: bool,
+}
+
+/// An indicator in force.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) method: Method,
+    /// What holds, by labels.
+    pub(super) readings: BTreeMap<Arc<str>, Held>,
+    /// What the store holds of readings that are, or may be, something else by now; `None`: nothing.
+    behind: HashMap<Arc<str>, Option<Stored>>,
+    /// What was touched since the last evaluation.
+    touched: Affected,
+    /// When it is due as a whole: at midnight, or each minute.
+    whole_due: Option<i64>,
+    /// The earliest moment at which any of its rows or verdicts is due.
+    part_due: Option<i64>,
+    /// Whether its last evaluation failed: what builds on its readings can't be known.
+    pub(super) failed: bool,
+    evaluated_at: i64,
+    /// Whether it was evaluated since it is in force: until then what it holds is of the time before.
+    is_evaluated: bool,
+    /// As it is shown.
+    panel: Arc<Panel>,
+    /// Whether what is shown is what holds.
+    is_shown: bool,
+}
+
+/// The labels of a reading without labels.
+pub(super) const NO_LABELS: &str = "{}";
+
+/// For how many systems alone an indicator is evaluated. SQLite compares each of them with each; beyond these all systems take less time.
+const FEW_SYSTEMS: usize = 100;
+
+/// How often what uses the time without saying when it is due is evaluated, in seconds.
+const EVERY: i64 = 60;
+
+impl Slot {
+    /// A slot of which nothing is known but what the store holds. It is due at once.
+    pub(super) fn new(method: Method, stored: Vec<(String, Stored)>) -> Self {
+        let panel = Arc::new(Panel::empty(&method.indicator, method.rules.thresholds(), method.texts.clone()));
+        let behind = stored.into_iter().map(|(labels, stored)| (labels.into(), Some(stored))).collect();
+        let readings = BTreeMap::new();
+        Self {
+            method,
+            readings,
+            behind,
+            touched: Affected::All,
+            whole_due: None,
+            part_due: None,
+            failed: false,
+            evaluated_at: 0,
+            is_evaluated: false,
+            panel,
+            is_shown: true,
+        }
+    }
+
+    /// The slot of a new configuration, with the readings that held under the one before. They are shown until it is evaluated, which is due
+    /// at once.
+    pub(super) fn succeed(method: Method, before: Self) -> Self {
+        let mut slot = Self { touched: Affected::All, is_evaluated: false, ..before };
+        if slot.method.digest != method.digest {
+            let Self { method: old, readings, behind, .. } = &mut slot;
+            for (labels, held) in readings.iter() {
+                behind.entry(Arc::clone(labels)).or_insert_with(|| Some(held.stored(old)));
+            }
+        }
+        let readings = slot.panel.readings.clone();
+        let empty = Panel::empty(&method.indicator, method.rules.thresholds(), method.texts.clone());
+        slot.panel = Arc::new(Panel { readings, evaluated_at: slot.panel.evaluated_at, ..empty });
+        slot.method = method;
+        slot
+    }
+
+    /// Notes what was touched, as far as the indicator reads it.
+    pub(super) fn touch(&mut self, touched: &Touched) {
+        if self.method.indicator.reads_beside_records() && !touched.is_nothing() {
+            self.touched = Affected::All;
+        }
+        self.touched.join(&touched.of(&self.method.feeds));
+        // Rules may ask for a system's tier, owner or lifecycle whatever the SQL reads.
+        if self.method.indicator.columns().labels().iter().any(|label| label == "system") {
+            self.touched.join(&touched.of_table("systems"));
+        }
+    }
+
+    /// Notes that these systems are touched.
+    pub(super) fn touch_systems(&mut self, affected: &Affected) {
+        self.touched.join(affected);
+    }
+
+    /// Notes that everything is touched.
+    pub(super) fn touch_all(&mut self) {
+        self.touched = Affected::All;
+    }
+
+    /// What must be made anew at this moment, if anything.
+    pub(super) fn wanted(&self, now: i64) -> Option<Part> {
+        let is_due = |due: Option<i64>| due.is_some_and(|due| due <= now);
+        if self.touched == Affected::All || is_due(self.whole_due) {
+            return Some(Part::Whole);
+        }
+        let mut affected = self.touched.clone();
+        if is_due(self.part_due) {
+            let rows = self.readings.values().map(|held| &held.reading.row).filter(|row| is_due(row.due_at));
+            rows.for_each(|row| affected.add(row.label("system")));
+        }
+        match affected {
+            Affected::All => Some(Part::Whole),
+            Affected::Systems(systems) if systems.is_empty() => is_due(self.part_due).then_some(Part::Verdicts),
+            Affected::Systems(systems) if self.can_be_made_for(&systems) => Some(Part::Systems(systems)),
+            Affected::Systems(_) => Some(Part::Whole),
+        }
+    }
+
+    /// Whether these systems' readings can be made alone, and quicker than all. What is said of nothing ends when there is something.
+    fn can_be_made_for(&self, systems: &BTreeSet<String>) -> bool {
+        self.method.indicator.is_local() && systems.len() <= FEW_SYSTEMS && !self.readings.contains_key(NO_LABELS)
+    }
+
+    /// The next moment at which something must be made anew because of the time.
+    #[cfg(test)]
+    pub(super) fn due(&self) -> Option<i64> {
+        [self.whole_due, self.part_due].into_iter().flatten().min()
+    }
+
+    /// What its rules remembered of a reading, and since when it is in its state.
+    pub(super) fn before(&self, labels: &str) -> (Option<Memory>, Option<Cow<'_, Since>>) {
+        match (self.readings.get(labels), self.behind.get(labels)) {
+            (Some(held), _) => (Some(held.memory.clone()), Some(Cow::Borrowed(&held.since))),
+            (None, Some(Some(stored))) if !self.is_evaluated => {
+                (stored.memory.as_deref().and_then(|memory| serde_json::from_str(memory).ok()), Some(Cow::Borrowed(&stored.since)))
+            }
+            _ => (None, None),
+        }
+    }
+
+    /// The readings whose verdict is due.
+    pub(super) fn with_verdict_due(&self, now: i64) -> impl Iterator<Item = &Held> {
+        self.readings.values().filter(move |held| held.verdict_due.is_some_and(|due| due <= now))
+    }
+
+    /// Takes in what was made of a part, and gives the systems whose readings changed in value, state, or since when they are in it.
+    pub(super) fn take(&mut self, part: &Part, made: Made, now: i64, zone: Zone) -> Affected {
+        let mut changed = Affected::default();
+        let gone: Vec<_> = match part {
+            Part::Whole => self.readings.keys().filter(|labels| !made.readings.contains_key(*labels)).cloned().collect(),
+            Part::Systems(systems) => {
+                let inside = |held: &Held| held.reading.row.label("system").is_some_and(|system| systems.contains(system));
+                self.readings
+                    .iter()
+                    .filter(|(labels, held)| inside(held) && !made.readings.contains_key(*labels))
+                    .map(|(labels, _)| Arc::clone(labels))
+                    .collect()
+            }
+            Part::Verdicts => Vec::new(),
+        };
+        for labels in gone {
+            if let Some(held) = self.readings.remove(&labels) {
+                changed.add(held.reading.row.label("system"));
+                self.behind.entry(labels).or_insert_with(|| Some(held.stored(&self.method)));
+            }
+        }
+        for (labels, held) in made.readings {
+            let before = self.readings.get(&labels);
+            let same = before.is_some_and(|before| before.is_as(&held));
+            let remembers = before.is_some_and(|before| before.memory == held.memory);
+            if !same {
+                changed.add(held.reading.row.label("system"));
+            }
+            if !(same && remembers) {
+                self.behind.entry(Arc::clone(&labels)).or_insert_with(|| before.map(|before| before.stored(&self.method)));
+            }
+            self.readings.insert(labels, held);
+        }
+        self.settle(part, made.failed, now, zone);
+        changed
+    }
+
+    fn settle(&mut self, part: &Part, failed: bool, now: i64, zone: Zone) {
+        let indicator = &self.method.indicator;
+        if *part == Part::Whole {
+            // Once a day whatever it reads: a mistake about what is local or due must not last.
+            let midnight = Some(zone.end_of(zone.day_of(now)));
+            // Rows say when they are due; where there is none, nothing does.
+            let says_nothing = failed || indicator.has_due_at() && self.readings.values().all(|held| held.reading.row.labels().next().is_none());
+            self.whole_due = midnight.into_iter().chain((indicator.every_minute() || says_nothing).then_some(now + EVERY)).min();
+        }
+        if *part != Part::Verdicts {
+            // That nothing is left has to be said, too.
+            self.touched = if self.readings.is_empty() { Affected::All } else { Affected::default() };
+            self.failed = failed;
+        }
+        self.part_due = self.readings.values().flat_map(|held| held.reading.row.due_after(now).into_iter().chain(held.verdict_due)).min();
+        self.evaluated_at = now;
+        (self.is_evaluated, self.is_shown) = (true, false);
+    }
+
+    /// What must be stored for the store to hold what holds, in the order of the labels.
+    pub(super) fn changes(&self, now: i64) -> Vec<Change> {
+        let mut changes: Vec<_> = self.behind.iter().filter_map(|(labels, stored)| self.change(labels, stored.as_ref(), now)).collect();
+        // Maps have no order; evidence and history are easier to read in one.
+        changes.sort_by(|a, b| a.key.cmp(&b.key));
+        changes
+    }
+
+    fn change(&self, labels: &Arc<str>, stored: Option<&Stored>, now: i64) -> Option<Change> {
+        let key = || Key { indicator: self.method.indicator.id.as_str().to_owned(), labels: labels.to_string() };
+        let Some(held) = self.readings.get(labels) else {
+            return stored.map(|_| Change { key: key(), opens: None, closes: true, memory: None });
+        };
+        let interval = held.interval(&self.method);
+        let memory = held.memory_text();
+        let continues = stored.is_some_and(|stored| interval.continues(&stored.interval));
+        if continues && stored.is_some_and(|stored| stored.memory == memory) {
+            return None;
+        }
+        let opens = (!continues).then(|| (Interval { facts: facts(&held.reading.row, now), ..interval }, held.since.clone()));
+        Some(Change { key: key(), closes: opens.is_some() && stored.is_some(), opens, memory })
+    }
+
+    /// What is not stored, as other indicators see it.
+    pub(super) fn unstored(&self) -> Vec<UnstoredReading> {
+        let indicator = || self.method.indicator.id.as_str().to_owned();
+        let gone = |labels: &Arc<str>| UnstoredReading::Gone { indicator: indicator(), labels: labels.to_string() };
+        let holds = |labels: &Arc<str>, held: &Held| UnstoredReading::Holds(Box::new(held.shown_to_others(indicator(), labels.to_string())));
+        self.behind.keys().map(|labels| self.readings.get(labels).map_or_else(|| gone(labels), |held| holds(labels, held))).collect()
+    }
+
+    /// Notes that the store holds what holds.
+    pub(super) fn stored(&mut self) {
+        // Not `clear`: after a start it had room for every reading.
+        self.behind = HashMap::new();
+    }
+
+    /// Whether the store holds something else than what holds, or may.
+    pub(super) fn is_behind(&self) -> bool {
+        self.is_evaluated && !self.behind.is_empty()
+    }
+
+    /// Shows what holds.
+    pub(super) fn show(&mut self) {
+        let Panel { indicator, thresholds, rules, .. } = &*self.panel;
+        let (indicator, thresholds, rules) = (Arc::clone(indicator), thresholds.clone(), rules.clone());
+        let readings = self.readings.values().map(|held| Arc::clone(&held.reading)).collect();
+        self.panel = Arc::new(Panel { indicator, thresholds, rules, readings, evaluated_at: self.evaluated_at, waits: false, unstored: self.is_behind() });
+        self.is_shown = true;
+    }
+
+    /// What is shown.
+    pub(super) fn panel(&self) -> Arc<Panel> {
+        if self.is_shown { Arc::clone(&self.panel) } else { Arc::new(Panel { waits: true, ..Panel::clone(&self.panel) }) }
+    }
+
+    /// Whether what is shown is what holds, marked as it is.
+    pub(super) fn is_shown(&self) -> bool {
+        self.is_shown && self.panel.unstored == self.is_behind()
+    }
+}
+
+impl Held {
+    /// Whether it is the other one, as far as the history goes: facts may have moved on, value, state and its beginning not.
+    fn is_as(&self, other: &Self) -> bool {
+        let (a, b) = (&*self.reading, &*other.reading);
+        a.row.measured == b.row.measured && (a.state, &a.rule) == (b.state, &b.rule) && self.since == other.since
+    }
+
+    fn memory_text(&self) -> Option<String> {
+        (!self.memory.is_empty()).then(|| serde_json::to_string(&self.memory).expect("numbers and texts always serialise"))
+    }
+
+    /// As the store has it, once it is stored.
+    fn stored(&self, method: &Method) -> Stored {
+        Stored { interval: self.interval(method), since: self.since.clone(), memory: self.memory_text() }
+    }
+
+    /// As other indicators see it.
+    fn shown_to_others(&self, indicator: String, labels: String) -> ReadingRow {
+        let row = &self.reading.row;
+        let label = |name: &str| row.label(name).map(str::to_owned);
+        let (value, clock) = match row.measured {
+            Measured::Unknown(_) => (None, None),
+            Measured::Number(number) => (Some(number), None),
+            Measured::Clock { since, per } => (None, Some((since, per))),
+        };
+        let (since, per_seconds) = clock.unzip();
+        let (known_state, known_from) = self.since.known.as_ref().map(|(state, from)| (state.to_string(), *from)).unzip();
+        ReadingRow {
+            indicator,
+            labels,
+            system: label("system"),
+            model: label("model"),
+            version: label("version"),
+            feature: label("feature"),
+            attribute: label("attribute"),
+            value,
+            since,
+            per_seconds,
+            state: self.since.state.to_string(),
+            state_from: self.since.from,
+            known_state,
+            known_from,
+        }
+    }
+
+    /// The interval without its facts, which only one that is stored needs.
+    fn interval(&self, method: &Method) -> Interval {
+        let reading = &self.reading;
+        let (measured, clock, reason) = match &reading.row.measured {
+            Measured::Unknown(reason) => (None, None, Some(reason.clone())),
+            Measured::Number(number) => (Some(*number), None, None),
+            Measured::Clock { since, per } => (None, Some((*since, *per)), None),
+        };
+        let (state, rule) = (reading.state.as_str().into(), reading.rule.clone());
+        Interval { measured, clock, state, reason, rule, facts: String::new(), method: Arc::clone(&method.digest) }
+    }
+}
+
+/// The facts at the start of an interval, and beside them the moments from which those that time changes can be told later.
+fn facts(row: &Row, now: i64) -> String {
+    let facts = row.facts(now).map(|(name, value)| (name.to_owned(), value.into()));
+    let moments = row.moments().map(|(column, moment)| (column.to_owned(), moment.into()));
+    serde_json::Value::Object(facts.chain(moments).collect()).to_string()
+}
+
+impl Method {
+    pub(super) fn new(indicator: &Arc<Indicator>, config: &Config) -> Self {
+        let overrides = config.overrides.get(&indicator.id).map(Vec::as_slice).unwrap_or_default();
+        let rules = RuleSet::resolve(&indicator.rules, overrides);
+        let texts = (0..rules.len()).map(|position| rules.text(position).into()).collect();
+        let digest = format!("{}/{}", indicator.method_digest(&config.parameters), rules.digest());
+        let digest = crate::record::Digest::of(digest.as_bytes()).to_string().into();
+        let feeds = indicator.reads.iter().filter_map(Reads::feed).cloned().collect();
+        Self { indicator: Arc::clone(indicator), rules, texts, digest, feeds }
+    }
+
+    /// Which of the passes of an evaluation it belongs to.
+    pub(super) fn pass(&self) -> Pass {
+        self.indicator.pass()
+    }
+
+    /// Whether its SQL names the readings of this indicator.
+    pub(super) fn names(&self, id: &Id) -> bool {
+        self.indicator.reads_own(Own::Readings) && self.indicator.sql.contains(&format!("'{id}'"))
+    }
+
+    /// The method in full, as evidence keeps it.
+    pub(super) fn document(&self) -> serde_json::Value {
+        let rules: Vec<_> = self.texts.iter().map(|text| text.to_string()).collect();
+        let views: serde_json::Map<_, _> = self.indicator.views().iter().map(|view| (view.name.clone(), view.sql.as_str().into())).collect();
+        serde_json::json!({ "indicator": self.indicator.id.as_str(), "method": &*self.digest, "sql": self.indicator.sql, "views": views, "rules": rules })
+    }
+}

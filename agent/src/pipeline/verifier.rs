@@ -1,0 +1,142 @@
+//! Once an hour the evidence chain is walked beside everything else, and once a minute the size of the database is looked at.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use rusqlite::{Connection, InterruptHandle, OpenFlags};
+use tokio::{sync::watch, task::JoinHandle};
+
+use super::metrics::Metrics;
+use crate::{
+    schedule,
+    store::{self, Broken},
+};
+
+/// How often the size is looked at.
+const LOOK_EVERY: Duration = Duration::from_mins(1);
+
+/// After how many of these looks the chain is walked.
+const LOOKS_PER_WALK: u32 = 60;
+
+/// The task that does it.
+pub(super) struct Verifier {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+    walking: Walking,
+}
+
+impl std::fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Verifier").finish_non_exhaustive()
+    }
+}
+
+/// What interrupts the walk under way, if one is.
+type Walking = Arc<Mutex<Option<InterruptHandle>>>;
+
+impl Verifier {
+    pub(super) fn start(database: PathBuf, metrics: Metrics) -> Self {
+        let (stop, mut stopped) = watch::channel(false);
+        let walking = Walking::default();
+        let shared = Arc::clone(&walking);
+        let task = tokio::spawn(async move {
+            let mut look = tokio::time::interval(LOOK_EVERY);
+            look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            for looks in 0_u32.. {
+                tokio::select! {
+                    _ = look.tick() => {}
+                    _ = stopped.wait_for(|stop| *stop) => return,
+                }
+                metrics.store_size_bytes.set(i64::try_from(size(&database)).unwrap_or(i64::MAX));
+                if looks % LOOKS_PER_WALK == 0 {
+                    let (database, walking) = (database.clone(), Arc::clone(&shared));
+                    let walked = tokio::task::spawn_blocking(move || walk(&database, &walking)).await;
+                    tell(walked.unwrap_or(Err(store::Error::Conflict("the walk fell".to_owned()))), &metrics);
+                }
+            }
+        });
+        Self { stop, task, walking }
+    }
+
+    /// Ends it, also in the middle of a walk, whose connection would keep the database from being closed well.
+    pub(super) async fn stop(self) {
+        self.stop.send_replace(true);
+        while !self.task.is_finished() {
+            if let Some(handle) = self.walking.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+                handle.interrupt();
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+fn walk(database: &Path, walking: &Walking) -> Result<Result<u64, Broken>, store::Error> {
+    let connection = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let set = |handle| *walking.lock().unwrap_or_else(PoisonError::into_inner) = handle;
+    set(Some(connection.get_interrupt_handle()));
+    let walked = store::verify(&connection);
+    set(None);
+    walked
+}
+
+fn tell(walked: Result<Result<u64, Broken>, store::Error>, metrics: &Metrics) {
+    match walked {
+        Ok(Ok(entries)) => {
+            tracing::debug!(entries, "every evidence entry is as it was stored");
+            metrics.store_verified.set(1);
+            metrics.store_verified_timestamp_seconds.set(schedule::now());
+        }
+        Ok(Err(broken)) => {
+            tracing::error!(entry = broken.entry, what = broken.what, "what is stored is not what was stored; `clause9 verify` says so, too");
+            metrics.store_verified.set(0);
+            metrics.store_verified_timestamp_seconds.set(schedule::now());
+        }
+        // A database that can't be read is told by others; when it was verified last stays.
+        Err(error) => tracing::debug!(error = %error, "the evidence could not be walked"),
+    }
+}
+
+/// The bytes of the database with what was not yet put into its one file.
+fn size(database: &Path) -> u64 {
+    let beside = |suffix: &str| {
+        let mut name = database.as_os_str().to_owned();
+        name.push(suffix);
+        std::fs::metadata(name).map_or(0, |file| file.len())
+    };
+    beside("") + beside("-wal")
+}
+
+#[cfg(test)]
+mod tests {
+    use clause9_exporter::OwnMetrics;
+
+    use super::*;
+    use crate::{
+        record::Zone,
+        store::{DATABASE_FILE, Store},
+    };
+
+    #[tokio::test]
+    async fn an_edited_store_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join(DATABASE_FILE);
+        let mut store = Store::open(folder.path(), Zone::UTC).unwrap();
+        store.record_gap(100, 200).unwrap();
+        let verified = async || {
+            let metrics = Metrics::start(&OwnMetrics::new("t").unwrap()).unwrap();
+            let verifier = Verifier::start(database.clone(), metrics.clone());
+            while metrics.store_verified_timestamp_seconds.get() == 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            verifier.stop().await;
+            assert!(metrics.store_size_bytes.get() > 4096);
+            metrics.store_verified.get()
+        };
+        assert_eq!(verified().await, 1);
+        Connection::open(&database).unwrap().execute("UPDATE evidence SET body = replace(body, '100', '150')", []).unwrap();
+        assert_eq!(verified().await, 0);
+    }
+}

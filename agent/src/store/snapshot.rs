@@ -1,0 +1,57 @@
+//! A copy of a store, to look at what another would hold without touching the one that is.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::{DATABASE_FILE, Error, Interval, Key, history};
+
+/// A copy in a folder of its own, which goes with it.
+#[derive(Debug)]
+pub struct Snapshot {
+    folder: tempfile::TempDir,
+    data_dir: PathBuf,
+}
+
+impl Snapshot {
+    /// Copies the store in `data_dir` as it was committed last; the agent may run meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::Folder`] when there is no room for it, or what SQLite reports.
+    pub fn of(data_dir: &Path) -> Result<Self, Error> {
+        let refused = |source| Error::Folder { path: std::env::temp_dir(), source };
+        let folder = tempfile::tempdir().map_err(refused)?;
+        let copied = folder.path().join("data");
+        std::fs::create_dir(&copied).map_err(refused)?;
+        let original = Connection::open_with_flags(data_dir.join(DATABASE_FILE), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        original.execute("VACUUM INTO ?1", [copied.join(DATABASE_FILE).to_string_lossy()])?;
+        Ok(Self { folder, data_dir: copied })
+    }
+
+    /// The folder of the copy, as a `data_dir`.
+    pub fn data_dir(&self) -> &Path {
+        debug_assert!(self.data_dir.starts_with(self.folder.path()));
+        &self.data_dir
+    }
+
+    /// The readings that hold.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn readings(&self) -> Result<Vec<(Key, Interval)>, Error> {
+        history::holding(&self.open()?)
+    }
+
+    /// The last moment of which the store tells: an entry of evidence, or a complete poll. Epoch seconds.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn last_moment(&self) -> Result<i64, Error> {
+        let sql = "SELECT coalesce(max(m.at), 0) FROM (SELECT max(at) AS at FROM evidence UNION ALL SELECT max(last_success_at) FROM source_states) m";
+        Ok(self.open()?.query_row(sql, [], |row| row.get(0))?)
+    }
+
+    fn open(&self) -> Result<Connection, Error> {
+        Ok(Connection::open_with_flags(self.data_dir.join(DATABASE_FILE), OpenFlags::SQLITE_OPEN_READ_ONLY)?)
+    }
+}
