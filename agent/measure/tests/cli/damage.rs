@@ -230,6 +230,31 @@ fn arrow() {
     }
 }
 
+/// A footer with one wrong bit, whichever it is, never makes rows vanish.
+#[test]
+fn footers() {
+    let folder = tempfile::tempdir().unwrap();
+    let (good, bad) = (folder.path().join("good.arrow"), folder.path().join("bad.arrow"));
+    let batch = wide(100);
+    let keys = batch.schema().index_of("keys").unwrap();
+    let batch = batch.project(&[0, keys]).unwrap();
+    let mut writer = FileWriter::try_new(File::create(&good).unwrap(), &batch.schema()).unwrap();
+    (0..2).for_each(|_| writer.write(&batch).unwrap());
+    writer.finish().unwrap();
+    assert_eq!(read_all(&good).unwrap().1, 200);
+    let bytes = std::fs::read(&good).unwrap();
+    let trailer = bytes.len() - 10;
+    let footer = trailer - usize::from(u16::from_le_bytes([bytes[trailer], bytes[trailer + 1]]));
+    for bit in 8 * footer..8 * bytes.len() {
+        let mut bytes = bytes.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        std::fs::write(&bad, bytes).unwrap();
+        if let Ok((_, rows)) = read_all(&bad) {
+            assert_eq!(rows, 200, "bit {} of byte {} of the footer", bit % 8, bit / 8 - footer);
+        }
+    }
+}
+
 /// Bodies so long that only the wanted columns' bytes are read.
 #[test]
 fn long_arrow() {

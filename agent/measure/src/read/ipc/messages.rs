@@ -79,7 +79,10 @@ fn open_file(mut file: File, size: u64) -> Checked<(SchemaRef, Messages)> {
     if all.is_none_or(|all| all > size) || blocks.iter().any(|block| range(block).is_none_or(|range| range.end > size)) {
         return Err("its footer lists messages outside of the file".to_owned());
     }
-    Ok((schema, Messages { file, size, form: Form::File(blocks.into_iter()) }))
+    let end = blocks.iter().filter_map(range).map(|range| range.end).max();
+    let mut messages = Messages { file, size, form: Form::File(blocks.into_iter()) };
+    messages.end_at(end, size - TRAILER - u64::from(length))?;
+    Ok((schema, messages))
 }
 
 fn open_stream(file: File, size: u64) -> Checked<(SchemaRef, Messages)> {
@@ -135,6 +138,16 @@ impl Messages {
             return Err("a message of no type".to_owned());
         }
         Ok(Some(message))
+    }
+
+    /// Makes sure that no message comes after the last one that the footer lists, which ends at `last`: one that lists too few would pass for a shorter
+    /// table. Without any, the schema is the last.
+    fn end_at(&mut self, last: Option<u64>, footer: u64) -> Checked<()> {
+        let last = match last {
+            Some(last) => last,
+            None => self.head(MAGIC.len().next_multiple_of(8) as u64)?.map_or(footer, |(at, head)| at + head.len() as u64),
+        };
+        if last < footer && self.head(last)?.is_some() { Err("its footer leaves messages out".to_owned()) } else { Ok(()) }
     }
 
     /// The head that starts at a place, and where it itself starts; `None` for the mark of a stream's end.
