@@ -95,7 +95,7 @@ pub struct Agent {
     metrics: Metrics,
 }
 
-/// How often the core looks at the clock for what has become stale. Indicators that use the time run each minute.
+/// How often the core looks at the clock for what has become stale or due.
 const TICK: Duration = Duration::from_secs(5);
 
 /// How long polls under way may take to finish when the agent stops. A poll that is cut off has changed nothing.

@@ -77,7 +77,7 @@ fn sources() -> Panel {
 
 fn freshness() -> Panel {
     let steps = field::steps("text", &[(300.0, field::color(State::Warning)), (900.0, field::color(State::Breach))]);
-    Panel::stat("Last evaluation", "Time since any indicator was evaluated. Indicators are evaluated at least every minute: more than some minutes means that the agent is down or not scraped.")
+    Panel::stat("Last evaluation", "Time since the agent last said of any indicator that it was evaluated or needed no evaluation. It says so every minute: more than some minutes means that it is down or not scraped.")
         .now("time() - max(last_over_time(aims_indicator_last_evaluated_timestamp_seconds[1d]))", "ago")
         .set("unit", json!("s"))
         .set("decimals", json!(0))
