@@ -53,7 +53,7 @@ pub struct Panel {
 }
 
 /// One reading.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
     /// Labels, facts, and the value or why it is unknown.
     pub row: Row,

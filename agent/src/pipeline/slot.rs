@@ -204,38 +204,49 @@ impl Slot {
     /// Takes in what was made of a part, and gives the systems whose readings changed in value, state, or since when they are in it.
     pub(super) fn take(&mut self, part: &Part, made: Made, now: i64, zone: Zone) -> Affected {
         let mut changed = Affected::default();
-        let gone: Vec<_> = match part {
-            Part::Whole => self.readings.keys().filter(|labels| !made.readings.contains_key(*labels)).cloned().collect(),
+        // What is made anew of is taken out; what of it does not come again is gone.
+        let mut before = match part {
+            Part::Whole => std::mem::take(&mut self.readings),
             Part::Systems(systems) => {
                 let inside = |held: &Held| held.reading.row.label("system").is_some_and(|system| systems.contains(system));
-                self.readings
-                    .iter()
-                    .filter(|(labels, held)| inside(held) && !made.readings.contains_key(*labels))
-                    .map(|(labels, _)| Arc::clone(labels))
-                    .collect()
+                self.readings.extract_if(.., |_, held| inside(held)).collect()
             }
-            Part::Verdicts => Vec::new(),
-        };
-        for labels in gone {
-            if let Some(held) = self.readings.remove(&labels) {
-                changed.add(held.reading.row.label("system"));
-                self.behind.entry(labels).or_insert_with(|| Some(held.stored(&self.method)));
-            }
+            Part::Verdicts => made.readings.keys().filter_map(|labels| self.readings.remove_entry(labels)).collect(),
         }
-        for (labels, held) in made.readings {
-            let before = self.readings.get(&labels);
-            let same = before.is_some_and(|before| before.is_as(&held));
-            let remembers = before.is_some_and(|before| before.memory == held.memory);
+        .into_iter()
+        .peekable();
+        let mut readings = made.readings;
+        for (labels, held) in &mut readings {
+            // Both are in the order of their labels.
+            while let Some((labels, gone)) = before.next_if(|(before, _)| before < labels) {
+                self.let_go(labels, &gone, &mut changed);
+            }
+            let before = before.next_if(|(before, _)| before == labels).map(|(_, held)| held);
+            let same = before.as_ref().is_some_and(|before| before.is_as(held));
             if !same {
                 changed.add(held.reading.row.label("system"));
             }
-            if !(same && remembers) {
-                self.behind.entry(Arc::clone(&labels)).or_insert_with(|| before.map(|before| before.stored(&self.method)));
+            if !(same && before.as_ref().is_some_and(|before| before.memory == held.memory)) {
+                self.behind.entry(Arc::clone(labels)).or_insert_with(|| before.as_ref().map(|before| before.stored(&self.method)));
             }
-            self.readings.insert(labels, held);
+            // What is the same stays the same in memory, too: who compares boards sees it at once.
+            if let Some(before) = before.filter(|before| before.reading == held.reading) {
+                held.reading = before.reading;
+            }
+        }
+        before.for_each(|(labels, gone)| self.let_go(labels, &gone, &mut changed));
+        if self.readings.is_empty() {
+            self.readings = readings;
+        } else {
+            self.readings.extend(readings);
         }
         self.settle(part, made.failed, now, zone);
         changed
+    }
+
+    fn let_go(&mut self, labels: Arc<str>, gone: &Held, changed: &mut Affected) {
+        changed.add(gone.reading.row.label("system"));
+        self.behind.entry(labels).or_insert_with(|| Some(gone.stored(&self.method)));
     }
 
     fn settle(&mut self, part: &Part, failed: bool, now: i64, zone: Zone) {
