@@ -2,6 +2,8 @@
 
 use reqwest::{Certificate, Client, ClientBuilder, Method, RequestBuilder};
 use serde_json::Value;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::TcpStream;
 use std::time::Duration;
 
 /// For how long a server may say nothing at all. No measure of its speed: it only ends a test whose server hangs.
@@ -111,4 +113,25 @@ fn blocking(request: RequestBuilder) -> Result<Reply, reqwest::Error> {
         let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build();
         scope.spawn(move || runtime().expect("a runtime").block_on(exchange)).join().expect("a request does not panic")
     })
+}
+
+/// One request, read by a server of a test's own: method and path with a blank between them, and the body. `None`: whoever asked went away.
+pub fn read_request(stream: &TcpStream) -> Option<(String, Vec<u8>)> {
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    reader.read_line(&mut line).ok()?;
+    let what: Vec<_> = line.split(' ').take(2).collect();
+    let mut length = 0;
+    loop {
+        let mut header = String::new();
+        reader.read_line(&mut header).ok()?;
+        match header.trim().split_once(':') {
+            None => break,
+            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => length = value.trim().parse().ok()?,
+            Some(_) => {}
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some((what.join(" "), body))
 }

@@ -1,7 +1,8 @@
 //! An upstream of a test's own: it lets in whoever asks, answers one case, counts what it was asked for, and keeps answers back when told to.
 
+use super::http;
 use serde_json::Value;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
@@ -88,23 +89,7 @@ impl Upstream {
 
 /// `None`: whoever asked went away.
 fn answer(stream: &TcpStream, state: &State) -> Option<()> {
-    let mut reader = BufReader::new(stream);
-    let mut line = String::new();
-    reader.read_line(&mut line).ok()?;
-    let what: Vec<_> = line.split(' ').take(2).collect();
-    let what = what.join(" ");
-    let mut length = 0;
-    loop {
-        let mut header = String::new();
-        reader.read_line(&mut header).ok()?;
-        match header.trim().split_once(':') {
-            None => break,
-            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => length = value.trim().parse().ok()?,
-            Some(_) => {}
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
+    let (what, body) = http::read_request(stream)?;
     let is_get = what.starts_with("GET ");
     state.asked.lock().expect("no handler panics").push((what, serde_json::from_slice(&body).unwrap_or_default()));
     if is_get {

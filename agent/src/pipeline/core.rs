@@ -255,8 +255,12 @@ impl Core {
             if pass == Pass::OfPlan {
                 self.check_plan(now);
             }
+            let before = evaluated;
             self.evaluate_pass(pass, now, &mut evaluated);
-            self.store_changes(now);
+            // What could not be stored before is tried again once, not after each pass.
+            if pass == Pass::OfRecords || evaluated != before {
+                self.store_changes(now);
+            }
         }
         self.show(now);
         self.evaluated_at = Some(now);
@@ -432,7 +436,8 @@ impl Core {
             self.plan.shown = Some(planning::evidence(reader)?);
         }
         let evidence = self.plan.shown.as_ref().unwrap_or(const { &Evidence::new() });
-        Ok(planning::findings(&entries, &Surroundings { slots: &self.slots, sources: &self.sources, systems: &self.facts.systems, evidence, now }))
+        let readings = readings::Surroundings { sources: &self.sources, systems: &self.facts.systems, now };
+        Ok(planning::findings(&entries, &Surroundings { slots: &self.slots, readings, evidence }))
     }
 
     /// What was found for each entry of the monitoring plan.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
-use super::{inventory::Systems, readings, slot::Slot, sources::Sources};
+use super::{readings, slot::Slot};
 use crate::{
     board::NAMESPACE,
     indicator::{Pass, Row},
@@ -18,17 +18,16 @@ const TAKEN_AT: &str = "fact_taken_at";
 /// What the check of the plan looks at beside the plan.
 pub(super) struct Surroundings<'a> {
     pub(super) slots: &'a [Slot],
-    pub(super) sources: &'a Sources,
-    pub(super) systems: &'a Systems,
+    /// What their readings are judged by.
+    pub(super) readings: readings::Surroundings<'a>,
     pub(super) evidence: &'a Evidence,
-    pub(super) now: i64,
 }
 
 /// Checks every entry.
 pub(super) fn findings(entries: &[Entry], around: &Surroundings<'_>) -> Vec<Finding> {
     let position = |id: &str| around.slots.iter().position(|slot| slot.method.indicator.id.as_str() == id);
     let one = |entry: &Entry| match entry.indicator.as_deref().and_then(position) {
-        None => plan::check(entry, None, around.evidence, around.now),
+        None => plan::check(entry, None, around.evidence, around.readings.now),
         Some(position) => check(entry, position, around),
     };
     entries.iter().map(one).collect()
@@ -37,16 +36,15 @@ pub(super) fn findings(entries: &[Entry], around: &Surroundings<'_>) -> Vec<Find
 fn check(entry: &Entry, position: usize, around: &Surroundings<'_>) -> Finding {
     let Slot { method, readings: held, .. } = &around.slots[position];
     // What no source feeds follows from other readings, and is as fresh as the evaluation.
-    let read_at = around.sources.read_at(&method.feeds).unwrap_or(Some(around.now));
+    let read_at = around.readings.sources.read_at(&method.feeds).unwrap_or(Some(around.readings.now));
     #[expect(clippy::cast_possible_truncation, reason = "epoch seconds")]
-    let taken_at = |row: &Row| row.fact(TAKEN_AT, around.now).map(|at| at as i64).or(read_at);
+    let taken_at = |row: &Row| row.fact(TAKEN_AT, around.readings.now).map(|at| at as i64).or(read_at);
     let series: Vec<_> = held.values().map(|held| &held.reading).map(|reading| Series { taken_at: taken_at(&reading.row), row: &reading.row }).collect();
-    let judged_by = readings::Surroundings { sources: around.sources, systems: around.systems, now: around.now };
-    let limits = |row: &Row| readings::subject(row, judged_by, |subject| method.rules.limits(subject));
+    let limits = |row: &Row| readings::subject(row, around.readings, |subject| method.rules.limits(subject));
     let metric = format!("{NAMESPACE}_{}", method.indicator.id);
     let follows = method.indicator.pass() == Pass::OfPlan;
     let monitored = Monitored { metric: &metric, columns: method.indicator.columns(), series: &series, limits: &limits, follows };
-    plan::check(entry, Some(&monitored), around.evidence, around.now)
+    plan::check(entry, Some(&monitored), around.evidence, around.readings.now)
 }
 
 /// The entries of the plan.

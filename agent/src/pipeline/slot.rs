@@ -235,11 +235,7 @@ impl Slot {
             }
         }
         before.for_each(|(labels, gone)| self.let_go(labels, &gone, &mut changed));
-        if self.readings.is_empty() {
-            self.readings = readings;
-        } else {
-            self.readings.extend(readings);
-        }
+        self.readings.append(&mut readings);
         self.settle(part, made.failed, now, zone);
         changed
     }

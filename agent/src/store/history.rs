@@ -258,10 +258,10 @@ pub(super) fn holding(connection: &Connection) -> Result<Vec<(Key, Interval)>, E
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Which readings hold now.
-pub(super) fn held_keys(connection: &Connection) -> Result<Vec<Key>, Error> {
-    let mut statement = connection.prepare_cached("SELECT indicator, labels FROM reading_intervals WHERE held_until IS NULL ORDER BY 1, 2")?;
-    let rows = statement.query_map([], |row| Ok(Key { indicator: row.get(0)?, labels: row.get(1)? }))?;
+/// The indicators that have readings which hold now.
+pub(super) fn held_indicators(connection: &Connection) -> Result<Vec<String>, Error> {
+    let mut statement = connection.prepare_cached("SELECT DISTINCT indicator FROM reading_intervals WHERE held_until IS NULL ORDER BY 1")?;
+    let rows = statement.query_map([], |row| row.get(0))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

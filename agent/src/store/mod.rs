@@ -229,28 +229,6 @@ impl Store {
         Ok(committed)
     }
 
-    /// Replaces the table `sources` that indicators read.
-    ///
-    /// # Errors
-    /// What SQLite reports.
-    pub fn set_sources(&mut self, rows: &[tables::SourceRow]) -> Result<(), Error> {
-        let transaction = self.begin()?;
-        tables::replace_sources(&transaction, rows)?;
-        transaction.commit()?;
-        Ok(())
-    }
-
-    /// Replaces the table `plan_checks` that indicators read.
-    ///
-    /// # Errors
-    /// What SQLite reports.
-    pub fn set_plan_checks(&mut self, rows: &[tables::PlanCheckRow]) -> Result<(), Error> {
-        let transaction = self.begin()?;
-        tables::replace_plan_checks(&transaction, rows)?;
-        transaction.commit()?;
-        Ok(())
-    }
-
     /// The readings of an indicator that hold, by labels.
     ///
     /// # Errors
@@ -264,8 +242,11 @@ impl Store {
     /// # Errors
     /// [`Error::Full`], or what SQLite reports; nothing is changed then.
     pub fn close_readings_except(&mut self, in_force: &[&str], now: i64) -> Result<(), Error> {
-        let gone: Vec<_> = history::held_keys(&self.writer)?.into_iter().filter(|key| !in_force.contains(&key.indicator.as_str())).collect();
-        let closing: Vec<_> = gone.into_iter().map(|key| Change { key, opens: None, closes: true, memory: None }).collect();
+        let mut closing = Vec::new();
+        for indicator in history::held_indicators(&self.writer)?.iter().filter(|indicator| !in_force.contains(&indicator.as_str())) {
+            let keys = history::of_indicator(&self.writer, indicator)?.into_iter().map(|(labels, _)| Key { indicator: indicator.clone(), labels });
+            closing.extend(keys.map(|key| Change { key, opens: None, closes: true, memory: None }));
+        }
         self.record_readings(&closing, now)
     }
 

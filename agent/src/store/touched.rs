@@ -42,7 +42,8 @@ impl Affected {
     /// This and a system. `None`, what belongs to no system, may concern any.
     pub fn add(&mut self, system: Option<&str>) {
         match (&mut *self, system) {
-            (Self::Systems(systems), Some(system)) => drop((!systems.contains(system)).then(|| systems.insert(system.to_owned()))),
+            (Self::Systems(systems), Some(system)) if systems.contains(system) => {}
+            (Self::Systems(systems), Some(system)) => drop(systems.insert(system.to_owned())),
             (Self::Systems(_), None) => *self = Self::All,
             (Self::All, _) => {}
         }

@@ -1,7 +1,8 @@
 //! Whoever is told of alerts: a server that keeps what it gets.
 
+use crate::support::http;
 use serde_json::Value;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
@@ -37,22 +38,8 @@ impl Webhook {
 
 /// Keeps path and body of one request, and then answers it. `None`: whoever asked went away.
 fn take(stream: TcpStream, kept: &Mutex<Vec<(String, Value)>>) -> Option<()> {
-    let mut reader = BufReader::new(&stream);
-    let mut line = String::new();
-    reader.read_line(&mut line).ok()?;
-    let path = line.split(' ').nth(1)?.to_owned();
-    let mut length = 0;
-    loop {
-        let mut header = String::new();
-        reader.read_line(&mut header).ok()?;
-        match header.trim().split_once(':') {
-            None => break,
-            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => length = value.trim().parse().ok()?,
-            Some(_) => {}
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    kept.lock().expect("no test panics while it reads").push((path, serde_json::from_slice(&body).ok()?));
+    let (what, body) = http::read_request(&stream)?;
+    let (_, path) = what.split_once(' ')?;
+    kept.lock().expect("no test panics while it reads").push((path.to_owned(), serde_json::from_slice(&body).ok()?));
     (&stream).write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").ok()
 }

@@ -35,11 +35,15 @@ fn what_is_touched_or_due_is_enough() {
         let twins = Twins::new(seed);
         all += STEPS * twins.subject.catalogue.iter().len();
         let done = twins.run();
-        did = Evaluated { whole: did.whole + done.whole, for_systems: did.for_systems + done.for_systems, verdicts: did.verdicts + done.verdicts };
+        did = sum(did, done);
     }
     // A core that evaluates everything every time would agree with its model, too.
     assert!(did.whole > 0 && did.for_systems > 0 && did.verdicts > 0, "{did:?}");
     assert!(did.whole < all * 3 / 4, "{} of {all}", did.whole);
+}
+
+fn sum(a: Evaluated, b: Evaluated) -> Evaluated {
+    Evaluated { whole: a.whole + b.whole, for_systems: a.for_systems + b.for_systems, verdicts: a.verdicts + b.verdicts }
 }
 
 /// The core under test and its model, with what happens to both.

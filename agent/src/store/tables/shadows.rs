@@ -41,8 +41,12 @@ pub fn restrict(connection: &Connection) -> rusqlite::Result<()> {
             ))?;
         }
     }
-    connection.execute_batch(&format!("CREATE TEMP VIEW readings AS SELECT r.* FROM main.readings r WHERE r.system {IS_CHOSEN}"))?;
+    restrict_readings(connection)?;
     make_views(connection)
+}
+
+fn restrict_readings(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(&format!("CREATE TEMP VIEW readings AS SELECT r.* FROM main.readings r WHERE r.system {IS_CHOSEN}"))
 }
 
 /// Chooses the systems of a connection that is restricted.
@@ -91,7 +95,7 @@ pub fn show_unstored(connection: &Connection, rows: &[UnstoredReading]) -> rusql
     } else if rows.is_empty() {
         connection.execute_batch("DROP VIEW temp.readings; DROP TABLE temp.unstored_readings; DROP TABLE temp.gone_readings")?;
         if restricted {
-            connection.execute_batch(&format!("CREATE TEMP VIEW readings AS SELECT r.* FROM main.readings r WHERE r.system {IS_CHOSEN}"))?;
+            restrict_readings(connection)?;
         }
         return Ok(());
     }
