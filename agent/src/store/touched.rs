@@ -57,8 +57,10 @@ impl Touched {
         Self(keys.map(|key| (key, Affected::All)).collect())
     }
 
-    /// A record of this kind and system. `None` concerns all of them: what belongs to no system may be read for any.
+    /// A record of this kind and system. `None` concerns all of them: what belongs to no system may be read for any. So does a system itself: what
+    /// belongs to none may belong to it from now on.
     pub(super) fn add(&mut self, shape: &'static Shape, kind: &str, system: Option<&str>) {
+        let system = system.filter(|_| shape.name != "system");
         self.0.entry((shape.table, kind.to_owned())).or_default().add(system);
     }
 

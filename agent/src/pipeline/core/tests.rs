@@ -314,6 +314,25 @@ fn a_store_is_compared_with_a_whole_evaluation_and_stays_as_it_is() {
     assert_eq!(bench.history("SELECT count(*) FROM evidence"), entries);
 }
 
+/// What named a system that nobody knew had a reading of no system, which ends when the system is there, and comes back when it is gone.
+#[test]
+fn a_system_that_comes_takes_what_belonged_to_none() {
+    let mut bench = bench("", "");
+    let file = std::fs::read_to_string(bench.folder.path().join("agent.yaml")).unwrap().replace("[systems, reviews]", "[systems, datasets]");
+    std::fs::write(bench.folder.path().join("agent.yaml"), file).unwrap();
+    let config = Config::load(&bench.folder.path().join("agent.yaml"), NOON).unwrap();
+    bench.core.configure(Arc::new(config), NOON).unwrap();
+    let dataset = json!({"record": "dataset", "id": "d", "systems": ["b"]});
+    let other = "a - - unknown: no data set of the system is on record";
+    let (one, both) = (["- - 1 warning", other], [other, "b - 1 breach"]);
+    bench.deliver("inventory", &[system("a"), dataset.clone()], NOON);
+    assert_eq!(bench.readings("datasets_without_provenance", NOON), one);
+    bench.deliver("inventory", &[system("a"), system("b"), dataset.clone()], NOON + 1);
+    assert_eq!(bench.readings("datasets_without_provenance", NOON + 1), both);
+    bench.deliver("inventory", &[system("a"), dataset], NOON + 2);
+    assert_eq!(bench.readings("datasets_without_provenance", NOON + 2), one);
+}
+
 /// What is beside records belongs to no system that could be told.
 #[test]
 fn what_reads_attributes_is_touched_by_any_record() {
