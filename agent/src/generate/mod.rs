@@ -85,9 +85,12 @@ impl Product {
 /// # Errors
 /// What the file system reports about a folder or a file that is there.
 pub fn differences(product: Product, catalogue: &Catalogue, settings: &Settings, dir: &Path) -> io::Result<Vec<PathBuf>> {
-    let files = product.files(catalogue, settings);
+    differing(product, &product.files(catalogue, settings), dir)
+}
+
+fn differing(product: Product, files: &[Generated], dir: &Path) -> io::Result<Vec<PathBuf>> {
     let mut differing: Vec<_> = Vec::new();
-    for file in &files {
+    for file in files {
         let there = match fs::read_to_string(dir.join(&file.path)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             text => Some(text?),
@@ -96,7 +99,7 @@ pub fn differences(product: Product, catalogue: &Catalogue, settings: &Settings,
             differing.push(file.path.clone());
         }
     }
-    differing.extend(leftovers(product, &files, dir)?);
+    differing.extend(leftovers(product, files, dir)?);
     Ok(differing)
 }
 
@@ -105,13 +108,14 @@ pub fn differences(product: Product, catalogue: &Catalogue, settings: &Settings,
 /// # Errors
 /// What the file system reports.
 pub fn write(product: Product, catalogue: &Catalogue, settings: &Settings, dir: &Path) -> io::Result<Vec<PathBuf>> {
-    let changed = differences(product, catalogue, settings, dir)?;
-    for file in product.files(catalogue, settings).iter().filter(|file| changed.contains(&file.path)) {
+    let files = product.files(catalogue, settings);
+    let changed = differing(product, &files, dir)?;
+    for file in files.iter().filter(|file| changed.contains(&file.path)) {
         let path = dir.join(&file.path);
         path.parent().map_or(Ok(()), fs::create_dir_all)?;
         fs::write(path, &file.text)?;
     }
-    for path in leftovers(product, &product.files(catalogue, settings), dir)? {
+    for path in leftovers(product, &files, dir)? {
         fs::remove_file(dir.join(path))?;
     }
     Ok(changed)

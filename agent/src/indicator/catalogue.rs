@@ -47,7 +47,8 @@ impl Catalogue {
         if !files.is_empty() {
             let trials = LazyCell::new(Trials::new);
             let is_local = |indicator: &Indicator| indicator.has_system() && trials.is_local(indicator);
-            indicators.extend(read_all(&Checker::new(), files, is_local, &mut mistakes));
+            let own = read_all(&Checker::new(), files, is_local, &mut mistakes);
+            indicators.extend(own.into_iter().map(|indicator| (indicator.id.clone(), Arc::new(indicator))));
         }
         mistakes.or(Some(Self { indicators }))
     }
@@ -86,28 +87,74 @@ impl Catalogue {
     }
 }
 
+/// The catalogue without its examples, which are most of its text: a start needs none of them.
 fn read_built_in() -> (BTreeMap<Id, Arc<Indicator>>, Mistakes) {
     let mut mistakes = Mistakes::default();
-    let files = BUILT_IN.files().filter(|file| is_yaml(&file.path().to_string_lossy()));
-    let files: Vec<_> = files.map(|file| (format!("indicators/{}", file.path().display()), file.contents_utf8().unwrap_or_default().to_owned())).collect();
+    let files: Vec<_> = built_in_files().map(|(name, text)| (name, without_examples(text))).collect();
     let is_local = |indicator: &Indicator| local::is_declared(indicator.id.as_str());
-    (read_all(&Checker::new(), &files, is_local, &mut mistakes), mistakes)
+    let mut indicators = BTreeMap::new();
+    for mut indicator in read_all(&Checker::new(), &files, is_local, &mut mistakes) {
+        indicator.examples = None;
+        indicators.insert(indicator.id.clone(), Arc::new(indicator));
+    }
+    (indicators, mistakes)
+}
+
+fn built_in_files() -> impl Iterator<Item = (String, &'static str)> {
+    let files = BUILT_IN.files().filter(|file| is_yaml(&file.path().to_string_lossy()));
+    files.map(|file| (format!("indicators/{}", file.path().display()), file.contents_utf8().unwrap_or_default()))
+}
+
+/// The text of a built-in file with empty lists of examples. Every line stays where it is, for the sake of messages.
+fn without_examples(text: &str) -> String {
+    let mut inside = false;
+    let kept = text.split_inclusive('\n').map(|line| match line {
+        "  examples:\n" => {
+            inside = true;
+            "  examples: []\n"
+        }
+        // Nothing else of an indicator is indented by less than the keys of its own.
+        _ if inside && (line.starts_with("    ") || line.trim().is_empty()) => "\n",
+        _ => {
+            inside = false;
+            line
+        }
+    });
+    kept.collect()
+}
+
+/// The examples of an indicator of the built-in catalogue.
+pub(super) fn built_in_examples(id: &Id) -> &'static [Example] {
+    static READ: LazyLock<BTreeMap<String, Vec<Example>>> = LazyLock::new(|| {
+        let mut mistakes = Mistakes::default();
+        let mut read = BTreeMap::new();
+        for (name, text) in built_in_files() {
+            let Some(document) = Document::parse(&name, text, &mut mistakes) else { continue };
+            for (position, raw) in document.read::<Vec<RawIndicator>>(&mut mistakes).unwrap_or_default().into_iter().enumerate() {
+                let place = Place { document: &document, path: format!("[{position}]") };
+                read.insert(raw.id, examples(&place, raw.examples, &mut mistakes));
+            }
+        }
+        assert!(mistakes.is_empty(), "the examples of the built-in catalogue: {mistakes}");
+        read
+    });
+    READ.get(id.as_str()).map_or(&[], Vec::as_slice)
 }
 
 fn is_yaml(name: &str) -> bool {
     [".yaml", ".yml"].iter().any(|extension| name.ends_with(extension))
 }
 
-fn read_all(checker: &Checker, files: &[(String, String)], is_local: impl Fn(&Indicator) -> bool, mistakes: &mut Mistakes) -> BTreeMap<Id, Arc<Indicator>> {
-    let mut indicators = BTreeMap::new();
+fn read_all(checker: &Checker, files: &[(String, String)], is_local: impl Fn(&Indicator) -> bool, mistakes: &mut Mistakes) -> Vec<Indicator> {
+    let mut indicators: Vec<Indicator> = Vec::new();
     for (name, text) in files {
         for mut indicator in read_file(checker, name, text, mistakes) {
             indicator.local = is_local(&indicator);
-            let id = indicator.id.clone();
-            if let Some(other) = indicators.insert(id.clone(), Arc::new(indicator)) {
-                let found = format!("a second indicator `{id}`");
+            if let Some(other) = indicators.iter().find(|other| other.id == indicator.id) {
+                let found = format!("a second indicator `{}`", indicator.id);
                 mistakes.push(Mistake { file: name.clone(), line: None, path: String::new(), found, expected: format!("one; the other is in {}", other.file) });
             }
+            indicators.push(indicator);
         }
     }
     indicators
@@ -170,7 +217,7 @@ fn proved(checker: &Checker, place: &Place<'_>, raw: RawIndicator, mistakes: &mu
         rulings: raw.rulings,
         frequency: raw.frequency,
         steps: raw.steps,
-        examples,
+        examples: Some(examples),
         columns: checked.columns,
         placeholders: checked.placeholders,
         views: checked.views,
@@ -212,4 +259,28 @@ fn read(text: &str) -> Result<Reads, String> {
     };
     let feed = Feed::parse(written).map_err(|expected| format!("`sources`, `readings`, `plan_checks`, or {expected}"))?;
     Ok(Reads::Records { feed, optional })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_its_examples_says_the_same_of_everything_else() {
+        for (name, whole) in built_in_files() {
+            let mut mistakes = Mistakes::default();
+            let lean = without_examples(whole);
+            let read = |text: &str, mistakes: &mut Mistakes| {
+                let document = Document::parse(&name, text, mistakes).unwrap();
+                document.read::<Vec<RawIndicator>>(mistakes).unwrap()
+            };
+            let told =
+                |raws: Vec<RawIndicator>| -> Vec<_> { raws.into_iter().map(|raw| format!("{:?}", RawIndicator { examples: Vec::new(), ..raw })).collect() };
+            let (without, with) = (read(&lean, &mut mistakes), read(whole, &mut mistakes));
+            assert!(without.iter().all(|raw| raw.examples.is_empty()) && with.iter().all(|raw| !raw.examples.is_empty()), "{name}");
+            assert_eq!(told(without), told(with), "{name}");
+            assert_eq!(lean.lines().count(), whole.lines().count(), "{name}");
+            assert!(mistakes.is_empty(), "{mistakes}");
+        }
+    }
 }

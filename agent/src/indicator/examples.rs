@@ -84,7 +84,7 @@ pub trait Engine {
 pub fn run_on(engine: &mut dyn Engine, indicator: &Indicator) -> Result<(), Vec<String>> {
     let run =
         |example: &Example| run_one(engine, indicator, example).map_err(|failure| format!("{}, example `{}`: {failure}", indicator.id, example.name)).err();
-    let failures: Vec<_> = indicator.examples.iter().filter_map(run).collect();
+    let failures: Vec<_> = indicator.examples().iter().filter_map(run).collect();
     if failures.is_empty() { Ok(()) } else { Err(failures) }
 }
 

@@ -70,8 +70,8 @@ pub struct Indicator {
     pub frequency: String,
     /// What to do first when it is in breach: short imperative sentences, in this order. For the runbook; may be empty in a user's own indicator.
     pub steps: Vec<String>,
-    /// Records in, readings out.
-    pub examples: Vec<Example>,
+    /// Absent: they stand in the built-in catalogue and are read when somebody asks for them.
+    examples: Option<Vec<Example>>,
     columns: Arc<Columns>,
     placeholders: Vec<String>,
     views: Vec<&'static View>,
@@ -222,6 +222,11 @@ impl std::borrow::Borrow<str> for Id {
 }
 
 impl Indicator {
+    /// Records in, readings out.
+    pub fn examples(&self) -> &[Example] {
+        self.examples.as_deref().unwrap_or_else(|| catalogue::built_in_examples(&self.id))
+    }
+
     /// Whether time changes its readings between two midnights without anything else having happened: they are clocks, have facts that are, or
     /// depend on `:now`.
     pub fn changes_with_time(&self) -> bool {

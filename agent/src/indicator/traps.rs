@@ -53,10 +53,10 @@ fn every_trap_has_its_examples_and_every_such_example_its_trap() {
     let listed: Vec<_> = TRAPS.iter().flat_map(|(trap, examples)| examples.iter().map(move |(indicator, told)| (*trap, *indicator, *told))).collect();
     for (trap, id, expected) in &listed {
         let indicator = catalogue.get(id).unwrap_or_else(|| panic!("no indicator {id}"));
-        assert!(indicator.examples.iter().filter_map(told).any(|told| told.starts_with(expected)), "{trap}: no example of {id} says `trap: {expected}`");
+        assert!(indicator.examples().iter().filter_map(told).any(|told| told.starts_with(expected)), "{trap}: no example of {id} says `trap: {expected}`");
     }
     for indicator in catalogue.iter() {
-        for told in indicator.examples.iter().filter_map(told) {
+        for told in indicator.examples().iter().filter_map(told) {
             assert!(
                 listed.iter().any(|(_, id, expected)| *id == indicator.id.as_str() && told.starts_with(expected)),
                 "{}: `{told}` is not listed",

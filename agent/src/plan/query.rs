@@ -184,7 +184,8 @@ fn operators(expression: &str) -> usize {
 /// Replaces a dashboard's variables (`$system`, `${system:regex}`, `[[system]]`, `$__rate_interval`) by something of the same kind, so that
 /// the query can be parsed: a span where a span is expected, a name before matchers and in lists of labels, a number elsewhere.
 fn without_variables(expression: &str) -> String {
-    static VARIABLE: LazyLock<regex::Regex> = LazyLock::new(|| regex::Regex::new(r"\$\{[^}]*\}|\$\w+|\[\[\w+(?::\w+)?\]\]").expect("the pattern is fixed"));
+    static VARIABLE: LazyLock<regex::Regex> =
+        LazyLock::new(|| regex::Regex::new(r"\$\{[^}]*\}|\$(?-u:\w)+|\[\[(?-u:\w)+(?::(?-u:\w)+)?\]\]").expect("the pattern is fixed"));
     let mut out = String::with_capacity(expression.len());
     let mut end = 0;
     for variable in VARIABLE.find_iter(expression) {

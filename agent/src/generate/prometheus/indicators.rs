@@ -222,7 +222,7 @@ struct Reading {
 
 /// One of the catalogue's own examples in this state; where there is none, something of the right shape.
 fn reading(indicator: &Indicator, state: State) -> Reading {
-    let examples = indicator.examples.iter().flat_map(|example| &example.readings);
+    let examples = indicator.examples().iter().flat_map(|example| &example.readings);
     let is_wanted = |row: &&serde_json::Map<String, serde_json::Value>| {
         let found = row.get("state").and_then(serde_json::Value::as_str);
         found == Some(state.as_str()) && row.get("value").is_some_and(serde_json::Value::is_number)

@@ -142,10 +142,10 @@ fn method(indicator: &Indicator) -> String {
 
 fn examples(indicator: &Indicator) -> String {
     let mut text = String::from("## Examples\n\nThese are tests: records in, readings out.\n\n| Case | Readings |\n|---|---|\n");
-    for example in &indicator.examples {
+    for example in indicator.examples() {
         let _ = writeln!(text, "| {} | {} |", cell(&example.name), readings(example));
     }
-    if indicator.examples.is_empty() { String::new() } else { text }
+    if indicator.examples().is_empty() { String::new() } else { text }
 }
 
 fn readings(example: &Example) -> String {
