@@ -3,19 +3,19 @@
 //!
 //! `cargo bench -p clause9 --bench evaluation`; a number as argument scales the records (1 is 10,000 systems).
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use clause9::{
     config::Config,
     indicator::{Catalogue, Evaluator, Moment, Overrides},
     pipeline::{Core, Delivery},
-    record::{Door, SHAPES, Value, Zone, shape},
-    store::{
-        DATABASE_FILE, Delivered, Mode, Store,
-        tables::{self, SourceRow},
-    },
+    record::{Door, Record, SHAPES, Value, Zone, shape},
+    store::{self, DATABASE_FILE, Delivered, Mode, Store, tables::SourceRow},
 };
-use rusqlite::{Connection, OpenFlags, Transaction, params, params_from_iter};
+use rusqlite::{Connection, OpenFlags};
 
 /// Epoch seconds of 2026-03-31T12:00:00Z.
 const NOW: i64 = 1_774_958_400;
@@ -26,20 +26,25 @@ fn main() {
     let scale = std::env::args().skip(1).find_map(|argument| argument.parse::<f64>().ok()).unwrap_or(1.0);
     let folder = std::env::temp_dir().join(format!("clause9-evaluation-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("the folder for temporary files can be written to");
-    drop(Store::open(&folder, Zone::UTC).expect("a new store"));
+    let mut store = Store::open(&folder, Zone::UTC).expect("a new store");
     let path = folder.join(DATABASE_FILE);
     let began = Instant::now();
-    let writer = fill(&path, scale);
+    fill(&mut store, scale);
     println!("filled in {:.1} s, {} MiB", began.elapsed().as_secs_f64(), std::fs::metadata(&path).map_or(0, |file| file.len() >> 20));
     evaluate(&path);
-    drop(writer);
+    let began = Instant::now();
+    let verified = store::verify(store.reader(), None).expect("a store that can be read");
+    assert!(verified.is_good(), "{:?}", verified.findings);
+    println!("{:<55} {:>20.1}", "verified", began.elapsed().as_secs_f64() * 1e3);
+    drop(store);
     whole_core(&folder);
     std::fs::remove_dir_all(&folder).expect("the folder is ours");
 }
 
 fn evaluate(path: &std::path::Path) {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("the database was just made");
-    let evaluator = Evaluator::new(connection).expect("a connection can be kept from writing");
+    let mut evaluator = Evaluator::new(connection).expect("a connection can be kept from writing");
+    evaluator.show_sources(&sources()).expect("temporary tables");
     let catalogue = Catalogue::built_in().expect("a test proves it");
     let moment = Moment { now: NOW, today: NOW / DAY };
     let mut total = Duration::ZERO;
@@ -77,7 +82,9 @@ fn whole_core(folder: &std::path::Path) {
     let file = folder.join("agent.yaml");
     std::fs::write(&file, CONFIG).expect("the folder is ours");
     let config = Config::load(&file, NOW).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let began = Instant::now();
     let mut core = Core::open(config.into(), NOW).expect("a store that nobody else has open");
+    println!("{:<55} {:>20.1}", "core: opened", began.elapsed().as_secs_f64() * 1e3);
     let timed = |what: &str, work: &mut dyn FnMut() -> usize| {
         let began = Instant::now();
         let indicators = work();
@@ -120,55 +127,60 @@ fn new_cases(prefix: &str, systems: i64) -> Delivery {
     Delivery { streams: vec![stream], pages: 1 }
 }
 
-/// Fills the store's tables as a commit does, in one transaction.
-fn fill(path: &std::path::Path, scale: f64) -> Connection {
-    let mut connection = Connection::open(path).expect("a new file");
-    connection.pragma_update(None, "journal_mode", "WAL").expect("WAL");
-    let transaction = connection.transaction().expect("a transaction");
+/// Records by source.
+type Records = BTreeMap<&'static str, Vec<Record>>;
+
+/// Commits the records of a large organisation, the inventory first.
+fn fill(store: &mut Store, scale: f64) {
     #[expect(clippy::cast_possible_truncation, reason = "a scale is small")]
     let systems = (10_000.0 * scale) as i64;
     let random = &mut fastrand::Rng::with_seed(42);
+    let records = &mut Records::new();
     for system in 0..systems {
-        fill_system(&transaction, system, random);
+        fill_system(records, system, random);
     }
-    let sources = ["models", "pipelines", "tickets", "registers"].map(|name| SourceRow {
+    for source in SOURCES.into_iter().rev() {
+        let records = records.remove(source).expect("every source has records");
+        let stream = Delivered { stream: "all".into(), mode: Mode::Snapshot, records, position: None, feeds: Vec::new() };
+        store.commit(source, &[stream], NOW - 60).expect("a commit");
+    }
+}
+
+/// What the records come from. The inventory comes last.
+const SOURCES: [&str; 4] = ["models", "pipelines", "tickets", "registers"];
+
+fn sources() -> [SourceRow; 4] {
+    SOURCES.map(|name| SourceRow {
         name: name.into(),
         connector: name.into(),
         kind: if name == "models" { "model_registry".into() } else { name.into() },
         interval_seconds: 300,
         stale_after_seconds: 900,
         last_success_at: Some(NOW - 60),
-    });
-    tables::replace_sources(&transaction, &sources).expect("sources");
-    for source in &sources {
-        let read = "INSERT INTO source_states (source, first_success_at, last_success_at) VALUES (?1, ?2, ?2)";
-        transaction.execute(read, params![source.name, NOW - 60]).expect("a source that was read");
-    }
-    transaction.commit().expect("a commit");
-    connection
+    })
 }
 
 /// A system with 5 model versions, 10 measurements of each, 10 reviews, 10 cases, 2 pipelines and 10 runs of each.
-fn fill_system(transaction: &Transaction<'_>, number: i64, random: &mut fastrand::Rng) {
+fn fill_system(records: &mut Records, number: i64, random: &mut fastrand::Rng) {
     let system = format!("system-{number:05}");
     let tier = ["high", "limited", "limited", "minimal"][random.usize(0..4)];
     let lifecycle = ["retired", "development", "production", "production", "production"][random.usize(0..5)];
     let fields = [("risk_tier", text(tier)), ("lifecycle", text(lifecycle)), ("in_scope", whole(i64::from(random.u8(..) > 4)))];
-    insert(transaction, "system", "registers", &system, None, &fields);
+    insert(records, "system", "registers", &system, None, &fields);
     for version in 1..=5 {
         let in_production = i64::from(version == 5);
         let version_text = text(&version.to_string());
         let fields = [("model", text(&system)), ("version", version_text), ("in_production", whole(in_production)), ("promoted_at", whole(NOW - 60 * DAY))];
-        insert(transaction, "model_version", "models", &format!("{system}/{version}"), Some(&system), &fields);
-        (0..10).for_each(|measurement| fill_measurement(transaction, &system, version, measurement, random));
+        insert(records, "model_version", "models", &format!("{system}/{version}"), Some(&system), &fields);
+        (0..10).for_each(|measurement| fill_measurement(records, &system, version, measurement, random));
     }
-    (0..10).for_each(|review| fill_review(transaction, &system, review, random));
-    (0..10).for_each(|case| fill_case(transaction, &system, case, random));
-    (0..2).for_each(|pipeline| fill_pipeline(transaction, &system, pipeline, random));
+    (0..10).for_each(|review| fill_review(records, &system, review, random));
+    (0..10).for_each(|case| fill_case(records, &system, case, random));
+    (0..2).for_each(|pipeline| fill_pipeline(records, &system, pipeline, random));
 }
 
 /// Five that are done, each with the next one that it announced.
-fn fill_review(transaction: &Transaction<'_>, system: &str, number: usize, random: &mut fastrand::Rng) {
+fn fill_review(records: &mut Records, system: &str, number: usize, random: &mut fastrand::Rng) {
     let kind = ["impact_assessment", "impact_assessment", "risk_assessment", "bias_test", "training"][number % 5];
     let done = number < 5;
     let due = NOW / DAY + if done { -400 } else { random.i64(-20..400) };
@@ -176,10 +188,10 @@ fn fill_review(transaction: &Transaction<'_>, system: &str, number: usize, rando
     let status = text(if done { "approved" } else { "planned" });
     let mut fields = vec![("kind", text(kind)), ("due", whole(due)), ("due_ends_at", whole((due + 1) * DAY)), ("status", status)];
     fields.extend(done.then(|| ("approved_at", whole(NOW - 400 * DAY))));
-    insert(transaction, "review", "registers", &id, Some(system), &fields);
+    insert(records, "review", "registers", &id, Some(system), &fields);
 }
 
-fn fill_case(transaction: &Transaction<'_>, system: &str, number: usize, random: &mut fastrand::Rng) {
+fn fill_case(records: &mut Records, system: &str, number: usize, random: &mut fastrand::Rng) {
     let kind = ["incident", "incident", "nonconformity", "corrective_action", "risk"][number % 5];
     let severity = ["critical", "high", "medium", "low"][random.usize(0..4)];
     let grade = if random.bool() { "major" } else { "minor" };
@@ -191,20 +203,20 @@ fn fill_case(transaction: &Transaction<'_>, system: &str, number: usize, random:
         ("opened_at", whole(NOW - random.i64(0..100 * DAY))),
         ("due", whole(NOW / DAY + random.i64(-20..100))),
     ];
-    insert(transaction, "case", "tickets", &format!("{system}-{number}"), Some(system), &fields);
+    insert(records, "case", "tickets", &format!("{system}-{number}"), Some(system), &fields);
 }
 
-fn fill_pipeline(transaction: &Transaction<'_>, system: &str, number: usize, random: &mut fastrand::Rng) {
+fn fill_pipeline(records: &mut Records, system: &str, number: usize, random: &mut fastrand::Rng) {
     let id = format!("{system}-{number}");
-    insert(transaction, "pipeline", "pipelines", &id, Some(system), &[("freshness_limit_seconds", whole(DAY))]);
+    insert(records, "pipeline", "pipelines", &id, Some(system), &[("freshness_limit_seconds", whole(DAY))]);
     for run in 0..10 {
         let outcome = if random.u8(..) < 20 { "failed" } else { "success" };
         let fields = [("pipeline", text(&id)), ("outcome", text(outcome)), ("ended_at", whole(NOW - run * DAY - random.i64(0..DAY)))];
-        insert(transaction, "run", "pipelines", &format!("{id}/{run}"), Some(system), &fields);
+        insert(records, "run", "pipelines", &format!("{id}/{run}"), Some(system), &fields);
     }
 }
 
-fn fill_measurement(transaction: &Transaction<'_>, system: &str, version: i64, number: i64, random: &mut fastrand::Rng) {
+fn fill_measurement(records: &mut Records, system: &str, version: i64, number: i64, random: &mut fastrand::Rng) {
     let (family, method, kind) = match number {
         0..4 => ("drift", "psi", "statistic"),
         4..7 => ("drift", "ks", "p_value"),
@@ -226,7 +238,7 @@ fn fill_measurement(transaction: &Transaction<'_>, system: &str, version: i64, n
         ("n_subgroup", whole(500)),
         ("measured_at", whole(NOW - random.i64(0..40 * DAY))),
     ];
-    insert(transaction, "measurement", "models", &format!("{system}/{version}/{number}"), Some(system), &fields);
+    insert(records, "measurement", "models", &format!("{system}/{version}/{number}"), Some(system), &fields);
 }
 
 fn whole(number: i64) -> Value {
@@ -237,20 +249,23 @@ fn text(text: &str) -> Value {
     Value::Text(text.to_owned())
 }
 
-/// Inserts a record with these fields; the others have their defaults.
-fn insert(transaction: &Transaction<'_>, name: &str, source: &str, id: &str, system: Option<&str>, fields: &[(&str, Value)]) {
+/// Adds a record with these fields; the others have their defaults.
+fn insert(records: &mut Records, name: &str, source: &'static str, id: &str, system: Option<&str>, fields: &[(&str, Value)]) {
     let shape = SHAPES.iter().find(|shape| shape.name == name).expect("a shape of the table");
-    let mut values = vec![Value::Text(source.into()), Value::Text(id.into()), Value::Null, whole(NOW)];
-    if shape.belongs_to_system {
-        let key = system.map_or(Value::Null, |system| Value::Text(system.into()));
-        values.extend([key.clone(), key]);
-    }
-    values.extend(shape.fields.iter().map(|field| {
+    let value = |field: &shape::Field| {
         let given = fields.iter().find(|(name, _)| *name == field.name).map(|(_, value)| value.clone());
         given.unwrap_or_else(|| default(field))
-    }));
-    let mut statement = transaction.prepare_cached(&tables::insert_statement(shape)).expect("a statement for every shape");
-    statement.execute(params_from_iter(values)).unwrap_or_else(|error| panic!("{name} {id}: {error}"));
+    };
+    records.entry(source).or_default().push(Record {
+        shape,
+        id: id.to_owned(),
+        url: None,
+        system_keys: system.into_iter().map(str::to_owned).collect(),
+        values: shape.fields.iter().map(value).collect(),
+        lists: shape.lists.iter().map(|_| Vec::new()).collect(),
+        attributes: Vec::new(),
+        doubts: Vec::new(),
+    });
 }
 
 fn default(field: &shape::Field) -> Value {

@@ -56,7 +56,8 @@
 //! - [`record`] imports nothing of ours. [`connector`], [`indicator`], [`threshold`] and [`store`] do not import one another, but for the rule
 //!   type that the catalogue declares beside its SQL.
 //! - Only [`schedule`] reads the clock for data; everywhere else `now` is a parameter.
-//! - A poll changes everything or nothing. Nothing that was stored is changed, only closed.
+//! - A poll changes everything or nothing. Nothing that was stored is changed, only closed; what is extended in place (the agent's runs, when sources
+//!   were read, what rules remember) stands in the entries of evidence that seal it. What indicators query is made from that, and has a digest.
 //! - No value is ever carried on as if it were fresh: when a number can't be known, it is `unknown` with a reason, and has no sample.
 //! - A configuration is taken over whole, with one transaction for all that it writes, or not at all; what it does not change goes on
 //!   undisturbed, and no poll of what it does change is taken in afterwards. A panic in an indicator is that indicator's

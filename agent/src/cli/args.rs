@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::store::Anchor;
+
 /// Watches AI systems the way Clause 9 of ISO/IEC 42001 asks for.
 #[derive(Debug, Parser)]
 #[command(name = "clause9", version, about, long_about = None, max_term_width = 120, subcommand_required = true, arg_required_else_help = true)]
@@ -175,6 +177,9 @@ pub struct Verify {
     /// The agent's data folder.
     #[arg(long, value_name = "DIR")]
     pub data_dir: PathBuf,
+    /// An entry that must be there, as an earlier `verify` or the agent's log named it: a shortened or rewritten store differs from it.
+    #[arg(long, value_name = "N:DIGEST")]
+    pub expect: Option<Anchor>,
 }
 
 /// Settings of `generate`.

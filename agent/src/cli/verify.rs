@@ -1,4 +1,4 @@
-//! `clause9 verify`: walks the evidence chain of a data folder.
+//! `clause9 verify`: walks the evidence of a data folder, and the tables that indicators query.
 
 use std::process::ExitCode;
 
@@ -8,17 +8,35 @@ use rusqlite::{Connection, OpenFlags};
 use super::args;
 use crate::store::{self, DATABASE_FILE};
 
+/// What the store can't tell of itself.
+const BEYOND: &str = "A chain that was rewritten whole, a tail that was cut off, an old copy, and a store that was emptied agree with themselves: keep the last entry \
+                      elsewhere, and give it back with --expect.";
+
 pub(super) fn execute(args: &args::Verify) -> anyhow::Result<ExitCode> {
     let path = args.data_dir.join(DATABASE_FILE);
     let connection = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).with_context(|| format!("{} can't be opened", path.display()))?;
-    match store::verify(&connection)? {
-        Ok(entries) => {
-            println!("{}: {entries} evidence entries, every one as it was stored", path.display());
-            Ok(ExitCode::SUCCESS)
-        }
-        Err(broken) => {
-            println!("{}: {broken}", path.display());
-            Ok(ExitCode::from(super::ERROR))
-        }
+    let verified = store::verify(&connection, args.expect.as_ref())?;
+    let path = path.display();
+    if verified.holds_nothing {
+        println!("{path}: holds nothing yet");
     }
+    for finding in &verified.findings {
+        println!("{path}: {finding}");
+    }
+    if !verified.is_good() {
+        return Ok(ExitCode::from(super::ERROR));
+    }
+    if !verified.holds_nothing {
+        println!("{path}: {} evidence entries, every one as it was stored, and the tables that indicators query as they say", verified.head.entry);
+        println!("last entry: {}", verified.head);
+    }
+    if let Some(entry) = verified.older_until {
+        println!("entries up to {entry}: of an older release, whose own entries cover neither sources nor times");
+    }
+    verified.gaps.iter().for_each(|gap| println!("gap: {gap}"));
+    match &args.expect {
+        Some(expected) => println!("goes on from {expected}"),
+        None => println!("{BEYOND}"),
+    }
+    Ok(ExitCode::SUCCESS)
 }

@@ -50,6 +50,8 @@ pub struct Config {
     pub sources: Vec<PolledSource>,
     /// The indicators, built-in and own, without those that are switched off.
     pub catalogue: Arc<Catalogue>,
+    /// Indicators that are switched off.
+    pub disabled: Vec<String>,
     /// Parameters of indicators that differ from the catalogue's.
     pub parameters: BTreeMap<String, f64>,
     /// Thresholds that differ from the catalogue's, by indicator.
@@ -195,6 +197,7 @@ fn build(raw: raw::File, file: &Path, reader: &mut Reader<'_>) -> Option<Config>
         data_dir: reader.path(&raw.data_dir),
         sources,
         catalogue,
+        disabled: raw.indicators.disable,
         parameters: raw.indicators.parameters,
         overrides,
         registry,

@@ -18,6 +18,7 @@ use std::{
 
 use super::{
     falls::Falls,
+    in_force,
     inventory::{self, Facts, Systems},
     planning::{self, Surroundings},
     readings,
@@ -48,6 +49,8 @@ pub struct Core {
     seen_sources: Vec<SourceRow>,
     plan: Plan,
     evaluated_at: Option<i64>,
+    /// When it was noted last that the agent runs.
+    noted_at: i64,
     /// Since when what changed can't be stored, if so.
     failing_since: Option<i64>,
     /// Whether indicators see readings that are not stored.
@@ -102,6 +105,9 @@ const FOLDER: &str = "/";
 /// For how long a write that failed is tried again before what could not be stored is shown all the same, in seconds (ruling 22).
 const PATIENCE: i64 = 30;
 
+/// How often it is noted that the agent runs, in seconds.
+const NOTE_EVERY: i64 = 60;
+
 /// How often the plan is checked when nothing but time has passed, in seconds: what it allows to be so old grows older.
 const PLAN_EVERY: i64 = 60;
 
@@ -111,7 +117,8 @@ impl Core {
     /// # Errors
     /// What the store reports.
     pub fn open(config: Arc<Config>, now: i64) -> Result<Self, store::Error> {
-        let store = Store::open(&config.data_dir, config.zone)?;
+        let mut store = Store::open(&config.data_dir, config.zone)?;
+        store.begin_run(now)?;
         let evaluator = || Ok::<_, store::Error>(Evaluator::new(store.open_reader()?)?.with_scoped(store.open_reader()?)?);
         let evaluators = (0..EVALUATORS).map(|_| evaluator()).collect::<Result<_, _>>()?;
         let mut core = Self {
@@ -121,6 +128,7 @@ impl Core {
             seen_sources: Vec::new(),
             plan: Plan::default(),
             evaluated_at: None,
+            noted_at: now,
             failing_since: None,
             overlaid: false,
             failed_writes: 0,
@@ -149,8 +157,9 @@ impl Core {
         let (sources, stored) = self.store.together(|store| {
             store.forget_sources_except(&names, now)?;
             for method in &methods {
-                store.record_method(method.indicator.id.as_str(), &method.digest, &method.document(), now)?;
+                store.record_method(method.indicator.id.as_str(), &method.digest, &method.document(&config), now)?;
             }
+            store.record_configuration(&in_force::document(&config), now)?;
             store.close_readings_except(&ids, now)?;
             let stored = ids.iter().map(|id| if is_held(id) { Ok(Vec::new()) } else { store.readings_of(id) }).collect::<Result<Vec<_>, _>>()?;
             Ok((Sources::load(&config, store, before)?, stored))
@@ -236,6 +245,41 @@ impl Core {
             None => drop(self.problems.remove(FOLDER)),
         }
         changed
+    }
+
+    /// Notes from time to time that the agent runs, and seals that, too.
+    pub fn go_on(&mut self, now: i64) {
+        if (0..NOTE_EVERY).contains(&(now - self.noted_at)) {
+            return;
+        }
+        self.noted_at = now;
+        // Until when a run went is of use to who reads the history. Whether the store can be written, the writes that matter tell.
+        if let Err(error) = self.store.go_on(now) {
+            tracing::debug!(error = %error, "that the agent runs could not be noted");
+        }
+    }
+
+    /// Makes the tables that indicators query anew, which were found not to be what the ledger says.
+    pub fn mend(&mut self, now: i64) {
+        match self.store.renew(now) {
+            Ok(Some(what)) => {
+                tracing::error!(what, "the tables that indicators query were not what the ledger says, and were made anew from it");
+                self.touch_everything();
+            }
+            Ok(None) => {}
+            Err(error) => {
+                self.failed_writes += 1;
+                tracing::error!(error = %error, "the tables that indicators query are not what the ledger says, and could not be made anew");
+            }
+        }
+    }
+
+    /// Notes that the agent ends as it should, and gives the last entry of evidence.
+    ///
+    /// # Errors
+    /// What the store reports.
+    pub fn stop(&mut self, now: i64) -> Result<store::Anchor, store::Error> {
+        self.store.end_run(now)
     }
 
     /// Evaluates what is touched or due, stores what changed, and shows it: once it is stored, or when it could not be for half a minute.

@@ -56,6 +56,8 @@ own_metrics! {
         pub store_verified: IntGauge,
         /// When the evidence was walked last; 0 means not yet since the start.
         pub store_verified_timestamp_seconds: IntGauge,
+        /// Number of the last entry of evidence when it was walked last: it never falls, but when entries were lost.
+        pub store_entries: IntGauge,
         /// Writes into the database that failed.
         pub store_errors_total: IntCounter,
         /// Whether others than this machine reach the pages without credentials (1): listen is no loopback address and web.auth is not set.

@@ -6,6 +6,7 @@
 mod core;
 mod deep;
 mod falls;
+mod in_force;
 mod inventory;
 mod journal;
 mod metrics;
@@ -122,7 +123,7 @@ impl Agent {
         let worker = Worker::spawn(core, exporter, Arc::clone(&handle.board), metrics.clone());
         let pollers = Pollers::start(&config, &worker, &handle.journal, &metrics);
         let watcher = watch(&config);
-        let verifier = Verifier::start(config.data_dir.join(store::DATABASE_FILE), metrics.clone());
+        let verifier = Verifier::start(config.data_dir.join(store::DATABASE_FILE), metrics.clone(), worker.sender());
         let agent = Self { config, handle, requests, worker, pollers, watcher, verifier, metrics };
         agent.show_configuration();
         Ok(agent)

@@ -395,9 +395,8 @@ impl Method {
     pub(super) fn new(indicator: &Arc<Indicator>, config: &Config) -> Self {
         let overrides = config.overrides.get(&indicator.id).map(Vec::as_slice).unwrap_or_default();
         let rules = RuleSet::resolve(&indicator.rules, overrides);
-        let texts = (0..rules.len()).map(|position| rules.text(position).into()).collect();
-        let digest = format!("{}/{}", indicator.method_digest(&config.parameters), rules.digest());
-        let digest = crate::record::Digest::of(digest.as_bytes()).to_string().into();
+        let texts: Vec<Arc<str>> = (0..rules.len()).map(|position| rules.text(position).into()).collect();
+        let digest = crate::record::Digest::of(document(indicator, config, &texts).to_string().as_bytes()).to_string().into();
         let feeds = indicator.reads.iter().filter_map(Reads::feed).cloned().collect();
         Self { indicator: Arc::clone(indicator), rules, texts, digest, feeds }
     }
@@ -413,9 +412,16 @@ impl Method {
     }
 
     /// The method in full, as evidence keeps it.
-    pub(super) fn document(&self) -> serde_json::Value {
-        let rules: Vec<_> = self.texts.iter().map(|text| text.to_string()).collect();
-        let views: serde_json::Map<_, _> = self.indicator.views().iter().map(|view| (view.name.clone(), view.sql.as_str().into())).collect();
-        serde_json::json!({ "indicator": self.indicator.id.as_str(), "method": &*self.digest, "sql": self.indicator.sql, "views": views, "rules": rules })
+    pub(super) fn document(&self, config: &Config) -> serde_json::Value {
+        document(&self.indicator, config, &self.texts)
     }
+}
+
+/// A method in full: whatever decides what value and state the same records give.
+fn document(indicator: &Indicator, config: &Config, rules: &[Arc<str>]) -> serde_json::Value {
+    let views: serde_json::Map<_, _> = indicator.views().iter().map(|view| (view.name.clone(), view.sql.as_str().into())).collect();
+    let value = |name: &str| indicator.parameter(name, &config.parameters).into();
+    let parameters: serde_json::Map<_, _> = indicator.parameters.iter().map(|parameter| (parameter.name.clone(), value(&parameter.name))).collect();
+    let rules: Vec<_> = rules.iter().map(|rule| &**rule).collect();
+    serde_json::json!({ "sql": indicator.sql, "views": views, "parameters": parameters, "rules": rules })
 }

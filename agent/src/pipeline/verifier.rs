@@ -1,4 +1,4 @@
-//! Once an hour the evidence chain is walked beside everything else, and once a minute the size of the database is looked at.
+//! Once an hour the evidence chain is walked beside everything else, with the tables that indicators query, and once a minute the size of the database is looked at.
 
 use std::{
     path::{Path, PathBuf},
@@ -7,12 +7,15 @@ use std::{
 };
 
 use rusqlite::{Connection, InterruptHandle, OpenFlags};
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
 
-use super::metrics::Metrics;
+use super::{metrics::Metrics, worker::Message};
 use crate::{
     schedule,
-    store::{self, Broken},
+    store::{self, Verified},
 };
 
 /// How often the size is looked at.
@@ -38,7 +41,8 @@ impl std::fmt::Debug for Verifier {
 type Walking = Arc<Mutex<Option<InterruptHandle>>>;
 
 impl Verifier {
-    pub(super) fn start(database: PathBuf, metrics: Metrics) -> Self {
+    /// What can be mended, `core` is told of.
+    pub(super) fn start(database: PathBuf, metrics: Metrics, core: mpsc::Sender<Message>) -> Self {
         let (stop, mut stopped) = watch::channel(false);
         let walking = Walking::default();
         let shared = Arc::clone(&walking);
@@ -54,7 +58,11 @@ impl Verifier {
                 if looks % LOOKS_PER_WALK == 0 {
                     let (database, walking) = (database.clone(), Arc::clone(&shared));
                     let walked = tokio::task::spawn_blocking(move || walk(&database, &walking)).await;
-                    tell(walked.unwrap_or(Err(store::Error::Conflict("the walk fell".to_owned()))), &metrics);
+                    let walked = walked.unwrap_or(Err(store::Error::Conflict("the walk fell".to_owned())));
+                    if walked.as_ref().is_ok_and(Verified::projection_differs) {
+                        let _ = core.send(Message::Mend).await;
+                    }
+                    tell(walked, &metrics);
                 }
             }
         });
@@ -73,25 +81,24 @@ impl Verifier {
     }
 }
 
-fn walk(database: &Path, walking: &Walking) -> Result<Result<u64, Broken>, store::Error> {
+fn walk(database: &Path, walking: &Walking) -> Result<Verified, store::Error> {
     let connection = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     let set = |handle| *walking.lock().unwrap_or_else(PoisonError::into_inner) = handle;
     set(Some(connection.get_interrupt_handle()));
-    let walked = store::verify(&connection);
+    let walked = store::verify(&connection, None);
     set(None);
     walked
 }
 
-fn tell(walked: Result<Result<u64, Broken>, store::Error>, metrics: &Metrics) {
+fn tell(walked: Result<Verified, store::Error>, metrics: &Metrics) {
     match walked {
-        Ok(Ok(entries)) => {
-            tracing::debug!(entries, "every evidence entry is as it was stored");
-            metrics.store_verified.set(1);
-            metrics.store_verified_timestamp_seconds.set(schedule::now());
-        }
-        Ok(Err(broken)) => {
-            tracing::error!(entry = broken.entry, what = broken.what, "what is stored is not what was stored; `clause9 verify` says so, too");
-            metrics.store_verified.set(0);
+        Ok(verified) => {
+            tracing::debug!(head = %verified.head, findings = verified.findings.len(), "the evidence was walked");
+            for finding in &verified.findings {
+                tracing::error!(finding = %finding, "what is stored is not what was stored; `clause9 verify` says so, too");
+            }
+            metrics.store_entries.set(verified.head.entry);
+            metrics.store_verified.set(verified.is_good().into());
             metrics.store_verified_timestamp_seconds.set(schedule::now());
         }
         // A database that can't be read is told by others; when it was verified last stays.
@@ -127,16 +134,22 @@ mod tests {
         store.record_gap(100, 200).unwrap();
         let verified = async || {
             let metrics = Metrics::start(&OwnMetrics::new("t").unwrap()).unwrap();
-            let verifier = Verifier::start(database.clone(), metrics.clone());
+            let (core, mut told) = mpsc::channel(1);
+            let verifier = Verifier::start(database.clone(), metrics.clone(), core);
             while metrics.store_verified_timestamp_seconds.get() == 0 {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
             verifier.stop().await;
             assert!(metrics.store_size_bytes.get() > 4096);
-            metrics.store_verified.get()
+            assert!(metrics.store_entries.get() > 0);
+            (metrics.store_verified.get(), matches!(told.try_recv(), Ok(Message::Mend)))
         };
-        assert_eq!(verified().await, 1);
-        Connection::open(&database).unwrap().execute("UPDATE evidence SET body = replace(body, '100', '150')", []).unwrap();
-        assert_eq!(verified().await, 0);
+        assert_eq!(verified().await, (1, false));
+        let other = Connection::open(&database).unwrap();
+        other.execute("INSERT INTO sources VALUES ('x', 'forged', 'x', 1, 1, 1)", []).unwrap();
+        assert_eq!(verified().await, (0, true), "the tables that indicators query can be mended");
+        assert_eq!(store.renew(300).unwrap().as_deref(), Some("in `sources`, the ledger knows nothing of the row `x` `forged` `x`"));
+        other.execute("UPDATE evidence SET body = replace(body, '100', '150')", []).unwrap();
+        assert_eq!(verified().await, (0, false), "entries can't");
     }
 }

@@ -33,6 +33,8 @@ pub(super) enum Message {
     Polled { source: Arc<Source>, outcome: Result<Delivery, Failure>, took: Duration, reply: oneshot::Sender<Result<(), Failure>> },
     /// Where a source's next poll goes on.
     Positions(String, oneshot::Sender<std::collections::BTreeMap<String, String>>),
+    /// The tables that indicators query are not what the ledger says.
+    Mend,
     /// Another configuration.
     Configure(Arc<Config>, oneshot::Sender<Result<(), String>>),
     /// Which configuration is in force.
@@ -134,6 +136,10 @@ impl State {
             }
             self.evaluate(is_news);
         }
+        match self.core.stop(schedule::now()) {
+            Ok(head) => tracing::info!(head = %head, "the evidence ends here; kept elsewhere, this tells later whether it was rewritten or cut off"),
+            Err(error) => tracing::warn!(error = %error, "the end could not be noted in the evidence"),
+        }
     }
 
     /// Makes known that nothing is known any more: the last board would look as if it were fresh.
@@ -148,7 +154,14 @@ impl State {
     fn take(&mut self, message: Message) -> bool {
         let now = schedule::now();
         match message {
-            Message::Tick => self.core.look(),
+            Message::Tick => {
+                self.core.go_on(now);
+                self.core.look()
+            }
+            Message::Mend => {
+                self.core.mend(now);
+                false
+            }
             // Pollers are told of a configuration after the core has taken it over, because it may refuse. Until then their polls go on.
             Message::Polled { source, .. } if !self.core.config().polls(&source) => false,
             Message::Polled { source, outcome, took, reply } => {

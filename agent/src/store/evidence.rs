@@ -1,112 +1,228 @@
-//! The evidence chain: every stored change is vouched for by an entry that carries the digest of the entry before. An edited record,
-//! reading or entry breaks the chain at the first place where it was touched.
+//! The evidence chain: every stored change is vouched for by an entry that carries the digest of the entry before.
+//!
+//! A row of the history has a seal, the digest of all that it said when it was opened. An entry has a digest over the seals that it opened and
+//! closed; whatever is changed in place (spans, rules' memory) stands in full in the entries that put it under the chain.
+
+use std::{fmt, str::FromStr};
 
 use rusqlite::{Connection, params};
+use serde_json::Value;
 
-use super::{Error, history};
+use super::{Error, core, spans, sum::Sum};
 use crate::record::Digest;
 
 /// The digest before the first entry.
-const GENESIS: Digest = Digest([0; 32]);
+pub(super) const GENESIS: Digest = Digest([0; 32]);
 
-/// The first place at which stored evidence does not agree with itself.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("evidence entry {entry}: {what}")]
-pub struct Broken {
-    /// The entry.
-    pub entry: i64,
-    /// What does not agree.
-    pub what: String,
+/// What the value of `meta` is called that holds the digest of the tables that indicators query.
+pub(super) const PROJECTION: &str = "projection";
+
+/// What an entry is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The agent began to run.
+    Start,
+    /// The agent ended as it was told to.
+    Stop,
+    /// Nothing but what goes on: spans.
+    Seal,
+    /// A poll changed records.
+    Poll,
+    /// A source is not configured any more; its records were taken out.
+    Removal,
+    /// Readings or their rules' memory changed.
+    Evaluation,
+    /// A method came into force.
+    Method,
+    /// A configuration came into force.
+    Configuration,
+    /// Readings were shown that could not be stored.
+    Gap,
+    /// The tables that indicators query were made anew from the ledger.
+    Renewal,
+    /// What an older release had stored was put under the present rules.
+    Older,
 }
 
-/// Appends an entry and gives its number.
-pub(super) fn append(transaction: &Connection, at: i64, kind: &str, body: &serde_json::Value) -> Result<i64, Error> {
-    let (last, previous) = last(transaction)?;
+/// The rows of which an entry vouches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rows {
+    Records,
+    Readings,
+    None,
+}
+
+impl Kind {
+    const ALL: [Self; 11] = [
+        Self::Start,
+        Self::Stop,
+        Self::Seal,
+        Self::Poll,
+        Self::Removal,
+        Self::Evaluation,
+        Self::Method,
+        Self::Configuration,
+        Self::Gap,
+        Self::Renewal,
+        Self::Older,
+    ];
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Seal => "seal",
+            Self::Poll => "poll",
+            Self::Removal => "removal",
+            Self::Evaluation => "evaluation",
+            Self::Method => "method",
+            Self::Configuration => "configuration",
+            Self::Gap => "gap",
+            Self::Renewal => "renewal",
+            Self::Older => "older",
+        }
+    }
+
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+
+    /// Whose rows lie under entries of this kind.
+    pub(super) fn rows(self) -> Rows {
+        match self {
+            Self::Poll | Self::Removal => Rows::Records,
+            Self::Evaluation => Rows::Readings,
+            _ => Rows::None,
+        }
+    }
+}
+
+/// The number and digest of an entry: who keeps those of the last one elsewhere can tell later whether the store still goes on from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Anchor {
+    /// The entry; 0: before the first one.
+    pub entry: i64,
+    /// Its digest.
+    pub digest: Digest,
+}
+
+impl fmt::Display for Anchor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.entry, self.digest)
+    }
+}
+
+impl FromStr for Anchor {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let read = || {
+            let (entry, digest) = text.split_once(':')?;
+            Some(Self { entry: entry.parse().ok()?, digest: Digest::parse(digest)? })
+        };
+        read().ok_or("a number and a digest of 64 hexadecimal digits, `N:DIGEST`, as `clause9 verify` prints them")
+    }
+}
+
+/// The seals that an entry opens and closes.
+#[derive(Debug, Default)]
+pub(super) struct Seals {
+    lines: Vec<(u8, [u8; 32])>,
+}
+
+impl Seals {
+    pub(super) fn open(&mut self, seal: Digest) {
+        self.lines.push((b'+', seal.0));
+    }
+
+    pub(super) fn close(&mut self, seal: Digest) {
+        self.lines.push((b'-', seal.0));
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// How many were opened and closed, and one digest for all of them, whatever their order.
+    pub(super) fn summary(mut self) -> Value {
+        self.lines.sort_unstable();
+        let opened = self.lines.iter().filter(|(sign, _)| *sign == b'+').count();
+        let bytes: Vec<u8> = self.lines.iter().flat_map(|(sign, seal)| std::iter::once(*sign).chain(*seal)).collect();
+        serde_json::json!({ "opened": opened, "closed": self.lines.len() - opened, "digest": Digest::of(&bytes).to_string() })
+    }
+}
+
+/// The number of the entry that is appended next.
+pub(super) fn next(connection: &Connection) -> Result<i64, Error> {
+    Ok(head(connection)?.entry + 1)
+}
+
+/// Appends an entry and gives its number. It seals the spans and the digest of the tables that indicators query, as they are in `transaction`.
+pub(super) fn append(transaction: &Connection, at: i64, kind: Kind, mut body: Value) -> Result<i64, Error> {
+    let Anchor { entry: last, digest: previous } = head(transaction)?;
+    let spans = spans::seal(transaction, at)?;
+    if spans.as_object().is_some_and(|spans| !spans.is_empty()) {
+        body["spans"] = spans;
+    }
+    body[PROJECTION] = core::meta(transaction, PROJECTION)?.into();
     let (entry, body) = (last + 1, body.to_string());
-    let digest = entry_digest(entry, at, kind, &body, &previous);
-    transaction
-        .prepare_cached("INSERT INTO evidence (entry, at, kind, body, previous, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
-        .execute(params![entry, at, kind, body, previous.0, digest.0])?;
+    let digest = entry_digest(entry, at, kind.as_str(), &body, &previous);
+    transaction.prepare_cached("INSERT INTO evidence (entry, at, kind, body, previous, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
+        entry,
+        at,
+        kind.as_str(),
+        body,
+        previous.0,
+        digest.0
+    ])?;
     Ok(entry)
 }
 
-fn last(connection: &Connection) -> Result<(i64, Digest), Error> {
+/// The last entry.
+pub(super) fn head(connection: &Connection) -> Result<Anchor, Error> {
     let mut statement = connection.prepare_cached("SELECT entry, digest FROM evidence ORDER BY entry DESC LIMIT 1")?;
     let mut rows = statement.query([])?;
-    match rows.next()? {
-        Some(row) => Ok((row.get(0)?, Digest(row.get(1)?))),
-        None => Ok((0, GENESIS)),
-    }
+    Ok(match rows.next()? {
+        Some(row) => Anchor { entry: row.get(0)?, digest: Digest(row.get(1)?) },
+        None => Anchor { entry: 0, digest: GENESIS },
+    })
 }
 
-fn entry_digest(entry: i64, at: i64, kind: &str, body: &str, previous: &Digest) -> Digest {
+/// When the last entry was made, if there is one.
+pub(super) fn last_at(connection: &Connection) -> Result<Option<i64>, Error> {
+    let mut statement = connection.prepare_cached("SELECT at FROM evidence ORDER BY entry DESC LIMIT 1")?;
+    let mut rows = statement.query([])?;
+    Ok(rows.next()?.map(|row| row.get(0)).transpose()?)
+}
+
+pub(super) fn entry_digest(entry: i64, at: i64, kind: &str, body: &str, previous: &Digest) -> Digest {
     Digest::of(format!("{previous}\n{entry}\n{at}\n{kind}\n{body}").as_bytes())
 }
 
-/// What an entry vouches for, of one record version that it opened or closed.
-pub(super) fn record_line(opened: bool, shape: &str, id: &str, digest: &Digest) -> String {
-    format!("{} {shape} {id:?} {digest}", if opened { '+' } else { '-' })
+/// What is kept of the digest of the tables that indicators query. `None`: they were never made by this release.
+pub(super) fn projection(connection: &Connection) -> Result<Option<Sum>, Error> {
+    Ok(core::meta(connection, PROJECTION)?.as_deref().and_then(Sum::parse))
 }
 
-/// One digest for many lines, whatever their order.
-pub(super) fn digest_of_lines(mut lines: Vec<String>) -> Digest {
-    lines.sort_unstable();
-    Digest::of(lines.join("\n").as_bytes())
-}
-
-/// Walks the whole chain: every entry's digest, and that the versions and readings stored under it are those it vouches for.
-/// Gives the number of entries.
-///
-/// # Errors
-/// What SQLite reports; inside, the first entry that is broken.
-pub fn verify(connection: &Connection) -> Result<Result<u64, Broken>, Error> {
-    let mut statement = connection.prepare("SELECT entry, at, kind, body, previous, digest FROM evidence ORDER BY entry")?;
+/// The digest of these tables as the last entry has it.
+pub(super) fn last_projection(connection: &Connection) -> Result<Option<Sum>, Error> {
+    let mut statement = connection.prepare("SELECT body FROM evidence ORDER BY entry DESC LIMIT 1")?;
     let mut rows = statement.query([])?;
-    let (mut expected, mut previous) = (1, GENESIS);
-    while let Some(row) = rows.next()? {
-        let (entry, at, kind, body): (i64, i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
-        let (stored_previous, digest) = (Digest(row.get(4)?), Digest(row.get(5)?));
-        let broken = |what: &str| Ok(Err(Broken { entry: expected, what: what.to_owned() }));
-        if entry != expected {
-            return broken("it is missing");
-        }
-        if stored_previous != previous || entry_digest(entry, at, &kind, &body, &previous) != digest {
-            return broken("its content is not what was stored");
-        }
-        if let Some(what) = contents_differ(connection, entry, &kind, &body)? {
-            return broken(&what);
-        }
-        (expected, previous) = (entry + 1, digest);
-    }
-    Ok(Ok(expected.unsigned_abs() - 1))
+    let body: Option<String> = rows.next()?.map(|row| row.get(0)).transpose()?;
+    let body: Value = body.and_then(|body| serde_json::from_str(&body).ok()).unwrap_or_default();
+    Ok(body[PROJECTION].as_str().and_then(Sum::parse))
 }
 
-fn contents_differ(connection: &Connection, entry: i64, kind: &str, body: &str) -> Result<Option<String>, Error> {
-    let lines = match kind {
-        "poll" => match record_lines(connection, entry)? {
-            Ok(lines) => lines,
-            Err(what) => return Ok(Some(what)),
-        },
-        "evaluation" => history::lines_of_entry(connection, entry)?,
-        _ => return Ok(None),
-    };
-    let body: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
-    let agrees = body["digest"].as_str() == Some(digest_of_lines(lines).to_string().as_str());
-    Ok((!agrees).then(|| format!("the {} stored under it are not those that it vouches for", if kind == "poll" { "record versions" } else { "readings" })))
+pub(super) fn set_projection(transaction: &Connection, sum: &Sum) -> Result<(), Error> {
+    core::set_meta(transaction, PROJECTION, &sum.to_string())
 }
 
-fn record_lines(connection: &Connection, entry: i64) -> Result<Result<Vec<String>, String>, Error> {
-    let mut lines = Vec::new();
-    for (opened, column) in [(true, "from_entry"), (false, "until_entry")] {
-        let mut statement = connection.prepare_cached(&format!("SELECT shape, id, digest, body FROM record_versions WHERE {column} = ?1"))?;
-        let mut rows = statement.query([entry])?;
-        while let Some(row) = rows.next()? {
-            let (shape, id, digest, body): (String, String, Digest, String) = (row.get(0)?, row.get(1)?, Digest(row.get(2)?), row.get(3)?);
-            if Digest::of(body.as_bytes()) != digest {
-                return Ok(Err(format!("the {shape} `{id}` is not what was stored")));
-            }
-            lines.push(record_line(opened, &shape, &id, &digest));
-        }
+/// Notes a change of the tables that indicators query.
+pub(super) fn change_projection(transaction: &Connection, change: &Sum) -> Result<(), Error> {
+    if *change == Sum::default() {
+        return Ok(());
     }
-    Ok(Ok(lines))
+    let mut sum = projection(transaction)?.unwrap_or_default();
+    sum.join(change);
+    set_projection(transaction, &sum)
 }

@@ -2,9 +2,16 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, Row, params, types::ValueRef};
 
-use super::{Error, evidence, tables::READING_LABELS};
+use super::{
+    Error,
+    evidence::{self, Kind, Seals},
+    project,
+    sum::Sum,
+    tables::READING_LABELS,
+};
+use crate::record::Digest;
 
 /// Which reading: indicator and labels.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -102,41 +109,47 @@ pub struct Change {
 
 /// Stores changes inside `transaction`.
 pub(super) fn record(transaction: &Connection, changes: &[Change], now: i64) -> Result<(), Error> {
-    let mut lines = Vec::new();
-    let mut select =
-        transaction.prepare_cached(&format!("SELECT {COLUMNS} FROM reading_intervals r WHERE indicator = ?1 AND labels = ?2 AND held_until IS NULL"))?;
+    let entry = evidence::next(transaction)?;
+    let (mut seals, mut shown, mut memory) = (Seals::default(), Sum::default(), Vec::new());
     for change in changes {
-        if change.closes {
-            let (key, interval) = select.query_row([&change.key.indicator, &change.key.labels], read)?;
-            lines.push(line(false, &key, &interval));
+        apply(transaction, change, entry, now, &mut seals, &mut shown)?;
+        if remember(transaction, &change.key, change.memory.as_deref())? {
+            memory.push(serde_json::json!([change.key.indicator, change.key.labels, change.memory]));
         }
-        lines.extend(change.opens.as_ref().map(|(interval, _)| line(true, &change.key, interval)));
     }
-    if lines.is_empty() {
-        return changes.iter().try_for_each(|change| remember(transaction, &change.key, change.memory.as_deref()));
+    if seals.is_empty() && memory.is_empty() {
+        return Ok(());
     }
-    let body = serde_json::json!({ "readings": lines.len(), "digest": evidence::digest_of_lines(lines).to_string() });
-    let entry = evidence::append(transaction, now, "evaluation", &body)?;
-    for change in changes {
-        apply(transaction, change, entry, now)?;
+    evidence::change_projection(transaction, &shown)?;
+    let mut body = seals.summary();
+    if !memory.is_empty() {
+        body["memory"] = memory.into();
     }
+    evidence::append(transaction, now, Kind::Evaluation, body)?;
     Ok(())
 }
 
-fn apply(transaction: &Connection, change: &Change, entry: i64, now: i64) -> Result<(), Error> {
+fn apply(transaction: &Connection, change: &Change, entry: i64, now: i64, seals: &mut Seals, shown: &mut Sum) -> Result<(), Error> {
     let Key { indicator, labels } = &change.key;
     if change.closes {
-        transaction
-            .prepare_cached("UPDATE reading_intervals SET held_until = ?3, until_entry = ?4 WHERE indicator = ?1 AND labels = ?2 AND held_until IS NULL")?
-            .execute(params![indicator, labels, now, entry])?;
+        let mut close = transaction.prepare_cached(
+            "UPDATE reading_intervals SET held_until = ?3, until_entry = ?4 WHERE indicator = ?1 AND labels = ?2 AND held_until IS NULL RETURNING seal",
+        )?;
+        seals.close(Digest(close.query_row(params![indicator, labels, now, entry], |row| row.get(0))?));
+        let sql = "DELETE FROM readings WHERE indicator = ?1 AND labels = ?2 RETURNING *";
+        project::take_out(transaction, sql, [indicator, labels], "readings", shown)?;
     }
-    show(transaction, &change.key, change.opens.as_ref(), change.closes)?;
-    if let Some((interval, _)) = &change.opens {
+    if let Some((interval, began)) = &change.opens {
+        show(transaction, &change.key, interval, began, shown)?;
+        let seal = seal(&change.key, interval, Some(began), now);
+        seals.open(seal);
         let (since, per) = interval.clock.unzip();
+        let (known_state, known_from) = began.known.as_ref().map(|(state, from)| (&**state, *from)).unzip();
         transaction
             .prepare_cached(
-                "INSERT INTO reading_intervals (indicator, labels, measured, since, per, state, reason, rule, facts, thresholds, held_from, from_entry)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                "INSERT INTO reading_intervals (indicator, labels, measured, since, per, state, reason, rule, facts, thresholds, held_from, from_entry,
+                                                state_from, known_state, known_from, seal)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
             )?
             .execute(params![
                 indicator,
@@ -150,103 +163,79 @@ fn apply(transaction: &Connection, change: &Change, entry: i64, now: i64) -> Res
                 interval.facts,
                 &*interval.method,
                 now,
-                entry
+                entry,
+                began.from,
+                known_state,
+                known_from,
+                seal.0
             ])?;
     }
-    remember(transaction, &change.key, change.memory.as_deref())
+    Ok(())
 }
 
-/// Keeps the table `readings`, by which indicators read the readings of others, in step with the intervals that hold.
-fn show(transaction: &Connection, key: &Key, opens: Option<&(Interval, Since)>, closes: bool) -> Result<(), Error> {
-    if closes {
-        transaction.prepare_cached("DELETE FROM readings WHERE indicator = ?1 AND labels = ?2")?.execute([&key.indicator, &key.labels])?;
-    }
-    opens.map_or(Ok(()), |(interval, since)| insert(transaction, key, interval, since))
+/// Puts a reading into the table `readings`, by which indicators read the readings of others.
+fn show(transaction: &Connection, key: &Key, interval: &Interval, since: &Since, shown: &mut Sum) -> Result<(), Error> {
+    with_row(key, interval, since, |row| row.insert(transaction, shown))
 }
 
-/// Puts a reading into the table `readings`.
-fn insert(transaction: &Connection, key: &Key, interval: &Interval, since: &Since) -> Result<(), Error> {
+/// The row of the table `readings` that a reading comes to.
+fn with_row<T>(key: &Key, interval: &Interval, since: &Since, take: impl FnOnce(project::Row<'_>) -> T) -> T {
     let labels: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&key.labels).unwrap_or_default();
-    let [system, model, version, feature, attribute] = READING_LABELS.map(|name| labels.get(name).and_then(serde_json::Value::as_str));
+    let whole = |number: Option<i64>| number.map_or(ValueRef::Null, ValueRef::Integer);
+    let real = |number: Option<f64>| number.map_or(ValueRef::Null, ValueRef::Real);
     let (clock_since, per) = interval.clock.unzip();
     let (known, known_from) = since.known.as_ref().map(|(state, from)| (&**state, *from)).unzip();
-    transaction
-        .prepare_cached(
-            "INSERT INTO readings (indicator, labels, system, model, version, feature, attribute, value, since, per_seconds, state, state_from,
-                                   known_state, known_from)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
-        )?
-        .execute(params![
-            key.indicator,
-            key.labels,
-            system,
-            model,
-            version,
-            feature,
-            attribute,
-            interval.measured,
-            clock_since,
-            per,
-            &*since.state,
-            since.from,
-            known,
-            known_from
-        ])?;
-    Ok(())
+    let of_labels = READING_LABELS.map(|name| project::optional(labels.get(name).and_then(serde_json::Value::as_str)));
+    let begin = [project::text(&key.indicator), project::text(&key.labels)];
+    let value = [real(interval.measured), whole(clock_since), real(per)];
+    let state = [project::text(&since.state), ValueRef::Integer(since.from), project::optional(known), whole(known_from)];
+    take(project::Row::of("readings", begin.into_iter().chain(of_labels).chain(value).chain(state)))
 }
 
-/// Makes the table `readings` anew: what happened to the readings that hold, told again in its order.
-pub(super) fn renew(transaction: &Connection) -> Result<(), Error> {
-    transaction.execute("DELETE FROM readings", [])?;
-    let mut statement = transaction.prepare(&format!(
-        "SELECT {COLUMNS}, r.held_from, r.held_until
-         FROM reading_intervals r JOIN (SELECT indicator AS i, labels AS l FROM reading_intervals WHERE held_until IS NULL) ON i = r.indicator AND l = r.labels
-         ORDER BY r.indicator, r.labels, r.held_from, r.reading"
-    ))?;
+/// Calls `take` with the row of every reading that holds.
+pub(super) fn each_shown(connection: &Connection, mut take: impl FnMut(project::Row<'_>) -> Result<(), Error>) -> Result<(), Error> {
+    let mut statement = connection.prepare(&format!("SELECT {COLUMNS} FROM reading_intervals r WHERE held_until IS NULL"))?;
     let mut rows = statement.query([])?;
-    // What went on from: the reading, its state, and when the interval before ended.
-    let mut before: Option<(Key, Since, Option<i64>)> = None;
     while let Some(row) = rows.next()? {
-        let (key, interval) = read(row)?;
-        let (from, until): (i64, Option<i64>) = (row.get(10)?, row.get(11)?);
-        // A reading that was gone in between began anew.
-        let goes_on = before.filter(|(known, _, ended)| *known == key && *ended == Some(from));
-        let since = goes_on.map_or_else(|| Since::begin(interval.state.clone(), from), |(_, since, _)| since.then(interval.state.clone(), from));
-        if until.is_none() {
-            insert(transaction, &key, &interval, &since)?;
-        }
-        before = Some((key, since, until));
+        let Read { key, interval, since, held_from, .. } = Read::of(row)?;
+        let since = since.unwrap_or_else(|| Since::begin(interval.state.clone(), held_from));
+        with_row(&key, &interval, &since, &mut take)?;
     }
     Ok(())
 }
 
-/// Stores what the threshold rules must remember of a reading.
-pub(super) fn remember(transaction: &Connection, key: &Key, memory: Option<&str>) -> Result<(), Error> {
-    match memory {
+/// Makes the table `readings` anew from the intervals that hold, and gives the sum of what is in it.
+pub(super) fn renew(transaction: &Connection) -> Result<Sum, Error> {
+    transaction.execute("DELETE FROM readings", [])?;
+    let mut sum = Sum::default();
+    each_shown(transaction, |row| row.insert(transaction, &mut sum))?;
+    Ok(sum)
+}
+
+/// Stores what the threshold rules must remember of a reading. True when that is something else than before.
+fn remember(transaction: &Connection, key: &Key, memory: Option<&str>) -> Result<bool, Error> {
+    let changed = match memory {
         Some(memory) => transaction
             .prepare_cached(
-                "INSERT INTO waiting_rules (indicator, labels, memory) VALUES (?1, ?2, ?3) ON CONFLICT (indicator, labels) DO UPDATE SET memory = excluded.memory",
+                "INSERT INTO waiting_rules (indicator, labels, memory) VALUES (?1, ?2, ?3) ON CONFLICT (indicator, labels) DO UPDATE SET memory = excluded.memory
+                 WHERE memory <> excluded.memory",
             )?
             .execute([&key.indicator, &key.labels, memory])?,
         None => transaction.prepare_cached("DELETE FROM waiting_rules WHERE indicator = ?1 AND labels = ?2")?.execute([&key.indicator, &key.labels])?,
     };
-    Ok(())
+    Ok(changed > 0)
 }
 
 /// The readings of an indicator that hold now, by labels.
 pub(super) fn of_indicator(connection: &Connection, indicator: &str) -> Result<Vec<(String, Stored)>, Error> {
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS}, h.state_from, h.known_state, h.known_from, w.memory, r.held_from
-         FROM reading_intervals r LEFT JOIN readings h ON h.indicator = r.indicator AND h.labels = r.labels
-           LEFT JOIN waiting_rules w ON w.indicator = r.indicator AND w.labels = r.labels
+        "SELECT {COLUMNS}, w.memory FROM reading_intervals r LEFT JOIN waiting_rules w ON w.indicator = r.indicator AND w.labels = r.labels
          WHERE r.held_until IS NULL AND r.indicator = ?1"
     ))?;
     let rows = statement.query_map([indicator], |row| {
-        let (key, interval) = read(row)?;
-        let known: Option<String> = row.get(11)?;
-        let from = row.get::<_, Option<i64>>(10)?.map_or_else(|| row.get(14), Ok)?;
-        let since = Since { state: interval.state.clone(), from, known: known.map(Cow::Owned).zip(row.get(12)?) };
-        Ok((key.labels, Stored { interval, since, memory: row.get(13)? }))
+        let Read { key, interval, since, held_from, .. } = Read::of(row)?;
+        let since = since.unwrap_or_else(|| Since::begin(interval.state.clone(), held_from));
+        Ok((key.labels, Stored { interval, since, memory: row.get("memory")? }))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -254,7 +243,7 @@ pub(super) fn of_indicator(connection: &Connection, indicator: &str) -> Result<V
 /// Every reading that holds now.
 pub(super) fn holding(connection: &Connection) -> Result<Vec<(Key, Interval)>, Error> {
     let mut statement = connection.prepare(&format!("SELECT {COLUMNS} FROM reading_intervals r WHERE held_until IS NULL"))?;
-    let rows = statement.query_map([], read)?;
+    let rows = statement.query_map([], |row| Read::of(row).map(|read| (read.key, read.interval)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
@@ -265,37 +254,50 @@ pub(super) fn held_indicators(connection: &Connection) -> Result<Vec<String>, Er
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// What an evidence entry vouches for, read back from what is stored.
-pub(super) fn lines_of_entry(connection: &Connection, entry: i64) -> Result<Vec<String>, Error> {
-    let mut lines = Vec::new();
-    for (opened, column) in [(true, "from_entry"), (false, "until_entry")] {
-        let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM reading_intervals r WHERE {column} = ?1"))?;
-        let rows = statement.query_map([entry], read)?;
-        for row in rows {
-            let (key, interval) = row?;
-            lines.push(line(opened, &key, &interval));
-        }
+/// The columns of [`Read`].
+pub(super) const COLUMNS: &str = "r.indicator, r.labels, r.measured, r.since, r.per, r.state, r.reason, r.rule, r.facts, r.thresholds, r.held_from, \
+                                  r.state_from, r.known_state, r.known_from, r.seal";
+
+/// An interval as it is stored.
+pub(super) struct Read {
+    pub(super) key: Key,
+    pub(super) interval: Interval,
+    /// `None`: stored by an older release, and closed.
+    pub(super) since: Option<Since>,
+    pub(super) held_from: i64,
+    /// `None`: stored by an older release, and not sealed yet.
+    pub(super) sealed: Option<Digest>,
+}
+
+impl Read {
+    pub(super) fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let (clock_since, per): (Option<i64>, Option<f64>) = (row.get(3)?, row.get(4)?);
+        let interval = Interval {
+            measured: row.get(2)?,
+            clock: clock_since.zip(per),
+            state: Cow::Owned(row.get(5)?),
+            reason: row.get(6)?,
+            rule: row.get::<_, Option<String>>(7)?.map(Arc::from),
+            facts: row.get(8)?,
+            method: row.get::<_, String>(9)?.into(),
+        };
+        let known = row.get::<_, Option<String>>(12)?.map(Cow::Owned).zip(row.get(13)?);
+        let since = row.get::<_, Option<i64>>(11)?.map(|from| Since { state: interval.state.clone(), from, known });
+        let key = Key { indicator: row.get(0)?, labels: row.get(1)? };
+        Ok(Self { key, interval, since, held_from: row.get(10)?, sealed: row.get::<_, Option<_>>(14)?.map(Digest) })
     }
-    Ok(lines)
+
+    /// The seal that it must have.
+    pub(super) fn seal(&self) -> Digest {
+        seal(&self.key, &self.interval, self.since.as_ref(), self.held_from)
+    }
 }
 
-const COLUMNS: &str = "r.indicator, r.labels, r.measured, r.since, r.per, r.state, r.reason, r.rule, r.facts, r.thresholds";
-
-fn read(row: &Row<'_>) -> rusqlite::Result<(Key, Interval)> {
-    let (since, per): (Option<i64>, Option<f64>) = (row.get(3)?, row.get(4)?);
-    let interval = Interval {
-        measured: row.get(2)?,
-        clock: since.zip(per),
-        state: Cow::Owned(row.get(5)?),
-        reason: row.get(6)?,
-        rule: row.get::<_, Option<String>>(7)?.map(Arc::from),
-        facts: row.get(8)?,
-        method: row.get::<_, String>(9)?.into(),
-    };
-    Ok((Key { indicator: row.get(0)?, labels: row.get(1)? }, interval))
-}
-
-fn line(opened: bool, key: &Key, interval: &Interval) -> String {
+/// The seal of an interval: what it said when it began to hold.
+pub(super) fn seal(key: &Key, interval: &Interval, since: Option<&Since>, held_from: i64) -> Digest {
     let Interval { measured, clock, state, reason, rule, facts, method } = interval;
-    format!("{} {} {} {measured:?} {clock:?} {state} {reason:?} {rule:?} {facts} {method}", if opened { '+' } else { '-' }, key.indicator, key.labels)
+    // SQLite keeps whole numbers as such, and of them none is a negative zero.
+    let what = (&key.indicator, &key.labels, measured.map(|number| number + 0.0), clock, state, reason, rule.as_deref(), facts, &**method);
+    let when = (held_from, since.map(|since| (since.from, &since.known)));
+    Digest::of(serde_json::to_string(&(what, when)).expect("texts and numbers always serialise").as_bytes())
 }

@@ -9,13 +9,17 @@ mod evidence;
 mod folder;
 mod history;
 mod names;
+mod older;
 mod project;
 mod records;
 mod snapshot;
+mod spans;
+mod sum;
 pub mod tables;
 #[cfg(test)]
 mod tests;
 mod touched;
+mod verify;
 
 use std::{
     collections::BTreeMap,
@@ -26,13 +30,16 @@ use rusqlite::{Connection, Savepoint};
 
 use crate::record::{Door, Feed, Record, Zone};
 
+use evidence::Kind;
+
 pub use self::core::DATABASE_FILE;
 pub use error::Error;
-pub use evidence::{Broken, verify};
+pub use evidence::Anchor;
 pub use folder::open_to_others;
 pub use history::{Change, Interval, Key, Since, Stored};
 pub use snapshot::Snapshot;
 pub use touched::{Affected, Touched};
+pub use verify::{Finding, Place, Verified, verify};
 
 /// An open store. Holds the folder's lock for as long as it lives.
 #[derive(Debug)]
@@ -107,18 +114,70 @@ impl Store {
         let path = data_dir.join(DATABASE_FILE);
         let mut writer = core::open(&path)?;
         let transaction = writer.transaction()?;
-        let renewed = core::renew_record_tables(&transaction)?;
-        let zone_changed = core::meta(&transaction, "zone")?.as_deref() != Some(zone.name());
-        if renewed || zone_changed {
-            core::set_meta(&transaction, "zone", zone.name())?;
-            project::renew(&transaction, &Door { now: 0, zone })?;
-            history::renew(&transaction)?;
+        let is_older = core::migrate(&transaction)? == core::OLDER_EVIDENCE;
+        if is_older {
+            older::complete(&transaction)?;
+        }
+        let why = renew_if_needed(&transaction, zone)?;
+        if is_older {
+            older::seal(&transaction)?;
+        } else if let Some((why, at)) = why.zip(evidence::last_at(&transaction)?) {
+            note_renewal(&transaction, &why, at)?;
         }
         let names = names::Names::load(&transaction)?;
         transaction.commit()?;
         let reader = core::open_reader(&path)?;
         folder.remember();
         Ok(Self { writer, reader, names, path, folder })
+    }
+
+    /// Makes the tables that indicators query anew from the ledger if they are not what it says, and gives what differed first.
+    ///
+    /// # Errors
+    /// [`Error::Full`], or what SQLite reports; nothing is changed then.
+    pub fn renew(&mut self, now: i64) -> Result<Option<String>, Error> {
+        let transaction = self.begin()?;
+        let Some(what) = verify::projection_differs(&transaction)? else { return Ok(None) };
+        let zone = core::meta(&transaction, "zone")?.as_deref().and_then(Zone::parse).unwrap_or(Zone::UTC);
+        core::make_record_tables(&transaction)?;
+        make_anew(&transaction, zone)?;
+        note_renewal(&transaction, &what, now)?;
+        let names = names::Names::load(&transaction)?;
+        transaction.commit()?;
+        self.names = names;
+        Ok(Some(what))
+    }
+
+    /// Notes that the agent begins to run.
+    ///
+    /// # Errors
+    /// [`Error::Full`], or what SQLite reports; nothing is changed then.
+    pub fn begin_run(&mut self, now: i64) -> Result<(), Error> {
+        let transaction = self.begin()?;
+        spans::begin(&transaction, now)?;
+        Ok(transaction.commit()?)
+    }
+
+    /// Notes that the agent runs, and seals that once an hour.
+    ///
+    /// # Errors
+    /// [`Error::Full`], or what SQLite reports; nothing is changed then.
+    pub fn go_on(&mut self, now: i64) -> Result<(), Error> {
+        let transaction = self.begin()?;
+        spans::go_on(&transaction, now)?;
+        Ok(transaction.commit()?)
+    }
+
+    /// Notes that the agent ends as it should, and gives the last entry of evidence: what to keep elsewhere.
+    ///
+    /// # Errors
+    /// [`Error::Full`], or what SQLite reports; nothing is changed then.
+    pub fn end_run(&mut self, now: i64) -> Result<Anchor, Error> {
+        let transaction = self.begin()?;
+        spans::end(&transaction, now)?;
+        let head = evidence::head(&transaction)?;
+        transaction.commit()?;
+        Ok(head)
     }
 
     /// Looks whether the database is still the one in its folder, and whether that can be written.
@@ -216,17 +275,20 @@ impl Store {
             if configured.contains(&source.as_str()) {
                 continue;
             }
-            let empty: Vec<_> = records::streams(&self.writer, &source)?
-                .into_iter()
-                .map(|stream| Delivered { stream, mode: Mode::Snapshot, records: Vec::new(), position: None, feeds: Vec::new() })
-                .collect();
-            let removed = self.commit(&source, &empty, now)?;
+            let removed = self.remove(&source, now)?;
             committed.touched.join(&removed.touched);
             committed.removed += removed.removed;
-            self.writer.execute("DELETE FROM source_states WHERE source = ?1", [&source])?;
-            self.writer.execute("DELETE FROM stream_states WHERE source = ?1", [&source])?;
         }
         Ok(committed)
+    }
+
+    fn remove(&mut self, source: &str, now: i64) -> Result<Committed, Error> {
+        let mut names = self.names.clone();
+        let transaction = self.begin()?;
+        let removed = records::remove_source(&transaction, source, &mut names, now)?;
+        transaction.commit()?;
+        self.names = names;
+        Ok(removed)
     }
 
     /// The readings of an indicator that hold, by labels.
@@ -256,7 +318,7 @@ impl Store {
     /// [`Error::Full`], or what SQLite reports; nothing is changed then.
     pub fn record_gap(&mut self, from: i64, until: i64) -> Result<(), Error> {
         let transaction = self.begin()?;
-        evidence::append(&transaction, until, "gap", &serde_json::json!({ "from": from, "until": until }))?;
+        evidence::append(&transaction, until, Kind::Gap, serde_json::json!({ "from": from, "until": until }))?;
         transaction.commit()?;
         Ok(())
     }
@@ -275,20 +337,37 @@ impl Store {
         Ok(())
     }
 
-    /// Puts an indicator's method into the evidence, unless it is the one that was put there last.
+    /// Puts an indicator's method into the evidence, unless it is the one that was put there last. `digest` is that of `document`.
     ///
     /// # Errors
     /// [`Error::Full`], or what SQLite reports; nothing is changed then.
     pub fn record_method(&mut self, indicator: &str, digest: &str, document: &serde_json::Value, now: i64) -> Result<(), Error> {
-        let name = format!("method:{indicator}");
-        if core::meta(&self.writer, &name)?.as_deref() == Some(digest) {
+        self.record_document(
+            Kind::Method,
+            &format!("method:{indicator}"),
+            digest,
+            now,
+            || serde_json::json!({ "indicator": indicator, "digest": digest, "document": document }),
+        )
+    }
+
+    /// Puts a configuration into the evidence, unless it is the one that was put there last.
+    ///
+    /// # Errors
+    /// [`Error::Full`], or what SQLite reports; nothing is changed then.
+    pub fn record_configuration(&mut self, document: &serde_json::Value, now: i64) -> Result<(), Error> {
+        let digest = crate::record::Digest::of(document.to_string().as_bytes()).to_string();
+        self.record_document(Kind::Configuration, "configuration", &digest, now, || serde_json::json!({ "digest": digest, "document": document }))
+    }
+
+    fn record_document(&mut self, kind: Kind, name: &str, digest: &str, now: i64, body: impl FnOnce() -> serde_json::Value) -> Result<(), Error> {
+        if core::meta(&self.writer, name)?.as_deref() == Some(digest) {
             return Ok(());
         }
         let transaction = self.begin()?;
-        evidence::append(&transaction, now, "method", document)?;
-        core::set_meta(&transaction, &name, digest)?;
-        transaction.commit()?;
-        Ok(())
+        core::set_meta(&transaction, name, digest)?;
+        evidence::append(&transaction, now, kind, body())?;
+        Ok(transaction.commit()?)
     }
 
     /// How many records of a source are odd, by reason.
@@ -318,4 +397,39 @@ impl Store {
         }
         Ok(counts)
     }
+}
+
+/// Makes the tables that indicators query anew if that must be, and says why.
+fn renew_if_needed(transaction: &Connection, zone: Zone) -> Result<Option<String>, Error> {
+    let other_definition = core::renew_record_tables(transaction)?;
+    let other_zone = core::meta(transaction, "zone")?.as_deref() != Some(zone.name());
+    let why = if other_definition {
+        "their definition changed".to_owned()
+    } else if other_zone {
+        "the time zone changed".to_owned()
+    } else if evidence::projection(transaction)?.is_none() {
+        "their digest was not kept".to_owned()
+    } else if let Some(what) = verify::projection_differs(transaction)? {
+        tracing::error!(what, "the tables that indicators query are not what the ledger says: they are made anew from it");
+        core::make_record_tables(transaction)?;
+        what
+    } else {
+        return Ok(None);
+    };
+    core::set_meta(transaction, "zone", zone.name())?;
+    make_anew(transaction, zone)?;
+    Ok(Some(why))
+}
+
+fn make_anew(transaction: &Connection, zone: Zone) -> Result<(), Error> {
+    let mut sum = project::renew(transaction, &Door { now: 0, zone })?;
+    sum.join(&history::renew(transaction)?);
+    evidence::set_projection(transaction, &sum)
+}
+
+fn note_renewal(transaction: &Connection, why: &str, at: i64) -> Result<(), Error> {
+    let mut body = core::projection_settings(transaction)?;
+    body["why"] = why.into();
+    evidence::append(transaction, at, Kind::Renewal, body)?;
+    Ok(())
 }

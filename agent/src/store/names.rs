@@ -2,9 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, types::ValueRef};
 
-use super::Error;
+use super::{
+    Error,
+    project::{self, Row},
+    sum::Sum,
+};
 use crate::record::{Record, normalised_key};
 
 /// Every name by which a system is known, normalised, with the system's id.
@@ -59,11 +63,12 @@ fn pairs(connection: &Connection, sql: &str) -> Result<Vec<(String, String)>, Er
 }
 
 /// Writes the names into the table that indicators read.
-pub(super) fn publish(transaction: &Connection, names: &Names) -> Result<(), Error> {
-    transaction.execute("DELETE FROM system_names", [])?;
-    let mut insert = transaction.prepare_cached("INSERT INTO system_names (name, system) VALUES (?1, ?2)")?;
-    for (name, system) in &names.0 {
-        insert.execute([name, system])?;
-    }
-    Ok(())
+pub(super) fn publish(transaction: &Connection, names: &Names, change: &mut Sum) -> Result<(), Error> {
+    project::take_out(transaction, "DELETE FROM system_names RETURNING *", [], "system_names", change)?;
+    rows(names).try_for_each(|row| row.insert(transaction, change))
+}
+
+/// The rows of that table.
+pub(super) fn rows(names: &Names) -> impl Iterator<Item = Row<'_>> {
+    names.0.iter().map(|(name, system)| Row::of("system_names", [name, system].map(|text| ValueRef::Text(text.as_bytes()))))
 }

@@ -4,7 +4,13 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Committed, Delivered, Error, Mode, SourceState, evidence, names::Names, project};
+use super::{
+    Committed, Delivered, Error, Mode, SourceState,
+    evidence::{self, Kind, Seals},
+    names::Names,
+    project,
+    sum::Sum,
+};
 use crate::record::{Digest, Feed, Record, Shape, Value, shape};
 
 /// A current version, as far as comparing needs it.
@@ -37,13 +43,42 @@ pub(super) fn commit(transaction: &Connection, source: &str, delivered: &[Delive
     for stream in delivered {
         compare(transaction, source, stream, first_poll, now, &mut differences)?;
     }
-    let mut committed = Committed::default();
-    if !differences.is_empty() {
-        let entry = evidence::append(transaction, now, "poll", &summary(source, &differences))?;
-        apply(transaction, source, differences, names, entry, now, &mut committed)?;
-    }
+    let is_news = !differences.is_empty();
+    let (committed, seals) = apply(transaction, source, differences, names, now)?;
     remember(transaction, source, delivered, now)?;
+    if is_news {
+        append(transaction, Kind::Poll, source, seals, now)?;
+    }
     Ok(committed)
+}
+
+/// Takes out a source with all its records. Their versions stay in the history.
+pub(super) fn remove_source(transaction: &Connection, source: &str, names: &mut Names, now: i64) -> Result<Committed, Error> {
+    let mut differences = Vec::new();
+    let nothing = |stream| Delivered { stream, mode: Mode::Snapshot, records: Vec::new(), position: None, feeds: Vec::new() };
+    let streams: Vec<_> = streams(transaction, source)?.into_iter().map(nothing).collect();
+    for stream in &streams {
+        compare(transaction, source, stream, false, now, &mut differences)?;
+    }
+    let (committed, seals) = apply(transaction, source, differences, names, now)?;
+    transaction.execute("DELETE FROM source_states WHERE source = ?1", [source])?;
+    transaction.execute("DELETE FROM stream_states WHERE source = ?1", [source])?;
+    append(transaction, Kind::Removal, source, seals, now)?;
+    Ok(committed)
+}
+
+/// Appends the evidence entry of a source's versions.
+fn append(transaction: &Connection, kind: Kind, source: &str, seals: Seals, now: i64) -> Result<(), Error> {
+    let mut body = seals.summary();
+    body["source"] = source.into();
+    evidence::append(transaction, now, kind, body)?;
+    Ok(())
+}
+
+/// The seal of a version: what it said when it began to hold.
+pub(super) fn seal(source: &str, stream: &str, shape: &str, id: &str, body: &Digest, held_from: i64) -> Digest {
+    let words = serde_json::to_string(&(source, stream, shape, id, body.to_string(), held_from)).expect("texts and numbers always serialise");
+    Digest::of(words.as_bytes())
 }
 
 fn compare<'d>(
@@ -100,15 +135,9 @@ fn keep_what_registries_forget(record: &mut Record, previous: Option<&Record>, f
     record.set("promoted_at", promoted);
 }
 
-fn apply(
-    transaction: &Connection,
-    source: &str,
-    differences: Vec<Difference<'_>>,
-    names: &mut Names,
-    entry: i64,
-    now: i64,
-    committed: &mut Committed,
-) -> Result<(), Error> {
+fn apply(transaction: &Connection, source: &str, differences: Vec<Difference<'_>>, names: &mut Names, now: i64) -> Result<(Committed, Seals), Error> {
+    let (mut committed, mut seals, mut change) = (Committed::default(), Seals::default(), Sum::default());
+    let entry = evidence::next(transaction)?;
     let mut inventory_changed = false;
     let mut late = Vec::new();
     for difference in differences {
@@ -120,41 +149,42 @@ fn apply(
         if let Some(closed) = difference.closes {
             let (system, kind) = project::place_of(transaction, source, difference.shape, &difference.id)?;
             committed.touched.add(difference.shape, &kind, system.as_deref());
-            transaction.prepare_cached("UPDATE record_versions SET held_until = ?2, until_entry = ?3 WHERE version = ?1")?.execute(params![
-                closed.version,
-                now,
-                entry
-            ])?;
-            project::remove(transaction, source, difference.shape, &difference.id)?;
+            let mut close = transaction.prepare_cached("UPDATE record_versions SET held_until = ?2, until_entry = ?3 WHERE version = ?1 RETURNING seal")?;
+            seals.close(Digest(close.query_row(params![closed.version, now, entry], |row| row.get(0))?));
+            project::remove(transaction, source, difference.shape, &difference.id, &mut change)?;
         }
         let is_system = difference.shape.name == "system";
         inventory_changed |= is_system;
         let Some(Opening { stream, record, kind, body, digest }) = difference.opens else { continue };
+        let seal = seal(source, stream, record.shape.name, &record.id, &digest, now);
+        seals.open(seal);
         let inserted = transaction
             .prepare_cached(
-                "INSERT INTO record_versions (source, stream, shape, id, digest, body, held_from, from_entry) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                "INSERT INTO record_versions (source, stream, shape, id, digest, body, held_from, from_entry, seal)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?
-            .execute(params![source, stream, record.shape.name, record.id, digest.0, body, now, entry]);
+            .execute(params![source, stream, record.shape.name, record.id, digest.0, body, now, entry, seal.0]);
         inserted.map_err(|error| twice(error, source, &record))?;
         if is_system {
             committed.touched.add(record.shape, &kind, Some(&record.id));
-            project::insert(transaction, source, &record, now, names)?;
+            project::insert(transaction, source, &record, now, names, &mut change)?;
         } else {
             late.push((record, kind));
         }
     }
     if inventory_changed {
         *names = Names::load(transaction)?;
-        for shape in project::resolve_again(transaction, names)? {
+        for shape in project::resolve_again(transaction, names, &mut change)? {
             committed.touched.add_whole(shape);
         }
     }
     for (record, kind) in late {
         let system = if record.shape.belongs_to_system { names.resolve(&record).0 } else { None };
         committed.touched.add(record.shape, &kind, system);
-        project::insert(transaction, source, &record, now, names)?;
+        project::insert(transaction, source, &record, now, names, &mut change)?;
     }
-    Ok(())
+    evidence::change_projection(transaction, &change)?;
+    Ok((committed, seals))
 }
 
 /// Two streams of one source delivered the same record.
@@ -165,14 +195,6 @@ fn twice(error: rusqlite::Error, source: &str, record: &Record) -> Error {
         }
         _ => error.into(),
     }
-}
-
-/// The evidence entry of a poll: counts, and a digest over every version that it closes and opens, so that the entry vouches for each.
-fn summary(source: &str, differences: &[Difference<'_>]) -> serde_json::Value {
-    let closed = differences.iter().filter_map(|d| Some(evidence::record_line(false, d.shape.name, &d.id, &d.closes.as_ref()?.digest)));
-    let opened = differences.iter().filter_map(|d| Some(evidence::record_line(true, d.shape.name, &d.id, &d.opens.as_ref()?.digest)));
-    let lines: Vec<_> = closed.chain(opened).collect();
-    serde_json::json!({ "source": source, "versions": lines.len(), "digest": evidence::digest_of_lines(lines).to_string() })
 }
 
 fn held_versions(transaction: &Connection, source: &str, stream: &str) -> Result<HashMap<(&'static str, String), Held>, Error> {
@@ -198,7 +220,7 @@ fn remember(transaction: &Connection, source: &str, delivered: &[Delivered], now
     transaction
         .prepare_cached(
             "INSERT INTO source_states (source, first_success_at, last_success_at) VALUES (?1, ?2, ?2)
-             ON CONFLICT (source) DO UPDATE SET last_success_at = excluded.last_success_at",
+             ON CONFLICT (source) DO UPDATE SET last_success_at = excluded.last_success_at, sealed = 0",
         )?
         .execute(params![source, now])?;
     let present: HashSet<_> = delivered.iter().map(|stream| stream.stream.as_str()).collect();

@@ -178,9 +178,9 @@ fn evidence_broken() -> Operation {
             ),
         ),
         page: "clause9-agent",
-        meaning: "Once an hour the agent walks its evidence chain. An entry, or what it vouches for, is not what was stored: somebody or something wrote into the database.",
+        meaning: "Once an hour the agent walks its evidence chain. An entry, what it vouches for, or a table that indicators query is not what was stored: somebody or something wrote into the database. Such tables the agent makes anew by itself; what was read from them until then was false.",
         steps: &[
-            "Run `clause9 verify`: it names the first entry that is broken, and what about it.",
+            "Read the agent's log, and run `clause9 verify`: they name the first entry, record, reading or row that is not what was stored.",
             "Keep a copy of the database as it is, for whoever looks into it.",
             "Find out who had access to the data folder and what was done there: a restored copy, an edit by hand, a failing disk.",
             "Bring back the last good copy, or tell those who rely on the evidence since when it does not hold.",

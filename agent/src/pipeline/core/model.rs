@@ -213,6 +213,9 @@ impl Twins {
             self.fill_disk(false);
             self.evaluate();
         }
+        for side in [&mut self.subject, &mut self.model] {
+            assert_eq!(store::verify(side.core().store.reader(), None).unwrap().findings, [], "seed {}\n{}", self.seed, self.log);
+        }
         self.did
     }
 

@@ -1,0 +1,160 @@
+//! The tables that indicators query against the ledger from which they are made. Both are read once, row by row; only when a table differs is it read
+//! again, to tell where.
+
+use std::collections::{BTreeMap, HashMap};
+
+use rusqlite::{Connection, Row as Stored, types::ValueRef};
+
+use crate::{
+    record::{Digest, Door, Zone},
+    store::{
+        Error, core, evidence, history,
+        names::{self, Names},
+        project::{self, Row},
+        sum::Sum,
+    },
+};
+
+/// The tables, each with the sum of its rows.
+type Sums = BTreeMap<&'static str, Sum>;
+
+/// Tables that are filled on the connections that evaluate, never in the database.
+const EMPTY: [&str; 2] = ["plan_checks", "sources"];
+
+/// Tables that records of systems alone go into. By the names in them the systems of all others are found.
+const SYSTEMS: [&str; 2] = ["systems", "system_aliases"];
+
+/// Every table that indicators query.
+fn tables() -> impl Iterator<Item = &'static str> {
+    project::record_tables().chain(["readings"]).chain(EMPTY)
+}
+
+/// The sum of what is in all tables.
+pub(in crate::store) fn sum(connection: &Connection) -> Result<Sum, Error> {
+    let mut sum = Sum::default();
+    found(connection)?.values().for_each(|of_table| sum.join(of_table));
+    Ok(sum)
+}
+
+/// The first thing in the tables that is not what the ledger says; `told`: their digest as the last entry of evidence has it.
+pub(in crate::store) fn differs(connection: &Connection, told: Option<&str>) -> Result<Option<String>, Error> {
+    if !core::has_record_tables(connection)? {
+        // Another release made them. This one will make them anew before it reads them.
+        return Ok(None);
+    }
+    if let Some(what) = definition_differs(connection)? {
+        return Ok(Some(what));
+    }
+    let kept = evidence::projection(connection)?;
+    let found = found(connection)?;
+    let mut expected = Sums::new();
+    each_system(connection, &mut |row| expected.entry(row.table).or_default().add(&row.digest()))?;
+    let of = |sums: &Sums, table: &str| sums.get(table).copied().unwrap_or_default();
+    if let Some(table) = SYSTEMS.into_iter().find(|table| of(&found, table) != of(&expected, table)) {
+        return Ok(Some(where_it_differs(connection, table)?));
+    }
+    each_other(connection, &mut |row| expected.entry(row.table).or_default().add(&row.digest()))?;
+    if let Some(table) = tables().find(|table| of(&found, table) != of(&expected, table)) {
+        return Ok(Some(where_it_differs(connection, table)?));
+    }
+    let mut all = Sum::default();
+    found.values().for_each(|sum| all.join(sum));
+    let agrees = kept == Some(all) && told.is_none_or(|told| Sum::parse(told) == kept);
+    Ok((!agrees).then(|| "the digest that is kept of them is not theirs".to_owned()))
+}
+
+/// Whether a table, view, index or trigger is not as clause9 makes it.
+pub(in crate::store) fn is_defined_otherwise(connection: &Connection) -> Result<bool, Error> {
+    Ok(definition_differs(connection)?.is_some())
+}
+
+fn definition_differs(connection: &Connection) -> Result<Option<String>, Error> {
+    let (found, own) = (core::objects(connection)?, core::own_objects()?);
+    let names = found.keys().chain(own.keys()).find(|key| found.get(key) != own.get(key));
+    Ok(names.map(|(kind, name)| format!("the {kind} `{name}` is not defined as clause9 defines it")))
+}
+
+/// What is in the tables.
+fn found(connection: &Connection) -> Result<Sums, Error> {
+    let mut sums = Sums::new();
+    for table in tables() {
+        let sum = sums.entry(table).or_default();
+        each_stored(connection, table, |_, digest| {
+            sum.add(&digest);
+            Ok(())
+        })?;
+    }
+    Ok(sums)
+}
+
+fn each_stored(connection: &Connection, table: &str, mut take: impl FnMut(&Stored<'_>, Digest) -> Result<(), Error>) -> Result<(), Error> {
+    let mut statement = connection.prepare(&format!("SELECT * FROM {table}"))?;
+    let columns = statement.column_count();
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        take(row, project::digest_of(table, row, columns)?)?;
+    }
+    Ok(())
+}
+
+/// Calls `take` with every row that must be there of systems.
+fn each_system(connection: &Connection, take: &mut dyn FnMut(&Row<'_>)) -> Result<(), Error> {
+    project::each_system(connection, &door(connection)?, &mut |source, record, observed_at, names| {
+        project::rows(source, record, observed_at, names).iter().for_each(&mut *take);
+        Ok(())
+    })
+}
+
+/// Calls `take` with every other row that must be there. Systems must be as they must be: by their names the others are resolved.
+fn each_other(connection: &Connection, take: &mut dyn FnMut(&Row<'_>)) -> Result<(), Error> {
+    let names = Names::load(connection)?;
+    names::rows(&names).for_each(|row| take(&row));
+    project::each_other(connection, &door(connection)?, &names, &mut |source, record, observed_at, names| {
+        project::rows(source, record, observed_at, names).iter().for_each(&mut *take);
+        Ok(())
+    })?;
+    history::each_shown(connection, |row| {
+        take(&row);
+        Ok(())
+    })
+}
+
+fn door(connection: &Connection) -> Result<Door, Error> {
+    let zone = core::meta(connection, "zone")?.as_deref().and_then(Zone::parse).unwrap_or(Zone::UTC);
+    Ok(Door { now: 0, zone })
+}
+
+/// The first row of a table that differs, in words.
+fn where_it_differs(connection: &Connection, table: &'static str) -> Result<String, Error> {
+    let mut unseen: HashMap<Digest, u64> = HashMap::new();
+    each_stored(connection, table, |_, digest| {
+        *unseen.entry(digest).or_default() += 1;
+        Ok(())
+    })?;
+    let mut missing = None;
+    let mut see = |row: &Row<'_>| {
+        if row.table != table {
+            return;
+        }
+        match unseen.get_mut(&row.digest()) {
+            Some(count @ 1..) => *count -= 1,
+            _ => drop(missing.get_or_insert_with(|| row.name())),
+        }
+    };
+    each_system(connection, &mut see)?;
+    if !SYSTEMS.contains(&table) {
+        each_other(connection, &mut see)?;
+    }
+    if let Some(name) = missing {
+        return Ok(format!("in `{table}`, the row {name} is missing or not what the ledger says"));
+    }
+    let mut strange = None;
+    each_stored(connection, table, |row, digest| {
+        if strange.is_none() && unseen.get(&digest).is_some_and(|count| *count > 0) {
+            let cells: Vec<ValueRef<'_>> = (0..3).map(|column| row.get_ref(column).unwrap_or(ValueRef::Null)).collect();
+            strange = Some(project::name(&cells));
+        }
+        Ok(())
+    })?;
+    Ok(format!("in `{table}`, the ledger knows nothing of the row {}", strange.unwrap_or_default()))
+}

@@ -1,0 +1,175 @@
+//! What the entries tell in full of what is changed in place, and whether that is how it is.
+
+use std::collections::{BTreeMap, HashMap};
+
+use rusqlite::Connection;
+use serde_json::Value;
+
+use super::Entry;
+use crate::{
+    record::Digest,
+    store::{
+        Error, core,
+        evidence::{Kind, PROJECTION},
+        spans,
+    },
+};
+
+/// What was told last of each thing.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// The last entry of an older release.
+    pub(super) older_until: Option<i64>,
+    /// The digest of the tables that indicators query.
+    pub(super) projection: Option<String>,
+    /// Runs by number: beginning, until when, whether ended.
+    runs: BTreeMap<i64, (i64, i64, bool)>,
+    sources: BTreeMap<String, Value>,
+    /// Rules' memory by indicator and labels.
+    memory: HashMap<(String, String), String>,
+    /// Values of the table `meta`.
+    meta: BTreeMap<String, String>,
+    gaps: Vec<String>,
+}
+
+impl Told {
+    /// Takes in what an entry tells, and gives what in it can't be.
+    pub(super) fn hear(&mut self, entry: &Entry<'_>, kind: Kind) -> Option<String> {
+        let body = &entry.body;
+        self.hear_spans(entry, kind);
+        self.projection = body[PROJECTION].as_str().map(str::to_owned);
+        for change in body["memory"].as_array().into_iter().flatten() {
+            let (Some(indicator), Some(labels)) = (change[0].as_str(), change[1].as_str()) else { continue };
+            let key = (indicator.to_owned(), labels.to_owned());
+            match change[2].as_str() {
+                Some(memory) => self.memory.insert(key, memory.to_owned()),
+                None => self.memory.remove(&key),
+            };
+        }
+        for (indicator, digest) in body["methods"].as_object().into_iter().flatten() {
+            self.meta.insert(format!("method:{indicator}"), digest.as_str().unwrap_or_default().to_owned());
+        }
+        for name in ["zone", "record_tables"] {
+            if let Some(text) = body[name].as_str() {
+                self.meta.insert(name.to_owned(), text.to_owned());
+            }
+        }
+        let name = match kind {
+            Kind::Method => format!("method:{}", body["indicator"].as_str().unwrap_or_default()),
+            Kind::Configuration => "configuration".to_owned(),
+            _ => return None,
+        };
+        let digest = body["digest"].as_str().unwrap_or_default().to_owned();
+        let is_its_own = digest == Digest::of(body["document"].to_string().as_bytes()).to_string();
+        self.meta.insert(name, digest);
+        (!is_its_own).then(|| format!("the digest in it is not that of the {} in it", kind.as_str()))
+    }
+
+    fn hear_spans(&mut self, entry: &Entry<'_>, kind: Kind) {
+        let spans = &entry.body["spans"];
+        for run in spans["runs"].as_array().into_iter().flatten() {
+            let (Some(number), Some(began), Some(until), Some(ended)) = (run[0].as_i64(), run[1].as_i64(), run[2].as_i64(), run[3].as_bool()) else { continue };
+            let before = self.runs.insert(number, (began, until, ended));
+            if let (Kind::Start, true, Some((_, sealed, false))) = (kind, ended, before) {
+                let (from, until) = (moment(sealed), moment(until));
+                self.gaps.push(format!("from {from} to {until} nothing was sealed: the agent ended without a word before entry {}", entry.number));
+            }
+        }
+        for (source, state) in spans["sources"].as_object().into_iter().flatten() {
+            self.sources.insert(source.clone(), state.clone());
+        }
+        if kind == Kind::Removal {
+            self.sources.remove(entry.body["source"].as_str().unwrap_or_default());
+        }
+    }
+
+    /// The first thing that is otherwise than it was told.
+    pub(super) fn differs(&self, connection: &Connection) -> Result<Option<String>, Error> {
+        let checks = [Self::runs_differ, Self::sources_differ, Self::memory_differs, Self::meta_differs];
+        for differs in checks {
+            if let Some(what) = differs(self, connection)? {
+                return Ok(Some(what));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether something may lie after the last seal: only what an agent writes that runs or ended without a word.
+    fn may_go_on(&self) -> bool {
+        self.runs.is_empty() || self.runs.values().any(|(.., ended)| !ended)
+    }
+
+    fn runs_differ(&self, connection: &Connection) -> Result<Option<String>, Error> {
+        let mut statement = connection.prepare("SELECT run, began, until, ended, sealed FROM agent_runs ORDER BY run")?;
+        let mut rows = statement.query([])?;
+        let mut unseen = self.runs.clone();
+        while let Some(row) = rows.next()? {
+            let (run, state, sealed): (i64, (i64, i64, bool), bool) = (row.get(0)?, (row.get(1)?, row.get(2)?, row.get(3)?), row.get(4)?);
+            let goes_on = |told: &(i64, i64, bool)| !sealed && self.may_go_on() && told.0 == state.0 && told.1 <= state.1 && !told.2 && !state.2;
+            if !unseen.remove(&run).is_some_and(|told| told == state && sealed || goes_on(&told)) {
+                return Ok(Some(format!("the run {run} of the agent is not what was sealed")));
+            }
+        }
+        Ok(unseen.keys().next().map(|run| format!("the run {run} of the agent is missing")))
+    }
+
+    fn sources_differ(&self, connection: &Connection) -> Result<Option<String>, Error> {
+        let mut unseen = self.sources.clone();
+        for (which, sealed) in [("WHERE sealed = 1", true), ("WHERE sealed = 0", false)] {
+            for (source, state) in spans::sources(connection, which)? {
+                let told = unseen.remove(&source);
+                let is_later = |told: &Value| told[0] == state[0] && told[1].as_i64() <= state[1].as_i64();
+                let agrees = match &told {
+                    Some(told) if sealed => *told == state,
+                    Some(told) => self.may_go_on() && is_later(told),
+                    None => !sealed && self.may_go_on(),
+                };
+                if !agrees {
+                    let words = "when it was read, where its streams go on, or what they feed is not what was sealed";
+                    return Ok(Some(format!("the source `{source}`: {words}")));
+                }
+            }
+        }
+        Ok(unseen.keys().next().map(|source| format!("the source `{source}`: when it was read is missing")))
+    }
+
+    fn memory_differs(&self, connection: &Connection) -> Result<Option<String>, Error> {
+        let mut statement = connection.prepare("SELECT indicator, labels, memory FROM waiting_rules ORDER BY indicator, labels")?;
+        let mut rows = statement.query([])?;
+        let mut seen = 0;
+        while let Some(row) = rows.next()? {
+            let key: (String, String) = (row.get(0)?, row.get(1)?);
+            if self.memory.get(&key) != Some(&row.get(2)?) {
+                return Ok(Some(format!("what rules remember of the reading {} {} is not what was stored", key.0, key.1)));
+            }
+            seen += 1;
+        }
+        Ok((seen < self.memory.len()).then(|| "what rules remember of a reading is missing".to_owned()))
+    }
+
+    fn meta_differs(&self, connection: &Connection) -> Result<Option<String>, Error> {
+        for (name, told) in &self.meta {
+            if core::meta(connection, name)?.as_ref() != Some(told) {
+                return Ok(Some(format!("what is noted as `{name}` is not what was stored")));
+            }
+        }
+        let mut statement = connection.prepare("SELECT name FROM meta WHERE name LIKE 'method:%' OR name = 'configuration' ORDER BY name")?;
+        let names: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let strange = names.into_iter().find(|name| !self.meta.contains_key(name));
+        Ok(strange.map(|name| format!("what is noted as `{name}` was never stored")))
+    }
+
+    /// The spans of which nothing vouches.
+    pub(super) fn gaps(mut self, connection: &Connection) -> Result<Vec<String>, Error> {
+        let unsealed = "SELECT 1 FROM agent_runs WHERE sealed = 0 UNION ALL SELECT 1 FROM source_states WHERE sealed = 0";
+        let last = self.runs.values().next_back().filter(|(.., ended)| !ended);
+        if let (Some((_, sealed, _)), true) = (last, connection.prepare(unsealed)?.exists([])?) {
+            self.gaps.push(format!("since {} nothing is sealed yet: the agent runs, or ended without a word", moment(*sealed)));
+        }
+        Ok(self.gaps)
+    }
+}
+
+fn moment(at: i64) -> String {
+    chrono::DateTime::from_timestamp(at, 0).unwrap_or_default().format("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
