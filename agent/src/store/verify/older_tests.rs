@@ -21,7 +21,7 @@ fn older() -> tempfile::TempDir {
     connection.pragma_update(None, "user_version", 1).unwrap();
     let mut chain = Chain { connection: &connection, previous: GENESIS, entry: 0 };
     let versions: [(_, _, _, u8, Option<(i64, u8)>); 3] = [("1", "open", 100, 1, Some((200, 2))), ("2", "open", 100, 1, None), ("1", "closed", 200, 2, None)];
-    let mut lines = vec![Vec::new(), Vec::new()];
+    let mut lines = [Vec::new(), Vec::new()];
     for (id, status, from, entry, until) in versions {
         let body = format!(r#"{{"fields":{{"kind":"incident","status":"{status}","is_open":{}}}}}"#, i64::from(status == "open"));
         let digest = Digest::of(body.as_bytes());

@@ -66,24 +66,26 @@ fn what_nobody_touched_is_as_it_was_stored() {
     assert_eq!(told(folder.path(), Some(&verified.head)), "");
 }
 
-#[test]
-fn an_edited_store_betrays_itself() {
-    let reading = r#"the reading incidents_open {"system":"a"}"#;
-    let record = "the case `1` of `t`";
-    let read = "the source `t`: when it was read, where its streams go on, or what they feed is not what was sealed";
-    let tables = "the tables that indicators query";
-    let other = "has another time than the entry under which it lies";
-    let edits = [
-        // Readings.
-        ("UPDATE reading_intervals SET measured = 0 WHERE measured = 2", format!("evidence entry 6: {reading} is not what was stored")),
-        ("UPDATE reading_intervals SET state = 'ok'", format!("evidence entry 6: {reading} is not what was stored")),
+/// An edit, and how what is told of it begins.
+type Edit = (&'static str, String);
+
+const READING: &str = r#"the reading incidents_open {"system":"a"}"#;
+const OTHER_TIME: &str = "has another time than the entry under which it lies";
+const READ: &str = "the source `t`: when it was read, where its streams go on, or what they feed is not what was sealed";
+const TABLES: &str = "the tables that indicators query";
+
+/// Of readings and what rules remember of them.
+fn of_readings() -> Vec<Edit> {
+    vec![
+        ("UPDATE reading_intervals SET measured = 0 WHERE measured = 2", format!("evidence entry 6: {READING} is not what was stored")),
+        ("UPDATE reading_intervals SET state = 'ok'", format!("evidence entry 6: {READING} is not what was stored")),
         (
             "UPDATE reading_intervals SET facts = '{\"x\":1}' WHERE held_until IS NULL",
             r#"evidence entry 6: the reading incidents_open {"system":"b"} is not"#.into(),
         ),
-        ("UPDATE reading_intervals SET state_from = 1 WHERE state = 'warning'", format!("evidence entry 8: {reading} is not what was stored")),
-        ("UPDATE reading_intervals SET held_from = held_from - 2592000", format!("evidence entry 6: {reading} {other}")),
-        ("UPDATE reading_intervals SET held_until = 350 WHERE held_until = 400", format!("evidence entry 8: {reading} {other}")),
+        ("UPDATE reading_intervals SET state_from = 1 WHERE state = 'warning'", format!("evidence entry 8: {READING} is not what was stored")),
+        ("UPDATE reading_intervals SET held_from = held_from - 2592000", format!("evidence entry 6: {READING} {OTHER_TIME}")),
+        ("UPDATE reading_intervals SET held_until = 350 WHERE held_until = 400", format!("evidence entry 8: {READING} {OTHER_TIME}")),
         (
             "DELETE FROM reading_intervals WHERE labels LIKE '%b%'",
             "evidence entry 6: the readings stored under it are not those that it vouches for: 1 opened and 0 closed, where it has 2 opened and 0 closed"
@@ -102,9 +104,14 @@ fn an_edited_store_betrays_itself() {
             "INSERT INTO reading_intervals (indicator, labels, state, facts, thresholds, held_from, from_entry) VALUES ('i', '{}', 'ok', '', '', 1, 999999)",
             "evidence entry 999999: the reading i {} lies under it, but there is no such entry".into(),
         ),
-        ("UPDATE waiting_rules SET memory = '{\"rules\":[]}'", format!("the store: what rules remember of {} is not what was stored", reading)),
+        ("UPDATE waiting_rules SET memory = '{\"rules\":[]}'", format!("the store: what rules remember of {READING} is not what was stored")),
         ("DELETE FROM waiting_rules", "the store: what rules remember of a reading is missing".into()),
-        // Records.
+    ]
+}
+
+/// Of record versions.
+fn of_records() -> Vec<Edit> {
+    vec![
         (
             "UPDATE record_versions SET body = replace(body, 'open', 'closed') WHERE id = '2'",
             "evidence entry 5: the case `2` of `t` is not what was stored".into(),
@@ -113,9 +120,9 @@ fn an_edited_store_betrays_itself() {
             "UPDATE record_versions SET source = 'u' WHERE id = '1' AND until_entry IS NULL",
             "evidence entry 7: the case `1` of `u` is not what was stored".into(),
         ),
-        ("UPDATE record_versions SET stream = 'u' WHERE id = '1'", format!("evidence entry 5: {record} is not what was stored")),
+        ("UPDATE record_versions SET stream = 'u' WHERE id = '1'", "evidence entry 5: the case `1` of `t` is not what was stored".into()),
         ("UPDATE record_versions SET held_from = held_from - 2592000", "evidence entry 4: the system `a` of `registers` has another time".into()),
-        ("UPDATE record_versions SET held_until = 1 WHERE held_until = 400", format!("evidence entry 7: {record} {other}")),
+        ("UPDATE record_versions SET held_until = 1 WHERE held_until = 400", format!("evidence entry 7: the case `1` of `t` {OTHER_TIME}")),
         ("DELETE FROM record_versions WHERE id = '2'", "evidence entry 5: the record versions stored under it are not those that it vouches for".into()),
         (
             "INSERT INTO record_versions SELECT 99, 't', 's', shape, '9', digest, body, 100, NULL, 3, NULL, seal FROM record_versions WHERE id = '2'",
@@ -125,7 +132,12 @@ fn an_edited_store_betrays_itself() {
             "INSERT INTO record_versions SELECT 99, 't', 's', shape, '9', digest, body, 100, NULL, 999999, NULL, seal FROM record_versions WHERE id = '2'",
             "evidence entry 999999: the case `9` of `t` lies under it, but there is no such entry".into(),
         ),
-        // Entries.
+    ]
+}
+
+/// Of entries.
+fn of_entries() -> Vec<Edit> {
+    vec![
         ("UPDATE evidence SET body = replace(body, 'SELECT 1', 'SELECT 0')", "evidence entry 3: its content is not what was stored".into()),
         ("UPDATE evidence SET at = 1 WHERE entry = 2", "evidence entry 2: its content is not what was stored".into()),
         ("DELETE FROM evidence WHERE entry = 2", "evidence entry 2: it is missing".into()),
@@ -139,11 +151,16 @@ fn an_edited_store_betrays_itself() {
         ),
         ("DELETE FROM evidence WHERE entry > 9", "the store: the run 1 of the agent is not what was sealed".into()),
         ("DELETE FROM evidence", "the store: there is no evidence entry, but there are rows that one must vouch for".into()),
-        // What is extended in place.
-        ("UPDATE source_states SET last_success_at = last_success_at + 31536000 WHERE source = 't'", format!("the store: {read}")),
-        ("UPDATE source_states SET last_success_at = last_success_at + 31536000, sealed = 0 WHERE source = 't'", format!("the store: {read}")),
-        ("UPDATE stream_states SET position = 'p9' WHERE source = 't'", format!("the store: {read}")),
-        ("UPDATE stream_states SET feeds = '[]' WHERE source = 't'", format!("the store: {read}")),
+    ]
+}
+
+/// Of what is extended in place.
+fn in_place() -> Vec<Edit> {
+    vec![
+        ("UPDATE source_states SET last_success_at = last_success_at + 31536000 WHERE source = 't'", format!("the store: {READ}")),
+        ("UPDATE source_states SET last_success_at = last_success_at + 31536000, sealed = 0 WHERE source = 't'", format!("the store: {READ}")),
+        ("UPDATE stream_states SET position = 'p9' WHERE source = 't'", format!("the store: {READ}")),
+        ("UPDATE stream_states SET feeds = '[]' WHERE source = 't'", format!("the store: {READ}")),
         ("DELETE FROM source_states WHERE source = 't'", "the store: the source `t`: when it was read is missing".into()),
         ("UPDATE agent_runs SET until = until + 3600", "the store: the run 1 of the agent is not what was sealed".into()),
         ("UPDATE agent_runs SET until = until + 3600, sealed = 0", "the store: the run 1 of the agent is not what was sealed".into()),
@@ -153,28 +170,38 @@ fn an_edited_store_betrays_itself() {
         ("UPDATE meta SET content = 'x' WHERE name = 'configuration'", "the store: what is noted as `configuration` is not what was stored".into()),
         ("UPDATE meta SET content = 'Asia/Tokyo' WHERE name = 'zone'", "the store: what is noted as `zone` is not what was stored".into()),
         ("UPDATE meta SET content = 'x' WHERE name = 'record_tables'", "the store: what is noted as `record_tables` is not what was stored".into()),
-        ("UPDATE meta SET content = 'x' WHERE name = 'projection'", format!("{tables}: the digest that is kept of them is not theirs")),
-        // The tables that indicators query.
-        ("UPDATE cases SET is_open = 0 WHERE id = '2'", format!("{tables}: in `cases`, the row `t` `2` is missing or not what the ledger says")),
-        ("DELETE FROM cases", format!("{tables}: in `cases`, the row `t` `1` is missing or not what the ledger says")),
-        ("UPDATE cases SET system = 'b', observed_at = observed_at + 1 WHERE id = '2'", format!("{tables}: in `cases`, the row `t` `2` is missing")),
-        ("UPDATE reviews SET due = due + 400", format!("{tables}: in `reviews`, the row `registers` `r` is missing or not what the ledger says")),
-        ("UPDATE reviews SET due_ends_at = due_ends_at + 1", format!("{tables}: in `reviews`, the row `registers` `r` is missing")),
-        ("UPDATE attributes SET content = 'x'", format!("{tables}: in `attributes`, the row `review` `registers` `r` is missing")),
+        ("UPDATE meta SET content = 'x' WHERE name = 'projection'", format!("{TABLES}: the digest that is kept of them is not theirs")),
+    ]
+}
+
+/// Of the tables that indicators query. These alone the next start mends.
+fn of_tables() -> Vec<Edit> {
+    vec![
+        ("UPDATE cases SET is_open = 0 WHERE id = '2'", format!("{TABLES}: in `cases`, the row `t` `2` is missing or not what the ledger says")),
+        ("DELETE FROM cases", format!("{TABLES}: in `cases`, the row `t` `1` is missing or not what the ledger says")),
+        ("UPDATE cases SET system = 'b', observed_at = observed_at + 1 WHERE id = '2'", format!("{TABLES}: in `cases`, the row `t` `2` is missing")),
+        ("UPDATE reviews SET due = due + 400", format!("{TABLES}: in `reviews`, the row `registers` `r` is missing or not what the ledger says")),
+        ("UPDATE reviews SET due_ends_at = due_ends_at + 1", format!("{TABLES}: in `reviews`, the row `registers` `r` is missing")),
+        ("UPDATE attributes SET content = 'x'", format!("{TABLES}: in `attributes`, the row `review` `registers` `r` is missing")),
         (
             "UPDATE readings SET state = 'ok' WHERE labels LIKE '%a%'",
-            format!(r#"{tables}: in `readings`, the row `incidents_open` `{{"system":"a"}}` `a` is missing"#),
+            format!(r#"{TABLES}: in `readings`, the row `incidents_open` `{{"system":"a"}}` `a` is missing"#),
         ),
-        ("UPDATE systems SET name = 'x'", format!("{tables}: in `systems`, the row `registers` `a` is missing")),
-        ("UPDATE system_names SET system = 'b' WHERE name = 'alpha'", format!("{tables}: in `system_names`, the row `alpha` `a` is missing")),
-        ("INSERT INTO doubts VALUES ('case', 't', '1', 'x', 'x', 'x')", format!("{tables}: in `doubts`, the ledger knows nothing of the row `case` `t` `1`")),
-        ("INSERT INTO sources VALUES ('x', 'x', 'x', 1, 1, 1)", format!("{tables}: in `sources`, the ledger knows nothing of the row `x` `x` `x`")),
+        ("UPDATE systems SET name = 'x'", format!("{TABLES}: in `systems`, the row `registers` `a` is missing")),
+        ("UPDATE system_names SET system = 'b' WHERE name = 'alpha'", format!("{TABLES}: in `system_names`, the row `alpha` `a` is missing")),
+        ("INSERT INTO doubts VALUES ('case', 't', '1', 'x', 'x', 'x')", format!("{TABLES}: in `doubts`, the ledger knows nothing of the row `case` `t` `1`")),
+        ("INSERT INTO sources VALUES ('x', 'x', 'x', 1, 1, 1)", format!("{TABLES}: in `sources`, the ledger knows nothing of the row `x` `x` `x`")),
         (
             "DROP VIEW cases_once; CREATE VIEW cases_once AS SELECT * FROM cases WHERE false",
-            format!("{tables}: the view `cases_once` is not defined as clause9 defines it"),
+            format!("{TABLES}: the view `cases_once` is not defined as clause9 defines it"),
         ),
-        ("CREATE TRIGGER t AFTER INSERT ON cases BEGIN DELETE FROM cases; END", format!("{tables}: the trigger `t` is not defined as clause9 defines it")),
-    ];
+        ("CREATE TRIGGER t AFTER INSERT ON cases BEGIN DELETE FROM cases; END", format!("{TABLES}: the trigger `t` is not defined as clause9 defines it")),
+    ]
+}
+
+#[test]
+fn an_edited_store_betrays_itself() {
+    let edits = [of_readings(), of_records(), of_entries(), in_place(), of_tables()].concat();
     let original = stored();
     let copy = |to: &Path| std::fs::copy(original.path().join(DATABASE_FILE), to.join(DATABASE_FILE)).unwrap();
     for (edit, message) in edits {
@@ -183,7 +210,7 @@ fn an_edited_store_betrays_itself() {
         open(folder.path()).execute_batch(edit).unwrap_or_else(|error| panic!("{edit}: {error}"));
         let found = told(folder.path(), None);
         assert!(found.starts_with(&message), "{edit}: {found}");
-        let mends = message.starts_with(tables);
+        let mends = message.starts_with(TABLES);
         // The entry that is left at the end has another digest of the tables than they have.
         let is_cut = edit == "DELETE FROM evidence WHERE entry > 7";
         assert_eq!(verified(folder.path(), None).projection_differs(), mends || is_cut, "{edit}");
