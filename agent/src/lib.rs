@@ -13,7 +13,9 @@
 //!
 //! 1. [`pipeline`] has one task for each source. When [`schedule`] says so, it asks [`connector`] for a poll.
 //!    A job of `measure:` is a source, too: its poll runs `clause9-measure`, whose output is read as a file of records would be.
-//! 2. A worker, a process of that poll alone with limits of time and memory, runs the connector's engine: it walks every page of every stream
+//!    First it asks again what the last poll that was stored had asked. When every answer is the same, down to the byte, nothing has changed, and
+//!    what is written is that the source was read.
+//! 2. Otherwise a worker, a process of that poll alone with limits of time and memory, runs the connector's engine: it walks every page of every stream
 //!    that `connector.yaml` describes, maps each row with jq and hands the objects to the [`record::Door`], which checks and types them.
 //!    Anything wrong anywhere fails the whole poll, with one [`connector::FailureReason`].
 //! 3. The pipeline hands a complete poll to its core, a thread of its own, which commits it to the [`store`] in one transaction: new and changed

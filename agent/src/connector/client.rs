@@ -1,6 +1,9 @@
 //! A source that can be polled. Made once per source and kept: connections, the login's token and the budget of requests live in it.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use serde_json::Value as Json;
 
@@ -8,14 +11,17 @@ use super::{
     description::{Description, Transport},
     expression::{self, Val},
     failure::{Failure, FailureReason},
+    files::{self, FileError},
     format::OwnColumns,
     http::Web,
     mapper,
-    program::{self, Printed},
+    memo::{self, Memo},
+    meter::Meter,
+    program::Printed,
     source::{Location, Program, Source},
     upstream::Upstream,
 };
-use crate::record::Digest;
+use crate::record::{Digest, Zone};
 
 /// A source that can be polled. Clones share everything.
 #[derive(Debug, Clone)]
@@ -30,6 +36,8 @@ struct Inner {
     files: Option<(PathBuf, OwnColumns)>,
     /// Digest of connector, settings and address: what a cursor or an `ETag` belongs to.
     method: Digest,
+    /// What there is to remember of the last poll that was stored.
+    memo: Mutex<Option<Arc<Memo>>>,
 }
 
 /// Which end of the line to a worker this process is.
@@ -78,14 +86,14 @@ impl Client {
                 });
             }
             (Location::Files(location), Transport::Files) => {
-                if source.connector.reads_documents() && !location.columns.is_empty() {
+                if source.connector.documents().is_some() && !location.columns.is_empty() {
                     return Err(wrong(format!("columns: {} reads whole files, which have none", source.connector.name)));
                 }
                 let columns = serde_json::from_value(Json::Object(location.columns.clone()));
                 let columns = columns.map_err(|_| wrong("columns: expected for each table a map of headers to fields".to_owned()))?;
                 files = Some((location.path.clone(), columns));
             }
-            (Location::Program(_), Transport::Files) if source.connector.reads_documents() => {
+            (Location::Program(_), Transport::Files) if source.connector.documents().is_some() => {
                 return Err(wrong(format!("{} reads whole files, and not what a program prints", source.connector.name)));
             }
             (Location::Program(_), Transport::Files) => {}
@@ -95,7 +103,7 @@ impl Client {
                 return Err(wrong(format!("{} reads from a server: give it a `url`, not a `path`", source.connector.name)));
             }
         }
-        Ok(Self(Arc::new(Inner { source, settings, web, mapping, files, method })))
+        Ok(Self(Arc::new(Inner { source, settings, web, mapping, files, method, memo: Mutex::default() })))
     }
 
     /// The source.
@@ -128,11 +136,25 @@ impl Client {
     }
 
     /// Runs it.
-    pub(super) async fn run(&self, program: &Program) -> Result<Printed, Failure> {
+    pub(super) async fn run(&self, meter: &Meter) -> Result<Printed, Failure> {
         match &self.0.mapping {
             Mapping::Worker(agent) => agent.run().await,
-            Mapping::Here(_) => program::run(program, self.source().limits.answer_bytes).await,
+            Mapping::Here(_) => memo::run(self, meter).await,
         }
+    }
+
+    /// The digest that reading its files would give.
+    pub(super) fn digest_files(&self) -> Result<Digest, FileError> {
+        files::digest_at(&self.files().0, self.connector().documents().map(|(_, documents)| documents))
+    }
+
+    /// Remembers a poll that was stored, so that the next one can tell whether anything has changed; `None` forgets the one before.
+    pub fn remember(&self, memo: Option<Arc<Memo>>) {
+        *self.0.memo.lock().unwrap_or_else(PoisonError::into_inner) = memo;
+    }
+
+    pub(super) fn memo(&self) -> Option<Arc<Memo>> {
+        self.0.memo.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How workers for its polls are started, where jq runs apart.
@@ -143,8 +165,9 @@ impl Client {
         }
     }
 
-    pub(super) fn method(&self) -> Digest {
-        self.0.method
+    /// What a cursor or an `ETag` belongs to: connector, settings, address and zone.
+    pub(super) fn method(&self, zone: Zone) -> String {
+        format!("{} {}", self.0.method, zone.name())
     }
 }
 

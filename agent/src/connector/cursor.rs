@@ -1,5 +1,7 @@
 //! How far a stream has been read: what the store keeps between polls, and what follows from it for the next one. Pure.
 
+use std::collections::BTreeMap;
+
 use chrono::DateTime;
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +9,6 @@ use super::{
     description::Cursor,
     expression::{self, Val},
 };
-use crate::record::Feed;
 
 /// How far a stream has been read. The store keeps it; it counts only when the poll that made it was stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,15 +25,14 @@ pub struct StreamCursor {
     /// `Last-Modified` of the last answer.
     #[serde(default)]
     pub last_modified: Option<String>,
-    /// What the files were found to hold, for streams that take any record.
-    #[serde(default)]
-    pub feeds: Vec<Feed>,
-    /// Digest of the files read.
-    #[serde(default)]
-    pub files: Option<String>,
     /// Digest of connector, settings and address. When it differs, what was read before says nothing.
     #[serde(default)]
     pub method: String,
+}
+
+/// How far a stream has been read, as far as that says anything for this method.
+pub(super) fn known<'c>(cursors: &'c BTreeMap<String, StreamCursor>, stream: &str, method: &str) -> Option<&'c StreamCursor> {
+    cursors.get(stream).filter(|cursor| cursor.method == method)
 }
 
 /// From when on a stream asks. `None`: everything.

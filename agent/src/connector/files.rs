@@ -152,6 +152,21 @@ pub fn read_documents(path: &Path, wanted: &Documents) -> Result<(Vec<Whole>, Di
     })
 }
 
+/// The digest alone that [`read_tables`], or [`read_documents`] for these extensions, would give; nothing is looked at.
+///
+/// # Errors
+/// The first obstacle to reading.
+pub fn digest_at(path: &Path, documents: Option<&Documents>) -> Result<Digest, FileError> {
+    let kinds = documents.map_or(Kinds::Tables, Kinds::Documents);
+    let (root, pattern) = split(path);
+    let listed = list(&root, pattern.as_deref(), kinds)?;
+    let contents = listed.iter().map(|entry| read(entry).map(|bytes| Digest::of(&bytes))).collect::<Result<Vec<_>, _>>()?;
+    match difference(&listed, &list(&root, pattern.as_deref(), kinds)?) {
+        Some(changed) => Err(FileError::Changing(changed)),
+        None => Ok(digest(&listed, contents)),
+    }
+}
+
 /// What `parse` makes of each file that counts, and the digest of all.
 fn read_all<T>(path: &Path, kinds: Kinds<'_>, mut parse: impl FnMut(&Entry, &[u8]) -> Result<T, FormatError>) -> Result<(Vec<T>, Digest), FileError> {
     let (root, pattern) = split(path);
@@ -173,7 +188,7 @@ fn read_all<T>(path: &Path, kinds: Kinds<'_>, mut parse: impl FnMut(&Entry, &[u8
             Err(mistake) => mistakes.push(mistake),
         }
     }
-    if mistakes.is_empty() { Ok((parsed, digest(&listed, &contents))) } else { Err(FileError::Content(mistakes)) }
+    if mistakes.is_empty() { Ok((parsed, digest(&listed, contents.iter().map(|bytes| Digest::of(bytes))))) } else { Err(FileError::Content(mistakes)) }
 }
 
 /// The folder that a glob starts from, and the rest of it. What exists under its very name is no glob.
@@ -330,10 +345,10 @@ fn difference(before: &[Entry], after: &[Entry]) -> Option<String> {
     changed.or(longer).map(|entry| entry.name.clone())
 }
 
-fn digest(entries: &[Entry], contents: &[Vec<u8>]) -> Digest {
+fn digest(entries: &[Entry], contents: impl IntoIterator<Item = Digest>) -> Digest {
     let mut whole = String::new();
-    for (entry, bytes) in entries.iter().zip(contents) {
-        writeln!(whole, "{} {}", Digest::of(bytes), entry.name).expect("writing to a string can't fail");
+    for (entry, content) in entries.iter().zip(contents) {
+        writeln!(whole, "{content} {}", entry.name).expect("writing to a string can't fail");
     }
     Digest::of(whole.as_bytes())
 }

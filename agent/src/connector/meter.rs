@@ -13,8 +13,10 @@ use serde::{Deserialize, Serialize};
 use super::{
     failure::{Failure, FailureReason},
     mapper,
+    memo::Trace,
     source::Limits,
 };
+use crate::record::Digest;
 
 /// One request or file of a poll, as the log shows it. No query values, no credentials, nothing of the answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +68,8 @@ pub(super) struct Meter {
     pages: AtomicU64,
     requests: AtomicU64,
     log: Mutex<Vec<LogEntry>>,
+    /// What was asked for.
+    pub(super) trace: Trace,
     /// In a worker: the agent, whose log it is.
     agent: Option<mapper::Agent>,
 }
@@ -84,6 +88,7 @@ impl Meter {
             pages: AtomicU64::new(0),
             requests: AtomicU64::new(0),
             log: Mutex::new(Vec::new()),
+            trace: Trace::default(),
             agent: None,
         }
     }
@@ -106,6 +111,19 @@ impl Meter {
             return Err(too_large(format!("the poll's answers are larger than {} MiB", self.poll_bytes >> 20)));
         }
         Ok(())
+    }
+
+    /// Takes bytes back that are read once more if they are needed.
+    pub(super) fn give_back(&self, bytes: u64) {
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Notes the digest of the files that were read.
+    pub(super) fn read_files(&self, digest: Digest) {
+        match &self.agent {
+            Some(agent) => agent.read_files(digest),
+            None => self.trace.read_files(digest),
+        }
     }
 
     /// Whether an answer of this size may be read at all.
@@ -147,6 +165,12 @@ impl Meter {
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = log.iter_mut().rev().find(|entry| entry.stream == stream && entry.page == page && entry.rows.is_none());
         entry.into_iter().for_each(|entry| entry.rows = Some(rows));
+    }
+
+    /// Adds a note to every entry that has none.
+    pub(super) fn note_all(&self, note: &str) {
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.iter_mut().filter(|entry| entry.note.is_empty()).for_each(|entry| entry.note.push_str(note));
     }
 
     pub(super) fn bytes(&self) -> u64 {

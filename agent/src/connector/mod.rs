@@ -7,6 +7,8 @@
 //!                                        └─ http: auth, budget, retries    └─ request ─► page ─► rows ─► merge
 //! ```
 //!
+//! A poll first asks again what the last stored one asked (`memo.rs`): when all answers are the same, nothing is mapped. Else it is made in full.
+//!
 //! A poll is all or nothing: [`poll`] gives every record of every stream, or a [`Failure`] with its reason. Pure are `description`,
 //! `template`, `request`, `page`, `cursor`, `format` and `run/rows.rs`; I/O is in `http`, `files`, `program`, `mapper` and `replay`. The only place that knows
 //! the HTTP client is `http`, the only one that knows jq is `expression.rs`. `program` starts programs that print records, and `mapper`
@@ -24,6 +26,7 @@ mod files;
 mod format;
 mod http;
 mod mapper;
+mod memo;
 mod meter;
 mod outcome;
 mod page;
@@ -45,6 +48,7 @@ pub use cursor::StreamCursor;
 pub use description::{ConnectorKind, Description, KeyHeader, Mode, Setting, Stream, Transport};
 pub use failure::{Failure, FailureReason};
 pub use mapper::{COMMAND as MAP, map_apart, serve as map};
+pub use memo::Memo;
 pub use meter::LogEntry;
 pub use outcome::{Context, Live, Poll, PollMode, StreamPoll};
 pub use play::Played;

@@ -1,8 +1,8 @@
 //! What goes into a poll and what comes out of it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use super::{cursor::StreamCursor, meter::LogEntry};
+use super::{cursor::StreamCursor, memo::Memo, meter::LogEntry};
 use crate::record::{Door, Feed, Record};
 
 /// What a poll needs beside its source.
@@ -29,6 +29,10 @@ pub struct Poll {
     pub bytes: u64,
     /// Records that came more than once.
     pub duplicates: u64,
+    /// Whether anything had to be mapped: not when every answer is that of the poll before.
+    pub mapped: bool,
+    /// To be remembered once the poll is stored.
+    pub memo: Option<Arc<Memo>>,
 }
 
 /// One stream of a poll.
@@ -53,7 +57,7 @@ pub enum PollMode {
     Snapshot,
     /// What changed: what is absent stays.
     Changes,
-    /// The upstream says that nothing changed; no records come, all stay.
+    /// Nothing changed; no records come, all stay.
     Unchanged,
 }
 

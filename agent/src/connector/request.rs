@@ -11,6 +11,7 @@ use super::{
     expression::{self, RunError, Scope, Val},
     failure::{Failure, FailureReason},
     http::{self, Call},
+    memo,
     page::Additions,
     template::JsonTemplate,
 };
@@ -106,8 +107,9 @@ fn texts(template: &JsonTemplate, scope: &Scope) -> Result<Vec<String>, RunError
 
 /// The names and values that every expression of a poll knows.
 pub(super) fn base_scope(source: &str, settings: Val, vars: Val, now: i64) -> Scope {
-    let now = expression::from_json(&Json::from(now));
-    Scope::default().with("source", expression::text(source)).with("settings", settings).with("vars", vars).with("now", now)
+    let [now, midnight] = [now, memo::midnight(now)].map(|moment| expression::from_json(&Json::from(moment)));
+    let scope = Scope::default().with("source", expression::text(source)).with("settings", settings).with("vars", vars);
+    scope.with("now", now).with("midnight", midnight)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use reqwest::Url;
 use super::{
     failure::Failure,
     http::{Answer, Call, Web},
-    mapper,
+    mapper, memo,
     meter::Meter,
 };
 
@@ -25,6 +25,14 @@ impl Upstream {
 
     /// Sends a request and gives its answer.
     pub(super) async fn send(&self, call: &Call, meter: &Meter) -> Result<Answer, Failure> {
+        match self {
+            Self::Web(_) => memo::send(self, call, meter).await,
+            Self::Agent(..) => self.ask(call, meter).await,
+        }
+    }
+
+    /// The same, without taking note of it.
+    pub(super) async fn ask(&self, call: &Call, meter: &Meter) -> Result<Answer, Failure> {
         match self {
             Self::Web(web) => web.send(call, meter).await,
             Self::Agent(_, agent) => agent.send(call).await,

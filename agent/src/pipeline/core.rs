@@ -47,6 +47,10 @@ pub struct Core {
     facts: Facts,
     /// The rows of `sources` that indicators saw last.
     seen_sources: Vec<SourceRow>,
+    /// When those became another.
+    seen_at: i64,
+    /// Whether nothing came of sources since then but successes that changed nothing.
+    is_quiet: bool,
     plan: Plan,
     evaluated_at: Option<i64>,
     /// When it was noted last that the agent runs.
@@ -108,6 +112,9 @@ const PATIENCE: i64 = 30;
 /// How often it is noted that the agent runs, in seconds.
 const NOTE_EVERY: i64 = 60;
 
+/// For how long successes of sources may wait that changed nothing, so that many of them are shown together, in seconds.
+const SUCCESSES_WAIT: i64 = 15;
+
 /// How often the plan is checked when nothing but time has passed, in seconds: what it allows to be so old grows older.
 const PLAN_EVERY: i64 = 60;
 
@@ -126,6 +133,8 @@ impl Core {
             slots: Vec::new(),
             facts: Facts::default(),
             seen_sources: Vec::new(),
+            seen_at: 0,
+            is_quiet: false,
             plan: Plan::default(),
             evaluated_at: None,
             noted_at: now,
@@ -173,6 +182,7 @@ impl Core {
         };
         self.slots = methods.into_iter().zip(stored).map(slot).collect();
         self.sources = sources;
+        self.is_quiet = false;
         self.facts.touch_all();
         self.plan = Plan { touched: true, ..Plan::default() };
         self.config = config;
@@ -198,17 +208,24 @@ impl Core {
         });
         match outcome {
             Ok((delivery, committed)) => {
-                self.problems.remove(source);
+                let was_problem = self.problems.remove(source).is_some();
+                self.is_quiet &= !was_problem && self.sources.is_mere_success(source, &delivery, SUCCESSES_WAIT);
                 self.touch(&committed.touched);
                 let fed = self.sources.succeeded(source, &delivery, &self.store, took, now);
                 self.touch(&fed);
                 Ok(())
             }
             Err(failure) => {
+                self.is_quiet = false;
                 self.sources.failed(source, &failure, took);
                 Err(failure)
             }
         }
+    }
+
+    /// Whether what came of sources may wait.
+    pub fn can_wait(&self, now: i64) -> bool {
+        self.is_quiet && (0..SUCCESSES_WAIT).contains(&(now - self.seen_at))
     }
 
     fn not_stored(&mut self, source: &str, error: &store::Error) -> Failure {
@@ -313,10 +330,15 @@ impl Core {
 
     /// Lets indicators see the sources as they are.
     fn see_sources(&mut self, now: i64) {
+        if self.can_wait(now) {
+            return;
+        }
+        self.is_quiet = true;
         let rows = self.sources.rows(now);
         if rows == self.seen_sources {
             return;
         }
+        self.seen_at = now;
         if let Err(error) = self.evaluators.iter_mut().try_for_each(|evaluator| evaluator.show_sources(&rows)) {
             tracing::error!(error = %error, "indicators can't be shown how the sources are");
         }

@@ -34,6 +34,8 @@ own_metrics! {
         pub source_poll_duration_seconds: GaugeVec["source"],
         /// Polls by how they ended; the reason is empty for complete ones.
         pub source_polls_total: IntCounterVec["source", "outcome", "reason"],
+        /// Complete polls in which every answer was that of the poll before, so that nothing was mapped or compared.
+        pub source_polls_unchanged_total: IntCounterVec["source"],
         /// Scheduled polls that were left out because the one before was still running.
         pub source_overruns_total: IntCounterVec["source"],
         /// Records that the source holds now.
@@ -84,6 +86,7 @@ impl Metrics {
         self.source_complete.with_label_values(&[source]);
         self.source_last_success_timestamp_seconds.with_label_values(&[source]);
         self.source_poll_duration_seconds.with_label_values(&[source]);
+        self.source_polls_unchanged_total.with_label_values(&[source]);
         self.source_overruns_total.with_label_values(&[source]);
         self.source_pages.with_label_values(&[source]);
         self.source_polls_total.with_label_values(&[source, "complete", ""]);
@@ -143,6 +146,7 @@ impl Metrics {
             let _ = vector.remove_label_values(&labels);
         }
         let _ = self.source_poll_duration_seconds.remove_label_values(&labels);
+        let _ = self.source_polls_unchanged_total.remove_label_values(&labels);
         let _ = self.source_overruns_total.remove_label_values(&labels);
         let _ = self.source_polls_total.remove_label_values(&[source, "complete", ""]);
         for reason in FailureReason::ALL {

@@ -191,7 +191,7 @@ impl Poller {
             // The core ends only after every poller.
             let _ = core.send(Message::Positions(name, reply)).await;
             let poll = poll_once(&client, &positions.await.unwrap_or_default(), Door { now: schedule::now(), zone }).await?;
-            Ok((poll.log.clone(), deliver(poll)))
+            Ok((poll.log.clone(), (poll.memo.clone(), poll.mapped), deliver(poll)))
         });
         let mut poll = std::pin::pin!(poll);
         let outcome = loop {
@@ -204,16 +204,25 @@ impl Poller {
             }
         };
         let took = started.elapsed();
-        let (outcome, log) = match outcome {
-            Ok((log, delivery)) => (Ok(delivery), log),
+        let (outcome, found, log) = match outcome {
+            Ok((log, found, delivery)) => (Ok(delivery), Some(found), log),
             Err(failure) => {
                 let log = failure.log.clone();
-                (Err(failure), log)
+                (Err(failure), None, log)
             }
         };
         let missing = self.missing.take();
-        let failure = report(&self.source, &self.core, &self.journal, &self.metrics, outcome, &log, took, missing.as_deref()).await;
-        self.missing = failure.filter(|failure| failure.reason == FailureReason::ProgramMissing).map(|failure| failure.message);
+        let stored = report(&self.source, &self.core, &self.journal, &self.metrics, outcome, &log, took, missing.as_deref()).await;
+        match stored {
+            // Only now: what is compared with next time is what is stored.
+            Some(Ok(())) => {
+                let (memo, mapped) = found.expect("what was stored was found");
+                self.client.remember(memo);
+                self.metrics.source_polls_unchanged_total.with_label_values(&[&self.source.name]).inc_by((!mapped).into());
+            }
+            Some(Err(failure)) => self.missing = (failure.reason == FailureReason::ProgramMissing).then_some(failure.message),
+            None => {}
+        }
     }
 }
 
@@ -225,7 +234,7 @@ async fn guarded<T: Send + 'static>(poll: impl Future<Output = Result<T, Failure
 }
 
 /// Hands the end of a poll to the core, and tells metrics, journal and log how it went. `known` is a failure that the log has already. Gives
-/// the failure, if there was one.
+/// what came of it; `None` when it is nobody's business any more.
 #[expect(clippy::too_many_arguments, reason = "what one poll's end concerns, from two callers")]
 async fn report(
     source: &Arc<Source>,
@@ -236,12 +245,12 @@ async fn report(
     log: &[LogEntry],
     took: Duration,
     known: Option<&str>,
-) -> Option<Failure> {
+) -> Option<Result<(), Failure>> {
     let (reply, stored) = oneshot::channel();
     let _ = core.send(Message::Polled { source: Arc::clone(source), outcome, took, reply }).await;
     let name = source.name.as_str();
-    let failed = stored.await.ok()?.err();
-    let failure = failed.as_ref().map(|failure| (failure.reason.as_str(), failure.message.clone()));
+    let stored = stored.await.ok()?;
+    let failure = stored.as_ref().err().map(|failure| (failure.reason.as_str(), failure.message.clone()));
     let (outcome, reason) = failure.as_ref().map_or(("complete", ""), |(reason, _)| ("failed", *reason));
     metrics.source_polls_total.with_label_values(&[name, outcome, reason]).inc();
     match &failure {
@@ -250,7 +259,7 @@ async fn report(
         Some((reason, message)) => tracing::warn!(source = name, reason, error = message, "a poll failed; nothing stored has changed"),
     }
     journal.add(name, PollLog { at: schedule::now(), took, failure, lines: log.iter().map(ToString::to_string).collect() });
-    failed
+    Some(stored)
 }
 
 /// Polls once, going on from stored positions.
@@ -299,6 +308,73 @@ mod tests {
             outcomes.push(guarded(async move { poll() }).await.map_err(|failure| failure.reason));
         }
         assert_eq!(outcomes, [Ok(1), Err(FailureReason::Internal), Ok(2)]);
+    }
+
+    /// What a core that stores, or does not, is handed: for each poll whether every stream is as it was.
+    async fn polls(answers: &'static [&'static str], stored: Vec<Result<(), Failure>>) -> (Vec<bool>, u64) {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+
+        use crate::connector::{
+            Auth, Description, Http, Limits, Location, Tls,
+            replay::loopback::{Loopback, Reply},
+        };
+        const CONNECTOR: &str = "name: t\nkind: records\nabout: a test\nauth: [none]\n\
+            streams: [{name: s, feeds: [systems], request: {path: /s}, rows: '.[]', records: '{record: \"system\", id: .}'}]\n";
+        let count = AtomicUsize::new(0);
+        let server = Loopback::start(move |_| Reply::json(200, &serde_json::json!([answers[count.fetch_add(1, Ordering::SeqCst)]]))).await.unwrap();
+        let description = Description::parse("connector.yaml", CONNECTOR, &mut crate::document::Mistakes::default()).unwrap();
+        let http = Http { base: server.url(), auth: Auth::None, tls: Tls::default(), allow_redirects_to: Vec::new() };
+        let (connector, location, limits) = (Arc::new(description), Location::Http(http), Limits::default());
+        let source = Arc::new(Source { name: "s".to_owned(), connector, location, limits, settings: serde_json::Map::new() });
+        let (core, mut messages) = mpsc::channel(1);
+        let (_schedule, schedule) = watch::channel(Schedule::Every(Duration::from_hours(1)));
+        let (_draining, draining) = watch::channel(false);
+        let metrics = Metrics::start(&clause9_exporter::OwnMetrics::new("t").unwrap()).unwrap();
+        let mut poller = Poller {
+            client: Client::new((*source).clone()).unwrap(),
+            source,
+            schedule,
+            zone: Zone::UTC,
+            forced: Arc::default(),
+            draining,
+            core,
+            journal: Arc::default(),
+            metrics: metrics.clone(),
+            missing: None,
+        };
+        let stores = tokio::spawn(async move {
+            let (mut unchanged, mut stored) = (Vec::new(), stored.into_iter());
+            while let Some(message) = messages.recv().await {
+                match message {
+                    Message::Positions(_, reply) => drop(reply.send(BTreeMap::new())),
+                    Message::Polled { outcome, reply, .. } => {
+                        unchanged.push(outcome.unwrap().streams.iter().all(|stream| stream.mode == Mode::Unchanged && stream.records.is_empty()));
+                        // Where nothing is said, the source is not polled any more.
+                        if let Some(stored) = stored.next() {
+                            reply.send(stored).unwrap();
+                        }
+                    }
+                    _ => unreachable!("a poller says nothing else"),
+                }
+            }
+            unchanged
+        });
+        let mut timer = Timer::start(&poller.schedule.borrow_and_update());
+        for _ in answers {
+            poller.poll(&mut timer).await;
+        }
+        drop(poller);
+        (stores.await.unwrap(), metrics.source_polls_unchanged_total.with_label_values(&["s"]).get())
+    }
+
+    #[tokio::test]
+    async fn a_poll_is_compared_with_the_last_one_that_was_stored() {
+        let refused = || Err(Failure::new(FailureReason::Store, "the disk is full"));
+        assert_eq!(polls(&["a", "a", "a"], vec![Ok(()); 3]).await, (vec![false, true, true], 2));
+        assert_eq!(polls(&["a", "a", "a"], vec![refused(), Ok(()), Ok(())]).await, (vec![false, false, true], 1), "the first was not stored");
+        assert_eq!(polls(&["a", "b", "b", "b"], vec![Ok(()), refused(), Ok(()), Ok(())]).await, (vec![false, false, false, true], 1), "a change is not lost");
+        assert_eq!(polls(&["a", "b", "a"], vec![Ok(()), refused(), Ok(())]).await, (vec![false, false, true], 1), "as it is stored");
+        assert_eq!(polls(&["a", "a"], Vec::new()).await, (vec![false, false], 0), "nobody said that it was stored");
     }
 
     #[tokio::test]

@@ -13,7 +13,7 @@ use crate::{
     indicator::Reads,
     record::Feed,
     schedule::{self, Staleness},
-    store::{self, Delivered, Store, Touched, tables::SourceRow},
+    store::{self, Delivered, Mode, Store, Touched, tables::SourceRow},
 };
 
 /// A complete poll, ready to be stored.
@@ -23,6 +23,13 @@ pub struct Delivery {
     pub streams: Vec<Delivered>,
     /// Pages read.
     pub pages: u64,
+}
+
+impl Delivery {
+    /// Whether all of it is as it is stored.
+    pub(super) fn is_unchanged(&self) -> bool {
+        self.streams.iter().all(|stream| stream.mode == Mode::Unchanged)
+    }
 }
 
 /// Every configured source.
@@ -77,6 +84,13 @@ impl Sources {
         config.sources.iter().map(one).collect::<Result<_, _>>().map(Self)
     }
 
+    /// Whether a poll is a success like the one before it, and nothing else, and may be shown so many seconds later: it must not look as if one
+    /// had been missed.
+    pub(super) fn is_mere_success(&self, name: &str, delivery: &Delivery, wait: i64) -> bool {
+        let is_as_before = |source: &Source| !source.stale && source.failure.is_none() && source.pages == delivery.pages && source.interval >= 2 * wait;
+        delivery.is_unchanged() && self.0.iter().find(|source| source.name == name).is_some_and(is_as_before)
+    }
+
     /// Notes a complete poll. Gives everything that it feeds, if it was stale or feeds something else now.
     pub(super) fn succeeded(&mut self, name: &str, delivery: &Delivery, store: &Store, took: Duration, now: i64) -> Touched {
         let Some(source) = self.0.iter_mut().find(|source| source.name == name) else { return Touched::default() };
@@ -87,7 +101,9 @@ impl Sources {
         source.failure = None;
         source.pages = delivery.pages;
         source.took = took;
-        if let Err(error) = source.count(store) {
+        if delivery.is_unchanged() {
+            // So are the counts.
+        } else if let Err(error) = source.count(store) {
             tracing::warn!(source = name, error = %error, "records could not be counted");
         }
         if before == source.feeds() { Touched::default() } else { Touched::feeds(&source.feeds()) }

@@ -167,7 +167,7 @@ impl State {
             Message::Polled { source, outcome, took, reply } => {
                 let result = self.core.take_in(&source.name, outcome, took, now);
                 let _ = reply.send(result);
-                true
+                !self.core.can_wait(now)
             }
             Message::Positions(source, reply) => {
                 let positions = self.core.positions(&source).unwrap_or_default();

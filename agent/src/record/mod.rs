@@ -193,6 +193,11 @@ impl Record {
         Ok(Self { shape, id: id.to_owned(), url, system_keys, values, lists, attributes, doubts })
     }
 
+    /// Whether a time was left out because it lies in the future: the same record is another one when it has come.
+    pub fn awaits_time(&self) -> bool {
+        self.doubts.iter().any(|doubt| doubt.reason == DoubtReason::FutureTime)
+    }
+
     /// The kind by which feeds divide the shape, if any.
     pub fn kind(&self) -> Option<&str> {
         self.shape.kind_field.and_then(|field| self.value(field).as_text())

@@ -59,7 +59,7 @@ pub enum Mode {
     Snapshot,
     /// Those that changed: what is absent stays.
     Changes,
-    /// The upstream says that nothing changed.
+    /// Nothing changed: records, position and what the stream feeds are those that are stored.
     Unchanged,
 }
 

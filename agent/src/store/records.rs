@@ -224,12 +224,13 @@ fn remember(transaction: &Connection, source: &str, delivered: &[Delivered], now
         )?
         .execute(params![source, now])?;
     let present: HashSet<_> = delivered.iter().map(|stream| stream.stream.as_str()).collect();
-    for stream in streams(transaction, source)? {
+    let known = texts(transaction, "SELECT stream FROM stream_states WHERE source = ?1", &[source])?;
+    for stream in &known {
         if !present.contains(stream.as_str()) {
-            transaction.execute("DELETE FROM stream_states WHERE source = ?1 AND stream = ?2", [source, &stream])?;
+            transaction.execute("DELETE FROM stream_states WHERE source = ?1 AND stream = ?2", [source, stream])?;
         }
     }
-    for stream in delivered {
+    for stream in delivered.iter().filter(|stream| stream.mode != Mode::Unchanged || !known.contains(&stream.stream)) {
         let feeds = serde_json::to_string(&stream.feeds).expect("names always serialise");
         transaction
             .prepare_cached(
@@ -277,7 +278,7 @@ pub(super) fn streams(connection: &Connection, source: &str) -> Result<BTreeSet<
 }
 
 fn texts(connection: &Connection, sql: &str, values: &[&str]) -> Result<BTreeSet<String>, Error> {
-    let mut statement = connection.prepare(sql)?;
+    let mut statement = connection.prepare_cached(sql)?;
     let rows = statement.query_map(rusqlite::params_from_iter(values), |row| row.get(0))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -314,9 +314,17 @@ impl Description {
         if wrong.is_empty() { Ok(merged) } else { Err(wrong) }
     }
 
-    /// Whether it reads whole files, which have no columns that a source could name.
-    pub(super) fn reads_documents(&self) -> bool {
-        self.streams.iter().any(|stream| matches!(stream.origin, Origin::Documents(_)))
+    /// The stream that reads whole files, if there is one, and which. They have no columns that a source could name.
+    pub(super) fn documents(&self) -> Option<(&Stream, &Documents)> {
+        self.streams.iter().find_map(|stream| match &stream.origin {
+            Origin::Documents(documents) => Some((stream, documents)),
+            Origin::Request(_) | Origin::Tables(_) => None,
+        })
+    }
+
+    /// Whether this word stands anywhere in it: when not, no expression uses what it names.
+    pub(super) fn mentions(&self, word: &str) -> bool {
+        self.text.split(|character: char| !character.is_alphanumeric() && character != '_').any(|known| known == word)
     }
 
     /// What its streams yield, each once.

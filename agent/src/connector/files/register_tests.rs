@@ -34,7 +34,7 @@ fn connector(text: &str) -> Connector {
     let mut connector = Connector { names: Vec::new(), wanted: Vec::new(), records: Vec::new() };
     for stream in description["streams"].as_array().unwrap() {
         let name = stream["name"].as_str().unwrap();
-        let words = Words { variables: &["settings", "source", "vars", "row", "place", "index", "now"], defs: defs.into(), ..Words::default() };
+        let words = Words { variables: &["settings", "source", "vars", "row", "place", "index", "now", "midnight"], defs: defs.into(), ..Words::default() };
         connector.names.push(name.to_owned());
         connector.wanted.push(serde_json::from_value(stream["files"].clone()).unwrap_or_else(|error| panic!("{name}: {error}")));
         connector.records.push(Expression::compile(stream["records"].as_str().unwrap(), &words).unwrap_or_else(|error| panic!("{name}: {error:?}")));
@@ -52,7 +52,7 @@ fn read(connector: &Connector, files: &[(&str, &str)], own: &OwnColumns) -> Resu
     let mut admitted = Vec::new();
     for (expression, rows) in connector.records.iter().zip(streams) {
         for row in rows.into_iter().flatten() {
-            let scope = Scope::default().with("now", from_json(&json!(NOW)));
+            let scope = Scope::default().with("midnight", from_json(&json!(crate::connector::memo::midnight(NOW))));
             let records = expression.run(from_json(&row.value), &scope).map_err(|error| format!("{}: {error}", row.place))?;
             for record in records.iter().map(to_json) {
                 admitted.extend(DOOR.admit(&record).map_err(|refusal| format!("{}: {refusal}", row.place))?);

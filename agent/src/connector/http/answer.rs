@@ -6,11 +6,14 @@ use reqwest::{
 };
 
 use super::{classify, origin};
-use crate::connector::{
-    description::Format,
-    expression::{self, Val},
-    failure::{Failure, FailureReason},
-    meter::Meter,
+use crate::{
+    connector::{
+        description::Format,
+        expression::{self, Val},
+        failure::{Failure, FailureReason},
+        meter::Meter,
+    },
+    record::Digest,
 };
 
 /// An answer that was read to its end.
@@ -62,6 +65,11 @@ fn next_link(headers: &HeaderMap) -> Option<String> {
 impl Body {
     pub(in crate::connector) fn new(bytes: Vec<u8>, content_type: String) -> Self {
         Self { bytes, content_type }
+    }
+
+    /// Digest of content and content type.
+    pub(in crate::connector) fn digest(&self) -> (Digest, &str) {
+        (Digest::of(&self.bytes), &self.content_type)
     }
 
     /// Content and content type.

@@ -35,7 +35,7 @@ pub(super) use origin::{below, follow_link};
 const MAX_REDIRECTS: usize = 5;
 
 /// A request, ready to go.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Call {
     /// What it is for, in the log.
     pub(super) stream: String,

@@ -39,6 +39,7 @@ use crate::{
         program::{kernel_kills, refused_memory},
         source::Limits,
     },
+    record::Digest,
     size, span,
 };
 
@@ -124,6 +125,7 @@ impl Worker {
                         Ask::Page => drop(meter.take_page()),
                         Ask::Log(entry) => meter.log(entry),
                         Ask::Rows(stream, page, rows) => meter.log_rows(&stream, page, rows),
+                        Ask::Files(digest) => meter.read_files(Digest(digest)),
                         Ask::Send(id, request) => errands.push(under_way(id, Wanted::Send(Box::new(request.call(bytes)?)))),
                         Ask::Run(id) => errands.push(under_way(id, Wanted::Run)),
                         last => return outcome(last, bytes).await,
@@ -194,7 +196,7 @@ async fn outcome(last: Ask, bytes: Vec<u8>) -> io::Result<Result<Outcome, Failur
         Ask::Live { variant, stream, rows, records } => Ok(Outcome::Live(Live { variant, stream, rows, records, log: Vec::new() })),
         Ask::Token(token) => Ok(Outcome::Token(token)),
         Ask::Failed(broken) => Err(broken.failure()),
-        Ask::Page | Ask::Log(_) | Ask::Rows(..) | Ask::Send(..) | Ask::Run(_) => return Err(io::ErrorKind::InvalidData.into()),
+        Ask::Page | Ask::Log(_) | Ask::Rows(..) | Ask::Files(_) | Ask::Send(..) | Ask::Run(_) => return Err(io::ErrorKind::InvalidData.into()),
     })
 }
 

@@ -22,7 +22,7 @@
 mod agent;
 mod note;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod wire;
 mod worker;
 
@@ -40,7 +40,7 @@ use super::{
     http::{Answer, Call},
     meter::Meter,
     outcome::{Context, Live, StreamPoll},
-    program::{self, Printed},
+    program::Printed,
     source::{Limits, Location, Source},
 };
 use crate::record::{Door, Zone};
@@ -124,8 +124,7 @@ async fn on_behalf(start: &Start, client: &Client, context: &Context, meter: &Me
         match wanted {
             Wanted::Send(call) => client.web().send(&call, meter).await.map(Brought::Answer),
             Wanted::Run => {
-                let program = client.program().ok_or_else(another)?;
-                let printed = program::run(program, source.limits.answer_bytes).await?;
+                let printed = client.run(meter).await?;
                 meter.take_bytes(0, printed.bytes.len() as u64)?;
                 Ok(Brought::Printed(printed))
             }

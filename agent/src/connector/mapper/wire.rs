@@ -66,6 +66,8 @@ pub(super) enum Ask {
     Page,
     Log(LogEntry),
     Rows(String, u64, u64),
+    /// The digest of the files that were read.
+    Files([u8; 32]),
     Send(u64, Request),
     Run(u64),
     /// The records come after it: three lines each, as [`lines`] writes them.

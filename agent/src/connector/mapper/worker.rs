@@ -32,7 +32,7 @@ use crate::{
     },
     document::Mistakes,
     fault,
-    record::{Door, Zone},
+    record::{Digest, Door, Zone},
     secret::Secret,
 };
 
@@ -212,6 +212,10 @@ impl Agent {
 
     pub(in crate::connector) fn took_page(&self) {
         self.say(&Ask::Page, &[]);
+    }
+
+    pub(in crate::connector) fn read_files(&self, digest: Digest) {
+        self.say(&Ask::Files(digest.0), &[]);
     }
 
     pub(in crate::connector) fn log(&self, entry: LogEntry) {

@@ -19,6 +19,7 @@ use super::{
     expression::{self, Scope, Val},
     failure::{Failure, FailureReason},
     mapper,
+    memo::{self, Memo},
     meter::Meter,
     outcome::{Context, Live, Poll, PollMode, StreamPoll},
     request,
@@ -34,14 +35,18 @@ use walk::Walked;
 pub async fn poll(client: &Client, context: &Context) -> Result<Poll, Failure> {
     let meter = Arc::new(Meter::new(&client.source().limits, context.door.now));
     let work = async {
-        match client.start() {
-            Some(start) => mapper::poll(start, client, context, &meter).await,
-            None => all(client, context, &meter).await,
+        if let Some(memo) = memo::unchanged(client, context, &meter).await {
+            return Ok(Poll { streams: memo.streams(), pages: memo.pages(), duplicates: memo.duplicates(), memo: Some(memo), ..Poll::default() });
         }
+        let (streams, duplicates) = match client.start() {
+            Some(start) => mapper::poll(start, client, context, &meter).await?,
+            None => all(client, context, &meter).await?,
+        };
+        let memo = Memo::new(client, context, &meter, &streams, duplicates).map(Arc::new);
+        Ok(Poll { streams, pages: meter.pages(), duplicates, mapped: true, memo, ..Poll::default() })
     };
-    let outcome = in_time(client, work).await;
-    let (streams, duplicates) = outcome.map_err(|failure| placed(client, &meter, failure))?;
-    Ok(Poll { streams, pages: meter.pages(), requests: meter.requests(), bytes: meter.bytes(), duplicates, log: meter.take_log() })
+    let poll = in_time(client, work).await.map_err(|failure| placed(client, &meter, failure))?;
+    Ok(Poll { requests: meter.requests(), bytes: meter.bytes(), log: meter.take_log(), ..poll })
 }
 
 /// Makes the first requests of a poll: variant, identity, first page of the first stream.
@@ -195,7 +200,7 @@ async fn probe(client: &Client, scope: &Scope, meter: &Meter) -> Result<(), Fail
 
 impl Run {
     fn new(client: &Client, context: &Context, meter: &Arc<Meter>, variant: Option<String>, scope: Scope) -> Self {
-        let method = format!("{} {}", client.method(), context.door.zone.name());
+        let method = client.method(context.door.zone);
         Self { client: client.clone(), door: context.door, cursors: context.cursors.clone(), meter: Arc::clone(meter), variant, scope, method }
     }
 
@@ -217,7 +222,7 @@ impl Run {
     fn turn(&self, position: usize, done: &[Option<Done>]) -> Result<Turn, Failure> {
         let stream = &self.connector().streams[position];
         mapper::at(|| stream.name.clone());
-        let known = self.cursors.get(&stream.name).filter(|cursor| cursor.method == self.method).cloned();
+        let known = cursor::known(&self.cursors, &stream.name, &self.method).cloned();
         let since = stream.cursor.as_ref().and_then(|cursor| cursor::since(cursor, known.as_ref(), self.door.now));
         let mut scope = self.scope.clone();
         if let Some(since) = since {
@@ -250,7 +255,11 @@ impl Run {
             (false, Mode::Changes) if !whole => PollMode::Changes,
             (false, _) => PollMode::Snapshot,
         };
-        let cursor = self.cursor(&turn, &walked, whole);
+        let mut cursor = self.cursor(&turn, &walked, whole);
+        if self.connector().mentions("now") || self.connector().mentions("midnight") || walked.admitted.iter().any(|admitted| admitted.record.awaits_time()) {
+            // The same answer may mean something else later.
+            (cursor.etag, cursor.last_modified) = (None, None);
+        }
         let outcome = StreamPoll { name: stream.name.clone(), mode, records: Vec::new(), cursor, feeds: stream.feeds.clone() };
         let done = Done { rows: Arc::new(walked.kept), whole };
         Ok(Some(Finished { outcome, admitted: walked.admitted, done }))

@@ -22,14 +22,11 @@ use crate::{
         program::Printed,
         source::Program,
     },
-    record::{Digest, Feed},
+    record::Feed,
 };
 
 /// Most mistakes in rows that one failure lists.
 const MAX_MISTAKES: usize = 20;
-
-/// After so long, files that did not change are read again: what was in the future may have come to pass.
-const REREAD_SECONDS: i64 = 86_400;
 
 type Read = Vec<(StreamPoll, Vec<Admitted>)>;
 
@@ -40,9 +37,9 @@ const OUTPUT: &str = "output";
 pub(super) async fn all(run: &Arc<Run>) -> Result<Read, Failure> {
     let mut run = Arc::clone(run);
     let printed = match run.client.program() {
-        Some(program) => {
+        Some(_) => {
             let began = Instant::now();
-            let printed = run.client.run(program).await?;
+            let printed = run.client.run(&run.meter).await?;
             run = Arc::new(run.later(began.elapsed()));
             Some(printed)
         }
@@ -56,11 +53,7 @@ pub(super) async fn all(run: &Arc<Run>) -> Result<Read, Failure> {
 }
 
 fn read(run: &Run) -> Result<Read, Failure> {
-    let documents = run.connector().streams.iter().find_map(|stream| match &stream.origin {
-        Origin::Documents(documents) => Some((stream, documents)),
-        _ => None,
-    });
-    match documents {
+    match run.connector().documents() {
         Some((stream, documents)) => read_documents(run, stream, documents),
         None => read_tables(run),
     }
@@ -72,7 +65,8 @@ fn read_tables(run: &Run) -> Result<Read, Failure> {
     for Table { name, file, rows, .. } in &tables {
         log(run, name, file, rows)?;
     }
-    take_tables(run, tables, columns, digest)
+    run.meter.read_files(digest);
+    take_tables(run, tables, columns)
 }
 
 fn read_printed(run: &Run, Printed { bytes, took }: &Printed) -> Result<Read, Failure> {
@@ -89,7 +83,7 @@ fn read_printed(run: &Run, Printed { bytes, took }: &Printed) -> Result<Read, Fa
         let note = format!("{} bytes in {:.1} s", bytes.len(), took.as_secs_f64());
         run.meter.log(LogEntry { stream: table.name.clone(), method: "RUN".to_owned(), path, page: 1, rows, note, ..LogEntry::default() });
     }
-    take_tables(run, tables, &OwnColumns::default(), Digest::of(bytes))
+    take_tables(run, tables, &OwnColumns::default())
 }
 
 fn refuse_others(program: &Program, row: &Row) -> Result<(), Failure> {
@@ -99,13 +93,10 @@ fn refuse_others(program: &Program, row: &Row) -> Result<(), Failure> {
     Err(Failure::new(FailureReason::InvalidRecord, format!("{}: {name}: {found}; expected {value}", row.place)))
 }
 
-fn take_tables(run: &Run, tables: Vec<Table>, columns: &OwnColumns, digest: Digest) -> Result<Read, Failure> {
-    if let Some(unchanged) = unchanged(run, digest) {
-        return Ok(unchanged);
-    }
+fn take_tables(run: &Run, tables: Vec<Table>, columns: &OwnColumns) -> Result<Read, Failure> {
     let wanted: Vec<&Wanted> = run.connector().streams.iter().filter_map(wanted).collect();
     let rows = assign(tables, &wanted, columns).map_err(|mistakes| wrong(lines(mistakes.iter().map(ToString::to_string))))?;
-    map(run, rows, digest)
+    map(run, rows)
 }
 
 fn read_documents(run: &Run, stream: &Stream, documents: &Documents) -> Result<Read, Failure> {
@@ -114,10 +105,8 @@ fn read_documents(run: &Run, stream: &Stream, documents: &Documents) -> Result<R
     for Whole { file, rows } in &files {
         log(run, &stream.name, file, rows)?;
     }
-    if let Some(unchanged) = unchanged(run, digest) {
-        return Ok(unchanged);
-    }
-    map(run, vec![Some(files.into_iter().flat_map(|file| file.rows).collect())], digest)
+    run.meter.read_files(digest);
+    map(run, vec![Some(files.into_iter().flat_map(|file| file.rows).collect())])
 }
 
 fn wrong(message: String) -> Failure {
@@ -138,28 +127,7 @@ fn wanted(stream: &Stream) -> Option<&Wanted> {
     }
 }
 
-/// What there is to say when no file changed since the last poll: of each stream that it had.
-fn unchanged(run: &Run, digest: Digest) -> Option<Read> {
-    let same = |cursor: &&StreamCursor| {
-        let recent = cursor.swept_at.is_some_and(|swept| run.door.now < swept.saturating_add(REREAD_SECONDS));
-        recent && cursor.method == run.method && cursor.files.as_deref() == Some(digest.to_string().as_str())
-    };
-    let known = |stream: &Stream| run.cursors.get(&stream.name).filter(same).cloned();
-    let streams: Read = run
-        .connector()
-        .streams
-        .iter()
-        .filter_map(|stream| {
-            let cursor = known(stream)?;
-            let feeds = cursor.feeds.clone();
-            let outcome = StreamPoll { name: stream.name.clone(), mode: PollMode::Unchanged, records: Vec::new(), cursor, feeds };
-            Some((outcome, Vec::new()))
-        })
-        .collect();
-    (!streams.is_empty()).then_some(streams)
-}
-
-fn map(run: &Run, rows: Vec<Option<Vec<Row>>>, digest: Digest) -> Result<Read, Failure> {
+fn map(run: &Run, rows: Vec<Option<Vec<Row>>>) -> Result<Read, Failure> {
     let mut mistakes = Vec::new();
     let mut done: Vec<Option<Done>> = Vec::new();
     let mut read = Vec::new();
@@ -170,13 +138,7 @@ fn map(run: &Run, rows: Vec<Option<Vec<Row>>>, digest: Digest) -> Result<Read, F
         };
         let gathered = stream_rows(run, position, &done, rows, &mut mistakes)?;
         let feeds = if stream.feeds.is_empty() { found(&gathered.admitted) } else { stream.feeds.clone() };
-        let cursor = StreamCursor {
-            swept_at: Some(run.door.now),
-            feeds: feeds.clone(),
-            files: Some(digest.to_string()),
-            method: run.method.clone(),
-            ..StreamCursor::default()
-        };
+        let cursor = StreamCursor { swept_at: Some(run.door.now), method: run.method.clone(), ..StreamCursor::default() };
         let outcome = StreamPoll { name: stream.name.clone(), mode: PollMode::Snapshot, records: Vec::new(), cursor, feeds };
         read.push((outcome, gathered.admitted));
         done.push(Some(Done { rows: Arc::new(gathered.kept), whole: true }));

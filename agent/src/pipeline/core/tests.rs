@@ -15,6 +15,7 @@ use crate::{
 /// 2026-11-21T12:00:00Z.
 const NOON: i64 = 1_795_262_400;
 const MINUTE: i64 = 60;
+const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 86_400;
 
 /// An inventory and a tracker; the tracker covers what `covers` says.
@@ -122,6 +123,82 @@ fn no_incident_known_is_no_incident_only_while_the_tracker_is_read() {
 
     bench.deliver("tracker", &[incident("1", "a", "critical")], stale + MINUTE);
     assert!(bench.readings("incidents_open", stale).contains(&"a critical 1 breach".to_owned()), "recovery, although no record changed");
+}
+
+fn unchanged() -> Delivery {
+    let stream = Delivered { stream: "all".into(), mode: Mode::Unchanged, records: Vec::new(), position: None, feeds: Vec::new() };
+    Delivery { streams: vec![stream], pages: 1 }
+}
+
+#[test]
+fn a_poll_that_found_nothing_new_is_a_success_and_nothing_else() {
+    let mut bench = bench("", "");
+    bench.deliver("inventory", &[system("a")], NOON);
+    bench.deliver("tracker", &[incident("1", "a", "critical")], NOON);
+    let entries = "SELECT count(*) FROM evidence";
+    let before = bench.history(entries);
+    let records = |bench: &Bench, now| bench.core.board(now).sources[1].records.clone();
+    let counted = records(&bench, NOON);
+    let later = NOON + 10 * MINUTE;
+    bench.core.take_in("tracker", Ok(unchanged()), Duration::ZERO, later).unwrap();
+    assert_eq!(bench.history(entries), before, "no record changed");
+    assert_eq!(bench.history("SELECT last_success_at FROM source_states WHERE source = 'tracker'"), later);
+    bench.core.evaluate(later);
+    let seen = bench.core.board(later);
+    assert_eq!((seen.sources[1].last_success_at, records(&bench, later)), (Some(later), counted));
+    // What counts from the last success goes on from this one.
+    let stale = NOON + 15 * MINUTE + 1;
+    bench.core.evaluate(stale);
+    assert!(bench.readings("incidents_open", stale).contains(&"a critical 1 breach".to_owned()));
+    bench.core.evaluate(later + 15 * MINUTE + 1);
+    assert!(bench.readings("incidents_open", stale)[0].contains("unknown: the source `tracker` was last read completely at 2026-11-21T12:10:00Z"));
+    bench.core.take_in("tracker", Ok(unchanged()), Duration::ZERO, later + HOUR).unwrap();
+    assert!(!bench.core.can_wait(later + HOUR), "one that was stale is news");
+    bench.core.evaluate(later + HOUR);
+    assert!(bench.readings("incidents_open", later + HOUR).contains(&"a critical 1 breach".to_owned()));
+}
+
+#[test]
+fn successes_that_changed_nothing_are_shown_together() {
+    let mut bench = bench("", "");
+    bench.deliver("inventory", &[system("a")], NOON);
+    bench.deliver("tracker", &[], NOON);
+    let age = |bench: &Bench, now| bench.readings("evidence_source_staleness_seconds", now);
+    let first = NOON + MINUTE;
+    bench.core.take_in("tracker", Ok(unchanged()), Duration::ZERO, first).unwrap();
+    assert!(!bench.core.can_wait(first), "the first one is shown at once");
+    bench.core.evaluate(first);
+    assert_eq!(age(&bench, first), ["- - 0 ok", "- - 60 ok"]);
+    let second = first + SUCCESSES_WAIT - 1;
+    bench.core.take_in("tracker", Ok(unchanged()), Duration::ZERO, second).unwrap();
+    assert!(bench.core.can_wait(second));
+    assert!(bench.core.evaluate(second).is_nothing());
+    assert!(!bench.core.can_wait(second + 1));
+    bench.core.evaluate(second + 1);
+    assert_eq!(age(&bench, second + 1), ["- - 1 ok", "- - 75 ok"]);
+    // News of another source brings what waits along, and so does a failure.
+    bench.core.take_in("tracker", Ok(unchanged()), Duration::ZERO, second + 3).unwrap();
+    assert!(bench.core.can_wait(second + 3));
+    bench.core.take_in("inventory", Err(Failure::new(FailureReason::Timeout, "it took too long")), Duration::ZERO, second + 3).unwrap_err();
+    assert!(!bench.core.can_wait(second + 3));
+    bench.core.evaluate(second + 3);
+    assert_eq!(age(&bench, second + 3), ["- - 0 ok", "- - 77 ok"]);
+}
+
+#[test]
+fn what_is_polled_every_few_seconds_never_looks_as_if_a_poll_was_missed() {
+    let mut bench = bench("", "");
+    let text = std::fs::read_to_string(&bench.core.config().file).unwrap().replace("every: 5m", "every: 5s");
+    std::fs::write(&bench.core.config().file, text).unwrap();
+    let config = Config::load(&bench.core.config().file, NOON).unwrap();
+    bench.core.configure(Arc::new(config), NOON).unwrap();
+    bench.deliver("inventory", &[system("a")], NOON);
+    bench.deliver("tracker", &[], NOON);
+    for now in (NOON + 5..NOON + MINUTE).step_by(5) {
+        bench.core.take_in("tracker", Ok(unchanged()), Duration::ZERO, now).unwrap();
+        bench.core.evaluate(now);
+        assert_eq!(bench.readings("evidence_source_staleness_seconds", now)[0], "- - 0 ok", "{now}");
+    }
 }
 
 #[test]
