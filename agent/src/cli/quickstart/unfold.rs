@@ -86,11 +86,17 @@ fn with_ports(config: &str, ports: [u16; 3]) -> anyhow::Result<String> {
     let mut held = Vec::new();
     let mut config = config.to_owned();
     for (written, port) in PORTS.into_iter().zip(ports) {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).or_else(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
+        let wished = if port == 0 { None } else { TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok() };
+        let listener = wished.or_else(any_free);
         let listener = listener.context("no free port for the recorded upstreams")?;
         let chosen = listener.local_addr().context("no free port for the recorded upstreams")?;
         config = config.replace(&format!("{}:{written}/", Ipv4Addr::LOCALHOST), &format!("{chosen}/"));
         held.push(listener);
     }
     Ok(config)
+}
+
+/// A port that is free, and that no connection is given by chance while it is not listened on: those get ports from 32768 on.
+fn any_free() -> Option<TcpListener> {
+    std::iter::repeat_with(|| fastrand::u16(10_000..32_768)).take(100).find_map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok())
 }
