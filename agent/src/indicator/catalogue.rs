@@ -9,7 +9,7 @@ use std::{
 use include_dir::{Dir, include_dir};
 
 use super::{
-    Example, Id, Indicator, Own, Reads, check,
+    Example, Id, Indicator, Local, Own, Reads, check,
     check::Checker,
     local::{self, Trials},
     raw::{RawExample, RawIndicator},
@@ -46,8 +46,8 @@ impl Catalogue {
         let (mut indicators, mut mistakes) = READ.clone();
         if !files.is_empty() {
             let trials = LazyCell::new(Trials::new);
-            let is_local = |indicator: &Indicator| indicator.has_system() && trials.is_local(indicator);
-            let own = read_all(&Checker::new(), files, is_local, &mut mistakes);
+            let local = |indicator: &Indicator| if indicator.has_system() && trials.is_local(indicator) { Local::Tried } else { Local::No };
+            let own = read_all(&Checker::new(), files, local, &mut mistakes);
             indicators.extend(own.into_iter().map(|indicator| (indicator.id.clone(), Arc::new(indicator))));
         }
         mistakes.or(Some(Self { indicators }))
@@ -91,9 +91,9 @@ impl Catalogue {
 fn read_built_in() -> (BTreeMap<Id, Arc<Indicator>>, Mistakes) {
     let mut mistakes = Mistakes::default();
     let files: Vec<_> = built_in_files().map(|(name, text)| (name, without_examples(text))).collect();
-    let is_local = |indicator: &Indicator| local::is_declared(indicator.id.as_str());
+    let local = |indicator: &Indicator| if local::is_declared(indicator.id.as_str()) { Local::Listed } else { Local::No };
     let mut indicators = BTreeMap::new();
-    for mut indicator in read_all(&Checker::new(), &files, is_local, &mut mistakes) {
+    for mut indicator in read_all(&Checker::new(), &files, local, &mut mistakes) {
         indicator.examples = None;
         indicators.insert(indicator.id.clone(), Arc::new(indicator));
     }
@@ -145,11 +145,11 @@ fn is_yaml(name: &str) -> bool {
     [".yaml", ".yml"].iter().any(|extension| name.ends_with(extension))
 }
 
-fn read_all(checker: &Checker, files: &[(String, String)], is_local: impl Fn(&Indicator) -> bool, mistakes: &mut Mistakes) -> Vec<Indicator> {
+fn read_all(checker: &Checker, files: &[(String, String)], local: impl Fn(&Indicator) -> Local, mistakes: &mut Mistakes) -> Vec<Indicator> {
     let mut indicators: Vec<Indicator> = Vec::new();
     for (name, text) in files {
         for mut indicator in read_file(checker, name, text, mistakes) {
-            indicator.local = is_local(&indicator);
+            indicator.local = local(&indicator);
             if let Some(other) = indicators.iter().find(|other| other.id == indicator.id) {
                 let found = format!("a second indicator `{}`", indicator.id);
                 mistakes.push(Mistake { file: name.clone(), line: None, path: String::new(), found, expected: format!("one; the other is in {}", other.file) });
@@ -222,7 +222,7 @@ fn proved(checker: &Checker, place: &Place<'_>, raw: RawIndicator, mistakes: &mu
         placeholders: checked.placeholders,
         views: checked.views,
         tables: checked.tables,
-        local: false,
+        local: Local::No,
     })
 }
 

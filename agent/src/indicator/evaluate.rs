@@ -40,6 +40,8 @@ pub struct Evaluator {
     whole: Reader,
     /// Sees the records of chosen systems only.
     scoped: Option<Reader>,
+    /// Whether views that many indicators read are computed once for each evaluation.
+    shares: bool,
     time_limit: Duration,
 }
 
@@ -55,8 +57,17 @@ struct Reader {
 pub struct Evaluation<'e> {
     evaluator: &'e Evaluator,
     moment: Moment,
-    /// The systems that are chosen on the scoped connection. What is chosen ends with the transaction, so at first there are none.
-    chosen: RefCell<Option<BTreeSet<String>>>,
+    /// What is chosen on the scoped connection. It ends with the transaction, so at first there is nothing.
+    chosen: RefCell<Option<Chosen>>,
+    /// The views that were computed for all indicators. They end with the transaction, too.
+    computed: RefCell<BTreeSet<&'static str>>,
+}
+
+/// Systems, and the tables of which their part was copied.
+#[derive(Debug)]
+struct Chosen {
+    systems: BTreeSet<String>,
+    copied: BTreeSet<&'static str>,
 }
 
 /// Why an indicator has no readings. All its series are then unknown.
@@ -178,7 +189,7 @@ impl Evaluator {
     /// # Errors
     /// What SQLite reports.
     pub fn new(connection: Connection) -> rusqlite::Result<Self> {
-        Ok(Self { whole: Reader::new(connection)?, scoped: None, time_limit: TIME_LIMIT })
+        Ok(Self { whole: Reader::new(connection)?, scoped: None, shares: false, time_limit: TIME_LIMIT })
     }
 
     /// Takes a second connection to the same database, on which local indicators are evaluated for some systems at the cost of these alone.
@@ -190,6 +201,15 @@ impl Evaluator {
         let scoped = Reader::new(connection)?;
         scoped.write(shadows::restrict)?;
         Ok(Self { scoped: Some(scoped), ..self })
+    }
+
+    /// Has views that many indicators read computed once for each evaluation, the first time that one of them is evaluated whole.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn sharing(self) -> rusqlite::Result<Self> {
+        self.whole.write(shadows::share)?;
+        Ok(Self { shares: true, ..self })
     }
 
     /// Another limit than [`TIME_LIMIT`].
@@ -238,7 +258,7 @@ impl Evaluator {
     /// What SQLite reports.
     pub fn begin(&self, moment: Moment) -> rusqlite::Result<Evaluation<'_>> {
         // Made before the first BEGIN, so that what began is ended should the second fail.
-        let evaluation = Evaluation { evaluator: self, moment, chosen: RefCell::default() };
+        let evaluation = Evaluation { evaluator: self, moment, chosen: RefCell::default(), computed: RefCell::default() };
         self.readers().try_for_each(|reader| reader.connection.execute_batch("BEGIN"))?;
         Ok(evaluation)
     }
@@ -282,7 +302,7 @@ impl Evaluation<'_> {
     /// # Errors
     /// [`EvaluationError`]: then there are no readings at all, not some of them.
     pub fn evaluate(&self, indicator: &Indicator, overrides: &Overrides) -> Result<Vec<Row>, EvaluationError> {
-        self.run(&self.evaluator.whole, indicator, overrides, |_| true)
+        self.run_whole(indicator, overrides, |_| true)
     }
 
     /// The readings of these systems now, in the order of the indicator's SQL: the same that [`Self::evaluate`] gives for them, without those of other
@@ -294,25 +314,40 @@ impl Evaluation<'_> {
         if indicator.is_local() && self.evaluator.scoped.is_some() {
             self.evaluate_as_local(indicator, overrides, systems)
         } else {
-            self.run(&self.evaluator.whole, indicator, overrides, |row| is_of(row, systems))
+            self.run_whole(indicator, overrides, |row| is_of(row, systems))
         }
+    }
+
+    fn run_whole(&self, indicator: &Indicator, overrides: &Overrides, wanted: impl Fn(&Row) -> bool) -> Result<Vec<Row>, EvaluationError> {
+        let whole = &self.evaluator.whole;
+        if self.evaluator.shares {
+            let computed = whole.write(|connection| shadows::compute(connection, &indicator.tables, &mut self.computed.borrow_mut()));
+            computed.map_err(|source| EvaluationError::Database { indicator: indicator.id.to_string(), source })?;
+        }
+        self.run(whole, indicator, overrides, wanted)
     }
 
     /// The readings of these systems as they are when there is nothing else: the right ones if the indicator is local.
     pub(super) fn evaluate_as_local(&self, indicator: &Indicator, overrides: &Overrides, systems: &BTreeSet<String>) -> Result<Vec<Row>, EvaluationError> {
         let scoped = self.evaluator.scoped.as_ref().expect("only asked of evaluators with a scoped connection");
-        self.choose(scoped, systems).map_err(|source| EvaluationError::Database { indicator: indicator.id.to_string(), source })?;
+        self.choose(scoped, indicator, systems).map_err(|source| EvaluationError::Database { indicator: indicator.id.to_string(), source })?;
         self.run(scoped, indicator, overrides, |row| is_of(row, systems))
     }
 
-    fn choose(&self, scoped: &Reader, systems: &BTreeSet<String>) -> rusqlite::Result<()> {
-        if self.chosen.borrow().as_ref() == Some(systems) {
-            return Ok(());
-        }
-        self.chosen.replace(None);
-        scoped.write(|connection| shadows::choose(connection, systems))?;
-        self.chosen.replace(Some(systems.clone()));
-        Ok(())
+    fn choose(&self, scoped: &Reader, indicator: &Indicator, systems: &BTreeSet<String>) -> rusqlite::Result<()> {
+        let before = self.chosen.take().filter(|chosen| chosen.systems == *systems);
+        scoped.write(|connection| {
+            let mut chosen = match before {
+                Some(chosen) => chosen,
+                None => {
+                    shadows::choose(connection, systems)?;
+                    Chosen { systems: systems.clone(), copied: BTreeSet::new() }
+                }
+            };
+            shadows::copy(connection, &indicator.tables, &mut chosen.copied)?;
+            self.chosen.replace(Some(chosen));
+            Ok(())
+        })
     }
 
     fn run(&self, reader: &Reader, indicator: &Indicator, overrides: &Overrides, wanted: impl Fn(&Row) -> bool) -> Result<Vec<Row>, EvaluationError> {

@@ -77,7 +77,17 @@ pub struct Indicator {
     views: Vec<&'static View>,
     /// Every table that the SQL reads, by itself or through views.
     tables: BTreeSet<String>,
-    local: bool,
+    local: Local,
+}
+
+/// Whether an indicator is local, and how that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Local {
+    No,
+    /// No random organisation contradicts.
+    Tried,
+    /// It is in the list of the catalogue, which the model of the core proves as well.
+    Listed,
 }
 
 /// Anchors in standards and law. Nearest anchors, not equivalences.
@@ -268,7 +278,13 @@ impl Indicator {
     /// only. Records that belong to no single system (controls, data sets, panels), names of systems, attributes, doubts, sources and plan checks are
     /// outside of this: where they change, the readings of every system may.
     pub fn is_local(&self) -> bool {
-        self.local
+        self.local != Local::No
+    }
+
+    /// Whether its reading without labels, where it stands beside others, depends on records of no system alone. Of a user's indicator that is not
+    /// known: it may be a sum over all systems.
+    pub fn keeps_systems_apart(&self) -> bool {
+        self.local == Local::Listed
     }
 
     /// Whether its readings may belong to a system.

@@ -9,10 +9,7 @@ mod tests;
 use std::{
     collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -126,7 +123,7 @@ impl Core {
     pub fn open(config: Arc<Config>, now: i64) -> Result<Self, store::Error> {
         let mut store = Store::open(&config.data_dir, config.zone)?;
         store.begin_run(now)?;
-        let evaluator = || Ok::<_, store::Error>(Evaluator::new(store.open_reader()?)?.with_scoped(store.open_reader()?)?);
+        let evaluator = || Ok::<_, store::Error>(Evaluator::new(store.open_reader()?)?.sharing()?.with_scoped(store.open_reader()?)?);
         let evaluators = (0..EVALUATORS).map(|_| evaluator()).collect::<Result<_, _>>()?;
         let mut core = Self {
             sources: Sources::default(),
@@ -388,9 +385,8 @@ impl Core {
     }
 
     /// Evaluates and judges. All threads see the same records: the only writer waits for them.
-    fn make(&mut self, work: Vec<(usize, Part)>, now: i64) -> Vec<(usize, Part, Made)> {
+    fn make(&mut self, mut work: Vec<(usize, Part)>, now: i64) -> Vec<(usize, Part, Made)> {
         let moment = Moment { now, today: self.config.zone.day_of(now) };
-        let next = AtomicUsize::new(0);
         let (slots, config, off) = (&self.slots, &self.config, self.falls.off());
         let around = readings::Surroundings { sources: &self.sources, systems: &self.facts.systems, now };
         let rows = |evaluation: &rusqlite::Result<Evaluation<'_>>, slot: &Slot, part: &Part| -> Result<Vec<Row>, EvaluationError> {
@@ -419,11 +415,20 @@ impl Core {
             let fault = || EvaluationError::Fault { indicator: slot.method.indicator.id.to_string() };
             made.unwrap_or_else(|_| readings::judge(slot, &Part::Whole, Err(fault()), around))
         };
-        let work = &work;
-        let thread = |evaluator: &mut Evaluator| {
+        // From both ends, those that share a dear view on one side: so it is computed by one thread and not by the other, too.
+        work.sort_by_key(|(position, _)| {
+            !slots[*position].method.indicator.views().iter().any(|view| ["judged_measurements", "assessed_models"].contains(&view.name.as_str()))
+        });
+        let left = Mutex::new(0..work.len());
+        let (work, left) = (&work, &left);
+        let thread = |place: usize, evaluator: &mut Evaluator| {
             let evaluation = evaluator.begin(moment);
             let mut done = Vec::new();
-            while let Some((position, part)) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let next = || {
+                let mut left = left.lock().unwrap_or_else(PoisonError::into_inner);
+                if place == 0 { left.next() } else { left.next_back() }
+            };
+            while let Some((position, part)) = next().map(|at| &work[at]) {
                 let made = one(&evaluation, &slots[*position], part);
                 // Of a failure nothing is known of any system.
                 let part = if made.failed { Part::Whole } else { part.clone() };
@@ -431,8 +436,9 @@ impl Core {
             }
             done
         };
+        let thread = &thread;
         let mut done: Vec<_> = std::thread::scope(|scope| {
-            let threads: Vec<_> = self.evaluators.iter_mut().map(|evaluator| scope.spawn(|| thread(evaluator))).collect();
+            let threads: Vec<_> = self.evaluators.iter_mut().enumerate().map(|(place, evaluator)| scope.spawn(move || thread(place, evaluator))).collect();
             threads.into_iter().flat_map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
         });
         done.sort_by_key(|(position, ..)| *position);

@@ -1,6 +1,9 @@
 //! What the board shows of the records themselves, and what thresholds know of systems.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use rusqlite::{Connection, Row};
 
@@ -20,29 +23,43 @@ pub(super) struct Facts {
     pub(super) dues: Arc<Vec<Due>>,
     pub(super) case_dues: Arc<Vec<CaseDue>>,
     pub(super) notification_dues: Arc<Vec<NotificationDue>>,
-    /// Whether records that it was read from have changed since.
-    touched: bool,
+    /// Of the tables that it was read from, those of which records have changed since.
+    touched: BTreeSet<&'static str>,
 }
+
+/// The tables that it is read from.
+const TABLES: [&str; 3] = ["systems", "reviews", "cases"];
 
 impl Facts {
     /// Notes what was touched.
     pub(super) fn touch(&mut self, touched: &Touched) {
-        self.touched |= ["systems", "reviews", "cases"].iter().any(|table| touched.has_table(table));
+        self.touched.extend(TABLES.iter().filter(|table| touched.has_table(table)));
     }
 
     /// Notes that everything was touched.
     pub(super) fn touch_all(&mut self) {
-        self.touched = true;
+        self.touched.extend(TABLES);
     }
 
-    /// Reads it anew where that is needed: all of it, or after an error nothing.
+    /// Reads anew what needs it: all of that, or after an error nothing.
     pub(super) fn renew(&mut self, reader: &Connection, zone: Zone) -> Result<(), store::Error> {
-        if self.touched {
-            let (systems, dues) = (systems(reader)?.into(), dues(reader)?.into());
-            let (case_dues, notification_dues) = (case_dues(reader, zone)?.into(), notification_dues(reader)?.into());
-            *self = Self { systems, dues, case_dues, notification_dues, touched: false };
-        }
+        let [of_systems, of_reviews, of_cases] = TABLES.map(|table| self.touched.contains(table));
+        let systems = of_systems.then(|| systems(reader)).transpose()?;
+        let dues = (of_systems || of_reviews).then(|| dues(reader)).transpose()?;
+        let case_dues = (of_systems || of_cases).then(|| case_dues(reader, zone)).transpose()?;
+        let notification_dues = of_cases.then(|| notification_dues(reader)).transpose()?;
+        take(&mut self.systems, systems);
+        take(&mut self.dues, dues);
+        take(&mut self.case_dues, case_dues);
+        take(&mut self.notification_dues, notification_dues);
+        self.touched.clear();
         Ok(())
+    }
+}
+
+fn take<T>(held: &mut Arc<T>, read: Option<T>) {
+    if let Some(read) = read {
+        *held = read.into();
     }
 }
 

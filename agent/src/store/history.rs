@@ -3,13 +3,13 @@
 use std::{borrow::Cow, sync::Arc};
 
 use rusqlite::{Connection, Row, params, types::ValueRef};
+use serde::Deserialize;
 
 use super::{
     Error,
     evidence::{self, Kind, Seals},
     project,
     sum::Sum,
-    tables::READING_LABELS,
 };
 use crate::record::Digest;
 
@@ -111,9 +111,11 @@ pub struct Change {
 pub(super) fn record(transaction: &Connection, changes: &[Change], now: i64) -> Result<(), Error> {
     let entry = evidence::next(transaction)?;
     let (mut seals, mut shown, mut memory) = (Seals::default(), Sum::default(), Vec::new());
+    // Most rules remember nothing: where nothing is remembered there is nothing to forget, which need not be said of each reading.
+    let forgets: bool = transaction.query_row("SELECT EXISTS (SELECT 1 FROM waiting_rules)", [], |row| row.get(0))?;
     for change in changes {
         apply(transaction, change, entry, now, &mut seals, &mut shown)?;
-        if remember(transaction, &change.key, change.memory.as_deref())? {
+        if (forgets || change.memory.is_some()) && remember(transaction, &change.key, change.memory.as_deref())? {
             memory.push(serde_json::json!([change.key.indicator, change.key.labels, change.memory]));
         }
     }
@@ -178,14 +180,30 @@ fn show(transaction: &Connection, key: &Key, interval: &Interval, since: &Since,
     with_row(key, interval, since, |row| row.insert(transaction, shown))
 }
 
+/// The labels that have a column of their own. Read into these, not into a map: a first evaluation stores hundreds of thousands of readings.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Labels<'k> {
+    #[serde(borrow)]
+    system: Option<Cow<'k, str>>,
+    #[serde(borrow)]
+    model: Option<Cow<'k, str>>,
+    #[serde(borrow)]
+    version: Option<Cow<'k, str>>,
+    #[serde(borrow)]
+    feature: Option<Cow<'k, str>>,
+    #[serde(borrow)]
+    attribute: Option<Cow<'k, str>>,
+}
+
 /// The row of the table `readings` that a reading comes to.
 fn with_row<T>(key: &Key, interval: &Interval, since: &Since, take: impl FnOnce(project::Row<'_>) -> T) -> T {
-    let labels: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&key.labels).unwrap_or_default();
+    let Labels { system, model, version, feature, attribute } = serde_json::from_str(&key.labels).unwrap_or_default();
     let whole = |number: Option<i64>| number.map_or(ValueRef::Null, ValueRef::Integer);
     let real = |number: Option<f64>| number.map_or(ValueRef::Null, ValueRef::Real);
     let (clock_since, per) = interval.clock.unzip();
     let (known, known_from) = since.known.as_ref().map(|(state, from)| (&**state, *from)).unzip();
-    let of_labels = READING_LABELS.map(|name| project::optional(labels.get(name).and_then(serde_json::Value::as_str)));
+    let of_labels = [&system, &model, &version, &feature, &attribute].map(|label| project::optional(label.as_deref()));
     let begin = [project::text(&key.indicator), project::text(&key.labels)];
     let value = [real(interval.measured), whole(clock_since), real(per)];
     let state = [project::text(&since.state), ValueRef::Integer(since.from), project::optional(known), whole(known_from)];

@@ -1,15 +1,19 @@
 //! Storing what a poll delivered: what is new, what changed, what is gone; and what is remembered of a source between polls.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    sync::LazyLock,
+};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
-    Committed, Delivered, Error, Mode, SourceState,
+    Committed, Delivered, Error, Mode, SourceState, Touched,
     evidence::{self, Kind, Seals},
     names::Names,
     project,
     sum::Sum,
+    tables,
 };
 use crate::record::{Digest, Feed, Record, Shape, Value, shape};
 
@@ -140,6 +144,7 @@ fn apply(transaction: &Connection, source: &str, differences: Vec<Difference<'_>
     let entry = evidence::next(transaction)?;
     let mut inventory_changed = false;
     let mut late = Vec::new();
+    let relatives = Relatives::of(&differences, &mut committed.touched);
     for difference in differences {
         match (&difference.closes, &difference.opens) {
             (None, _) => committed.added += 1,
@@ -149,6 +154,7 @@ fn apply(transaction: &Connection, source: &str, differences: Vec<Difference<'_>
         if let Some(closed) = difference.closes {
             let (system, kind) = project::place_of(transaction, source, difference.shape, &difference.id)?;
             committed.touched.add(difference.shape, &kind, system.as_deref());
+            relatives.touch(transaction, source, difference.shape, &difference.id, &kind, &mut committed.touched)?;
             let mut close = transaction.prepare_cached("UPDATE record_versions SET held_until = ?2, until_entry = ?3 WHERE version = ?1 RETURNING seal")?;
             seals.close(Digest(close.query_row(params![closed.version, now, entry], |row| row.get(0))?));
             project::remove(transaction, source, difference.shape, &difference.id, &mut change)?;
@@ -182,9 +188,43 @@ fn apply(transaction: &Connection, source: &str, differences: Vec<Difference<'_>
         let system = if record.shape.belongs_to_system { names.resolve(&record).0 } else { None };
         committed.touched.add(record.shape, &kind, system);
         project::insert(transaction, source, &record, now, names, &mut change)?;
+        relatives.touch(transaction, source, record.shape, &record.id, &kind, &mut committed.touched)?;
     }
     evidence::change_projection(transaction, &change)?;
     Ok((committed, seals))
+}
+
+/// Of more cases than these at once, a first poll, relatives are not looked for: all systems are touched.
+const MANY_CASES: usize = 5_000;
+
+/// Looks for the systems that a change of a case concerns beside its own: those of its relatives, before it and after it.
+struct Relatives {
+    are_looked_for: bool,
+}
+
+impl Relatives {
+    fn of(differences: &[Difference<'_>], touched: &mut Touched) -> Self {
+        let mut cases = differences.iter().map(|difference| difference.shape).filter(|shape| shape.table == "cases");
+        let many = cases.nth(MANY_CASES);
+        many.into_iter().for_each(|shape| touched.add_whole(shape));
+        Self { are_looked_for: many.is_none() }
+    }
+
+    fn touch(&self, transaction: &Connection, source: &str, shape: &'static Shape, id: &str, kind: &str, touched: &mut Touched) -> Result<(), Error> {
+        if shape.table != "cases" || !self.are_looked_for {
+            return Ok(());
+        }
+        static SQL: LazyLock<String> = LazyLock::new(|| {
+            let begin = tables::relatives::of("SELECT c.rowid FROM main.cases c WHERE c.source = ?1 AND c.id = ?2");
+            format!("{begin} SELECT DISTINCT r.system FROM relatives k CROSS JOIN main.cases r WHERE r.rowid = k.place")
+        });
+        let mut statement = transaction.prepare_cached(&SQL)?;
+        let mut rows = statement.query([source, id])?;
+        while let Some(row) = rows.next()? {
+            touched.add(shape, kind, row.get::<_, Option<String>>(0)?.as_deref());
+        }
+        Ok(())
+    }
 }
 
 /// Two streams of one source delivered the same record.

@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod chi_square;
+pub(super) mod relatives;
 pub mod shadows;
 mod views;
 
@@ -202,10 +203,12 @@ const INDEXES: &[&str] = &[
     "CREATE INDEX cases_id ON cases (id, kind, source)",
     "CREATE INDEX cases_url ON cases (url, kind, source) WHERE url IS NOT NULL",
     "CREATE INDEX cases_reference ON cases (kind, source, reference, id) WHERE reference IS NOT NULL",
+    "CREATE INDEX cases_referring ON cases (reference, kind) WHERE reference IS NOT NULL",
+    "CREATE INDEX cases_parent ON cases (parent) WHERE parent IS NOT NULL",
     "CREATE INDEX runs_pipeline ON runs (source, pipeline, outcome, ended_at)",
     "CREATE INDEX runs_checked ON runs (source, pipeline, system) \
      WHERE coalesce(checks_executed, checks_passed, checks_failed_warn, checks_failed_error) IS NOT NULL",
-    "CREATE INDEX measurements_system ON measurements (system, version, model, family, method)",
+    "CREATE INDEX measurements_system ON measurements (system, version, model, family, method, attribute)",
     "CREATE INDEX readings_system ON readings (indicator, system, state)",
     "CREATE INDEX doubts_record ON doubts (shape, source, id)",
 ];

@@ -6,7 +6,7 @@ use rusqlite::OpenFlags;
 
 use super::*;
 use crate::{
-    indicator::Catalogue,
+    indicator::{Catalogue, Local},
     store::tables::{Dialect, ReadingRow, create_statements},
 };
 
@@ -38,7 +38,7 @@ fn indicator(reads: &str, sql: &str) -> Arc<Indicator> {
      frequency: daily, examples: [] }}"
     );
     let mut catalogue = Catalogue::with(&[("own.yaml".into(), text)]).unwrap_or_else(|mistakes| panic!("{mistakes}"));
-    Arc::get_mut(catalogue.get_mut("own").unwrap()).unwrap().local = true;
+    Arc::get_mut(catalogue.get_mut("own").unwrap()).unwrap().local = Local::Tried;
     Arc::clone(catalogue.get("own").unwrap())
 }
 
@@ -103,7 +103,7 @@ fn an_indicator_that_is_not_local_is_evaluated_whole_for_some_systems() {
     let mut share = indicator("systems, reviews", "SELECT s.id AS system, (SELECT count(*) FROM reviews) AS value FROM systems s ORDER BY s.id");
     let evaluation = evaluator.begin(MOMENT).unwrap();
     assert_eq!(shown(&evaluation.evaluate_for(&share, &Overrides::new(), &chosen(&["a"])).unwrap()), [("a", 1.0)]);
-    Arc::get_mut(&mut share).unwrap().local = false;
+    Arc::get_mut(&mut share).unwrap().local = Local::No;
     assert_eq!(shown(&evaluation.evaluate_for(&share, &Overrides::new(), &chosen(&["a"])).unwrap()), [("a", 3.0)]);
 }
 

@@ -73,6 +73,10 @@ fn a_users_indicator_is_tested_when_it_is_loaded() {
     let is_local = |reads: &str, sql: &str| own(reads, sql).get("own").unwrap().is_local();
     let of_own_cases = "SELECT s.id AS system, count(c.id) AS value FROM systems s LEFT JOIN cases c ON c.system = s.id GROUP BY s.id";
     assert!(is_local("systems, cases", of_own_cases));
+    // Parents may belong to other systems; they come along.
+    let of_parents =
+        "SELECT c.system AS system, count(p.id) AS value FROM cases c LEFT JOIN cases p ON p.source = c.source AND p.id = c.parent GROUP BY c.system";
+    assert!(is_local("'cases(risk, risk_treatment)'", of_parents));
     let cases: &[(&str, &str, &str)] = &[
         ("no label", "cases", "SELECT count(*) AS value FROM cases"),
         ("a share of all", "systems, cases", "SELECT s.id AS system, (SELECT count(*) FROM cases) AS value FROM systems s"),
@@ -80,11 +84,6 @@ fn a_users_indicator_is_tested_when_it_is_loaded() {
             "only a fact depends on others",
             "systems, cases",
             "SELECT s.id AS system, count(c.id) AS value, (SELECT count(*) FROM systems) AS fact_all FROM systems s LEFT JOIN cases c ON c.system = s.id GROUP BY s.id",
-        ),
-        (
-            "parents may belong to other systems",
-            "'cases(risk, risk_treatment)'",
-            "SELECT c.system AS system, count(p.id) AS value FROM cases c LEFT JOIN cases p ON p.source = c.source AND p.id = c.parent GROUP BY c.system",
         ),
         (
             "records of no system count everywhere",
@@ -153,7 +152,10 @@ fn a_few_systems_cost_what_they_have() {
     let catalogue = built_in();
     let systems = ["s1", "s2"].map(str::to_owned).into();
     let mut dear = String::new();
-    for indicator in catalogue.iter().filter(|indicator| indicator.is_local() && !WHOLE.contains(&indicator.id.as_str())) {
+    // Random cases have a few references and addresses between them, so that nearly all are relatives: the more there are, the more come along.
+    let has_relatives = |indicator: &Indicator| indicator.views().iter().any(|view| view.name == "same_cases");
+    let local = catalogue.iter().filter(|indicator| indicator.is_local() && !has_relatives(indicator));
+    for indicator in local.filter(|indicator| !WHOLE.contains(&indicator.id.as_str())) {
         let sketch = Sketch::new(indicator);
         let [small, large] = [1, 10].map(|times| {
             let size = Size { systems: 10 * times, records: 100 * times, ids: 100 * times };

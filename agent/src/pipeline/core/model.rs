@@ -70,7 +70,7 @@ struct Side {
 const SOURCES: [(&str, &str, &str); 5] = [
     ("inventory", "100d", "systems, objectives, datasets, controls"),
     ("registers", "2d", "reviews, \"cases(nonconformity, corrective_action, concern, risk, risk_treatment, review_action)\""),
-    ("tracker", "3h", "\"cases(incident, change)\""),
+    ("tracker", "3h", "\"cases(incident, change, nonconformity, corrective_action)\""),
     ("registry", "6h", "model_versions, measurements"),
     ("pipelines", "1h", "pipelines, runs"),
 ];
@@ -410,7 +410,8 @@ fn records(source: &str, now: i64, random: &mut fastrand::Rng) -> Vec<Value> {
                 if random.u8(..4) == 0 {
                     case(&["change"], now, random)
                 } else {
-                    case(&CASES[..1], now, random)
+                    // Of kinds that the register has, too: what both hold is one case.
+                    case(&CASES[..3], now, random)
                 }
             }
             "registry" => {
@@ -499,7 +500,9 @@ fn case(kinds: &[&str], now: i64, random: &mut fastrand::Rng) -> Value {
            "notify_by": if random.bool() { json!(future(now, random)) } else { Value::Null },
            "resolved_at": if ended { maybe(past(now, random), random) } else { Value::Null },
            "closed_at": if ended { json!(past(now, random)) } else { Value::Null },
-           "parent": maybe(one_of(random, &["1", "2", "3"]), random)})
+           "parent": maybe(one_of(random, &["1", "2", "3"]), random),
+           "reference": if random.u8(..3) == 0 { json!(one_of(random, &["1", "2", "3", "https://desk.example.org/1", "other"])) } else { Value::Null },
+           "url": if random.u8(..4) == 0 { json!(one_of(random, &["https://desk.example.org/1", "https://desk.example.org/2"])) } else { Value::Null }})
 }
 
 fn version(now: i64, random: &mut fastrand::Rng) -> Value {
