@@ -23,14 +23,8 @@ impl Board {
         if self.systems != before.systems {
             changes.push(Change::Family(self.system_infos()));
         }
-        if self.dues != before.dues {
-            changes.extend(self.of_dues().map(Change::Family));
-        }
-        if self.case_dues != before.case_dues {
-            changes.push(Change::Family(self.case_due_timestamps()));
-        }
-        if self.notification_dues != before.notification_dues {
-            changes.push(Change::Family(self.notification_due_timestamps()));
+        if self.review_links != before.review_links {
+            changes.push(Change::Family(self.review_infos()));
         }
         changes
     }
@@ -74,7 +68,8 @@ impl Deltas {
             let mut labels = labels;
             labels.push((INDICATOR, panel.indicator.id.as_str()));
             edit(&mut self.samples, &labels, old.and_then(families::smallest_sample), new.and_then(families::smallest_sample));
-            let (was, is) = (old.map(|old| old.state), new.map(|new| new.state));
+            let state = |reading: Option<&Reading>| reading.and_then(|reading| families::shown_state(panel, reading));
+            let (was, is) = (state(old), state(new));
             if was == is {
                 continue;
             }

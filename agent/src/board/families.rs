@@ -3,7 +3,11 @@
 use clause9_exporter::{Family, Kind, LabelName, MetricName};
 
 use super::{Board, NAMESPACE, Panel, Reading};
-use crate::{indicator::Indicator, trend::Trend};
+use crate::{
+    indicator::{Indicator, MOMENTS},
+    threshold::State,
+    trend::Trend,
+};
 
 pub(super) const INDICATOR: LabelName = LabelName::from_static("indicator");
 pub(super) const STATE: LabelName = LabelName::from_static("state");
@@ -12,7 +16,6 @@ const RULE: LabelName = LabelName::from_static("rule");
 const SYSTEM: LabelName = LabelName::from_static("system");
 const KIND: LabelName = LabelName::from_static("kind");
 const SCOPE: LabelName = LabelName::from_static("scope");
-const SEVERITY: LabelName = LabelName::from_static("severity");
 const URL: LabelName = LabelName::from_static("url");
 
 /// The facts that state how many rows are behind a reading (ruling 6).
@@ -30,20 +33,13 @@ impl Board {
         families.push(self.samples());
         families.extend(self.of_panels());
         families.push(self.system_infos());
-        families.extend(self.of_dues());
-        families.push(self.case_due_timestamps());
-        families.push(self.notification_due_timestamps());
+        families.push(self.review_infos());
         families
     }
 
     /// Those that have a few series for each indicator.
     pub(super) fn of_panels(&self) -> [Family; 3] {
         [self.thresholds(), self.infos(), self.evaluated()]
-    }
-
-    /// Those of the open occasions.
-    pub(super) fn of_dues(&self) -> [Family; 2] {
-        [self.due_timestamps(), self.review_infos()]
     }
 
     pub(super) fn values(&self, panel: &Panel) -> Family {
@@ -61,8 +57,9 @@ impl Board {
         let mut family = family(STATES.0, STATES.1);
         for panel in &self.panels {
             for reading in &panel.readings {
+                let Some(state) = shown_state(panel, reading) else { continue };
                 let labels = label_names(reading);
-                let own = [(&INDICATOR, panel.indicator.id.as_str()), (&STATE, reading.state.as_str())];
+                let own = [(&INDICATOR, panel.indicator.id.as_str()), (&STATE, state.as_str())];
                 add(&mut family, labels.iter().map(|(name, value)| (name, *value)).chain(own), 1.0);
             }
         }
@@ -134,44 +131,11 @@ impl Board {
         family
     }
 
-    fn due_timestamps(&self) -> Family {
-        let mut family =
-            family("review_due_timestamp_seconds", "End of the due day of the next open occasion. Counts down in PromQL even when the agent is down.");
-        for due in self.dues.iter() {
-            let labels = [(&SYSTEM, due.system.as_deref().unwrap_or_default()), (&KIND, due.kind.as_str()), (&SCOPE, due.scope.as_deref().unwrap_or_default())];
-            add(&mut family, labels, seconds(due.ends_at));
-        }
-        family
-    }
-
-    fn review_infos(&self) -> Family {
+    pub(super) fn review_infos(&self) -> Family {
         let mut family = family("review_info", "Where the record of the next open occasion can be looked at; always 1.");
-        for due in self.dues.iter() {
-            let Some(url) = &due.url else { continue };
-            let labels = [
-                (&SYSTEM, due.system.as_deref().unwrap_or_default()),
-                (&KIND, due.kind.as_str()),
-                (&SCOPE, due.scope.as_deref().unwrap_or_default()),
-                (&URL, url.as_str()),
-            ];
-            add(&mut family, labels, 1.0);
-        }
-        family
-    }
-
-    pub(super) fn case_due_timestamps(&self) -> Family {
-        let mut family = family("case_due_timestamp_seconds", "End of the earliest due day of the open cases of a kind: risks, treatments, actions.");
-        for due in self.case_dues.iter() {
-            add(&mut family, [(&SYSTEM, due.system.as_deref().unwrap_or_default()), (&KIND, due.kind.as_str())], seconds(due.ends_at));
-        }
-        family
-    }
-
-    pub(super) fn notification_due_timestamps(&self) -> Family {
-        let mut family = family("incident_notification_due_timestamp_seconds", "The earliest deadline of a notice about an incident that was not given yet.");
-        for due in self.notification_dues.iter() {
-            let labels = [(&SYSTEM, due.system.as_deref().unwrap_or_default()), (&SEVERITY, due.severity.as_deref().unwrap_or_default())];
-            add(&mut family, labels, seconds(due.at));
+        for link in self.review_links.iter() {
+            let (system, scope) = (link.system.as_deref().unwrap_or_default(), link.scope.as_deref().unwrap_or_default());
+            add(&mut family, [(&SYSTEM, system), (&KIND, &link.kind), (&SCOPE, scope), (&URL, &link.url)], 1.0);
         }
         family
     }
@@ -189,6 +153,11 @@ pub(super) fn full_name(name: &str) -> MetricName {
 /// The help of an indicator's own family.
 pub(super) fn help(indicator: &Indicator) -> String {
     format!("{}. Unit: {}.", indicator.title, indicator.unit)
+}
+
+/// The state that has a series. A day that nobody judges has none while it is known: it would be `ok` long after it has passed.
+pub(super) fn shown_state(panel: &Panel, reading: &Reading) -> Option<State> {
+    if panel.indicator.unit == MOMENTS { reading.verdict() } else { Some(reading.state) }
 }
 
 /// The rows in the smallest window or group, where they were stated. A number of rows is no clock.

@@ -1,4 +1,4 @@
-//! The board: the current picture, made whole and published whole. Readings with their states and limits, sources, systems, due days;
+//! The board: the current picture, made whole and published whole. Readings with their states and limits, sources, systems;
 //! and, in `families`, the board as metric families; in `changes`, what makes one board's families of another's. Nothing is computed from
 //! records here.
 
@@ -25,12 +25,8 @@ pub struct Board {
     pub sources: Vec<SourceStatus>,
     /// The inventory, by id.
     pub systems: Arc<BTreeMap<String, SystemStatus>>,
-    /// Open occasions with their due days.
-    pub dues: Arc<Vec<Due>>,
-    /// The earliest due day of open cases.
-    pub case_dues: Arc<Vec<CaseDue>>,
-    /// The earliest deadline of notices that were not given yet.
-    pub notification_dues: Arc<Vec<NotificationDue>>,
+    /// Where the records of the next open occasions can be looked at.
+    pub review_links: Arc<Vec<ReviewLink>>,
 }
 
 /// An indicator and its readings.
@@ -113,44 +109,32 @@ pub struct SystemStatus {
     pub url: Option<String>,
 }
 
-/// An open occasion and when its due day ends.
+/// Where the record of the next open occasion can be looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Due {
+pub struct ReviewLink {
     /// The system, if it belongs to one.
     pub system: Option<String>,
     /// Kind of review.
     pub kind: String,
     /// Its scope, if it has one.
     pub scope: Option<String>,
-    /// End of the due day, epoch seconds.
-    pub ends_at: i64,
-    /// Where its record can be looked at, without credentials.
-    pub url: Option<String>,
+    /// The address, without credentials.
+    pub url: String,
 }
 
-/// The open case of a kind that is due first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CaseDue {
-    /// The system, if it belongs to one.
-    pub system: Option<String>,
-    /// Kind of case.
-    pub kind: String,
-    /// End of the due day, epoch seconds.
-    pub ends_at: i64,
-}
-
-/// The open incident whose notice to an authority is due first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NotificationDue {
-    /// The system, if it belongs to one.
-    pub system: Option<String>,
-    /// Its severity.
-    pub severity: Option<String>,
-    /// The deadline, epoch seconds.
-    pub at: i64,
+impl Reading {
+    /// Its state; `None` when it is known and nobody judges it.
+    pub fn verdict(&self) -> Option<State> {
+        (self.judged || self.state == State::Unknown).then_some(self.state)
+    }
 }
 
 impl Panel {
+    /// Readings with this verdict.
+    pub fn count(&self, verdict: Option<State>) -> usize {
+        self.readings.iter().filter(|reading| reading.verdict() == verdict).count()
+    }
+
     /// An indicator that was not evaluated yet.
     pub fn empty(indicator: &Arc<Indicator>, thresholds: Vec<Threshold>, rules: Vec<Arc<str>>) -> Self {
         Self { indicator: Arc::clone(indicator), thresholds, rules, readings: Vec::new(), evaluated_at: 0, waits: false, unstored: false }
@@ -179,8 +163,13 @@ impl Board {
         board
     }
 
-    /// Readings by state.
+    /// Readings by state. What is known and not judged is in none.
     pub fn count(&self, state: State) -> usize {
-        self.panels.iter().flat_map(|panel| &panel.readings).filter(|reading| reading.state == state).count()
+        self.panels.iter().map(|panel| panel.count(Some(state))).sum()
+    }
+
+    /// Readings that are known and that nobody judges.
+    pub fn count_not_judged(&self) -> usize {
+        self.panels.iter().map(|panel| panel.count(None)).sum()
     }
 }

@@ -121,6 +121,9 @@ pub enum Direction {
     Abs,
 }
 
+/// The unit of values that are moments, as Prometheus counts them: seconds since 1970-01-01 in UTC.
+pub const MOMENTS: &str = "epoch seconds";
+
 /// What an indicator reads.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reads {

@@ -305,7 +305,7 @@ impl Core {
         let aged = self.sources.age(now);
         self.touch(&aged);
         self.see_sources(now);
-        if let Err(error) = self.facts.renew(self.store.reader(), self.config.zone) {
+        if let Err(error) = self.facts.renew(self.store.reader()) {
             self.problems.insert(READINGS.to_owned(), error.to_string());
         }
         let mut evaluated = Evaluated::default();
@@ -532,9 +532,7 @@ impl Core {
             panels: self.slots.iter().map(Slot::panel).collect(),
             sources: self.sources.status(now),
             systems: Arc::clone(&self.facts.systems),
-            dues: Arc::clone(&self.facts.dues),
-            case_dues: Arc::clone(&self.facts.case_dues),
-            notification_dues: Arc::clone(&self.facts.notification_dues),
+            review_links: Arc::clone(&self.facts.review_links),
         }
     }
 

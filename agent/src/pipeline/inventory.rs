@@ -1,15 +1,12 @@
 //! What the board shows of the records themselves, and what thresholds know of systems.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
-use rusqlite::{Connection, Row};
+use rusqlite::Connection;
 
 use crate::{
-    board::{CaseDue, Due, NotificationDue, SystemStatus},
-    record::{Zone, shape::SYSTEM_PROPERTIES},
+    board::{ReviewLink, SystemStatus},
+    record::shape::SYSTEM_PROPERTIES,
     store::{self, Touched},
 };
 
@@ -20,46 +17,28 @@ pub type Systems = BTreeMap<String, SystemStatus>;
 #[derive(Debug, Default)]
 pub(super) struct Facts {
     pub(super) systems: Arc<Systems>,
-    pub(super) dues: Arc<Vec<Due>>,
-    pub(super) case_dues: Arc<Vec<CaseDue>>,
-    pub(super) notification_dues: Arc<Vec<NotificationDue>>,
-    /// Of the tables that it was read from, those of which records have changed since.
-    touched: BTreeSet<&'static str>,
+    pub(super) review_links: Arc<Vec<ReviewLink>>,
+    /// Whether records that it was read from have changed since.
+    touched: bool,
 }
-
-/// The tables that it is read from.
-const TABLES: [&str; 3] = ["systems", "reviews", "cases"];
 
 impl Facts {
     /// Notes what was touched.
     pub(super) fn touch(&mut self, touched: &Touched) {
-        self.touched.extend(TABLES.iter().filter(|table| touched.has_table(table)));
+        self.touched |= ["systems", "reviews"].iter().any(|table| touched.has_table(table));
     }
 
     /// Notes that everything was touched.
     pub(super) fn touch_all(&mut self) {
-        self.touched.extend(TABLES);
+        self.touched = true;
     }
 
-    /// Reads anew what needs it: all of that, or after an error nothing.
-    pub(super) fn renew(&mut self, reader: &Connection, zone: Zone) -> Result<(), store::Error> {
-        let [of_systems, of_reviews, of_cases] = TABLES.map(|table| self.touched.contains(table));
-        let systems = of_systems.then(|| systems(reader)).transpose()?;
-        let dues = (of_systems || of_reviews).then(|| dues(reader)).transpose()?;
-        let case_dues = (of_systems || of_cases).then(|| case_dues(reader, zone)).transpose()?;
-        let notification_dues = of_cases.then(|| notification_dues(reader)).transpose()?;
-        take(&mut self.systems, systems);
-        take(&mut self.dues, dues);
-        take(&mut self.case_dues, case_dues);
-        take(&mut self.notification_dues, notification_dues);
-        self.touched.clear();
+    /// Reads it anew where that is needed: all of it, or after an error nothing.
+    pub(super) fn renew(&mut self, reader: &Connection) -> Result<(), store::Error> {
+        if self.touched {
+            *self = Self { systems: systems(reader)?.into(), review_links: review_links(reader)?.into(), touched: false };
+        }
         Ok(())
-    }
-}
-
-fn take<T>(held: &mut Arc<T>, read: Option<T>) {
-    if let Some(read) = read {
-        *held = read.into();
     }
 }
 
@@ -81,40 +60,19 @@ pub(super) fn systems(reader: &Connection) -> Result<Systems, store::Error> {
     Ok(systems)
 }
 
-/// The next open occasion of each system, kind and scope. Retired and out-of-scope systems are left out (ruling 11).
-fn dues(reader: &Connection) -> Result<Vec<Due>, store::Error> {
+/// The records of the next open occasions that can be looked at.
+fn review_links(reader: &Connection) -> Result<Vec<ReviewLink>, store::Error> {
     let mut statement = reader.prepare_cached(
-        "WITH open AS (
-           SELECT o.system, o.kind, o.scope, o.due_ends_at, r.url,
-                  row_number() OVER (PARTITION BY o.system, o.kind, o.scope ORDER BY o.due_ends_at, o.source, o.id) AS position
-           FROM occasions o JOIN reviews r ON r.source = o.source AND r.id = o.id LEFT JOIN systems s ON s.id = o.system
-           WHERE o.is_done = 0 AND o.due_ends_at IS NOT NULL AND (s.id IS NULL OR (s.in_scope = 1 AND s.lifecycle <> 'retired')))
-         SELECT system, kind, scope, due_ends_at, url FROM open WHERE position = 1 ORDER BY 1, 2, 3",
+        "SELECT n.system, n.kind, n.scope, r.url FROM next_occasions n JOIN reviews r ON r.source = n.source AND r.id = n.id ORDER BY 1, 2, 3",
     )?;
-    let due = |row: &Row<'_>| Ok(Due { system: row.get(0)?, kind: row.get(1)?, scope: row.get(2)?, ends_at: row.get(3)?, url: shown(row.get(4)?) });
-    let rows = statement.query_map([], due)?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// The earliest due day of the open cases of each system and kind that have one. Retired and out-of-scope systems are left out (ruling 11).
-fn case_dues(reader: &Connection, zone: Zone) -> Result<Vec<CaseDue>, store::Error> {
-    let mut statement = reader.prepare_cached(
-        "SELECT c.system, c.kind, min(c.due) FROM cases c LEFT JOIN systems s ON s.id = c.system
-         WHERE c.is_open = 1 AND c.implemented_at IS NULL AND c.due IS NOT NULL AND (s.id IS NULL OR (s.in_scope = 1 AND s.lifecycle <> 'retired'))
-         GROUP BY c.system, c.kind ORDER BY 1, 2",
-    )?;
-    let rows = statement.query_map([], |row| Ok(CaseDue { system: row.get(0)?, kind: row.get(1)?, ends_at: zone.end_of(row.get(2)?) }))?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// The earliest deadline of notices that were not given yet. A notice is owed after the incident is closed, too, and for any system.
-fn notification_dues(reader: &Connection) -> Result<Vec<NotificationDue>, store::Error> {
-    let mut statement = reader.prepare_cached(
-        "SELECT c.system, c.severity, min(c.notify_by) FROM cases c
-         WHERE c.kind = 'incident' AND c.notified_at IS NULL AND c.notify_by IS NOT NULL GROUP BY c.system, c.severity ORDER BY 1, 2",
-    )?;
-    let rows = statement.query_map([], |row| Ok(NotificationDue { system: row.get(0)?, severity: row.get(1)?, at: row.get(2)? }))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let mut rows = statement.query([])?;
+    let mut links = Vec::new();
+    while let Some(row) = rows.next()? {
+        if let Some(url) = shown(row.get(3)?) {
+            links.push(ReviewLink { system: row.get(0)?, kind: row.get(1)?, scope: row.get(2)?, url });
+        }
+    }
+    Ok(links)
 }
 
 /// Names of query parameters whose values may be secrets.

@@ -34,10 +34,11 @@ pub(super) fn judge(slot: &Slot, part: &Part, rows: Result<Vec<Row>, EvaluationE
             vec![Row::unknown(indicator.columns(), &format!("the evaluation failed: {error}"))]
         }
     };
-    if rows.is_empty() && *part == Part::Whole {
+    let gaps = around.sources.gaps(&indicator.reads);
+    // Where nothing is to be judged, nothing there is to be shown is no news, as long as all of it would be known.
+    if rows.is_empty() && *part == Part::Whole && !(slot.method.rules.is_empty() && gaps.is_nothing()) {
         rows.push(Row::unknown(indicator.columns(), "there is nothing to judge"));
     }
-    let gaps = around.sources.gaps(&indicator.reads);
     let readings: BTreeMap<_, _> = rows.into_iter().map(|row| held(slot, row, &gaps, around)).collect();
     Made { readings, failed }
 }

@@ -257,8 +257,8 @@ impl Slot {
             self.whole_due = midnight.into_iter().chain((indicator.every_minute() || says_nothing).then_some(now + EVERY)).min();
         }
         if *part != Part::Verdicts {
-            // That nothing is left has to be said, too.
-            self.touched = if self.readings.is_empty() { Affected::All } else { Affected::default() };
+            // That nothing is left has to be said, too; when it was looked at as a whole, it was.
+            self.touched = if self.readings.is_empty() && *part != Part::Whole { Affected::All } else { Affected::default() };
             self.failed = failed;
         }
         self.part_due = self.readings.values().flat_map(|held| held.reading.row.due_after(now).into_iter().chain(held.verdict_due)).min();

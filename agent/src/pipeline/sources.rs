@@ -213,6 +213,11 @@ pub(super) struct Gaps {
 }
 
 impl Gaps {
+    /// Whether everything is known.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.everywhere.is_none() && self.by_system.is_empty() && self.of_no_system.is_none() && self.by_source.is_empty()
+    }
+
     /// Why a reading of this system can't be known. A reading of no system depends on all of them, and one about what a source's records name
     /// on that source.
     pub(super) fn reason(&self, system: Option<&str>, registry: Option<&str>) -> Option<&str> {

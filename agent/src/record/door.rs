@@ -54,19 +54,19 @@ impl Door {
         if shape.name == "case" {
             case::derive(&mut record, object.get("grade").filter(|grade| !grade.is_null()).map(text_of).filter(|grade| !grade.is_empty()).as_deref());
         }
+        self.derive_again(&mut record);
         let mut admitted = Vec::with_capacity(1);
         if shape.name == "review" {
-            review::derive(&mut record, self.zone);
             admitted.extend(review::next_occasion(&record, self.zone));
         }
         admitted.insert(0, record);
         Ok(admitted)
     }
 
-    /// Works out again what depends on the zone, for records that were stored under another one.
+    /// Works out what depends on the zone; again, for records that were stored under another one.
     pub fn derive_again(&self, record: &mut Record) {
-        if record.shape.name == "review" {
-            review::derive(record, self.zone);
+        if record.shape.field("due_ends_at").is_some() {
+            record.derive_end_of_due(self.zone);
         }
     }
 

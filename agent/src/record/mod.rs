@@ -198,6 +198,12 @@ impl Record {
         self.doubts.iter().any(|doubt| doubt.reason == DoubtReason::FutureTime)
     }
 
+    /// Fills the derived end of the due day, of a shape that has one.
+    fn derive_end_of_due(&mut self, zone: Zone) {
+        let ends = self.value("due").as_integer().map_or(Value::Null, |day| Value::Integer(zone.end_of(day)));
+        self.set("due_ends_at", ends);
+    }
+
     /// The kind by which feeds divide the shape, if any.
     pub fn kind(&self) -> Option<&str> {
         self.shape.kind_field.and_then(|field| self.value(field).as_text())

@@ -2,12 +2,6 @@
 
 use super::{Record, Value, Zone};
 
-/// Fills the derived end of the due day.
-pub(super) fn derive(record: &mut Record, zone: Zone) {
-    let ends = record.value("due").as_integer().map_or(Value::Null, |day| Value::Integer(zone.end_of(day)));
-    record.set("due_ends_at", ends);
-}
-
 /// The next, open occasion that a row with `next_due` announces.
 pub(super) fn next_occasion(record: &Record, zone: Zone) -> Option<Record> {
     let next_due = record.value("next_due").clone();
@@ -23,6 +17,6 @@ pub(super) fn next_occasion(record: &Record, zone: Zone) -> Option<Record> {
     }
     next.lists.iter_mut().for_each(Vec::clear);
     next.doubts.clear();
-    derive(&mut next, zone);
+    next.derive_end_of_due(zone);
     Some(next)
 }

@@ -324,6 +324,7 @@ pub const SHAPES: &[Shape] = &[
             field("notify_by", Time, Optional, "Deadline of a notice to an authority."),
             field("notified_at", PastTime, Optional, "When the notice was given."),
             field("due", Day, Optional, "The day it is due."),
+            field("due_ends_at", Time, Derived, "The end of the due day in the organisation's time zone."),
             field("implemented_at", PastTime, Optional, "When the action was implemented."),
             field("resolved_at", PastTime, Optional, "When it was resolved."),
             field("verify_due", Day, Optional, "The day its effectiveness is to be verified."),

@@ -34,14 +34,15 @@ pub async fn status(State(handle): State<Handle>) -> Html<String> {
         p.lead { (board.organisation) ", " (words::moment(board.at)) }
         p.counts {
             @for state in [Verdict::Breach, Verdict::Warning, Verdict::Unknown, Verdict::Ok] {
-                (badge(state)) " " (board.count(state)) " "
+                (badge(Some(state))) " " (board.count(state)) " "
             }
+            (badge(None)) " " (board.count_not_judged())
         }
         (refused(&configuration))
         (attention(&board))
         h2 { "Indicators" }
         table {
-            thead { tr { th { "Indicator" } th { "Clause" } th { "State" } th.n { "Breach" } th.n { "Warning" } th.n { "Unknown" } th.n { "Ok" } } }
+            thead { tr { th { "Indicator" } th { "Clause" } th { "State" } th.n { "Breach" } th.n { "Warning" } th.n { "Unknown" } th.n { "Ok" } th.n { "Not judged" } } }
             tbody { @for panel in &board.panels { (indicator_row(panel)) } }
         }
         h2 { "Sources" }
@@ -84,7 +85,7 @@ fn attention(board: &Board) -> Markup {
                 tbody {
                     @for (panel, reading) in listed.iter().take(READINGS_SHOWN) {
                         tr {
-                            td { (badge(reading.state)) }
+                            td { (badge(reading.verdict())) }
                             td { a href={ "/indicators/" (panel.indicator.id) } { (panel.indicator.title) } }
                             td.code { (words::labels(reading)) }
                             td.n { (words::value(reading, &panel.indicator.unit, board.at)) }
@@ -103,26 +104,22 @@ fn rest(listed: usize) -> Markup {
 }
 
 fn indicator_row(panel: &Panel) -> Markup {
-    let count = |state| panel.readings.iter().filter(|reading| reading.state == state).count();
-    let [breach, warning, unknown, ok] = [Verdict::Breach, Verdict::Warning, Verdict::Unknown, Verdict::Ok].map(count);
+    let counts = [Some(Verdict::Breach), Some(Verdict::Warning), Some(Verdict::Unknown), Some(Verdict::Ok), None].map(|verdict| panel.count(verdict));
     html! {
         tr {
             td { a href={ "/indicators/" (panel.indicator.id) } { (panel.indicator.title) } }
             td { (panel.indicator.references.clause.join(", ")) }
             td { (badge(worst(panel))) }
-            @for number in [breach, warning, unknown, ok] { td.n { (number) } }
+            @for number in counts { td.n { (number) } }
         }
     }
 }
 
-/// The state that a person should see first: breach, warning, unknown, ok.
-fn worst(panel: &Panel) -> Verdict {
-    let has = |state: &Verdict| panel.readings.iter().any(|reading| reading.state == *state);
-    [Verdict::Breach, Verdict::Warning, Verdict::Unknown].into_iter().find(has).unwrap_or(if panel.readings.is_empty() {
-        Verdict::Unknown
-    } else {
-        Verdict::Ok
-    })
+/// The state that a person should see first: breach, warning, unknown, ok. What has no limits has none of its own, and neither need it have readings.
+fn worst(panel: &Panel) -> Option<Verdict> {
+    let found = [Verdict::Breach, Verdict::Warning, Verdict::Unknown, Verdict::Ok].into_iter().find(|state| panel.count(Some(*state)) > 0);
+    let is_unheard_of = panel.readings.is_empty() && !panel.rules.is_empty();
+    found.or(is_unheard_of.then_some(Verdict::Unknown))
 }
 
 fn source_row(source: &SourceStatus, now: i64) -> Markup {
@@ -196,11 +193,11 @@ fn readings_table(panel: &Panel, now: i64) -> Markup {
             tbody {
                 @for reading in readings.iter().take(READINGS_SHOWN) {
                     tr {
-                        td { (badge(reading.state)) }
+                        td { (badge(reading.verdict())) }
                         td.code { (words::labels(reading)) }
                         td.n { (words::value(reading, &panel.indicator.unit, now)) }
                         td.code { @for (name, value) in reading.row.facts(now) { (name) "=" (words::number(value)) " " } }
-                        td.code { (words::reason(reading)) @if !reading.judged { " not judged" } }
+                        td.code { (words::reason(reading)) }
                     }
                 }
             }
@@ -237,7 +234,9 @@ pub async fn source(State(handle): State<Handle>, Path(name): Path<String>) -> R
 }
 
 /// A state as word, sign and colour: any one of them is enough.
-fn badge(state: Verdict) -> Markup {
+/// A state; `None` is what nobody judges.
+fn badge(verdict: Option<Verdict>) -> Markup {
+    let Some(state) = verdict else { return html! { span.badge { "not judged" } } };
     let sign = match state {
         Verdict::Ok => "\u{2713}",
         Verdict::Warning => "!",

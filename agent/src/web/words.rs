@@ -1,6 +1,10 @@
 //! Values and times in words, for pages and for the terminal.
 
-use crate::{board::Reading, indicator::Measured, span};
+use crate::{
+    board::Reading,
+    indicator::{self, Measured},
+    span,
+};
 
 /// A moment in UTC, `2026-03-31 14:00:05 UTC`.
 pub fn moment(epoch_seconds: i64) -> String {
@@ -36,11 +40,12 @@ pub fn rounded(seconds: i64) -> String {
     span::text(std::time::Duration::from_secs(seconds / grain * grain))
 }
 
-/// A reading's value at a moment: a number, a span for seconds, or a dash.
+/// A reading's value at a moment: a number, a span for seconds, a time for a moment, or a dash.
 pub fn value(reading: &Reading, unit: &str, now: i64) -> String {
     match (&reading.row.measured, reading.row.value(now)) {
         (Measured::Unknown(_), _) | (_, None) => "-".to_owned(),
         (_, Some(value)) if unit == "seconds" => seconds(value),
+        (_, Some(value)) if unit == indicator::MOMENTS => moment(whole(value)),
         (_, Some(value)) => number(value),
     }
 }
@@ -55,8 +60,12 @@ pub fn number(value: f64) -> String {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "seconds of a few centuries")]
+fn whole(value: f64) -> i64 {
+    value as i64
+}
+
 fn seconds(value: f64) -> String {
-    let text = rounded(value as i64);
+    let text = rounded(whole(value));
     if value < 0.0 { format!("-{text}") } else { text }
 }
 

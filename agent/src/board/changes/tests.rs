@@ -4,7 +4,7 @@ use clause9_exporter::{Exporter, OwnMetrics};
 
 use super::*;
 use crate::{
-    board::{CaseDue, Due, NotificationDue, SystemStatus},
+    board::{ReviewLink, SystemStatus},
     indicator::{Catalogue, Cell, Indicator, Row},
     threshold::State,
 };
@@ -69,13 +69,13 @@ fn random_reading(random: &mut fastrand::Rng, indicator: &Indicator, labels: &[O
 fn random_panel(random: &mut fastrand::Rng, panel: &Panel, titles: &[Vec<Arc<Indicator>>]) -> Arc<Panel> {
     let key = |reading: &Reading| serde_json::to_string(&reading.row.labels().collect::<BTreeMap<_, _>>()).unwrap();
     let mut readings: BTreeMap<String, Arc<Reading>> = panel.readings.iter().map(|reading| (key(reading), Arc::clone(reading))).collect();
-    readings.retain(|_, _| random.u8(..8) > 0);
+    readings.retain(|_, _| random.u8(..5) > 0);
     for _ in 0..random.usize(..6) {
         let labels = [(); 2].map(|()| (random.u8(..4) > 0).then(|| LABELS[random.usize(..LABELS.len())]));
         let reading = random_reading(random, &panel.indicator, &labels);
         readings.insert(key(&reading), reading);
     }
-    let of = if random.u8(..8) == 0 { &random.choice(titles).unwrap()[..] } else { std::slice::from_ref(&panel.indicator) };
+    let of = if random.u8(..5) == 0 { &random.choice(titles).unwrap()[..] } else { std::slice::from_ref(&panel.indicator) };
     let indicator = of.iter().find(|indicator| indicator.id == panel.indicator.id).map(Arc::clone).unwrap();
     Arc::new(Panel { indicator, readings: readings.into_values().collect(), waits: random.bool(), evaluated_at: random.i64(0..100), ..panel.clone() })
 }
@@ -95,12 +95,10 @@ fn random_board(random: &mut fastrand::Rng, before: &Board, titles: &[Vec<Arc<In
         }
     }
     let (system, kind) = (Some("a".to_owned()), "audit".to_owned());
-    match random.u8(..8) {
+    match random.u8(..5) {
         0 => board.systems = Arc::new([("a".to_owned(), SystemStatus { id: "a".to_owned(), ..SystemStatus::default() })].into()),
         1 => board.systems = Arc::default(),
-        2 => board.dues = Arc::new(vec![Due { system, kind, scope: None, ends_at: board.at, url: Some("http://a".to_owned()) }]),
-        3 => board.case_dues = Arc::new(vec![CaseDue { system, kind, ends_at: board.at }]),
-        4 => board.notification_dues = Arc::new(vec![NotificationDue { system, severity: None, at: board.at }]),
+        2 => board.review_links = Arc::new(vec![ReviewLink { system, kind, scope: None, url: format!("http://a/{}", board.at) }]),
         _ => {}
     }
     board

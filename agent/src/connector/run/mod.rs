@@ -278,7 +278,6 @@ impl Run {
             etag: walked.etag.clone(),
             last_modified: walked.last_modified.clone(),
             method: self.method.clone(),
-            ..StreamCursor::default()
         }
     }
 }

@@ -28,7 +28,7 @@ pub fn dashboard(places: &Places, agent: &str) -> Dashboard {
         variables,
         rows: vec![
             Row::new("").add(12, 4, by_time()).add(12, 4, countdown()),
-            Row::new("Calendar").add(24, 12, calendar()).add(12, 11, by_month()).add(12, 11, by_kind()),
+            Row::new("Calendar").add(24, 12, calendar(places)).add(12, 11, by_month()).add(12, 11, by_kind()),
             Row::new("Who is late").add(12, 9, late_systems()).add(12, 9, late_over_time()),
             Row::new("Assessments and risks").maybe(
                 24,
@@ -106,7 +106,7 @@ fn countdown() -> Panel {
     KINDS.into_iter().fold(panel, |panel, (kind, name)| panel.field(kind, &json!({ "displayName": name })))
 }
 
-fn calendar() -> Panel {
+fn calendar(places: &Places) -> Panel {
     const ROWS: usize = 1000;
     let parts = spans().map(|(name, _, vector)| query::constant(&format!("({vector})"), "due", name));
     let dates = format!("max by (due, kind, system, scope) (bottomk({ROWS}, {}) * 1000)", parts.join("\nor "));
@@ -117,7 +117,8 @@ fn calendar() -> Panel {
     let colors: serde_json::Map<_, _> =
         spans().iter().enumerate().map(|(index, (name, color, _))| ((*name).to_owned(), json!({ "text": name, "color": color, "index": index }))).collect();
     let copy = json!({ "mode": "binary", "alias": "left", "binary": { "left": { "matcher": { "id": "byName", "options": "Value" } }, "operator": "*", "right": { "fixed": "1" } } });
-    Panel::table("What is due", &format!("Open obligations by their day, the latest first; at most {ROWS}. It is late when its day has ended in the organisation's time zone."))
+    let intro = format!("Open obligations by their day, the latest first; at most {ROWS}. It is late when its day has ended in the organisation's time zone.");
+    Panel::table("What is due", &shared::about(&intro, &places.at(Home::Calendar)))
         .rows(&expr)
         .transform("calculateField", &copy)
         .order(&["due", "Value", "left", "kind", "system", "scope", "url"], &[])

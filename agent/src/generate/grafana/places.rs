@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::query::Measure;
-use crate::indicator::{Catalogue, Indicator, Own, Reads};
+use crate::indicator::{Catalogue, Indicator, MOMENTS, Own, Reads};
 
 /// The panel that shows an indicator's own series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub enum Home {
     Assessments,
     /// Obligations: what else is planned and due.
     Programme,
+    /// Obligations: days themselves, from which the calendar is made. Moments can't be added up or compared with counts, so no table has them.
+    Calendar,
     /// Management review: nonconformities, corrective actions, actions of earlier reviews.
     Improvement,
     /// Management review: objectives, controls, the monitoring plan.
@@ -52,9 +54,9 @@ impl Places {
         self.all().into_iter().find(|indicator| indicator.id.as_str() == id)
     }
 
-    /// Every indicator.
+    /// Every indicator that a table can show.
     pub fn all(&self) -> Vec<&Indicator> {
-        self.indicators.iter().map(|(_, indicator)| indicator.as_ref()).collect()
+        self.indicators.iter().filter(|(home, _)| *home != Home::Calendar).map(|(_, indicator)| indicator.as_ref()).collect()
     }
 
     /// The indicators by clause of the standard, 4 to 10. One that serves several stands in each.
@@ -100,7 +102,9 @@ fn home(indicator: &Indicator) -> Home {
     let reads = |table: &str, kinds: &[&str]| reads(indicator, table, kinds);
     // What is computed from other readings, as the share of drifted features is, speaks of what these measure.
     let measured = reads("measurements", &[]) || indicator.reads.contains(&Reads::Own(Own::Readings));
-    if reads_sources(indicator) {
+    if indicator.unit == MOMENTS {
+        Home::Calendar
+    } else if reads_sources(indicator) {
         Home::Sources
     } else if measured && has("feature") {
         Home::Drift

@@ -209,6 +209,8 @@ fn panels_lie_on_the_grid_and_say_what_they_show() {
 fn dashboards_of_a_smaller_catalogue_ask_for_no_more() {
     let mut catalogue = built_in();
     let ids: Vec<_> = catalogue.iter().map(|indicator| indicator.id.to_string()).collect();
+    // The calendar asks for all days by name, and shows those that there are.
+    let ids: Vec<_> = ids.into_iter().filter(|id| !id.ends_with("_due_timestamp_seconds")).collect();
     for id in ids.iter().filter(|id| !id.starts_with("impact_")) {
         assert!(catalogue.disable(id));
     }

@@ -57,6 +57,20 @@ fn every_alert_fires_in_one_test_and_not_in_another() {
 }
 
 #[test]
+fn due_dates_are_those_of_the_catalogue() {
+    let catalogue = built_in();
+    let dates: BTreeSet<_> = catalogue.iter().filter(|indicator| indicator.unit == crate::indicator::MOMENTS).map(|one| format!("aims_{}", one.id)).collect();
+    assert_eq!(countdown::FAMILIES.iter().map(|family| family.metric.to_owned()).collect::<BTreeSet<_>>(), dates);
+    for family in &countdown::FAMILIES {
+        let indicator = catalogue.iter().find(|indicator| format!("aims_{}", indicator.id) == family.metric).unwrap();
+        let labels: BTreeSet<_> = indicator.columns().labels().iter().map(String::as_str).collect();
+        let kind = family.kind.is_none().then_some("kind");
+        let expected: BTreeSet<_> = ["system"].into_iter().chain(kind).chain(family.labels.iter().map(|(label, _)| *label)).collect();
+        assert_eq!(labels, expected, "{}", family.metric);
+    }
+}
+
+#[test]
 fn every_limit_of_an_indicator_has_its_alert() {
     let catalogue = with_own();
     let files = rules(&catalogue);

@@ -170,7 +170,7 @@ impl Side {
         for finding in self.core().findings() {
             let _ = writeln!(shown, "{:?}", finding.row);
         }
-        let _ = writeln!(shown, "{:?} {:?} {:?}", board.dues, board.case_dues, board.notification_dues);
+        let _ = writeln!(shown, "{:?}", board.review_links);
         shown
     }
 }

@@ -201,6 +201,55 @@ fn what_is_polled_every_few_seconds_never_looks_as_if_a_poll_was_missed() {
     }
 }
 
+fn review(id: &str, system: &str, due: &str) -> Value {
+    json!({"record": "review", "id": id, "kind": "impact_assessment", "system": system, "due": due, "url": "https://registers.example.org/1"})
+}
+
+#[test]
+fn due_days_hold_while_their_register_is_fresh() {
+    const REVIEWS: &str = "review_due_timestamp_seconds";
+    const CASES: &str = "case_due_timestamp_seconds";
+    const NOTICES: &str = "incident_notification_due_timestamp_seconds";
+    let mut bench = bench("", "");
+    let families = |bench: &Bench, now| clause9_exporter::render(&bench.core.board(now).families()).unwrap();
+    let series = |bench: &Bench, now| -> Vec<String> {
+        let text = String::from_utf8(families(bench, now)).unwrap();
+        text.lines().filter(|line| line.starts_with("aims_") && line.contains("_due_timestamp_seconds{")).map(str::to_owned).collect()
+    };
+    bench.core.evaluate(NOON);
+    assert!(bench.readings(REVIEWS, NOON)[0].ends_with("unknown: the source `inventory` was never read completely"));
+    bench.deliver("inventory", &[system("a"), review("1", "a", "2026-12-01")], NOON);
+    bench.deliver("tracker", &[], NOON);
+    assert!(bench.readings(CASES, NOON).is_empty() && bench.readings(NOTICES, NOON).is_empty(), "nothing due is no news");
+    let (due, action, notice) = (1_796_169_600, 1_796_083_200, NOON + DAY);
+    let rows = [
+        json!({"record": "case", "id": "2", "kind": "corrective_action", "system": "a", "due": "2026-11-30"}),
+        json!({"record": "case", "id": "3", "kind": "incident", "system": "a", "severity": "low", "notify_by": notice}),
+    ];
+    bench.deliver("tracker", &rows, NOON);
+    let review = format!("aims_review_due_timestamp_seconds{{kind=\"impact_assessment\",system=\"a\"}} {due}");
+    let cases = format!("aims_case_due_timestamp_seconds{{kind=\"corrective_action\",system=\"a\"}} {action}");
+    let notices = format!("aims_incident_notification_due_timestamp_seconds{{severity=\"low\",system=\"a\"}} {notice}");
+    assert_eq!(series(&bench, NOON), [cases.clone(), notices.clone(), review.clone()]);
+    let board = bench.core.board(NOON);
+    let not_judged = board.panels.iter().flat_map(|panel| &panel.readings).filter(|reading| reading.verdict().is_none()).count();
+    assert!(not_judged >= 3 && board.count_not_judged() == not_judged);
+
+    // The tracker is stale: its days may have been met or moved. The register's hold.
+    let stale = NOON + HOUR;
+    bench.core.evaluate(stale);
+    assert_eq!(series(&bench, stale), [review.clone()]);
+    assert!(bench.readings(CASES, stale)[0].contains("unknown: the source `tracker` was last read completely at"));
+    bench.deliver("tracker", &rows, stale);
+    assert_eq!(series(&bench, stale), [cases, notices, review]);
+    bench.deliver("inventory", &[system("a")], stale);
+    bench.deliver("tracker", &[], stale);
+    assert!(series(&bench, stale).is_empty() && bench.readings(REVIEWS, stale).is_empty(), "done or withdrawn");
+    let later = stale + 101 * DAY;
+    bench.deliver("tracker", &[], later);
+    assert!(bench.readings(REVIEWS, later)[0].contains("unknown: the source `inventory` was last read completely at"), "{:?}", bench.readings(REVIEWS, later));
+}
+
 #[test]
 fn a_stale_source_makes_unknown_only_what_it_covers() {
     let mut bench = bench("", ", covers: [a]");
