@@ -3,10 +3,9 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use rusqlite::{Connection, OpenFlags};
 
 use super::args;
-use crate::store::{self, DATABASE_FILE};
+use crate::store::{DATABASE_FILE, Reader};
 
 /// What the store can't tell of itself.
 const BEYOND: &str = "A chain that was rewritten whole, a tail that was cut off, an old copy, and a store that was emptied agree with themselves: keep the last entry \
@@ -14,8 +13,8 @@ const BEYOND: &str = "A chain that was rewritten whole, a tail that was cut off,
 
 pub(super) fn execute(args: &args::Verify) -> anyhow::Result<ExitCode> {
     let path = args.data_dir.join(DATABASE_FILE);
-    let connection = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).with_context(|| format!("{} can't be opened", path.display()))?;
-    let verified = store::verify(&connection, args.expect.as_ref())?;
+    let reader = Reader::open(&path).with_context(|| format!("{} can't be opened", path.display()))?;
+    let verified = reader.verify(args.expect.as_ref())?;
     let path = path.display();
     if verified.holds_nothing {
         println!("{path}: holds nothing yet");

@@ -6,7 +6,6 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, InterruptHandle, OpenFlags};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
@@ -15,7 +14,7 @@ use tokio::{
 use super::{metrics::Metrics, worker::Message};
 use crate::{
     schedule,
-    store::{self, Verified},
+    store::{self, Interrupter, Reader, Verified},
 };
 
 /// How often the size is looked at.
@@ -38,7 +37,7 @@ impl std::fmt::Debug for Verifier {
 }
 
 /// What interrupts the walk under way, if one is.
-type Walking = Arc<Mutex<Option<InterruptHandle>>>;
+type Walking = Arc<Mutex<Option<Interrupter>>>;
 
 impl Verifier {
     /// What can be mended, `core` is told of.
@@ -82,10 +81,10 @@ impl Verifier {
 }
 
 fn walk(database: &Path, walking: &Walking) -> Result<Verified, store::Error> {
-    let connection = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    let set = |handle| *walking.lock().unwrap_or_else(PoisonError::into_inner) = handle;
-    set(Some(connection.get_interrupt_handle()));
-    let walked = store::verify(&connection, None);
+    let reader = Reader::open(database)?;
+    let set = |interrupter| *walking.lock().unwrap_or_else(PoisonError::into_inner) = interrupter;
+    set(Some(reader.interrupter()));
+    let walked = reader.verify(None);
     set(None);
     walked
 }
@@ -145,7 +144,7 @@ mod tests {
             (metrics.store_verified.get(), matches!(told.try_recv(), Ok(Message::Mend)))
         };
         assert_eq!(verified().await, (1, false));
-        let other = Connection::open(&database).unwrap();
+        let other = rusqlite::Connection::open(&database).unwrap();
         other.execute("INSERT INTO sources VALUES ('x', 'forged', 'x', 1, 1, 1)", []).unwrap();
         assert_eq!(verified().await, (0, true), "the tables that indicators query can be mended");
         assert_eq!(store.renew(300).unwrap().as_deref(), Some("in `sources`, the ledger knows nothing of the row `x` `forged` `x`"));
