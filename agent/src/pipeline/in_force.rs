@@ -47,3 +47,34 @@ fn source(polled: &PolledSource) -> Value {
         "feeds": polled.feeds.as_ref().map(feeds),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_says_what_decides_numbers_and_nothing_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("agent.yaml");
+        let text = "organisation: { name: Example, timezone: Europe/Berlin }
+sources:
+  - { name: models, connector: mlflow, url: 'https://mlflow.example.org', auth: { bearer: hush-5f1e8c }, every: 10m, stale_after: 1h, covers: [a] }
+indicators: { disable: [drift_psi], parameters: { failure_window_days: 3 } }
+thresholds: [{ indicator: incidents_open, when: { system: a }, breach: '>= 2', for: 30m }]
+";
+        std::fs::write(&file, text).unwrap();
+        let config = Config::load(&file, 0).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let said = document(&config);
+        assert!(!said.to_string().contains("hush"), "{said}");
+        let source = &said["sources"][0];
+        let of_source = ["name", "connector", "kind", "interval_seconds", "stale_after", "covers"].map(|key| source[key].clone());
+        let expected = [json!("models"), json!("mlflow"), json!("model_registry"), json!(600), json!({ "seconds": 3600 }), json!(["a"])];
+        assert_eq!(of_source, expected);
+        assert_eq!(
+            [&said["timezone"], &said["disabled"], &said["parameters"]],
+            [&json!("Europe/Berlin"), &json!(["drift_psi"]), &json!({ "failure_window_days": 3.0 })]
+        );
+        assert_eq!(said["thresholds"], json!({ "incidents_open": ["breach: >= 2 when system=a for 30m"] }));
+        assert!(!said["indicators"].as_array().unwrap().contains(&json!("drift_psi")));
+    }
+}

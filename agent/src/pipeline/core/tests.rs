@@ -600,3 +600,40 @@ fn a_stale_job_makes_unknown_only_what_it_measures() {
     assert_eq!(states(&bench, "high_risk_systems_without_bias_test", "system"), ["a ok", "b breach"]);
     assert_eq!(states(&bench, "inventory_reconciliation_gap", "registry"), ["inventory ok", "job ok", "tracker ok"]);
 }
+
+#[test]
+fn tables_that_somebody_edited_are_made_anew() {
+    let mut bench = bench("", "");
+    bench.deliver("inventory", &[system("a")], NOON);
+    bench.deliver("tracker", &[incident("1", "a", "critical")], NOON);
+    let before = bench.readings("incidents_open", NOON);
+    rusqlite::Connection::open(bench.core.store.path()).unwrap().execute("UPDATE cases SET is_open = 0", []).unwrap();
+    bench.core.touch_everything();
+    bench.core.evaluate(NOON + 1);
+    assert_ne!(bench.readings("incidents_open", NOON + 1), before, "what is there is what is read");
+    for now in [NOON + 2, NOON + 3] {
+        bench.core.mend(now);
+        bench.core.evaluate(now);
+        assert_eq!(bench.readings("incidents_open", now), before);
+    }
+    assert_eq!(bench.history("SELECT count(*) FROM evidence WHERE kind = 'renewal'"), 1, "once");
+    assert_eq!(store::verify(bench.core.store.reader(), None).unwrap().findings, []);
+}
+
+#[test]
+fn the_evidence_has_each_configuration_once() {
+    let mut bench = bench("", "");
+    let configurations = "SELECT count(*) FROM evidence WHERE kind = 'configuration'";
+    let same = Arc::clone(bench.core.config());
+    bench.core.configure(same, NOON + 1).unwrap();
+    assert_eq!(bench.history(configurations), 1);
+    let other = config(bench.folder.path(), "thresholds: [{ indicator: incidents_open, warning: \">= 3\" }]\n", "");
+    bench.core.configure(other, NOON + 2).unwrap();
+    assert_eq!(bench.history(configurations), 2);
+    // A day without anything to store is sealed once an hour, and what goes on by itself is no gap.
+    (0..24 * 60).for_each(|minute| bench.core.go_on(NOON + 2 + minute * MINUTE));
+    assert_eq!(bench.history("SELECT count(*) FROM evidence WHERE kind = 'seal'"), 23);
+    let head = bench.core.stop(NOON + DAY).unwrap();
+    let verified = store::verify(bench.core.store.reader(), Some(&head)).unwrap();
+    assert_eq!((verified.findings, verified.gaps, verified.head), (Vec::new(), Vec::new(), head));
+}
