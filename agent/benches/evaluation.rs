@@ -31,7 +31,8 @@ fn main() {
     let path = folder.join(DATABASE_FILE);
     let began = Instant::now();
     fill(&mut store, scale);
-    println!("filled in {:.1} s, {} MiB", began.elapsed().as_secs_f64(), std::fs::metadata(&path).map_or(0, |file| file.len() >> 20));
+    println!("filled in {:.1} s", began.elapsed().as_secs_f64());
+    println!("{:<66} {:>10.1}", "database", std::fs::metadata(&path).map_or(f64::NAN, |file| file.len() as f64 / f64::from(1 << 20)));
     evaluate(&path);
     let began = Instant::now();
     let verified = store::verify(store.reader(), None).expect("a store that can be read");
@@ -121,6 +122,14 @@ fn whole_core(folder: &std::path::Path) {
     }
     let readings: usize = board.panels.iter().map(|panel| panel.readings.len()).sum();
     println!("{readings} readings");
+    println!("{:<66} {:>10.1}", "peak memory", peak_memory_mib());
+}
+
+/// The most memory that this process has held, in MiB, as Linux counts.
+fn peak_memory_mib() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let kib = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse::<f64>().ok());
+    kib.unwrap_or(f64::NAN) / 1024.0
 }
 
 /// How many indicators were evaluated: whole and for some systems.

@@ -298,7 +298,8 @@ streams:
     bench.set("/me", json!({"id": null}));
     assert_eq!(bench.look().await.unwrap_err().message, "test: probe: give a key");
     bench.set("/me", json!({"id": 1}));
-    (bench.set("/v2", json!({})), bench.set("/new", json!(["b"])));
+    bench.set("/v2", json!({}));
+    bench.set("/new", json!(["b"]));
     assert_eq!(ids(&bench.poll().await), ["b"], "the upstream has another interface now");
 }
 

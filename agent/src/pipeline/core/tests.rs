@@ -238,7 +238,7 @@ fn due_days_hold_while_their_register_is_fresh() {
     // The tracker is stale: its days may have been met or moved. The register's hold.
     let stale = NOON + HOUR;
     bench.core.evaluate(stale);
-    assert_eq!(series(&bench, stale), [review.clone()]);
+    assert_eq!(series(&bench, stale), std::slice::from_ref(&review));
     assert!(bench.readings(CASES, stale)[0].contains("unknown: the source `tracker` was last read completely at"));
     bench.deliver("tracker", &rows, stale);
     assert_eq!(series(&bench, stale), [cases, notices, review]);
