@@ -309,6 +309,11 @@ impl Indicator {
         self.columns.is_clock()
     }
 
+    /// Whether its values are how long ago sources were read.
+    pub fn is_age_of_sources(&self) -> bool {
+        self.is_clock() && self.reads.iter().all(|read| *read == Reads::Own(Own::Sources))
+    }
+
     /// The label and fact columns of its readings.
     pub fn columns(&self) -> &Arc<Columns> {
         &self.columns

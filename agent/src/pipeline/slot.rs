@@ -224,7 +224,7 @@ impl Slot {
                 self.let_go(labels, &gone, &mut changed);
             }
             let before = before.next_if(|(before, _)| before == labels).map(|(_, held)| held);
-            let same = before.as_ref().is_some_and(|before| before.is_as(held));
+            let same = before.as_ref().is_some_and(|before| before.is_as(held, &self.method));
             if !same {
                 changed.add(held.reading.row.label("system"));
             }
@@ -293,7 +293,7 @@ impl Slot {
     pub(super) fn unstored(&self) -> Vec<UnstoredReading> {
         let indicator = || self.method.indicator.id.as_str().to_owned();
         let gone = |labels: &Arc<str>| UnstoredReading::Gone { indicator: indicator(), labels: labels.to_string() };
-        let holds = |labels: &Arc<str>, held: &Held| UnstoredReading::Holds(Box::new(held.shown_to_others(indicator(), labels.to_string())));
+        let holds = |labels: &Arc<str>, held: &Held| UnstoredReading::Holds(Box::new(held.shown_to_others(&self.method, labels.to_string())));
         self.behind.keys().map(|labels| self.readings.get(labels).map_or_else(|| gone(labels), |held| holds(labels, held))).collect()
     }
 
@@ -330,9 +330,20 @@ impl Slot {
 
 impl Held {
     /// Whether it is the other one, as far as the history goes: facts may have moved on, value, state and its beginning not.
-    fn is_as(&self, other: &Self) -> bool {
+    fn is_as(&self, other: &Self, method: &Method) -> bool {
         let (a, b) = (&*self.reading, &*other.reading);
-        a.row.measured == b.row.measured && (a.state, &a.rule) == (b.state, &b.rule) && self.since == other.since
+        self.stored_value(method) == other.stored_value(method) && (a.state, &a.rule) == (b.state, &b.rule) && self.since == other.since
+    }
+
+    /// What the store keeps of the value: number, clock, reason. The age of a source begins anew with each poll, and the spans of the ledger tell it: an
+    /// interval for each would say nothing but that the poll was complete.
+    fn stored_value(&self, method: &Method) -> (Option<f64>, Option<(i64, f64)>, Option<&str>) {
+        match &self.reading.row.measured {
+            Measured::Unknown(reason) => (None, None, Some(reason)),
+            Measured::Number(number) => (Some(*number), None, None),
+            Measured::Clock { .. } if method.indicator.is_age_of_sources() => (None, None, None),
+            Measured::Clock { since, per } => (None, Some((*since, *per)), None),
+        }
     }
 
     fn memory_text(&self) -> Option<String> {
@@ -345,18 +356,14 @@ impl Held {
     }
 
     /// As other indicators see it.
-    fn shown_to_others(&self, indicator: String, labels: String) -> ReadingRow {
+    fn shown_to_others(&self, method: &Method, labels: String) -> ReadingRow {
         let row = &self.reading.row;
         let label = |name: &str| row.label(name).map(str::to_owned);
-        let (value, clock) = match row.measured {
-            Measured::Unknown(_) => (None, None),
-            Measured::Number(number) => (Some(number), None),
-            Measured::Clock { since, per } => (None, Some((since, per))),
-        };
+        let (value, clock, _) = self.stored_value(method);
         let (since, per_seconds) = clock.unzip();
         let (known_state, known_from) = self.since.known.as_ref().map(|(state, from)| (state.to_string(), *from)).unzip();
         ReadingRow {
-            indicator,
+            indicator: method.indicator.id.as_str().to_owned(),
             labels,
             system: label("system"),
             model: label("model"),
@@ -376,13 +383,9 @@ impl Held {
     /// The interval without its facts, which only one that is stored needs.
     fn interval(&self, method: &Method) -> Interval {
         let reading = &self.reading;
-        let (measured, clock, reason) = match &reading.row.measured {
-            Measured::Unknown(reason) => (None, None, Some(reason.clone())),
-            Measured::Number(number) => (Some(*number), None, None),
-            Measured::Clock { since, per } => (None, Some((*since, *per)), None),
-        };
+        let (measured, clock, reason) = self.stored_value(method);
         let (state, rule) = (reading.state.as_str().into(), reading.rule.clone());
-        Interval { measured, clock, state, reason, rule, facts: String::new(), method: Arc::clone(&method.digest) }
+        Interval { measured, clock, state, reason: reason.map(str::to_owned), rule, facts: String::new(), method: Arc::clone(&method.digest) }
     }
 }
 

@@ -25,7 +25,7 @@ pub struct Key {
 /// What held.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Interval {
-    /// The value; absent while unknown, and for clocks.
+    /// The value; absent while unknown, for clocks, and for the age of a source, which its spans tell.
     pub measured: Option<f64>,
     /// For a clock: since when it runs, epoch seconds, and how many seconds make one.
     pub clock: Option<(i64, f64)>,

@@ -186,6 +186,28 @@ fn successes_that_changed_nothing_are_shown_together() {
 }
 
 #[test]
+fn a_success_that_changed_nothing_is_all_that_is_written_of_it() {
+    let mut bench = bench("", "");
+    bench.deliver("inventory", &[system("a")], NOON);
+    bench.deliver("tracker", &[], NOON);
+    let written = |bench: &Bench| ["evidence", "reading_intervals"].map(|table| bench.history(&format!("SELECT count(*) FROM {table}")));
+    let before = written(&bench);
+    let mut now = NOON;
+    for _ in 0..10 {
+        now += MINUTE;
+        bench.core.take_in("tracker", Ok(unchanged()), Duration::ZERO, now).unwrap();
+        bench.core.evaluate(now);
+        assert_eq!(bench.readings("evidence_source_staleness_seconds", now)[0], "- - 0 ok");
+    }
+    assert_eq!(written(&bench), before);
+    assert_eq!(bench.history("SELECT last_success_at FROM source_states WHERE source = 'tracker'"), now);
+    // That it was missed twice is a change of state.
+    bench.core.evaluate(now + 10 * MINUTE + 1);
+    assert_eq!(bench.readings("evidence_source_staleness_seconds", now + 10 * MINUTE + 1), ["- - 1201 ok", "- - 601 warning"]);
+    assert!(written(&bench) > before);
+}
+
+#[test]
 fn what_is_polled_every_few_seconds_never_looks_as_if_a_poll_was_missed() {
     let mut bench = bench("", "");
     let text = std::fs::read_to_string(&bench.core.config().file).unwrap().replace("every: 5m", "every: 5s");
