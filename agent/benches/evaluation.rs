@@ -265,13 +265,15 @@ fn fill_case(records: &mut Records, system: &str, number: usize, random: &mut fa
     let kind = ["incident", "incident", "nonconformity", "corrective_action", "risk"][number % 5];
     let severity = ["critical", "high", "medium", "low"][random.usize(0..4)];
     let grade = if random.bool() { "major" } else { "minor" };
+    let (open, opened_at, due) = (i64::from(random.u8(..) < 40), NOW - random.i64(0..100 * DAY), NOW / DAY + random.i64(-20..100));
     let fields = [
         ("kind", text(kind)),
         ("severity", text(severity)),
         ("grade", text(grade)),
-        ("is_open", whole(i64::from(random.u8(..) < 40))),
-        ("opened_at", whole(NOW - random.i64(0..100 * DAY))),
-        ("due", whole(NOW / DAY + random.i64(-20..100))),
+        ("is_open", whole(open)),
+        ("opened_at", whole(opened_at)),
+        ("due", whole(due)),
+        ("due_ends_at", whole((due + 1) * DAY)),
     ];
     insert(records, "case", "tickets", &format!("{system}-{number}"), Some(system), &fields);
 }

@@ -96,11 +96,15 @@ fn compare<'d>(
     if stream.mode == Mode::Unchanged {
         return Ok(());
     }
-    let mut held = held_versions(transaction, source, &stream.stream)?;
+    // Of changes alone, a few records among what may be hundreds of thousands, each is looked up.
+    let mut held = if stream.mode == Mode::Snapshot { Some(held_versions(transaction, source, &stream.stream)?) } else { None };
     for record in &stream.records {
         let mut record = record.clone();
         let key = (record.shape.name, record.id.clone());
-        let before = held.remove(&key);
+        let before = match &mut held {
+            Some(held) => held.remove(&key),
+            None => held_version(transaction, source, &stream.stream, key.0, &key.1)?,
+        };
         if record.shape.name == "model_version" {
             let previous = before.as_ref().map(|held| stored(transaction, record.shape, &record.id, held.version)).transpose()?;
             keep_what_registries_forget(&mut record, previous.as_ref(), first_poll, now);
@@ -114,11 +118,9 @@ fn compare<'d>(
         let opens = Opening { stream: &stream.stream, record, kind, body, digest };
         differences.push(Difference { shape: opens.record.shape, id: key.1, closes: before, opens: Some(opens) });
     }
-    if stream.mode == Mode::Snapshot {
-        for ((name, id), gone) in held {
-            let shape = shape::by_name(name).expect("held versions are of known shapes");
-            differences.push(Difference { shape, id, closes: Some(gone), opens: None });
-        }
+    for ((name, id), gone) in held.into_iter().flatten() {
+        let shape = shape::by_name(name).expect("held versions are of known shapes");
+        differences.push(Difference { shape, id, closes: Some(gone), opens: None });
     }
     Ok(())
 }
@@ -249,6 +251,13 @@ fn held_versions(transaction: &Connection, source: &str, stream: &str) -> Result
         }
     }
     Ok(held)
+}
+
+fn held_version(transaction: &Connection, source: &str, stream: &str, shape: &str, id: &str) -> Result<Option<Held>, Error> {
+    let mut statement = transaction
+        .prepare_cached("SELECT version, digest FROM record_versions WHERE source = ?1 AND stream = ?2 AND shape = ?3 AND id = ?4 AND held_until IS NULL")?;
+    let found = statement.query_row([source, stream, shape, id], |row| Ok(Held { version: row.get(0)?, digest: Digest(row.get(1)?) }));
+    Ok(found.optional()?)
 }
 
 fn stored(transaction: &Connection, shape: &'static Shape, id: &str, version: i64) -> Result<Record, Error> {
