@@ -48,6 +48,7 @@ def main():
     header = " | ".join(f"{scale * 10_000:,.0f} systems" for scale in scales)
     rows = [f"| what | unit | {header} | exponent |", "|---|---|" + "---|" * (len(sizes) + 1)]
     figure, axes = plt.subplots(figsize=(10, 6.5))
+    axes.set_prop_cycle(color=plt.get_cmap("tab20").colors)
     for step, (name, unit) in STEPS.items():
         values = [figure_of.get(step, math.nan) for figure_of in told]
         grew = math.log(values[-1] / values[-2]) / math.log(scales[-1] / scales[-2]) if len(sizes) > 1 and min(values[-2:]) > 0 else math.nan
