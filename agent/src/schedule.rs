@@ -102,6 +102,11 @@ impl Staleness {
     }
 }
 
+/// A moment, epoch seconds, in UTC as RFC 3339 has it.
+pub fn rfc3339(moment: i64) -> String {
+    chrono::DateTime::from_timestamp(moment, 0).unwrap_or_default().format("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
 /// A duration in whole seconds.
 pub fn seconds(duration: Duration) -> i64 {
     duration.as_secs().try_into().unwrap_or(i64::MAX)

@@ -43,11 +43,6 @@ pub(super) fn since(cursor: &Cursor, known: Option<&StreamCursor>, now: i64) -> 
     known.changed_at.filter(|_| !due).map(|changed| changed.saturating_sub(cursor.overlap_seconds))
 }
 
-/// RFC 3339 in UTC, as most upstreams take it.
-pub(super) fn rfc3339(epoch_seconds: i64) -> String {
-    DateTime::from_timestamp(epoch_seconds, 0).unwrap_or_default().format("%Y-%m-%dT%H:%M:%SZ").to_string()
-}
-
 /// A row's change as epoch seconds: RFC 3339 (also `+0800` without a colon) or a number. `Ok(None)` when it has none.
 pub(super) fn moment(value: &Val) -> Result<Option<i64>, ()> {
     match expression::to_json(value) {
@@ -96,6 +91,6 @@ mod tests {
         ] {
             assert_eq!(moment(&expression::from_json(&value)), expected, "{value}");
         }
-        assert_eq!(rfc3339(60), "1970-01-01T00:01:00Z");
+        assert_eq!(crate::schedule::rfc3339(60), "1970-01-01T00:01:00Z");
     }
 }

@@ -158,28 +158,13 @@ pub fn read_documents(path: &Path, wanted: &Documents) -> Result<(Vec<Whole>, Di
 /// The first obstacle to reading.
 pub fn digest_at(path: &Path, documents: Option<&Documents>) -> Result<Digest, FileError> {
     let kinds = documents.map_or(Kinds::Tables, Kinds::Documents);
-    let (root, pattern) = split(path);
-    let listed = list(&root, pattern.as_deref(), kinds)?;
-    let contents = listed.iter().map(|entry| read(entry).map(|bytes| Digest::of(&bytes))).collect::<Result<Vec<_>, _>>()?;
-    match difference(&listed, &list(&root, pattern.as_deref(), kinds)?) {
-        Some(changed) => Err(FileError::Changing(changed)),
-        None => Ok(digest(&listed, contents)),
-    }
+    let (listed, contents) = read_each(path, kinds, |bytes| Digest::of(&bytes))?;
+    Ok(digest(&listed, contents))
 }
 
 /// What `parse` makes of each file that counts, and the digest of all.
 fn read_all<T>(path: &Path, kinds: Kinds<'_>, mut parse: impl FnMut(&Entry, &[u8]) -> Result<T, FormatError>) -> Result<(Vec<T>, Digest), FileError> {
-    let (root, pattern) = split(path);
-    let (root, pattern) = (root.as_path(), pattern.as_deref());
-    let listed = list(root, pattern, kinds)?;
-    let mut contents = Vec::with_capacity(listed.len());
-    for entry in &listed {
-        contents.push(read(entry)?);
-    }
-    // Once more: a set of files of which one was replaced meanwhile would be a picture that never was.
-    if let Some(changed) = difference(&listed, &list(root, pattern, kinds)?) {
-        return Err(FileError::Changing(changed));
-    }
+    let (listed, contents) = read_each(path, kinds, |bytes| bytes)?;
     let mut parsed = Vec::with_capacity(listed.len());
     let mut mistakes = Vec::new();
     for (entry, bytes) in listed.iter().zip(&contents) {
@@ -189,6 +174,19 @@ fn read_all<T>(path: &Path, kinds: Kinds<'_>, mut parse: impl FnMut(&Entry, &[u8
         }
     }
     if mistakes.is_empty() { Ok((parsed, digest(&listed, contents.iter().map(|bytes| Digest::of(bytes))))) } else { Err(FileError::Content(mistakes)) }
+}
+
+/// The files that count, and what `take` keeps of the content of each.
+fn read_each<T>(path: &Path, kinds: Kinds<'_>, take: impl Fn(Vec<u8>) -> T) -> Result<(Vec<Entry>, Vec<T>), FileError> {
+    let (root, pattern) = split(path);
+    let (root, pattern) = (root.as_path(), pattern.as_deref());
+    let listed = list(root, pattern, kinds)?;
+    let contents = listed.iter().map(|entry| read(entry).map(&take)).collect::<Result<Vec<_>, _>>()?;
+    // Once more: a set of files of which one was replaced meanwhile would be a picture that never was.
+    match difference(&listed, &list(root, pattern, kinds)?) {
+        Some(changed) => Err(FileError::Changing(changed)),
+        None => Ok((listed, contents)),
+    }
 }
 
 /// The folder that a glob starts from, and the rest of it. What exists under its very name is no glob.

@@ -311,7 +311,7 @@ impl Indicator {
 
     /// Whether its values are how long ago sources were read.
     pub fn is_age_of_sources(&self) -> bool {
-        self.is_clock() && self.reads.iter().all(|read| *read == Reads::Own(Own::Sources))
+        self.is_clock() && self.reads == [Reads::Own(Own::Sources)]
     }
 
     /// The label and fact columns of its readings.
@@ -337,9 +337,15 @@ impl Indicator {
     /// Digest of the method: the SQL, the views that it reads and the parameters in force. Changes whenever the same records could give another
     /// value.
     pub fn method_digest(&self, overrides: &Overrides) -> Digest {
-        let parameters: String = self.parameters.iter().map(|known| format!("\n{}={:?}", known.name, self.parameter(&known.name, overrides))).collect();
-        let views: String = self.views.iter().map(|view| format!("\n{}: {}", view.name, view.sql)).collect();
-        Digest::of(format!("{}{views}{parameters}", self.sql).as_bytes())
+        Digest::of(self.method(overrides).to_string().as_bytes())
+    }
+
+    /// The method in full: the SQL, the views that it reads, and the parameters in force.
+    pub fn method(&self, overrides: &Overrides) -> serde_json::Value {
+        let views: serde_json::Map<_, _> = self.views.iter().map(|view| (view.name.clone(), view.sql.as_str().into())).collect();
+        let parameter = |known: &Parameter| (known.name.clone(), self.parameter(&known.name, overrides).into());
+        let parameters: serde_json::Map<_, _> = self.parameters.iter().map(parameter).collect();
+        serde_json::json!({ "sql": self.sql, "views": views, "parameters": parameters })
     }
 
     /// The same method for PostgreSQL.

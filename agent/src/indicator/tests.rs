@@ -310,3 +310,10 @@ fn what_uses_now_without_due_at_is_evaluated_each_minute() {
     assert_eq!(indicator("1 AS value, min(s.observed_at) AS since_seen"), (true, false, false, false));
     assert_eq!(indicator(":now AS value, min(s.observed_at) AS since_seen"), (true, true, false, false));
 }
+
+#[test]
+fn ages_of_sources_are_clocks_that_read_sources_alone() {
+    let catalogue = built_in();
+    let ages: Vec<_> = catalogue.iter().filter(|indicator| indicator.is_age_of_sources()).map(|indicator| indicator.id.as_str()).collect();
+    assert_eq!(ages, ["evidence_source_staleness_seconds"]);
+}

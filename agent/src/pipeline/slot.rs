@@ -424,9 +424,7 @@ impl Method {
 
 /// A method in full: whatever decides what value and state the same records give.
 fn document(indicator: &Indicator, config: &Config, rules: &[Arc<str>]) -> serde_json::Value {
-    let views: serde_json::Map<_, _> = indicator.views().iter().map(|view| (view.name.clone(), view.sql.as_str().into())).collect();
-    let value = |name: &str| indicator.parameter(name, &config.parameters).into();
-    let parameters: serde_json::Map<_, _> = indicator.parameters.iter().map(|parameter| (parameter.name.clone(), value(&parameter.name))).collect();
-    let rules: Vec<_> = rules.iter().map(|rule| &**rule).collect();
-    serde_json::json!({ "sql": indicator.sql, "views": views, "parameters": parameters, "rules": rules })
+    let mut method = indicator.method(&config.parameters);
+    method["rules"] = rules.iter().map(|rule| &**rule).collect();
+    method
 }

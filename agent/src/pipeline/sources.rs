@@ -298,10 +298,7 @@ impl Source {
     fn staleness(&self) -> String {
         match self.last_success_at {
             None => format!("the source `{}` was never read completely", self.name),
-            Some(at) => {
-                let at = chrono::DateTime::from_timestamp(at, 0).unwrap_or_default();
-                format!("the source `{}` was last read completely at {}", self.name, at.format("%Y-%m-%dT%H:%M:%SZ"))
-            }
+            Some(at) => format!("the source `{}` was last read completely at {}", self.name, schedule::rfc3339(at)),
         }
     }
 

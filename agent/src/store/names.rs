@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rusqlite::{Connection, types::ValueRef};
+use rusqlite::Connection;
 
 use super::{
     Error,
@@ -70,5 +70,5 @@ pub(super) fn publish(transaction: &Connection, names: &Names, change: &mut Sum)
 
 /// The rows of that table.
 pub(super) fn rows(names: &Names) -> impl Iterator<Item = Row<'_>> {
-    names.0.iter().map(|(name, system)| Row::of("system_names", [name, system].map(|text| ValueRef::Text(text.as_bytes()))))
+    names.0.iter().map(|(name, system)| Row::of("system_names", [name, system].map(|name| project::text(name))))
 }

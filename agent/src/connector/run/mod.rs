@@ -226,7 +226,7 @@ impl Run {
         let since = stream.cursor.as_ref().and_then(|cursor| cursor::since(cursor, known.as_ref(), self.door.now));
         let mut scope = self.scope.clone();
         if let Some(since) = since {
-            scope.set("since", expression::text(cursor::rfc3339(since)));
+            scope.set("since", expression::text(crate::schedule::rfc3339(since)));
             scope.set("since_epoch", expression::from_json(&since.into()));
         }
         for lookup in &stream.lookups {

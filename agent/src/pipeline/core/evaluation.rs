@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     indicator::{Evaluation, EvaluationError, Evaluator, Id, Moment, Own, Pass, Row},
-    store::Affected,
+    store::{Affected, tables::shadows},
 };
 
 impl Core {
@@ -137,10 +137,8 @@ impl Core {
             let fault = || EvaluationError::Fault { indicator: slot.method.indicator.id.to_string() };
             made.unwrap_or_else(|_| readings::judge(slot, &Part::Whole, Err(fault()), around))
         };
-        // From both ends, those that share a dear view on one side: so it is computed by one thread and not by the other, too.
-        work.sort_by_key(|(position, _)| {
-            !slots[*position].method.indicator.views().iter().any(|view| ["judged_measurements", "assessed_models"].contains(&view.name.as_str()))
-        });
+        // From both ends, those that share a view on one side: so it is computed by one thread and not by the other, too.
+        work.sort_by_key(|(position, _)| !slots[*position].method.indicator.views().iter().any(|view| shadows::is_shared(&view.name)));
         let left = Mutex::new(0..work.len());
         let (work, left) = (&work, &left);
         let thread = |place: usize, evaluator: &mut Evaluator| {

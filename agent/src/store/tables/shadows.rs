@@ -110,6 +110,11 @@ pub fn copy(connection: &Connection, tables: &BTreeSet<String>, copied: &mut BTr
 /// Views over records alone that many indicators read whole: computing them takes longer than reading what was computed. And their indexes.
 const SHARED: [(&str, &[&str]); 3] = [("judged_measurements", &["system, family"]), ("assessed_models", &[]), ("same_cases", &["source, id", "case_key"])];
 
+/// Whether a view is computed once for all indicators that read it.
+pub fn is_shared(view: &str) -> bool {
+    SHARED.iter().any(|(shared, _)| *shared == view)
+}
+
 /// Makes tables for what [`compute`] computes once for all indicators that read it. Until then they are empty.
 ///
 /// # Errors

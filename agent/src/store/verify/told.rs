@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::Entry;
 use crate::{
     record::Digest,
+    schedule,
     store::{
         Error, core,
         evidence::{Kind, PROJECTION},
@@ -71,7 +72,7 @@ impl Told {
             let (Some(number), Some(began), Some(until), Some(ended)) = (run[0].as_i64(), run[1].as_i64(), run[2].as_i64(), run[3].as_bool()) else { continue };
             let before = self.runs.insert(number, (began, until, ended));
             if let (Kind::Start, true, Some((_, sealed, false))) = (kind, ended, before) {
-                let (from, until) = (moment(sealed), moment(until));
+                let (from, until) = (schedule::rfc3339(sealed), schedule::rfc3339(until));
                 self.gaps.push(format!("from {from} to {until} nothing was sealed: the agent ended without a word before entry {}", entry.number));
             }
         }
@@ -164,12 +165,8 @@ impl Told {
         let unsealed = "SELECT 1 FROM agent_runs WHERE sealed = 0 UNION ALL SELECT 1 FROM source_states WHERE sealed = 0";
         let last = self.runs.values().next_back().filter(|(.., ended)| !ended);
         if let (Some((_, sealed, _)), true) = (last, connection.prepare(unsealed)?.exists([])?) {
-            self.gaps.push(format!("since {} nothing is sealed yet: the agent runs, or ended without a word", moment(*sealed)));
+            self.gaps.push(format!("since {} nothing is sealed yet: the agent runs, or ended without a word", schedule::rfc3339(*sealed)));
         }
         Ok(self.gaps)
     }
-}
-
-fn moment(at: i64) -> String {
-    chrono::DateTime::from_timestamp(at, 0).unwrap_or_default().format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
