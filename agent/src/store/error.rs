@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use rusqlite::ErrorCode;
-
 /// What went wrong in the store.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -57,16 +55,13 @@ pub enum Error {
     /// Records of two sources or two systems contradict each other.
     #[error("{0}")]
     Conflict(String),
-    /// Anything else that SQLite reports.
+    /// There is a row already with what must be unique.
+    #[error("a row with the same key is stored already")]
+    Taken(#[source] Reason),
+    /// Anything else that the database reports.
     #[error("the database reports an error")]
-    Database(#[source] rusqlite::Error),
+    Database(#[source] Reason),
 }
 
-impl From<rusqlite::Error> for Error {
-    fn from(error: rusqlite::Error) -> Self {
-        match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => Self::Full,
-            _ => Self::Database(error),
-        }
-    }
-}
+/// What an engine reports, in its own words.
+pub type Reason = Box<dyn std::error::Error + Send + Sync>;

@@ -15,6 +15,8 @@ mod reader;
 mod records;
 mod snapshot;
 mod spans;
+pub mod sql;
+pub mod sqlite;
 mod sum;
 pub mod tables;
 #[cfg(test)]

@@ -1,0 +1,188 @@
+//! SQLite, embedded: the engine of every store that is a file. The only folder that knows the crate.
+
+use std::{ops::ControlFlow, path::Path};
+
+use rusqlite::{
+    Connection, ErrorCode, OpenFlags, Statement,
+    types::{ToSqlOutput, ValueRef},
+};
+
+use super::{
+    Error,
+    sql::{Cell, Database, Interrupter, Objects, Row, Take},
+    tables::{Dialect, create_statements},
+};
+
+/// How many statements a connection keeps prepared.
+const PREPARED: usize = 128;
+
+/// A connection to a database.
+#[derive(Debug)]
+pub struct Sqlite(Connection);
+
+impl Sqlite {
+    /// Opens the database of a store for writing, or makes one.
+    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+        Ok(Self::over(Connection::open(path)?))
+    }
+
+    /// Has what is committed survive a crash of the process at any moment, and of the machine.
+    pub(super) fn make_durable(&self) -> Result<(), Error> {
+        self.0.pragma_update(None, "journal_mode", "WAL")?;
+        // In WAL mode less would survive a crash of the machine only up to the last transactions; evidence is worth the flush per commit
+        // that keeps those too.
+        self.0.pragma_update(None, "synchronous", "FULL")?;
+        self.0.pragma_update(None, "foreign_keys", true)?;
+        Ok(())
+    }
+
+    /// Opens a database that is there, and can't write.
+    pub(super) fn open_read_only(path: &Path) -> Result<Self, Error> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Ok(Self::over(Connection::open_with_flags(path, flags)?))
+    }
+
+    /// A database in memory.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn in_memory() -> Result<Self, Error> {
+        Ok(Self::over(Connection::open_in_memory()?))
+    }
+
+    /// A database in memory with the tables that indicators query, empty.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn with_record_tables() -> Result<Self, Error> {
+        let database = Self::in_memory()?;
+        create_statements(Dialect::Sqlite).iter().try_for_each(|statement| database.batch(statement))?;
+        Ok(database)
+    }
+
+    fn over(connection: Connection) -> Self {
+        connection.set_prepared_statement_cache_capacity(PREPARED);
+        Self(connection)
+    }
+
+    /// Copies the database of a store, as it was committed last, into a new file.
+    pub(super) fn copy(from: &Path, to: &Path) -> Result<(), Error> {
+        let original = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        original.execute("VACUUM INTO ?1", [to.to_string_lossy()])?;
+        Ok(())
+    }
+
+    /// Keeps the database from growing, as a full disk does.
+    #[cfg(test)]
+    pub(super) fn fill_disk(&self, full: bool) {
+        let pages: i64 = self.0.query_row("SELECT page_count FROM pragma_page_count", [], |row| row.get(0)).unwrap();
+        let most = if full { pages } else { 1_000_000 };
+        self.0.query_row(&format!("PRAGMA max_page_count = {most}"), [], |_| Ok(())).unwrap();
+    }
+}
+
+impl Database for Sqlite {
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+
+    fn execute(&self, sql: &str, values: &[Cell<'_>]) -> Result<usize, Error> {
+        let mut statement = self.0.prepare_cached(sql)?;
+        bind(&mut statement, values)?;
+        Ok(statement.raw_execute()?)
+    }
+
+    fn walk(&self, sql: &str, values: &[Cell<'_>], take: Take<'_>) -> Result<(), Error> {
+        let mut statement = self.0.prepare_cached(sql)?;
+        bind(&mut statement, values)?;
+        let width = statement.column_count();
+        let mut rows = statement.raw_query();
+        while let Some(row) = rows.next()? {
+            if take(&Found { row, width })? == ControlFlow::Break(()) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn batch(&self, sql: &str) -> Result<(), Error> {
+        Ok(self.0.execute_batch(sql)?)
+    }
+
+    fn is_in_transaction(&self) -> bool {
+        !self.0.is_autocommit()
+    }
+
+    fn version(&self) -> Result<usize, Error> {
+        let version: i64 = self.0.query_row("SELECT user_version FROM pragma_user_version", [], |row| row.get(0))?;
+        Ok(usize::try_from(version).unwrap_or(usize::MAX))
+    }
+
+    fn set_version(&self, version: usize) -> Result<(), Error> {
+        self.batch(&format!("PRAGMA user_version = {version}"))
+    }
+
+    fn objects(&self) -> Result<Objects, Error> {
+        let sql = "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%'";
+        let database: &dyn Database = self;
+        let objects = database.rows(sql, &[], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?;
+        Ok(objects.into_iter().collect())
+    }
+
+    fn objects_of(&self, make: &dyn Fn(&dyn Database) -> Result<(), Error>) -> Result<Objects, Error> {
+        let other = Self::in_memory()?;
+        make(&other)?;
+        other.objects()
+    }
+
+    fn interrupter(&self) -> Interrupter {
+        let handle = self.0.get_interrupt_handle();
+        Interrupter::new(move || handle.interrupt())
+    }
+}
+
+/// A row, and how many columns it has.
+struct Found<'r> {
+    row: &'r rusqlite::Row<'r>,
+    width: usize,
+}
+
+impl Row for Found<'_> {
+    fn width(&self) -> usize {
+        self.width
+    }
+
+    fn cell(&self, column: usize) -> Cell<'_> {
+        match self.row.get_ref(column) {
+            Ok(ValueRef::Integer(number)) => Cell::Integer(number),
+            Ok(ValueRef::Real(number)) => Cell::Real(number),
+            Ok(ValueRef::Text(text)) => std::str::from_utf8(text).map_or(Cell::Blob(text), Cell::Text),
+            Ok(ValueRef::Blob(bytes)) => Cell::Blob(bytes),
+            Ok(ValueRef::Null) | Err(_) => Cell::Null,
+        }
+    }
+}
+
+fn bind(statement: &mut Statement<'_>, values: &[Cell<'_>]) -> rusqlite::Result<()> {
+    for (position, value) in values.iter().enumerate() {
+        let value = match *value {
+            Cell::Null => ValueRef::Null,
+            Cell::Integer(number) => ValueRef::Integer(number),
+            Cell::Real(number) => ValueRef::Real(number),
+            Cell::Text(text) => ValueRef::Text(text.as_bytes()),
+            Cell::Blob(bytes) => ValueRef::Blob(bytes),
+        };
+        statement.raw_bind_parameter(position + 1, ToSqlOutput::Borrowed(value))?;
+    }
+    Ok(())
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full,
+            Some(ErrorCode::ConstraintViolation) => Self::Taken(Box::new(error)),
+            _ => Self::Database(Box::new(error)),
+        }
+    }
+}
