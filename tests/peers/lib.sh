@@ -109,13 +109,19 @@ python_env() {
 
 # --- start and stop ------------------------------------------------------------------------------------------
 
-# free_port : one that no outgoing connection is given meanwhile: those are above 32767.
+# free_port : one that no outgoing connection is given meanwhile (those are above 32767), and nobody else for an hour; see tests/support/ports.rs.
 free_port() {
   python3 - <<'PY'
-import random, socket
+import os, random, socket, tempfile, time
 
+claims = os.path.join(tempfile.gettempdir(), "clause9-ports")
+os.makedirs(claims, exist_ok=True)
 for port in random.sample(range(18000, 32000), 14000):
+    claim = os.path.join(claims, str(port))
     try:
+        if os.path.exists(claim) and time.time() - os.path.getmtime(claim) > 3600:
+            os.rmdir(claim)
+        os.mkdir(claim)
         with socket.socket() as s:
             s.bind(("127.0.0.1", port))
         break

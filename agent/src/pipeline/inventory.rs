@@ -2,12 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use rusqlite::Connection;
-
 use crate::{
     board::{ReviewLink, SystemStatus},
     record::shape::SYSTEM_PROPERTIES,
-    store::{self, Touched},
+    store::{self, Touched, sql::Database},
 };
 
 /// The inventory by id.
@@ -34,7 +32,7 @@ impl Facts {
     }
 
     /// Reads it anew where that is needed: all of it, or after an error nothing.
-    pub(super) fn renew(&mut self, reader: &Connection) -> Result<(), store::Error> {
+    pub(super) fn renew(&mut self, reader: &dyn Database) -> Result<(), store::Error> {
         if self.touched {
             *self = Self { systems: systems(reader)?.into(), review_links: review_links(reader)?.into(), touched: false };
         }
@@ -43,36 +41,28 @@ impl Facts {
 }
 
 /// Reads the inventory.
-pub(super) fn systems(reader: &Connection) -> Result<Systems, store::Error> {
-    let mut statement = reader.prepare_cached(&format!("SELECT id, name, url, {} FROM systems", SYSTEM_PROPERTIES.join(", ")))?;
-    let mut rows = statement.query([])?;
-    let mut systems = BTreeMap::new();
-    while let Some(row) = rows.next()? {
+pub(super) fn systems(reader: &dyn Database) -> Result<Systems, store::Error> {
+    let systems = reader.rows(&format!("SELECT id, name, url, {} FROM systems", SYSTEM_PROPERTIES.join(", ")), &[], |row| {
         let id: String = row.get(0)?;
         let mut properties = BTreeMap::new();
         for (position, name) in SYSTEM_PROPERTIES.into_iter().enumerate() {
-            if let Some(value) = row.get::<_, Option<String>>(position + 3)? {
+            if let Some(value) = row.get::<Option<String>>(position + 3)? {
                 properties.insert(name, value);
             }
         }
-        systems.insert(id.clone(), SystemStatus { id, name: row.get(1)?, properties, url: shown(row.get(2)?) });
-    }
-    Ok(systems)
+        Ok((id.clone(), SystemStatus { id, name: row.get(1)?, properties, url: shown(row.get(2)?) }))
+    })?;
+    Ok(systems.into_iter().collect())
 }
 
 /// The records of the next open occasions that can be looked at.
-fn review_links(reader: &Connection) -> Result<Vec<ReviewLink>, store::Error> {
-    let mut statement = reader.prepare_cached(
-        "SELECT n.system, n.kind, n.scope, r.url FROM next_occasions n JOIN reviews r ON r.source = n.source AND r.id = n.id ORDER BY 1, 2, 3",
-    )?;
-    let mut rows = statement.query([])?;
-    let mut links = Vec::new();
-    while let Some(row) = rows.next()? {
-        if let Some(url) = shown(row.get(3)?) {
-            links.push(ReviewLink { system: row.get(0)?, kind: row.get(1)?, scope: row.get(2)?, url });
-        }
-    }
-    Ok(links)
+fn review_links(reader: &dyn Database) -> Result<Vec<ReviewLink>, store::Error> {
+    let sql = "SELECT n.system, n.kind, n.scope, r.url FROM next_occasions n JOIN reviews r ON r.source = n.source AND r.id = n.id ORDER BY 1, 2, 3";
+    let links = reader.rows(sql, &[], |row| {
+        let Some(url) = shown(row.get(3)?) else { return Ok(None) };
+        Ok(Some(ReviewLink { system: row.get(0)?, kind: row.get(1)?, scope: row.get(2)?, url }))
+    })?;
+    Ok(links.into_iter().flatten().collect())
 }
 
 /// Names of query parameters whose values may be secrets.

@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::Connection;
-
 use super::{readings, slot::Slot};
 use crate::{
     board::NAMESPACE,
     indicator::{Pass, Row},
     plan::{self, Entry, Evidence, Finding, Monitored, Queries, Recorded, Series},
-    store,
+    store::{self, sql::Database},
 };
 
 /// The fact by which an indicator says when what a reading is about was measured, epoch seconds.
@@ -48,15 +46,13 @@ fn check(entry: &Entry, position: usize, around: &Surroundings<'_>) -> Finding {
 }
 
 /// The entries of the plan.
-pub(super) fn entries(reader: &Connection) -> Result<Vec<Entry>, store::Error> {
-    let mut statement = reader.prepare_cached(
-        "SELECT source, id, what, system, upstream_key, indicator, selector, max_age_seconds, warning, breach, dashboard_uid, panel_contains
-         FROM plan_entries ORDER BY source, id",
-    )?;
-    let rows = statement.query_map([], |row| {
+pub(super) fn entries(reader: &dyn Database) -> Result<Vec<Entry>, store::Error> {
+    let sql = "SELECT source, id, what, system, upstream_key, indicator, selector, max_age_seconds, warning, breach, dashboard_uid, panel_contains
+               FROM plan_entries ORDER BY source, id";
+    reader.rows(sql, &[], |row| {
         let system: Option<String> = row.get(3)?;
         let named: Option<String> = row.get(4)?;
-        let limits = [("warning", row.get::<_, Option<f64>>(8)?), ("breach", row.get(9)?)];
+        let limits = [("warning", row.get::<Option<f64>>(8)?), ("breach", row.get(9)?)];
         Ok(Entry {
             source: row.get(0)?,
             id: row.get(1)?,
@@ -70,12 +66,11 @@ pub(super) fn entries(reader: &Connection) -> Result<Vec<Entry>, store::Error> {
             dashboard_uid: row.get(10)?,
             panel_contains: row.get(11)?,
         })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    })
 }
 
 /// What dashboards show and rules alert on.
-pub(super) fn evidence(reader: &Connection) -> Result<Evidence, store::Error> {
+pub(super) fn evidence(reader: &dyn Database) -> Result<Evidence, store::Error> {
     let rules = texts(reader, "SELECT name, expression FROM alert_rules WHERE kind = 'recording'")?;
     let recorded: Recorded<'_> = rules.iter().filter_map(|(name, expression)| Some((name.as_deref()?, expression.as_str()))).collect();
     let read = |sql: &str| -> Result<Queries, store::Error> {
@@ -87,8 +82,6 @@ pub(super) fn evidence(reader: &Connection) -> Result<Evidence, store::Error> {
     Ok(Evidence { panels, alerts })
 }
 
-fn texts(reader: &Connection, sql: &str) -> Result<Vec<(Option<String>, String)>, store::Error> {
-    let mut statement = reader.prepare_cached(sql)?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+fn texts(reader: &dyn Database, sql: &str) -> Result<Vec<(Option<String>, String)>, store::Error> {
+    reader.rows(sql, &[], |row| Ok((row.get(0)?, row.get(1)?)))
 }

@@ -122,7 +122,7 @@ mod tests {
     use super::*;
     use crate::{
         record::Zone,
-        store::{DATABASE_FILE, Store},
+        store::{DATABASE_FILE, Store, sql::Database as _, sqlite::Sqlite},
     };
 
     #[tokio::test]
@@ -144,11 +144,11 @@ mod tests {
             (metrics.store_verified.get(), matches!(told.try_recv(), Ok(Message::Mend)))
         };
         assert_eq!(verified().await, (1, false));
-        let other = rusqlite::Connection::open(&database).unwrap();
-        other.execute("INSERT INTO sources VALUES ('x', 'forged', 'x', 1, 1, 1)", []).unwrap();
+        let other = Sqlite::open(&database).unwrap();
+        other.batch("INSERT INTO sources VALUES ('x', 'forged', 'x', 1, 1, 1)").unwrap();
         assert_eq!(verified().await, (0, true), "the tables that indicators query can be mended");
         assert_eq!(store.renew(300).unwrap().as_deref(), Some("in `sources`, the ledger knows nothing of the row `x` `forged` `x`"));
-        other.execute("UPDATE evidence SET body = replace(body, '100', '150')", []).unwrap();
+        other.batch("UPDATE evidence SET body = replace(body, '100', '150')").unwrap();
         assert_eq!(verified().await, (0, false), "entries can't");
     }
 }

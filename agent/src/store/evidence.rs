@@ -5,10 +5,9 @@
 
 use std::{fmt, str::FromStr};
 
-use rusqlite::{Connection, params};
 use serde_json::Value;
 
-use super::{Error, core, spans, sum::Sum};
+use super::{Error, core, spans, sql::Database, sum::Sum};
 use crate::record::Digest;
 
 /// The digest before the first entry.
@@ -153,12 +152,12 @@ impl Seals {
 }
 
 /// The number of the entry that is appended next.
-pub(super) fn next(connection: &Connection) -> Result<i64, Error> {
+pub(super) fn next(connection: &dyn Database) -> Result<i64, Error> {
     Ok(head(connection)?.entry + 1)
 }
 
 /// Appends an entry and gives its number. It seals the spans and the digest of the tables that indicators query, as they are in `transaction`.
-pub(super) fn append(transaction: &Connection, at: i64, kind: Kind, mut body: Value) -> Result<i64, Error> {
+pub(super) fn append(transaction: &dyn Database, at: i64, kind: Kind, mut body: Value) -> Result<i64, Error> {
     let Anchor { entry: last, digest: previous } = head(transaction)?;
     let spans = spans::seal(transaction, at)?;
     if spans.as_object().is_some_and(|spans| !spans.is_empty()) {
@@ -167,32 +166,23 @@ pub(super) fn append(transaction: &Connection, at: i64, kind: Kind, mut body: Va
     body[PROJECTION] = core::meta(transaction, PROJECTION)?.into();
     let (entry, body) = (last + 1, body.to_string());
     let digest = entry_digest(entry, at, kind.as_str(), &body, &previous);
-    transaction.prepare_cached("INSERT INTO evidence (entry, at, kind, body, previous, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
-        entry,
-        at,
-        kind.as_str(),
-        body,
-        previous.0,
-        digest.0
-    ])?;
+    transaction.execute(
+        "INSERT INTO evidence (entry, at, kind, body, previous, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        &[entry.into(), at.into(), kind.as_str().into(), (&body).into(), (&previous).into(), (&digest).into()],
+    )?;
     Ok(entry)
 }
 
 /// The last entry.
-pub(super) fn head(connection: &Connection) -> Result<Anchor, Error> {
-    let mut statement = connection.prepare_cached("SELECT entry, digest FROM evidence ORDER BY entry DESC LIMIT 1")?;
-    let mut rows = statement.query([])?;
-    Ok(match rows.next()? {
-        Some(row) => Anchor { entry: row.get(0)?, digest: Digest(row.get(1)?) },
-        None => Anchor { entry: 0, digest: GENESIS },
-    })
+pub(super) fn head(connection: &dyn Database) -> Result<Anchor, Error> {
+    let last = connection
+        .first("SELECT entry, digest FROM evidence ORDER BY entry DESC LIMIT 1", &[], |row| Ok(Anchor { entry: row.get(0)?, digest: row.get(1)? }))?;
+    Ok(last.unwrap_or(Anchor { entry: 0, digest: GENESIS }))
 }
 
 /// When the last entry was made, if there is one.
-pub(super) fn last_at(connection: &Connection) -> Result<Option<i64>, Error> {
-    let mut statement = connection.prepare_cached("SELECT at FROM evidence ORDER BY entry DESC LIMIT 1")?;
-    let mut rows = statement.query([])?;
-    Ok(rows.next()?.map(|row| row.get(0)).transpose()?)
+pub(super) fn last_at(connection: &dyn Database) -> Result<Option<i64>, Error> {
+    connection.first("SELECT at FROM evidence ORDER BY entry DESC LIMIT 1", &[], |row| row.get(0))
 }
 
 pub(super) fn entry_digest(entry: i64, at: i64, kind: &str, body: &str, previous: &Digest) -> Digest {
@@ -200,25 +190,23 @@ pub(super) fn entry_digest(entry: i64, at: i64, kind: &str, body: &str, previous
 }
 
 /// What is kept of the digest of the tables that indicators query. `None`: they were never made by this release.
-pub(super) fn projection(connection: &Connection) -> Result<Option<Sum>, Error> {
+pub(super) fn projection(connection: &dyn Database) -> Result<Option<Sum>, Error> {
     Ok(core::meta(connection, PROJECTION)?.as_deref().and_then(Sum::parse))
 }
 
 /// The digest of these tables as the last entry has it.
-pub(super) fn last_projection(connection: &Connection) -> Result<Option<Sum>, Error> {
-    let mut statement = connection.prepare("SELECT body FROM evidence ORDER BY entry DESC LIMIT 1")?;
-    let mut rows = statement.query([])?;
-    let body: Option<String> = rows.next()?.map(|row| row.get(0)).transpose()?;
+pub(super) fn last_projection(connection: &dyn Database) -> Result<Option<Sum>, Error> {
+    let body: Option<String> = connection.first("SELECT body FROM evidence ORDER BY entry DESC LIMIT 1", &[], |row| row.get(0))?;
     let body: Value = body.and_then(|body| serde_json::from_str(&body).ok()).unwrap_or_default();
     Ok(body[PROJECTION].as_str().and_then(Sum::parse))
 }
 
-pub(super) fn set_projection(transaction: &Connection, sum: &Sum) -> Result<(), Error> {
+pub(super) fn set_projection(transaction: &dyn Database, sum: &Sum) -> Result<(), Error> {
     core::set_meta(transaction, PROJECTION, &sum.to_string())
 }
 
 /// Notes a change of the tables that indicators query.
-pub(super) fn change_projection(transaction: &Connection, change: &Sum) -> Result<(), Error> {
+pub(super) fn change_projection(transaction: &dyn Database, change: &Sum) -> Result<(), Error> {
     if *change == Sum::default() {
         return Ok(());
     }

@@ -2,13 +2,13 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use rusqlite::{Connection, Row, params, types::ValueRef};
 use serde::Deserialize;
 
 use super::{
     Error,
     evidence::{self, Kind, Seals},
     project,
+    sql::{Cell, Database, Row},
     sum::Sum,
 };
 use crate::record::Digest;
@@ -108,11 +108,11 @@ pub struct Change {
 }
 
 /// Stores changes inside `transaction`.
-pub(super) fn record(transaction: &Connection, changes: &[Change], now: i64) -> Result<(), Error> {
+pub(super) fn record(transaction: &dyn Database, changes: &[Change], now: i64) -> Result<(), Error> {
     let entry = evidence::next(transaction)?;
     let (mut seals, mut shown, mut memory) = (Seals::default(), Sum::default(), Vec::new());
     // Most rules remember nothing: where nothing is remembered there is nothing to forget, which need not be said of each reading.
-    let forgets: bool = transaction.query_row("SELECT EXISTS (SELECT 1 FROM waiting_rules)", [], |row| row.get(0))?;
+    let forgets = transaction.any("SELECT 1 FROM waiting_rules LIMIT 1", &[])?;
     for change in changes {
         apply(transaction, change, entry, now, &mut seals, &mut shown)?;
         if (forgets || change.memory.is_some()) && remember(transaction, &change.key, change.memory.as_deref())? {
@@ -131,15 +131,13 @@ pub(super) fn record(transaction: &Connection, changes: &[Change], now: i64) -> 
     Ok(())
 }
 
-fn apply(transaction: &Connection, change: &Change, entry: i64, now: i64, seals: &mut Seals, shown: &mut Sum) -> Result<(), Error> {
+fn apply(transaction: &dyn Database, change: &Change, entry: i64, now: i64, seals: &mut Seals, shown: &mut Sum) -> Result<(), Error> {
     let Key { indicator, labels } = &change.key;
     if change.closes {
-        let mut close = transaction.prepare_cached(
-            "UPDATE reading_intervals SET held_until = ?3, until_entry = ?4 WHERE indicator = ?1 AND labels = ?2 AND held_until IS NULL RETURNING seal",
-        )?;
-        seals.close(Digest(close.query_row(params![indicator, labels, now, entry], |row| row.get(0))?));
+        let sql = "UPDATE reading_intervals SET held_until = ?3, until_entry = ?4 WHERE indicator = ?1 AND labels = ?2 AND held_until IS NULL RETURNING seal";
+        seals.close(transaction.one(sql, &[indicator.into(), labels.into(), now.into(), entry.into()], |row| row.get(0))?);
         let sql = "DELETE FROM readings WHERE indicator = ?1 AND labels = ?2 RETURNING *";
-        project::take_out(transaction, sql, [indicator, labels], "readings", shown)?;
+        project::take_out(transaction, sql, &[indicator.into(), labels.into()], "readings", shown)?;
     }
     if let Some((interval, began)) = &change.opens {
         show(transaction, &change.key, interval, began, shown)?;
@@ -147,36 +145,35 @@ fn apply(transaction: &Connection, change: &Change, entry: i64, now: i64, seals:
         seals.open(seal);
         let (since, per) = interval.clock.unzip();
         let (known_state, known_from) = began.known.as_ref().map(|(state, from)| (&**state, *from)).unzip();
-        transaction
-            .prepare_cached(
-                "INSERT INTO reading_intervals (indicator, labels, measured, since, per, state, reason, rule, facts, thresholds, held_from, from_entry,
-                                                state_from, known_state, known_from, seal)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
-            )?
-            .execute(params![
-                indicator,
-                labels,
-                interval.measured,
-                since,
-                per,
-                &*interval.state,
-                interval.reason,
-                interval.rule.as_deref(),
-                interval.facts,
-                &*interval.method,
-                now,
-                entry,
-                began.from,
-                known_state,
-                known_from,
-                seal.0
-            ])?;
+        transaction.execute(
+            "INSERT INTO reading_intervals (indicator, labels, measured, since, per, state, reason, rule, facts, thresholds, held_from, from_entry,
+                                            state_from, known_state, known_from, seal)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+            &[
+                indicator.into(),
+                labels.into(),
+                interval.measured.into(),
+                since.into(),
+                per.into(),
+                (&*interval.state).into(),
+                interval.reason.as_deref().into(),
+                interval.rule.as_deref().into(),
+                (&interval.facts).into(),
+                (&*interval.method).into(),
+                now.into(),
+                entry.into(),
+                began.from.into(),
+                known_state.into(),
+                known_from.into(),
+                (&seal).into(),
+            ],
+        )?;
     }
     Ok(())
 }
 
 /// Puts a reading into the table `readings`, by which indicators read the readings of others.
-fn show(transaction: &Connection, key: &Key, interval: &Interval, since: &Since, shown: &mut Sum) -> Result<(), Error> {
+fn show(transaction: &dyn Database, key: &Key, interval: &Interval, since: &Since, shown: &mut Sum) -> Result<(), Error> {
     with_row(key, interval, since, |row| row.insert(transaction, shown))
 }
 
@@ -199,82 +196,76 @@ struct Labels<'k> {
 /// The row of the table `readings` that a reading comes to.
 fn with_row<T>(key: &Key, interval: &Interval, since: &Since, take: impl FnOnce(project::Row<'_>) -> T) -> T {
     let Labels { system, model, version, feature, attribute } = serde_json::from_str(&key.labels).unwrap_or_default();
-    let whole = |number: Option<i64>| number.map_or(ValueRef::Null, ValueRef::Integer);
-    let real = |number: Option<f64>| number.map_or(ValueRef::Null, ValueRef::Real);
     let (clock_since, per) = interval.clock.unzip();
     let (known, known_from) = since.known.as_ref().map(|(state, from)| (&**state, *from)).unzip();
-    let of_labels = [&system, &model, &version, &feature, &attribute].map(|label| project::optional(label.as_deref()));
-    let begin = [project::text(&key.indicator), project::text(&key.labels)];
-    let value = [real(interval.measured), whole(clock_since), real(per)];
-    let state = [project::text(&since.state), ValueRef::Integer(since.from), project::optional(known), whole(known_from)];
+    let of_labels = [&system, &model, &version, &feature, &attribute].map(|label| Cell::from(label.as_deref()));
+    let begin = [Cell::from(&key.indicator), Cell::from(&key.labels)];
+    let value = [Cell::from(interval.measured), clock_since.into(), per.into()];
+    let state = [Cell::from(&*since.state), since.from.into(), known.into(), known_from.into()];
     take(project::Row::of("readings", begin.into_iter().chain(of_labels).chain(value).chain(state)))
 }
 
 /// Calls `take` with the row of every reading that holds.
-pub(super) fn each_shown(connection: &Connection, mut take: impl FnMut(project::Row<'_>) -> Result<(), Error>) -> Result<(), Error> {
-    let mut statement = connection.prepare(&format!("SELECT {COLUMNS} FROM reading_intervals r WHERE held_until IS NULL"))?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
+pub(super) fn each_shown(connection: &dyn Database, mut take: impl FnMut(project::Row<'_>) -> Result<(), Error>) -> Result<(), Error> {
+    connection.each(&format!("SELECT {COLUMNS} FROM reading_intervals r WHERE held_until IS NULL"), &[], |row| {
         let Read { key, interval, since, held_from, .. } = Read::of(row)?;
         let since = since.unwrap_or_else(|| Since::begin(interval.state.clone(), held_from));
-        with_row(&key, &interval, &since, &mut take)?;
-    }
-    Ok(())
+        with_row(&key, &interval, &since, &mut take)
+    })
 }
 
 /// Makes the table `readings` anew from the intervals that hold, and gives the sum of what is in it.
-pub(super) fn renew(transaction: &Connection) -> Result<Sum, Error> {
-    transaction.execute("DELETE FROM readings", [])?;
+pub(super) fn renew(transaction: &dyn Database) -> Result<Sum, Error> {
+    transaction.execute("DELETE FROM readings", &[])?;
     let mut sum = Sum::default();
     each_shown(transaction, |row| row.insert(transaction, &mut sum))?;
     Ok(sum)
 }
 
 /// Stores what the threshold rules must remember of a reading. True when that is something else than before.
-fn remember(transaction: &Connection, key: &Key, memory: Option<&str>) -> Result<bool, Error> {
+fn remember(transaction: &dyn Database, key: &Key, memory: Option<&str>) -> Result<bool, Error> {
+    let Key { indicator, labels } = key;
     let changed = match memory {
-        Some(memory) => transaction
-            .prepare_cached(
-                "INSERT INTO waiting_rules (indicator, labels, memory) VALUES (?1, ?2, ?3) ON CONFLICT (indicator, labels) DO UPDATE SET memory = excluded.memory
-                 WHERE memory <> excluded.memory",
-            )?
-            .execute([&key.indicator, &key.labels, memory])?,
-        None => transaction.prepare_cached("DELETE FROM waiting_rules WHERE indicator = ?1 AND labels = ?2")?.execute([&key.indicator, &key.labels])?,
+        Some(memory) => transaction.execute(
+            "INSERT INTO waiting_rules (indicator, labels, memory) VALUES (?1, ?2, ?3) ON CONFLICT (indicator, labels) DO UPDATE SET memory = excluded.memory
+             WHERE waiting_rules.memory <> excluded.memory",
+            &[indicator.into(), labels.into(), memory.into()],
+        )?,
+        None => transaction.execute("DELETE FROM waiting_rules WHERE indicator = ?1 AND labels = ?2", &[indicator.into(), labels.into()])?,
     };
     Ok(changed > 0)
 }
 
 /// The readings of an indicator that hold now, by labels.
-pub(super) fn of_indicator(connection: &Connection, indicator: &str) -> Result<Vec<(String, Stored)>, Error> {
-    let mut statement = connection.prepare_cached(&format!(
+pub(super) fn of_indicator(connection: &dyn Database, indicator: &str) -> Result<Vec<(String, Stored)>, Error> {
+    let sql = format!(
         "SELECT {COLUMNS}, w.memory FROM reading_intervals r LEFT JOIN waiting_rules w ON w.indicator = r.indicator AND w.labels = r.labels
          WHERE r.held_until IS NULL AND r.indicator = ?1"
-    ))?;
-    let rows = statement.query_map([indicator], |row| {
+    );
+    connection.rows(&sql, &[indicator.into()], |row| {
         let Read { key, interval, since, held_from, .. } = Read::of(row)?;
         let since = since.unwrap_or_else(|| Since::begin(interval.state.clone(), held_from));
-        Ok((key.labels, Stored { interval, since, memory: row.get("memory")? }))
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+        Ok((key.labels, Stored { interval, since, memory: row.get(AFTER_COLUMNS)? }))
+    })
 }
 
 /// Every reading that holds now.
-pub(super) fn holding(connection: &Connection) -> Result<Vec<(Key, Interval)>, Error> {
-    let mut statement = connection.prepare(&format!("SELECT {COLUMNS} FROM reading_intervals r WHERE held_until IS NULL"))?;
-    let rows = statement.query_map([], |row| Read::of(row).map(|read| (read.key, read.interval)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+pub(super) fn holding(connection: &dyn Database) -> Result<Vec<(Key, Interval)>, Error> {
+    let sql = format!("SELECT {COLUMNS} FROM reading_intervals r WHERE held_until IS NULL");
+    connection.rows(&sql, &[], |row| Read::of(row).map(|read| (read.key, read.interval)))
 }
 
 /// The indicators that have readings which hold now.
-pub(super) fn held_indicators(connection: &Connection) -> Result<Vec<String>, Error> {
-    let mut statement = connection.prepare_cached("SELECT DISTINCT indicator FROM reading_intervals WHERE held_until IS NULL ORDER BY 1")?;
-    let rows = statement.query_map([], |row| row.get(0))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+pub(super) fn held_indicators(connection: &dyn Database) -> Result<Vec<String>, Error> {
+    connection.rows("SELECT DISTINCT indicator FROM reading_intervals WHERE held_until IS NULL ORDER BY 1", &[], |row| row.get(0))
 }
 
 /// The columns of [`Read`].
 pub(super) const COLUMNS: &str = "r.indicator, r.labels, r.measured, r.since, r.per, r.state, r.reason, r.rule, r.facts, r.thresholds, r.held_from, \
                                   r.state_from, r.known_state, r.known_from, r.seal";
+
+/// Which column comes after them.
+pub(super) const AFTER_COLUMNS: usize = 15;
 
 /// An interval as it is stored.
 pub(super) struct Read {
@@ -288,21 +279,21 @@ pub(super) struct Read {
 }
 
 impl Read {
-    pub(super) fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
+    pub(super) fn of(row: &dyn Row) -> Result<Self, Error> {
         let (clock_since, per): (Option<i64>, Option<f64>) = (row.get(3)?, row.get(4)?);
         let interval = Interval {
             measured: row.get(2)?,
             clock: clock_since.zip(per),
             state: Cow::Owned(row.get(5)?),
             reason: row.get(6)?,
-            rule: row.get::<_, Option<String>>(7)?.map(Arc::from),
+            rule: row.get::<Option<String>>(7)?.map(Arc::from),
             facts: row.get(8)?,
-            method: row.get::<_, String>(9)?.into(),
+            method: row.get::<String>(9)?.into(),
         };
-        let known = row.get::<_, Option<String>>(12)?.map(Cow::Owned).zip(row.get(13)?);
-        let since = row.get::<_, Option<i64>>(11)?.map(|from| Since { state: interval.state.clone(), from, known });
+        let known = row.get::<Option<String>>(12)?.map(Cow::Owned).zip(row.get(13)?);
+        let since = row.get::<Option<i64>>(11)?.map(|from| Since { state: interval.state.clone(), from, known });
         let key = Key { indicator: row.get(0)?, labels: row.get(1)? };
-        Ok(Self { key, interval, since, held_from: row.get(10)?, sealed: row.get::<_, Option<_>>(14)?.map(Digest) })
+        Ok(Self { key, interval, since, held_from: row.get(10)?, sealed: row.get(14)? })
     }
 
     /// The seal that it must have.

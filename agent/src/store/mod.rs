@@ -10,8 +10,12 @@ mod folder;
 mod history;
 mod names;
 mod older;
+#[cfg(test)]
+mod postgres;
 mod project;
 mod reader;
+#[cfg(test)]
+mod real;
 mod records;
 mod snapshot;
 mod spans;
@@ -29,19 +33,20 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rusqlite::{Connection, Savepoint};
-
 use crate::record::{Door, Feed, Record, Zone};
 
 use evidence::Kind;
+use sql::Database;
+use sqlite::Sqlite;
 
 pub use self::core::DATABASE_FILE;
 pub use error::Error;
 pub use evidence::Anchor;
 pub use folder::open_to_others;
 pub use history::{Change, Interval, Key, Since, Stored};
-pub use reader::{Interrupter, Reader};
+pub use reader::Reader;
 pub use snapshot::Snapshot;
+pub use sql::Interrupter;
 pub use touched::{Affected, Touched};
 pub use verify::{Finding, Place, Verified, verify};
 
@@ -49,11 +54,12 @@ pub use verify::{Finding, Place, Verified, verify};
 #[derive(Debug)]
 pub struct Store {
     // Closed in this order: the last connection, if it may write, puts everything into the one file.
-    reader: Connection,
-    writer: Connection,
+    reader: Box<dyn Database>,
+    writer: Box<dyn Database>,
     names: names::Names,
     path: PathBuf,
-    folder: folder::Folder,
+    /// Of a database that is a file: what holds the folder's lock.
+    folder: Option<folder::Folder>,
 }
 
 /// How a stream's records stand to those that are stored.
@@ -116,23 +122,11 @@ impl Store {
     pub fn open(data_dir: &Path, zone: Zone) -> Result<Self, Error> {
         let mut folder = folder::Folder::open(data_dir)?;
         let path = data_dir.join(DATABASE_FILE);
-        let mut writer = core::open(&path)?;
-        let transaction = writer.transaction()?;
-        let is_older = core::migrate(&transaction)? == core::OLDER_EVIDENCE;
-        if is_older {
-            older::complete(&transaction)?;
-        }
-        let why = renew_if_needed(&transaction, zone)?;
-        if is_older {
-            older::seal(&transaction)?;
-        } else if let Some((why, at)) = why.zip(evidence::last_at(&transaction)?) {
-            note_renewal(&transaction, &why, at)?;
-        }
-        let names = names::Names::load(&transaction)?;
-        transaction.commit()?;
-        let reader = core::open_reader(&path)?;
+        let writer = core::open(&path)?;
+        let names = prepare(&writer, zone)?;
+        let reader = Sqlite::open_read_only(&path)?;
         folder.remember();
-        Ok(Self { writer, reader, names, path, folder })
+        Ok(Self { writer: Box::new(writer), reader: Box::new(reader), names, path, folder: Some(folder) })
     }
 
     /// Makes the tables that indicators query anew from the ledger if they are not what it says, and gives what differed first.
@@ -140,16 +134,15 @@ impl Store {
     /// # Errors
     /// [`Error::Full`], or what SQLite reports; nothing is changed then.
     pub fn renew(&mut self, now: i64) -> Result<Option<String>, Error> {
-        let transaction = self.begin()?;
-        let Some(what) = verify::projection_differs(&transaction)? else { return Ok(None) };
-        let zone = core::meta(&transaction, "zone")?.as_deref().and_then(Zone::parse).unwrap_or(Zone::UTC);
-        core::make_record_tables(&transaction)?;
-        make_anew(&transaction, zone)?;
-        note_renewal(&transaction, &what, now)?;
-        let names = names::Names::load(&transaction)?;
-        transaction.commit()?;
-        self.names = names;
-        Ok(Some(what))
+        self.write_named(|transaction, names| {
+            let Some(what) = verify::projection_differs(transaction)? else { return Ok(None) };
+            let zone = core::meta(transaction, "zone")?.as_deref().and_then(Zone::parse).unwrap_or(Zone::UTC);
+            core::make_record_tables(transaction)?;
+            make_anew(transaction, zone)?;
+            note_renewal(transaction, &what, now)?;
+            *names = names::Names::load(transaction)?;
+            Ok(Some(what))
+        })
     }
 
     /// Notes that the agent begins to run.
@@ -157,9 +150,7 @@ impl Store {
     /// # Errors
     /// [`Error::Full`], or what SQLite reports; nothing is changed then.
     pub fn begin_run(&mut self, now: i64) -> Result<(), Error> {
-        let transaction = self.begin()?;
-        spans::begin(&transaction, now)?;
-        Ok(transaction.commit()?)
+        self.write(|transaction| spans::begin(transaction, now))
     }
 
     /// Notes that the agent runs, and seals that once an hour.
@@ -167,9 +158,7 @@ impl Store {
     /// # Errors
     /// [`Error::Full`], or what SQLite reports; nothing is changed then.
     pub fn go_on(&mut self, now: i64) -> Result<(), Error> {
-        let transaction = self.begin()?;
-        spans::go_on(&transaction, now)?;
-        Ok(transaction.commit()?)
+        self.write(|transaction| spans::go_on(transaction, now))
     }
 
     /// Notes that the agent ends as it should, and gives the last entry of evidence: what to keep elsewhere.
@@ -177,11 +166,10 @@ impl Store {
     /// # Errors
     /// [`Error::Full`], or what SQLite reports; nothing is changed then.
     pub fn end_run(&mut self, now: i64) -> Result<Anchor, Error> {
-        let transaction = self.begin()?;
-        spans::end(&transaction, now)?;
-        let head = evidence::head(&transaction)?;
-        transaction.commit()?;
-        Ok(head)
+        self.write(|transaction| {
+            spans::end(transaction, now)?;
+            evidence::head(transaction)
+        })
     }
 
     /// Looks whether the database is still the one in its folder, and whether that can be written.
@@ -189,15 +177,27 @@ impl Store {
     /// # Errors
     /// [`Error::Gone`], [`Error::Replaced`]; [`Error::Unwritable`], [`Error::Full`].
     pub fn look(&self) -> Result<(), Error> {
-        self.folder.in_place()?;
-        self.folder.writable()
+        self.in_place()?;
+        self.folder.as_ref().map_or(Ok(()), folder::Folder::writable)
     }
 
-    /// Begins to write. Into a database that is not the one in its folder nothing is written: it would be lost with the process.
-    /// A part of what is written [together](Self::together), or a whole of its own.
-    fn begin(&mut self) -> Result<Savepoint<'_>, Error> {
-        self.folder.in_place()?;
-        Ok(self.writer.savepoint()?)
+    /// Writes: a part of what is written [together](Self::together), or a whole of its own. Into a database that is not the one in its folder nothing is
+    /// written: it would be lost with the process.
+    fn write<T>(&self, write: impl FnOnce(&dyn Database) -> Result<T, Error>) -> Result<T, Error> {
+        self.in_place()?;
+        self.writer.together(write)
+    }
+
+    fn in_place(&self) -> Result<(), Error> {
+        self.folder.as_ref().map_or(Ok(()), folder::Folder::in_place)
+    }
+
+    /// Writes what may change the names of systems.
+    fn write_named<T>(&mut self, write: impl FnOnce(&dyn Database, &mut names::Names) -> Result<T, Error>) -> Result<T, Error> {
+        let mut names = self.names.clone();
+        let written = self.write(|transaction| write(transaction, &mut names))?;
+        self.names = names;
+        Ok(written)
     }
 
     /// Several writes as one: all of them are stored, or none.
@@ -205,42 +205,36 @@ impl Store {
     /// # Errors
     /// Those of `write`, or what SQLite reports; nothing is changed then.
     pub fn together<T>(&mut self, write: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
-        self.folder.in_place()?;
+        self.in_place()?;
         let names = self.names.clone();
-        self.writer.execute_batch("BEGIN")?;
-        let written = write(self).and_then(|value| {
-            self.writer.execute_batch("COMMIT")?;
-            Ok(value)
-        });
+        self.writer.batch("BEGIN")?;
+        let written = write(self).and_then(|value| self.writer.batch("COMMIT").map(|()| value));
         if written.is_err() {
             self.names = names;
             // Some errors, a full disk among them, have ended the transaction already.
-            if !self.writer.is_autocommit() {
-                self.writer.execute_batch("ROLLBACK")?;
+            if self.writer.is_in_transaction() {
+                self.writer.batch("ROLLBACK")?;
             }
         }
         written
     }
 
     /// A read-only connection that sees what was committed last.
-    pub fn reader(&self) -> &Connection {
-        &self.reader
+    pub fn reader(&self) -> &dyn Database {
+        &*self.reader
     }
 
-    /// Another read-only connection.
-    ///
-    /// # Errors
-    /// What SQLite reports.
-    pub fn open_reader(&self) -> Result<Connection, Error> {
-        core::open_reader(&self.path)
+    /// TEMPORARY
+    #[doc(hidden)]
+    pub fn open_reader(&self) -> Result<rusqlite::Connection, Error> {
+        Ok(Sqlite::open_read_only(&self.path)?.0)
     }
 
     /// Keeps the database from growing, as a full disk does.
     #[cfg(test)]
     pub(crate) fn fill_disk(&self, full: bool) {
-        let pages: i64 = self.writer.query_row("SELECT page_count FROM pragma_page_count", [], |row| row.get(0)).unwrap();
-        let most = if full { pages } else { 1_000_000 };
-        self.writer.query_row(&format!("PRAGMA max_page_count = {most}"), [], |_| Ok(())).unwrap();
+        let pages: i64 = self.writer.one("SELECT page_count FROM pragma_page_count", &[], |row| row.get(0)).unwrap();
+        self.writer.batch(&format!("PRAGMA max_page_count = {}", if full { pages } else { 1_000_000 })).unwrap();
     }
 
     /// Where the database lies.
@@ -253,7 +247,7 @@ impl Store {
     /// # Errors
     /// What SQLite reports.
     pub fn source_state(&self, source: &str) -> Result<SourceState, Error> {
-        records::source_state(&self.writer, source)
+        records::source_state(&*self.writer, source)
     }
 
     /// Stores what a complete poll delivered, in one transaction: all of it or nothing.
@@ -261,12 +255,7 @@ impl Store {
     /// # Errors
     /// [`Error::Conflict`], [`Error::Full`], or what SQLite reports; nothing is changed then.
     pub fn commit(&mut self, source: &str, delivered: &[Delivered], now: i64) -> Result<Committed, Error> {
-        let mut names = self.names.clone();
-        let transaction = self.begin()?;
-        let committed = records::commit(&transaction, source, delivered, &mut names, now)?;
-        transaction.commit()?;
-        self.names = names;
-        Ok(committed)
+        self.write_named(|transaction, names| records::commit(transaction, source, delivered, names, now))
     }
 
     /// Removes the records of sources that are not configured any more. Their versions stay in the history.
@@ -275,24 +264,15 @@ impl Store {
     /// [`Error::Full`], or what SQLite reports; nothing is changed then.
     pub fn forget_sources_except(&mut self, configured: &[&str], now: i64) -> Result<Committed, Error> {
         let mut committed = Committed::default();
-        for source in records::known_sources(&self.writer)? {
+        for source in records::known_sources(&*self.writer)? {
             if configured.contains(&source.as_str()) {
                 continue;
             }
-            let removed = self.remove(&source, now)?;
+            let removed = self.write_named(|transaction, names| records::remove_source(transaction, &source, names, now))?;
             committed.touched.join(&removed.touched);
             committed.removed += removed.removed;
         }
         Ok(committed)
-    }
-
-    fn remove(&mut self, source: &str, now: i64) -> Result<Committed, Error> {
-        let mut names = self.names.clone();
-        let transaction = self.begin()?;
-        let removed = records::remove_source(&transaction, source, &mut names, now)?;
-        transaction.commit()?;
-        self.names = names;
-        Ok(removed)
     }
 
     /// The readings of an indicator that hold, by labels.
@@ -300,7 +280,7 @@ impl Store {
     /// # Errors
     /// What SQLite reports.
     pub fn readings_of(&self, indicator: &str) -> Result<Vec<(String, Stored)>, Error> {
-        history::of_indicator(&self.writer, indicator)
+        history::of_indicator(&*self.writer, indicator)
     }
 
     /// Closes the readings of every indicator that is not in force any more.
@@ -309,8 +289,8 @@ impl Store {
     /// [`Error::Full`], or what SQLite reports; nothing is changed then.
     pub fn close_readings_except(&mut self, in_force: &[&str], now: i64) -> Result<(), Error> {
         let mut closing = Vec::new();
-        for indicator in history::held_indicators(&self.writer)?.iter().filter(|indicator| !in_force.contains(&indicator.as_str())) {
-            let keys = history::of_indicator(&self.writer, indicator)?.into_iter().map(|(labels, _)| Key { indicator: indicator.clone(), labels });
+        for indicator in history::held_indicators(&*self.writer)?.iter().filter(|indicator| !in_force.contains(&indicator.as_str())) {
+            let keys = history::of_indicator(&*self.writer, indicator)?.into_iter().map(|(labels, _)| Key { indicator: indicator.clone(), labels });
             closing.extend(keys.map(|key| Change { key, opens: None, closes: true, memory: None }));
         }
         self.record_readings(&closing, now)
@@ -321,10 +301,7 @@ impl Store {
     /// # Errors
     /// [`Error::Full`], or what SQLite reports; nothing is changed then.
     pub fn record_gap(&mut self, from: i64, until: i64) -> Result<(), Error> {
-        let transaction = self.begin()?;
-        evidence::append(&transaction, until, Kind::Gap, serde_json::json!({ "from": from, "until": until }))?;
-        transaction.commit()?;
-        Ok(())
+        self.write(|transaction| evidence::append(transaction, until, Kind::Gap, serde_json::json!({ "from": from, "until": until })).map(drop))
     }
 
     /// Stores changes of readings, with one evidence entry for all of them.
@@ -335,10 +312,7 @@ impl Store {
         if changes.is_empty() {
             return Ok(());
         }
-        let transaction = self.begin()?;
-        history::record(&transaction, changes, now)?;
-        transaction.commit()?;
-        Ok(())
+        self.write(|transaction| history::record(transaction, changes, now))
     }
 
     /// Puts an indicator's method into the evidence, unless it is the one that was put there last. `digest` is that of `document`.
@@ -365,13 +339,13 @@ impl Store {
     }
 
     fn record_document(&mut self, kind: Kind, name: &str, digest: &str, now: i64, body: impl FnOnce() -> serde_json::Value) -> Result<(), Error> {
-        if core::meta(&self.writer, name)?.as_deref() == Some(digest) {
+        if core::meta(&*self.writer, name)?.as_deref() == Some(digest) {
             return Ok(());
         }
-        let transaction = self.begin()?;
-        core::set_meta(&transaction, name, digest)?;
-        evidence::append(&transaction, now, kind, body())?;
-        Ok(transaction.commit()?)
+        self.write(|transaction| {
+            core::set_meta(transaction, name, digest)?;
+            evidence::append(transaction, now, kind, body()).map(drop)
+        })
     }
 
     /// How many records of a source are odd, by reason.
@@ -379,9 +353,9 @@ impl Store {
     /// # Errors
     /// What SQLite reports.
     pub fn doubt_counts(&self, source: &str) -> Result<BTreeMap<String, u64>, Error> {
-        let mut statement = self.reader.prepare_cached("SELECT reason, count(*) FROM doubts WHERE source = ?1 GROUP BY reason")?;
-        let rows = statement.query_map([source], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let sql = "SELECT reason, count(*) FROM doubts WHERE source = ?1 GROUP BY reason";
+        let counts = self.reader().rows(sql, &[source.into()], |row| Ok((row.get(0)?, row.get::<i64>(1)?.unsigned_abs())))?;
+        Ok(counts.into_iter().collect())
     }
 
     /// How many records of each table a source holds now.
@@ -389,22 +363,37 @@ impl Store {
     /// # Errors
     /// What SQLite reports.
     pub fn record_counts(&self, source: &str) -> Result<BTreeMap<&'static str, u64>, Error> {
-        let mut statement =
-            self.reader.prepare_cached("SELECT shape, count(*) FROM record_versions WHERE source = ?1 AND held_until IS NULL GROUP BY shape")?;
-        let rows = statement.query_map([source], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
+        let sql = "SELECT shape, count(*) FROM record_versions WHERE source = ?1 AND held_until IS NULL GROUP BY shape";
         let mut counts = BTreeMap::new();
-        for row in rows {
-            let (shape, count) = row?;
-            if let Some(shape) = crate::record::shape::by_name(&shape) {
-                counts.insert(shape.table, count.unsigned_abs());
+        self.reader().each(sql, &[source.into()], |row| {
+            if let Some(shape) = crate::record::shape::by_name(&row.get::<String>(0)?) {
+                counts.insert(shape.table, row.get::<i64>(1)?.unsigned_abs());
             }
-        }
+            Ok(())
+        })?;
         Ok(counts)
     }
 }
 
+/// Brings a database to what this release works with.
+fn prepare(database: &dyn Database, zone: Zone) -> Result<names::Names, Error> {
+    database.together(|transaction| {
+        let is_older = core::migrate(transaction)? == core::OLDER_EVIDENCE;
+        if is_older {
+            older::complete(transaction)?;
+        }
+        let why = renew_if_needed(transaction, zone)?;
+        if is_older {
+            older::seal(transaction)?;
+        } else if let Some((why, at)) = why.zip(evidence::last_at(transaction)?) {
+            note_renewal(transaction, &why, at)?;
+        }
+        names::Names::load(transaction)
+    })
+}
+
 /// Makes the tables that indicators query anew if that must be, and says why.
-fn renew_if_needed(transaction: &Connection, zone: Zone) -> Result<Option<String>, Error> {
+fn renew_if_needed(transaction: &dyn Database, zone: Zone) -> Result<Option<String>, Error> {
     let other_definition = core::renew_record_tables(transaction)?;
     let other_zone = core::meta(transaction, "zone")?.as_deref() != Some(zone.name());
     let why = if other_definition {
@@ -425,13 +414,13 @@ fn renew_if_needed(transaction: &Connection, zone: Zone) -> Result<Option<String
     Ok(Some(why))
 }
 
-fn make_anew(transaction: &Connection, zone: Zone) -> Result<(), Error> {
+fn make_anew(transaction: &dyn Database, zone: Zone) -> Result<(), Error> {
     let mut sum = project::renew(transaction, &Door { now: 0, zone })?;
     sum.join(&history::renew(transaction)?);
     evidence::set_projection(transaction, &sum)
 }
 
-fn note_renewal(transaction: &Connection, why: &str, at: i64) -> Result<(), Error> {
+fn note_renewal(transaction: &dyn Database, why: &str, at: i64) -> Result<(), Error> {
     let mut body = core::projection_settings(transaction)?;
     body["why"] = why.into();
     evidence::append(transaction, at, Kind::Renewal, body)?;

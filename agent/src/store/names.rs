@@ -2,11 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rusqlite::Connection;
-
 use super::{
     Error,
     project::{self, Row},
+    sql::Database,
     sum::Sum,
 };
 use crate::record::{Record, normalised_key};
@@ -20,7 +19,7 @@ impl Names {
     ///
     /// Ids and aliases must be unambiguous: a poll that makes one name two systems is refused. Display names are a convenience: one that
     /// two systems share names neither.
-    pub(super) fn load(connection: &Connection) -> Result<Self, Error> {
+    pub(super) fn load(connection: &dyn Database) -> Result<Self, Error> {
         let mut names = HashMap::new();
         let ids = pairs(connection, "SELECT id, id FROM systems")?;
         for (id, system) in ids {
@@ -56,19 +55,17 @@ impl Names {
     }
 }
 
-fn pairs(connection: &Connection, sql: &str) -> Result<Vec<(String, String)>, Error> {
-    let mut statement = connection.prepare(sql)?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+fn pairs(connection: &dyn Database, sql: &str) -> Result<Vec<(String, String)>, Error> {
+    connection.rows(sql, &[], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
 /// Writes the names into the table that indicators read.
-pub(super) fn publish(transaction: &Connection, names: &Names, change: &mut Sum) -> Result<(), Error> {
-    project::take_out(transaction, "DELETE FROM system_names RETURNING *", [], "system_names", change)?;
+pub(super) fn publish(transaction: &dyn Database, names: &Names, change: &mut Sum) -> Result<(), Error> {
+    project::take_out(transaction, "DELETE FROM system_names RETURNING *", &[], "system_names", change)?;
     rows(names).try_for_each(|row| row.insert(transaction, change))
 }
 
 /// The rows of that table.
 pub(super) fn rows(names: &Names) -> impl Iterator<Item = Row<'_>> {
-    names.0.iter().map(|(name, system)| Row::of("system_names", [name, system].map(|name| project::text(name))))
+    names.0.iter().map(|(name, system)| Row::of("system_names", [name, system].map(Into::into)))
 }

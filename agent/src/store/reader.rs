@@ -2,16 +2,16 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, InterruptHandle};
-
-use super::{Anchor, Error, Verified, core, verify};
+use super::{
+    Anchor, Error, Verified,
+    sql::{Database, Interrupter},
+    sqlite::Sqlite,
+    verify,
+};
 
 /// A connection that can't write.
 #[derive(Debug)]
-pub struct Reader(Connection);
-
-/// What ends, from another thread, what a [`Reader`] is doing.
-pub struct Interrupter(InterruptHandle);
+pub struct Reader(Sqlite);
 
 impl Reader {
     /// Opens a database. Nothing is made where there is none.
@@ -19,7 +19,7 @@ impl Reader {
     /// # Errors
     /// What SQLite reports.
     pub fn open(database: &Path) -> Result<Self, Error> {
-        Ok(Self(core::open_reader(database)?))
+        Ok(Self(Sqlite::open_read_only(database)?))
     }
 
     /// Verifies everything, and that the store goes on from an anchor.
@@ -32,13 +32,6 @@ impl Reader {
 
     /// What interrupts it.
     pub fn interrupter(&self) -> Interrupter {
-        Interrupter(self.0.get_interrupt_handle())
-    }
-}
-
-impl Interrupter {
-    /// Ends what the reader is doing with an error.
-    pub fn interrupt(&self) {
-        self.0.interrupt();
+        self.0.interrupter()
     }
 }

@@ -5,15 +5,14 @@ use std::{
     sync::LazyLock,
 };
 
-use rusqlite::{Connection, OptionalExtension, params};
-
 use super::{
     Committed, Delivered, Error, Mode, SourceState, Touched,
     evidence::{self, Kind, Seals},
     names::Names,
     project,
+    sql::{Cell, Database},
     sum::Sum,
-    tables,
+    tables::{Dialect, relatives},
 };
 use crate::record::{Digest, Feed, Record, Shape, Value, shape};
 
@@ -41,7 +40,7 @@ struct Opening<'d> {
 }
 
 /// Stores a poll inside `transaction`.
-pub(super) fn commit(transaction: &Connection, source: &str, delivered: &[Delivered], names: &mut Names, now: i64) -> Result<Committed, Error> {
+pub(super) fn commit(transaction: &dyn Database, source: &str, delivered: &[Delivered], names: &mut Names, now: i64) -> Result<Committed, Error> {
     let first_poll = source_state(transaction, source)?.first_success_at.is_none();
     let mut differences = Vec::new();
     for stream in delivered {
@@ -57,7 +56,7 @@ pub(super) fn commit(transaction: &Connection, source: &str, delivered: &[Delive
 }
 
 /// Takes out a source with all its records. Their versions stay in the history.
-pub(super) fn remove_source(transaction: &Connection, source: &str, names: &mut Names, now: i64) -> Result<Committed, Error> {
+pub(super) fn remove_source(transaction: &dyn Database, source: &str, names: &mut Names, now: i64) -> Result<Committed, Error> {
     let mut differences = Vec::new();
     let nothing = |stream| Delivered { stream, mode: Mode::Snapshot, records: Vec::new(), position: None, feeds: Vec::new() };
     let streams: Vec<_> = streams(transaction, source)?.into_iter().map(nothing).collect();
@@ -65,14 +64,14 @@ pub(super) fn remove_source(transaction: &Connection, source: &str, names: &mut 
         compare(transaction, source, stream, false, now, &mut differences)?;
     }
     let (committed, seals) = apply(transaction, source, differences, names, now)?;
-    transaction.execute("DELETE FROM source_states WHERE source = ?1", [source])?;
-    transaction.execute("DELETE FROM stream_states WHERE source = ?1", [source])?;
+    transaction.execute("DELETE FROM source_states WHERE source = ?1", &[source.into()])?;
+    transaction.execute("DELETE FROM stream_states WHERE source = ?1", &[source.into()])?;
     append(transaction, Kind::Removal, source, seals, now)?;
     Ok(committed)
 }
 
 /// Appends the evidence entry of a source's versions.
-fn append(transaction: &Connection, kind: Kind, source: &str, seals: Seals, now: i64) -> Result<(), Error> {
+fn append(transaction: &dyn Database, kind: Kind, source: &str, seals: Seals, now: i64) -> Result<(), Error> {
     let mut body = seals.summary();
     body["source"] = source.into();
     evidence::append(transaction, now, kind, body)?;
@@ -86,7 +85,7 @@ pub(super) fn seal(source: &str, stream: &str, shape: &str, id: &str, body: &Dig
 }
 
 fn compare<'d>(
-    transaction: &Connection,
+    transaction: &dyn Database,
     source: &str,
     stream: &'d Delivered,
     first_poll: bool,
@@ -141,7 +140,7 @@ fn keep_what_registries_forget(record: &mut Record, previous: Option<&Record>, f
     record.set("promoted_at", promoted);
 }
 
-fn apply(transaction: &Connection, source: &str, differences: Vec<Difference<'_>>, names: &mut Names, now: i64) -> Result<(Committed, Seals), Error> {
+fn apply(transaction: &dyn Database, source: &str, differences: Vec<Difference<'_>>, names: &mut Names, now: i64) -> Result<(Committed, Seals), Error> {
     let (mut committed, mut seals, mut change) = (Committed::default(), Seals::default(), Sum::default());
     let entry = evidence::next(transaction)?;
     let mut inventory_changed = false;
@@ -157,8 +156,8 @@ fn apply(transaction: &Connection, source: &str, differences: Vec<Difference<'_>
             let (system, kind) = project::place_of(transaction, source, difference.shape, &difference.id)?;
             committed.touched.add(difference.shape, &kind, system.as_deref());
             relatives.touch(transaction, source, difference.shape, &difference.id, &kind, &mut committed.touched)?;
-            let mut close = transaction.prepare_cached("UPDATE record_versions SET held_until = ?2, until_entry = ?3 WHERE version = ?1 RETURNING seal")?;
-            seals.close(Digest(close.query_row(params![closed.version, now, entry], |row| row.get(0))?));
+            let close = "UPDATE record_versions SET held_until = ?2, until_entry = ?3 WHERE version = ?1 RETURNING seal";
+            seals.close(transaction.one(close, &[closed.version.into(), now.into(), entry.into()], |row| row.get(0))?);
             project::remove(transaction, source, difference.shape, &difference.id, &mut change)?;
         }
         let is_system = difference.shape.name == "system";
@@ -166,12 +165,13 @@ fn apply(transaction: &Connection, source: &str, differences: Vec<Difference<'_>
         let Some(Opening { stream, record, kind, body, digest }) = difference.opens else { continue };
         let seal = seal(source, stream, record.shape.name, &record.id, &digest, now);
         seals.open(seal);
-        let inserted = transaction
-            .prepare_cached(
-                "INSERT INTO record_versions (source, stream, shape, id, digest, body, held_from, from_entry, seal)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-            )?
-            .execute(params![source, stream, record.shape.name, record.id, digest.0, body, now, entry, seal.0]);
+        let place = [source.into(), stream.into(), record.shape.name.into(), (&record.id).into()];
+        let content = [(&digest).into(), (&body).into(), now.into(), entry.into(), (&seal).into()];
+        let inserted = transaction.execute(
+            "INSERT INTO record_versions (source, stream, shape, id, digest, body, held_from, from_entry, seal)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            &[&place[..], &content].concat(),
+        );
         inserted.map_err(|error| twice(error, source, &record))?;
         if is_system {
             committed.touched.add(record.shape, &kind, Some(&record.id));
@@ -212,122 +212,111 @@ impl Relatives {
         Self { are_looked_for: many.is_none() }
     }
 
-    fn touch(&self, transaction: &Connection, source: &str, shape: &'static Shape, id: &str, kind: &str, touched: &mut Touched) -> Result<(), Error> {
+    fn touch(&self, transaction: &dyn Database, source: &str, shape: &'static Shape, id: &str, kind: &str, touched: &mut Touched) -> Result<(), Error> {
         if shape.table != "cases" || !self.are_looked_for {
             return Ok(());
         }
-        static SQL: LazyLock<String> = LazyLock::new(|| {
-            let begin = tables::relatives::of("SELECT c.rowid FROM main.cases c WHERE c.source = ?1 AND c.id = ?2");
-            format!("{begin} SELECT DISTINCT r.system FROM relatives k CROSS JOIN main.cases r WHERE r.rowid = k.place")
-        });
-        let mut statement = transaction.prepare_cached(&SQL)?;
-        let mut rows = statement.query([source, id])?;
-        while let Some(row) = rows.next()? {
-            touched.add(shape, kind, row.get::<_, Option<String>>(0)?.as_deref());
-        }
-        Ok(())
+        static SQLITE: LazyLock<String> = LazyLock::new(|| relatives::systems(Dialect::Sqlite));
+        static POSTGRES: LazyLock<String> = LazyLock::new(|| relatives::systems(Dialect::Postgres));
+        let sql = match transaction.dialect() {
+            Dialect::Sqlite => &SQLITE,
+            Dialect::Postgres => &POSTGRES,
+        };
+        transaction.each(sql, &[source.into(), id.into()], |row| {
+            touched.add(shape, kind, row.get::<Option<String>>(0)?.as_deref());
+            Ok(())
+        })
     }
 }
 
 /// Two streams of one source delivered the same record.
-fn twice(error: rusqlite::Error, source: &str, record: &Record) -> Error {
-    match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::ConstraintViolation) => {
+fn twice(error: Error, source: &str, record: &Record) -> Error {
+    match error {
+        Error::Taken(_) => {
             Error::Conflict(format!("two streams of `{source}` deliver the {} `{}`; ids are unique within a source and shape", record.shape.name, record.id))
         }
-        _ => error.into(),
+        error => error,
     }
 }
 
-fn held_versions(transaction: &Connection, source: &str, stream: &str) -> Result<HashMap<(&'static str, String), Held>, Error> {
-    let mut statement =
-        transaction.prepare_cached("SELECT shape, id, version, digest FROM record_versions WHERE source = ?1 AND stream = ?2 AND held_until IS NULL")?;
-    let mut rows = statement.query([source, stream])?;
+fn held_versions(transaction: &dyn Database, source: &str, stream: &str) -> Result<HashMap<(&'static str, String), Held>, Error> {
     let mut held = HashMap::new();
-    while let Some(row) = rows.next()? {
-        let name: String = row.get(0)?;
-        if let Some(shape) = shape::by_name(&name) {
-            held.insert((shape.name, row.get(1)?), Held { version: row.get(2)?, digest: Digest(row.get(3)?) });
+    let sql = "SELECT shape, id, version, digest FROM record_versions WHERE source = ?1 AND stream = ?2 AND held_until IS NULL";
+    transaction.each(sql, &[source.into(), stream.into()], |row| {
+        if let Some(shape) = shape::by_name(&row.get::<String>(0)?) {
+            held.insert((shape.name, row.get(1)?), Held { version: row.get(2)?, digest: row.get(3)? });
         }
-    }
+        Ok(())
+    })?;
     Ok(held)
 }
 
-fn held_version(transaction: &Connection, source: &str, stream: &str, shape: &str, id: &str) -> Result<Option<Held>, Error> {
-    let mut statement = transaction
-        .prepare_cached("SELECT version, digest FROM record_versions WHERE source = ?1 AND stream = ?2 AND shape = ?3 AND id = ?4 AND held_until IS NULL")?;
-    let found = statement.query_row([source, stream, shape, id], |row| Ok(Held { version: row.get(0)?, digest: Digest(row.get(1)?) }));
-    Ok(found.optional()?)
+fn held_version(transaction: &dyn Database, source: &str, stream: &str, shape: &str, id: &str) -> Result<Option<Held>, Error> {
+    let sql = "SELECT version, digest FROM record_versions WHERE source = ?1 AND stream = ?2 AND shape = ?3 AND id = ?4 AND held_until IS NULL";
+    transaction.first(sql, &[source, stream, shape, id].map(Cell::from), |row| Ok(Held { version: row.get(0)?, digest: row.get(1)? }))
 }
 
-fn stored(transaction: &Connection, shape: &'static Shape, id: &str, version: i64) -> Result<Record, Error> {
-    let body: String = transaction.prepare_cached("SELECT body FROM record_versions WHERE version = ?1")?.query_row([version], |row| row.get(0))?;
+fn stored(transaction: &dyn Database, shape: &'static Shape, id: &str, version: i64) -> Result<Record, Error> {
+    let body: String = transaction.one("SELECT body FROM record_versions WHERE version = ?1", &[version.into()], |row| row.get(0))?;
     Record::from_body(shape, id, &body).map_err(|error| Error::Conflict(format!("the stored {} `{id}` can't be read: {error}", shape.name)))
 }
 
-fn remember(transaction: &Connection, source: &str, delivered: &[Delivered], now: i64) -> Result<(), Error> {
-    transaction
-        .prepare_cached(
-            "INSERT INTO source_states (source, first_success_at, last_success_at) VALUES (?1, ?2, ?2)
-             ON CONFLICT (source) DO UPDATE SET last_success_at = excluded.last_success_at, sealed = 0",
-        )?
-        .execute(params![source, now])?;
+fn remember(transaction: &dyn Database, source: &str, delivered: &[Delivered], now: i64) -> Result<(), Error> {
+    transaction.execute(
+        "INSERT INTO source_states (source, first_success_at, last_success_at) VALUES (?1, ?2, ?2)
+         ON CONFLICT (source) DO UPDATE SET last_success_at = excluded.last_success_at, sealed = 0",
+        &[source.into(), now.into()],
+    )?;
     let present: HashSet<_> = delivered.iter().map(|stream| stream.stream.as_str()).collect();
-    let known = texts(transaction, "SELECT stream FROM stream_states WHERE source = ?1", &[source])?;
+    let known = texts(transaction, "SELECT stream FROM stream_states WHERE source = ?1", &[source.into()])?;
     for stream in &known {
         if !present.contains(stream.as_str()) {
-            transaction.execute("DELETE FROM stream_states WHERE source = ?1 AND stream = ?2", [source, stream])?;
+            transaction.execute("DELETE FROM stream_states WHERE source = ?1 AND stream = ?2", &[source.into(), stream.into()])?;
         }
     }
     for stream in delivered.iter().filter(|stream| stream.mode != Mode::Unchanged || !known.contains(&stream.stream)) {
         let feeds = serde_json::to_string(&stream.feeds).expect("names always serialise");
-        transaction
-            .prepare_cached(
-                "INSERT INTO stream_states (source, stream, position, feeds) VALUES (?1, ?2, coalesce(?3, ''), ?4)
-                 ON CONFLICT (source, stream) DO UPDATE SET position = coalesce(?3, position), feeds = excluded.feeds",
-            )?
-            .execute(params![source, stream.stream, stream.position, feeds])?;
+        transaction.execute(
+            "INSERT INTO stream_states (source, stream, position, feeds) VALUES (?1, ?2, coalesce(?3, ''), ?4)
+             ON CONFLICT (source, stream) DO UPDATE SET position = coalesce(?3, stream_states.position), feeds = excluded.feeds",
+            &[source.into(), (&stream.stream).into(), stream.position.as_deref().into(), (&feeds).into()],
+        )?;
     }
     Ok(())
 }
 
 /// What is remembered of a source.
-pub(super) fn source_state(connection: &Connection, source: &str) -> Result<SourceState, Error> {
-    let times = connection
-        .prepare_cached("SELECT first_success_at, last_success_at FROM source_states WHERE source = ?1")?
-        .query_row([source], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
+pub(super) fn source_state(connection: &dyn Database, source: &str) -> Result<SourceState, Error> {
+    let times = "SELECT first_success_at, last_success_at FROM source_states WHERE source = ?1";
+    let times = connection.first(times, &[source.into()], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let (first_success_at, last_success_at) = times.unwrap_or_default();
-    let mut statement = connection.prepare_cached("SELECT stream, position, feeds FROM stream_states WHERE source = ?1 ORDER BY stream")?;
-    let mut rows = statement.query([source])?;
     let mut state = SourceState { first_success_at, last_success_at, ..SourceState::default() };
-    while let Some(row) = rows.next()? {
+    connection.each("SELECT stream, position, feeds FROM stream_states WHERE source = ?1 ORDER BY stream", &[source.into()], |row| {
         let (stream, position, feeds): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
         if !position.is_empty() {
             state.positions.insert(stream, position);
         }
         let feeds: Vec<Feed> = serde_json::from_str(&feeds).unwrap_or_default();
         state.feeds.extend(feeds);
-    }
+        Ok(())
+    })?;
     Ok(state)
 }
 
 /// Every source that has records or a state.
-pub(super) fn known_sources(connection: &Connection) -> Result<BTreeSet<String>, Error> {
+pub(super) fn known_sources(connection: &dyn Database) -> Result<BTreeSet<String>, Error> {
     texts(connection, "SELECT source FROM source_states UNION SELECT DISTINCT source FROM record_versions WHERE held_until IS NULL", &[])
 }
 
 /// The streams of a source that have records or a state.
-pub(super) fn streams(connection: &Connection, source: &str) -> Result<BTreeSet<String>, Error> {
+pub(super) fn streams(connection: &dyn Database, source: &str) -> Result<BTreeSet<String>, Error> {
     texts(
         connection,
         "SELECT stream FROM stream_states WHERE source = ?1 UNION SELECT DISTINCT stream FROM record_versions WHERE source = ?1 AND held_until IS NULL",
-        &[source],
+        &[source.into()],
     )
 }
 
-fn texts(connection: &Connection, sql: &str, values: &[&str]) -> Result<BTreeSet<String>, Error> {
-    let mut statement = connection.prepare_cached(sql)?;
-    let rows = statement.query_map(rusqlite::params_from_iter(values), |row| row.get(0))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+fn texts(connection: &dyn Database, sql: &str, values: &[Cell<'_>]) -> Result<BTreeSet<String>, Error> {
+    Ok(connection.rows(sql, values, |row| row.get(0))?.into_iter().collect())
 }

@@ -2,9 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags};
-
-use super::{DATABASE_FILE, Error, Interval, Key, history};
+use super::{DATABASE_FILE, Error, Interval, Key, history, sql::Database, sqlite::Sqlite};
 
 /// A copy in a folder of its own, which goes with it.
 #[derive(Debug)]
@@ -23,8 +21,7 @@ impl Snapshot {
         let folder = tempfile::tempdir().map_err(refused)?;
         let copied = folder.path().join("data");
         std::fs::create_dir(&copied).map_err(refused)?;
-        let original = Connection::open_with_flags(data_dir.join(DATABASE_FILE), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        original.execute("VACUUM INTO ?1", [copied.join(DATABASE_FILE).to_string_lossy()])?;
+        Sqlite::copy(&data_dir.join(DATABASE_FILE), &copied.join(DATABASE_FILE))?;
         Ok(Self { data_dir: copied, _folder: folder })
     }
 
@@ -47,10 +44,11 @@ impl Snapshot {
     /// What SQLite reports.
     pub fn last_moment(&self) -> Result<i64, Error> {
         let sql = "SELECT coalesce(max(m.at), 0) FROM (SELECT max(at) AS at FROM evidence UNION ALL SELECT max(last_success_at) FROM source_states) m";
-        Ok(self.open()?.query_row(sql, [], |row| row.get(0))?)
+        let database: &dyn Database = &self.open()?;
+        database.one(sql, &[], |row| row.get(0))
     }
 
-    fn open(&self) -> Result<Connection, Error> {
-        Ok(Connection::open_with_flags(self.data_dir.join(DATABASE_FILE), OpenFlags::SQLITE_OPEN_READ_ONLY)?)
+    fn open(&self) -> Result<Sqlite, Error> {
+        Sqlite::open_read_only(&self.data_dir.join(DATABASE_FILE))
     }
 }

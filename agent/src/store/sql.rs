@@ -134,39 +134,38 @@ impl dyn Database + '_ {
         self.first(sql, values, read)?.ok_or_else(|| Error::Database("a row was expected, there is none".into()))
     }
 
+    /// Works in a transaction, or in a part of the one that is open: all that is written stays, or after an error nothing.
+    pub(super) fn together<T>(&self, work: impl FnOnce(&dyn Database) -> Result<T, Error>) -> Result<T, Error> {
+        let transaction = Transaction::begin(self)?;
+        let done = work(self)?;
+        transaction.commit()?;
+        Ok(done)
+    }
+
     /// Whether there is any row.
     pub(super) fn any(&self, sql: &str, values: &[Cell<'_>]) -> Result<bool, Error> {
         Ok(self.first(sql, values, |_| Ok(()))?.is_some())
     }
 }
 
-/// A transaction, or a part of the one that is open. Dropped without [`Self::commit`] it leaves nothing behind.
-#[derive(Debug)]
-pub(super) struct Transaction<'d> {
+/// A transaction, or a part of the one that is open. Dropped without [`Self::commit`], by a panic too, it leaves nothing behind.
+struct Transaction<'d> {
     database: &'d dyn Database,
     is_part: bool,
     is_done: bool,
 }
 
 impl<'d> Transaction<'d> {
-    pub(super) fn begin(database: &'d dyn Database) -> Result<Self, Error> {
+    fn begin(database: &'d dyn Database) -> Result<Self, Error> {
         let is_part = database.is_in_transaction();
         database.batch(if is_part { "SAVEPOINT part" } else { "BEGIN" })?;
         Ok(Self { database, is_part, is_done: false })
     }
 
-    pub(super) fn commit(mut self) -> Result<(), Error> {
+    fn commit(mut self) -> Result<(), Error> {
         self.database.batch(if self.is_part { "RELEASE SAVEPOINT part" } else { "COMMIT" })?;
         self.is_done = true;
         Ok(())
-    }
-}
-
-impl<'d> std::ops::Deref for Transaction<'d> {
-    type Target = dyn Database + 'd;
-
-    fn deref(&self) -> &Self::Target {
-        self.database
     }
 }
 

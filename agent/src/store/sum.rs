@@ -5,8 +5,7 @@
 
 use std::fmt;
 
-use rusqlite::types::ValueRef;
-
+use super::sql::Cell;
 use crate::record::Digest;
 
 /// The sum, least significant part first.
@@ -67,7 +66,7 @@ impl fmt::Display for Sum {
 }
 
 /// The digest of a row: its table, and each value with its type.
-pub(super) fn row<'r>(table: &str, cells: impl Iterator<Item = ValueRef<'r>>) -> Digest {
+pub(super) fn row<'r>(table: &str, cells: impl Iterator<Item = Cell<'r>>) -> Digest {
     let mut bytes = Vec::with_capacity(256);
     let mut put = |kind: u8, content: &[u8]| {
         bytes.push(kind);
@@ -77,12 +76,12 @@ pub(super) fn row<'r>(table: &str, cells: impl Iterator<Item = ValueRef<'r>>) ->
     put(b't', table.as_bytes());
     for cell in cells {
         match cell {
-            ValueRef::Null => put(b'n', &[]),
-            ValueRef::Integer(number) => put(b'i', &number.to_le_bytes()),
+            Cell::Null => put(b'n', &[]),
+            Cell::Integer(number) => put(b'i', &number.to_le_bytes()),
             // SQLite keeps whole numbers as such, and of them none is a negative zero.
-            ValueRef::Real(number) => put(b'r', &(number + 0.0).to_bits().to_le_bytes()),
-            ValueRef::Text(text) => put(b'x', text),
-            ValueRef::Blob(blob) => put(b'b', blob),
+            Cell::Real(number) => put(b'r', &(number + 0.0).to_bits().to_le_bytes()),
+            Cell::Text(text) => put(b'x', text.as_bytes()),
+            Cell::Blob(blob) => put(b'b', blob),
         }
     }
     Digest::of(&bytes)
@@ -116,17 +115,17 @@ mod tests {
 
     #[test]
     fn a_row_is_told_from_every_other() {
-        let text = |text: &'static str| ValueRef::Text(text.as_bytes());
+        let text = Cell::Text;
         let rows = [
             row("a", [text("b"), text("c")].into_iter()),
             row("a", [text("bc"), text("")].into_iter()),
             row("ab", [text("c")].into_iter()),
-            row("a", [text("b"), ValueRef::Null].into_iter()),
-            row("a", [ValueRef::Integer(1)].into_iter()),
-            row("a", [ValueRef::Real(1.0)].into_iter()),
+            row("a", [text("b"), Cell::Null].into_iter()),
+            row("a", [Cell::Integer(1)].into_iter()),
+            row("a", [Cell::Real(1.0)].into_iter()),
             row("a", [text("1")].into_iter()),
         ];
         assert_eq!(rows.iter().collect::<std::collections::HashSet<_>>().len(), rows.len());
-        assert_eq!(row("a", [ValueRef::Real(-0.0)].into_iter()), row("a", [ValueRef::Real(0.0)].into_iter()), "as SQLite gives it back");
+        assert_eq!(row("a", [Cell::Real(-0.0)].into_iter()), row("a", [Cell::Real(0.0)].into_iter()), "as SQLite gives it back");
     }
 }

@@ -2,12 +2,26 @@
 
 use serde_json::{Value, json};
 
-use super::*;
+use super::{sql::Cell, *};
 use crate::record::DoubtReason;
 
-pub(super) struct Fixture {
-    pub(super) folder: tempfile::TempDir,
-    pub(super) store: Store,
+mod files;
+mod home;
+
+pub(in crate::store) use home::{Case, Home, Homes, on_every_engine};
+
+on_every_engine! {
+    a_snapshot_adds_changes_and_removes,
+    what_is_touched_is_the_old_and_the_new,
+    changes_leave_the_rest_alone_and_positions_are_kept,
+    systems_are_resolved_at_the_door_and_again_when_the_inventory_changes,
+    an_ambiguous_inventory_is_refused_whole,
+    ruling_3_promotion_is_the_first_poll_that_saw_it,
+    doubts_lists_and_attributes_are_queryable,
+    record_tables_are_made_anew_when_the_zone_changes,
+    readings_are_intervals,
+    a_state_that_comes_back_after_it_was_unknown_has_the_beginning_that_it_had,
+    sources_that_are_not_configured_any_more_are_forgotten,
 }
 
 /// The number of entries, every one as it was stored.
@@ -15,12 +29,6 @@ fn entries(store: &Store) -> i64 {
     let verified = verify(store.reader(), None).unwrap();
     assert_eq!(verified.findings, []);
     verified.head.entry
-}
-
-pub(super) fn fixture() -> Fixture {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path(), Zone::UTC).unwrap();
-    Fixture { folder, store }
 }
 
 fn records(rows: &[serde_json::Value]) -> Vec<Record> {
@@ -41,26 +49,20 @@ pub(super) fn incident(id: &str, system: &str, status: &str) -> serde_json::Valu
 }
 
 fn rows(store: &Store, sql: &str) -> Vec<String> {
-    let mut statement = store.reader().prepare(sql).unwrap();
-    let columns = statement.column_count();
-    let rows = statement.query_map([], |row| {
-        let cells: Vec<String> = (0..columns)
-            .map(|column| match row.get_ref(column).unwrap() {
-                rusqlite::types::ValueRef::Null => "-".to_owned(),
-                rusqlite::types::ValueRef::Integer(number) => number.to_string(),
-                rusqlite::types::ValueRef::Real(number) => number.to_string(),
-                rusqlite::types::ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
-                rusqlite::types::ValueRef::Blob(_) => "blob".to_owned(),
-            })
-            .collect();
-        Ok(cells.join(" "))
-    });
-    rows.unwrap().collect::<Result<_, _>>().unwrap()
+    let text = |cell: Cell<'_>| match cell {
+        Cell::Null => "-".to_owned(),
+        Cell::Integer(number) => number.to_string(),
+        Cell::Real(number) => number.to_string(),
+        Cell::Text(text) => text.to_owned(),
+        Cell::Blob(_) => "blob".to_owned(),
+    };
+    let rows = store.reader().rows(sql, &[], |row| Ok((0..row.width()).map(|column| text(row.cell(column))).collect::<Vec<_>>().join(" ")));
+    rows.unwrap()
 }
 
-#[test]
-fn a_snapshot_adds_changes_and_removes() {
-    let Fixture { mut store, folder: _folder } = fixture();
+fn a_snapshot_adds_changes_and_removes(homes: Homes<'_>) {
+    let home = homes();
+    let mut store = home.open(Zone::UTC);
     let first = store.commit("t", &[snapshot("s", &[incident("1", "a", "open"), incident("2", "a", "open")])], 100).unwrap();
     assert_eq!((first.added, first.changed, first.removed), (2, 0, 0));
     let again = store.commit("t", &[snapshot("s", &[incident("1", "a", "open"), incident("2", "a", "open")])], 200).unwrap();
@@ -74,9 +76,9 @@ fn a_snapshot_adds_changes_and_removes() {
 }
 
 /// What changes kind or system concerns what it was and what it is.
-#[test]
-fn what_is_touched_is_the_old_and_the_new() {
-    let Fixture { mut store, folder: _folder } = fixture();
+fn what_is_touched_is_the_old_and_the_new(homes: Homes<'_>) {
+    let home = homes();
+    let mut store = home.open(Zone::UTC);
     let inventory = ["a", "b"].map(|id| json!({"record": "system", "id": id}));
     store.commit("registers", &[snapshot("systems", &inventory)], 100).unwrap();
     let case = |kind: &str, system: &str| json!({"record": "case", "id": "1", "kind": kind, "system": system, "severity": "high"});
@@ -91,9 +93,9 @@ fn what_is_touched_is_the_old_and_the_new() {
     assert_eq!(touched(case("risk", "nobody")).of_table("cases"), Affected::All, "what belongs to no system may be read for any");
 }
 
-#[test]
-fn changes_leave_the_rest_alone_and_positions_are_kept() {
-    let Fixture { mut store, folder: _folder } = fixture();
+fn changes_leave_the_rest_alone_and_positions_are_kept(homes: Homes<'_>) {
+    let home = homes();
+    let mut store = home.open(Zone::UTC);
     store.commit("t", &[changes("s", &[incident("1", "a", "open"), incident("2", "a", "open")], "p1")], 100).unwrap();
     store.commit("t", &[changes("s", &[incident("2", "a", "closed")], "p2")], 200).unwrap();
     assert_eq!(rows(&store, "SELECT id, is_open FROM cases ORDER BY id"), ["1 1", "2 0"]);
@@ -106,9 +108,9 @@ fn changes_leave_the_rest_alone_and_positions_are_kept() {
     assert_eq!(rows(&store, "SELECT count(*) FROM cases"), ["2"]);
 }
 
-#[test]
-fn systems_are_resolved_at_the_door_and_again_when_the_inventory_changes() {
-    let Fixture { mut store, folder: _folder } = fixture();
+fn systems_are_resolved_at_the_door_and_again_when_the_inventory_changes(homes: Homes<'_>) {
+    let home = homes();
+    let mut store = home.open(Zone::UTC);
     let model = |id: &str, system: serde_json::Value| json!({"record": "model_version", "id": id, "model": id, "version": 1, "system": system});
     let models = [model("m1", json!("aims:Credit")), model("m2", json!(["unknown", "fraud-model"])), model("m3", json!("nobody"))];
     store.commit("mlflow", &[snapshot("s", &models)], 100).unwrap();
@@ -121,9 +123,9 @@ fn systems_are_resolved_at_the_door_and_again_when_the_inventory_changes() {
     assert_eq!(rows(&store, resolved), ["m1 credit aims:Credit", "m2 fraud fraud-model", "m3 - nobody"]);
 }
 
-#[test]
-fn an_ambiguous_inventory_is_refused_whole() {
-    let Fixture { mut store, folder: _folder } = fixture();
+fn an_ambiguous_inventory_is_refused_whole(homes: Homes<'_>) {
+    let home = homes();
+    let mut store = home.open(Zone::UTC);
     let system = |id: &str, alias: &str| json!({"record": "system", "id": id, "aliases": [alias]});
     let error = store.commit("registers", &[snapshot("systems", &[system("a", "x"), system("b", "X")])], 100).unwrap_err();
     assert!(error.to_string().contains("names two systems"), "{error}");
@@ -133,9 +135,9 @@ fn an_ambiguous_inventory_is_refused_whole() {
     assert!(error.to_string().contains("in the inventory twice"), "{error}");
 }
 
-#[test]
-fn ruling_3_promotion_is_the_first_poll_that_saw_it() {
-    let Fixture { mut store, folder: _folder } = fixture();
+fn ruling_3_promotion_is_the_first_poll_that_saw_it(homes: Homes<'_>) {
+    let home = homes();
+    let mut store = home.open(Zone::UTC);
     let version =
         |id: &str, production: bool| json!({"record": "model_version", "id": id, "model": "m", "version": id, "in_production": production, "created_at": 50});
     let promoted = |store: &Store| rows(store, "SELECT id, promoted_at, first_seen_at FROM model_versions ORDER BY id");
@@ -148,9 +150,9 @@ fn ruling_3_promotion_is_the_first_poll_that_saw_it() {
     assert_eq!(promoted(&store), ["1 4000 1000", "2 2000 1000", "3 2000 2000"], "taken out and put back is a new promotion");
 }
 
-#[test]
-fn doubts_lists_and_attributes_are_queryable() {
-    let Fixture { mut store, folder: _folder } = fixture();
+fn doubts_lists_and_attributes_are_queryable(homes: Homes<'_>) {
+    let home = homes();
+    let mut store = home.open(Zone::UTC);
     let case = json!({"record": "case", "id": "1", "kind": "incident", "severity": "spicy", "attributes": {"team": "ops", "cost": 2.5}});
     store.commit("t", &[snapshot("s", &[case])], 100).unwrap();
     assert_eq!(rows(&store, "SELECT reason, field, content FROM doubts"), [format!("{} severity spicy", DoubtReason::UnknownWord.as_str())]);
@@ -159,114 +161,15 @@ fn doubts_lists_and_attributes_are_queryable() {
     assert_eq!(rows(&store, "SELECT (SELECT count(*) FROM doubts) + (SELECT count(*) FROM attributes)"), ["0"]);
 }
 
-#[test]
-fn a_second_agent_on_the_same_folder_is_refused() {
-    let Fixture { folder, store } = fixture();
-    let error = Store::open(folder.path(), Zone::UTC).unwrap_err();
-    assert!(matches!(error, Error::InUse { .. }), "{error}");
-    drop(store);
-    Store::open(folder.path(), Zone::UTC).unwrap();
-}
-
-#[test]
-fn a_newer_database_is_refused_and_left_alone() {
-    let Fixture { folder, store } = fixture();
-    drop(store);
-    let path = folder.path().join(DATABASE_FILE);
-    Connection::open(&path).unwrap().pragma_update(None, "user_version", 999).unwrap();
-    let before = std::fs::read(&path).unwrap();
-    let error = Store::open(folder.path(), Zone::UTC).unwrap_err();
-    assert!(matches!(error, Error::Newer { found: 999, .. }), "{error}");
-    assert_eq!(std::fs::read(&path).unwrap(), before);
-}
-
-#[test]
-fn a_full_disk_loses_nothing_that_was_stored() {
-    let Fixture { mut store, folder } = fixture();
-    store.commit("t", &[snapshot("s", &[incident("1", "a", "open")])], 100).unwrap();
-    store.fill_disk(true);
-    let many: Vec<_> = (0..5000).map(|id| incident(&id.to_string(), "a", "open")).collect();
-    let error = store.commit("t", &[snapshot("s", &many)], 200).unwrap_err();
-    assert!(matches!(error, Error::Full), "{error:?}");
-    assert_eq!(rows(&store, "SELECT id FROM cases"), ["1"]);
-    drop(store);
-    let mut store = Store::open(folder.path(), Zone::UTC).unwrap();
-    store.commit("t", &[snapshot("s", &many)], 300).unwrap();
-    assert_eq!(rows(&store, "SELECT count(*) FROM cases"), ["5000"]);
-    assert_eq!(entries(&store), 2);
-}
-
-fn mode(path: &Path) -> u32 {
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
-}
-
-fn set_mode(path: &Path, mode: u32) {
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
-}
-
-const FILES: [&str; 4] = [DATABASE_FILE, "clause9.sqlite-wal", "clause9.sqlite-shm", "clause9.lock"];
-
-#[test]
-fn the_folder_and_its_files_are_for_their_owner_only() {
-    let outer = tempfile::tempdir().unwrap();
-    let folder = outer.path().join("a/data");
-    let mut store = Store::open(&folder, Zone::UTC).unwrap();
-    store.commit("t", &[snapshot("s", &[incident("1", "a", "open")])], 100).unwrap();
-    assert_eq!(mode(&folder), 0o700);
-    assert_eq!(FILES.map(|file| mode(&folder.join(file))), [0o600; 4]);
-    assert_eq!(open_to_others(&folder), None);
-    drop(store);
-    // As an older agent left it. The files are the agent's own; how a folder that was there is to be, its owner knows.
-    set_mode(&folder, 0o755);
-    set_mode(&folder.join(DATABASE_FILE), 0o644);
-    let _store = Store::open(&folder, Zone::UTC).unwrap();
-    assert_eq!(FILES.map(|file| mode(&folder.join(file))), [0o600; 4]);
-    assert_eq!(mode(&folder), 0o755);
-    let told = open_to_others(&folder).unwrap();
-    assert!(told.ends_with(&format!("(mode 755): chmod 700 {}", folder.display())), "{told}");
-}
-
-#[test]
-fn what_is_not_in_its_place_any_more_is_not_written() {
-    let outer = tempfile::tempdir().unwrap();
-    let (folder, away) = (outer.path().join("data"), outer.path().join("away"));
-    let mut store = Store::open(&folder, Zone::UTC).unwrap();
-    let mut commit = |id: &str| store.commit("t", &[snapshot("s", &[incident(id, "a", "open")])], 100).map(|_| ()).and_then(|()| store.look());
-    commit("1").unwrap();
-    std::fs::rename(&folder, &away).unwrap();
-    assert!(matches!(commit("2"), Err(Error::Gone { .. })));
-    // Another agent took the name.
-    let other = Store::open(&folder, Zone::UTC).unwrap();
-    assert!(matches!(commit("2"), Err(Error::Replaced { .. })));
-    drop(other);
-    std::fs::remove_dir_all(&folder).unwrap();
-    std::fs::rename(&away, &folder).unwrap();
-    commit("3").unwrap();
-    for file in FILES {
-        let path = folder.join(file);
-        std::fs::rename(&path, &away).unwrap();
-        assert!(matches!(commit("4"), Err(Error::Gone { path: gone }) if gone == path), "{file}");
-        std::fs::copy(&away, &path).unwrap();
-        assert!(matches!(commit("4"), Err(Error::Replaced { path: replaced }) if replaced == path), "{file}");
-        std::fs::rename(&away, &path).unwrap();
-        commit("3").unwrap();
-    }
-    assert_eq!(rows(&store, "SELECT id FROM cases"), ["3"]);
-    assert_eq!(entries(&store), 2);
-    assert!(!folder.join("clause9.probe").exists());
-}
-
-#[test]
-fn record_tables_are_made_anew_when_the_zone_changes() {
-    let Fixture { folder, mut store } = fixture();
+fn record_tables_are_made_anew_when_the_zone_changes(homes: Homes<'_>) {
+    let home = homes();
+    let mut store = home.open(Zone::UTC);
     let review = json!({"record": "review", "id": "r", "kind": "internal_audit", "due": "2026-06-30"});
     store.commit("t", &[snapshot("s", &[review, json!({"record": "system", "id": "a"})])], 100).unwrap();
     let ends = "SELECT due_ends_at FROM reviews";
     let utc: i64 = rows(&store, ends)[0].parse().unwrap();
     drop(store);
-    let store = Store::open(folder.path(), Zone::parse("America/New_York").unwrap()).unwrap();
+    let store = home.open(Zone::parse("America/New_York").unwrap());
     let new_york: i64 = rows(&store, ends)[0].parse().unwrap();
     assert_eq!(new_york - utc, 4 * 3600);
     assert_eq!(rows(&store, "SELECT id FROM systems"), ["a"]);
@@ -285,9 +188,9 @@ pub(super) fn key(system: &str) -> Key {
     Key { indicator: "incidents_open".into(), labels: json!({ "system": system }).to_string() }
 }
 
-#[test]
-fn readings_are_intervals() {
-    let Fixture { folder, mut store } = fixture();
+fn readings_are_intervals(homes: Homes<'_>) {
+    let home = homes();
+    let mut store = home.open(Zone::UTC);
     store.record_readings(&[opens("a", interval(0.0, "ok"), 100), opens("b", interval(1.0, "warning"), 100)], 100).unwrap();
     let changed = Change { closes: true, memory: Some("{}".into()), ..opens("a", interval(2.0, "breach"), 200) };
     let gone = Change { key: key("b"), opens: None, closes: true, memory: None };
@@ -295,15 +198,15 @@ fn readings_are_intervals() {
     let history = "SELECT labels, measured, state, held_from, held_until FROM reading_intervals ORDER BY labels, held_from";
     assert_eq!(rows(&store, history), [r#"{"system":"a"} 0 ok 100 200"#, r#"{"system":"a"} 2 breach 200 -"#, r#"{"system":"b"} 1 warning 100 200"#]);
     drop(store);
-    let store = Store::open(folder.path(), Zone::UTC).unwrap();
+    let store = home.open(Zone::UTC);
     let stored = Stored { interval: interval(2.0, "breach"), since: Since::begin("breach".into(), 200), memory: Some("{}".into()) };
     assert_eq!(store.readings_of("incidents_open").unwrap(), [(key("a").labels, stored)]);
 }
 
 /// A source that fails now and then must not make an old breach look young, and what is told again from the history is what was told then.
-#[test]
-fn a_state_that_comes_back_after_it_was_unknown_has_the_beginning_that_it_had() {
-    let Fixture { folder, mut store } = fixture();
+fn a_state_that_comes_back_after_it_was_unknown_has_the_beginning_that_it_had(homes: Homes<'_>) {
+    let home = homes();
+    let mut store = home.open(Zone::UTC);
     let states = [(100, "ok"), (200, "breach"), (300, "unknown"), (400, "breach"), (500, "unknown"), (600, "ok"), (700, "unknown")];
     let begins = [(100, Some(100)), (200, Some(200)), (300, Some(200)), (200, Some(200)), (500, Some(200)), (600, Some(600)), (700, Some(600))];
     let mut since: Option<Since> = None;
@@ -318,13 +221,13 @@ fn a_state_that_comes_back_after_it_was_unknown_has_the_beginning_that_it_had() 
     let told = rows(&store, shown);
     assert_eq!(told, ["unknown 700 ok 600"]);
     drop(store);
-    let store = Store::open(folder.path(), Zone::parse("Asia/Tokyo").unwrap()).unwrap();
+    let store = home.open(Zone::parse("Asia/Tokyo").unwrap());
     assert_eq!(rows(&store, shown), told, "made anew from the intervals");
 }
 
-#[test]
-fn sources_that_are_not_configured_any_more_are_forgotten() {
-    let Fixture { mut store, folder: _folder } = fixture();
+fn sources_that_are_not_configured_any_more_are_forgotten(homes: Homes<'_>) {
+    let home = homes();
+    let mut store = home.open(Zone::UTC);
     store.commit("old", &[snapshot("s", &[incident("1", "a", "open")])], 100).unwrap();
     store.commit("kept", &[snapshot("s", &[incident("2", "a", "open")])], 100).unwrap();
     let committed = store.forget_sources_except(&["kept"], 200).unwrap();

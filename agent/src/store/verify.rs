@@ -4,16 +4,15 @@
 //! elsewhere tells that one, a tail that was cut off, or an old copy.
 
 #[cfg(test)]
-mod older_tests;
+pub(super) mod older_tests;
 mod projection;
 mod rows;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod told;
 
-use std::fmt;
+use std::{fmt, ops::ControlFlow};
 
-use rusqlite::Connection;
 use serde_json::Value;
 
 use self::told::Told;
@@ -21,6 +20,7 @@ use super::{
     Error, core,
     evidence::{self, Anchor, GENESIS, Kind, PROJECTION, Rows, entry_digest},
     older,
+    sql::Database,
 };
 use crate::record::Digest;
 
@@ -86,19 +86,18 @@ impl fmt::Display for Finding {
 ///
 /// # Errors
 /// What SQLite reports.
-pub fn verify(connection: &Connection, expected: Option<&Anchor>) -> Result<Verified, Error> {
+pub fn verify(connection: &dyn Database, expected: Option<&Anchor>) -> Result<Verified, Error> {
     // What is written meanwhile is not seen.
-    let transaction = connection.unchecked_transaction()?;
-    match core::version(&transaction)? {
+    connection.together(|snapshot| match snapshot.version()? {
         0 => Ok(Verified { holds_nothing: true, ..found(Anchor { entry: 0, digest: GENESIS }, expected, Vec::new()) }),
-        core::OLDER_EVIDENCE => walk_older(&transaction, expected),
-        _ => walk_all(&transaction, expected),
-    }
+        core::OLDER_EVIDENCE => walk_older(snapshot, expected),
+        _ => walk_all(snapshot, expected),
+    })
 }
 
 /// Whether the tables that indicators query are not what the ledger says, and where first. As long as they have the digest that the last entry of
 /// evidence has of them, the ledger itself is not read.
-pub(super) fn projection_differs(connection: &Connection) -> Result<Option<String>, Error> {
+pub(super) fn projection_differs(connection: &dyn Database) -> Result<Option<String>, Error> {
     let kept = evidence::projection(connection)?;
     let told = evidence::last_projection(connection)?;
     if kept.is_some()
@@ -113,7 +112,7 @@ pub(super) fn projection_differs(connection: &Connection) -> Result<Option<Strin
 }
 
 /// A store that only an older release has written.
-fn walk_older(connection: &Connection, expected: Option<&Anchor>) -> Result<Verified, Error> {
+fn walk_older(connection: &dyn Database, expected: Option<&Anchor>) -> Result<Verified, Error> {
     let mut findings = Vec::new();
     let mut told = Told::default();
     let head = walk(connection, expected, &mut told, &mut findings)?;
@@ -121,7 +120,7 @@ fn walk_older(connection: &Connection, expected: Option<&Anchor>) -> Result<Veri
     Ok(Verified { older_until: told.older_until, holds_nothing, ..found(head, expected, findings) })
 }
 
-fn walk_all(connection: &Connection, expected: Option<&Anchor>) -> Result<Verified, Error> {
+fn walk_all(connection: &dyn Database, expected: Option<&Anchor>) -> Result<Verified, Error> {
     let (mut told, mut findings) = (Told::default(), Vec::new());
     let head = walk(connection, expected, &mut told, &mut findings)?;
     if head.entry == 0 {
@@ -153,22 +152,20 @@ fn found(head: Anchor, expected: Option<&Anchor>, mut findings: Vec<Finding>) ->
 }
 
 /// Walks the chain until the first entry that is broken, and gives the last one that was read.
-fn walk(connection: &Connection, expected: Option<&Anchor>, told: &mut Told, findings: &mut Vec<Finding>) -> Result<Anchor, Error> {
-    let mut statement = connection.prepare("SELECT entry, at, kind, body, previous, digest FROM evidence ORDER BY entry")?;
-    let mut rows = statement.query([])?;
+fn walk(connection: &dyn Database, expected: Option<&Anchor>, told: &mut Told, findings: &mut Vec<Finding>) -> Result<Anchor, Error> {
     let mut last = Anchor { entry: 0, digest: GENESIS };
-    while let Some(row) = rows.next()? {
+    connection.walk("SELECT entry, at, kind, body, previous, digest FROM evidence ORDER BY entry", &[], &mut |row| {
         let next = last.entry + 1;
         let broken = |what: String| Finding { place: Place::Entry(next), what };
         let (entry, at, kind, body): (i64, i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
-        let (previous, digest) = (Digest(row.get(4)?), Digest(row.get(5)?));
+        let (previous, digest): (Digest, Digest) = (row.get(4)?, row.get(5)?);
         if entry != next {
             findings.push(broken("it is missing".to_owned()));
-            break;
+            return Ok(ControlFlow::Break(()));
         }
         if previous != last.digest || entry_digest(entry, at, &kind, &body, &previous) != digest {
             findings.push(broken("its content is not what was stored".to_owned()));
-            break;
+            return Ok(ControlFlow::Break(()));
         }
         if expected.is_some_and(|expected| expected.entry == entry && expected.digest != digest) {
             findings.push(broken(format!("it is another one than was expected; its digest is {digest}")));
@@ -177,10 +174,11 @@ fn walk(connection: &Connection, expected: Option<&Anchor>, told: &mut Told, fin
         let what = if entry.is_older(told) { entry.older(connection, told)? } else { entry.differs(connection, told)? };
         findings.extend(what.map(broken));
         if !findings.is_empty() {
-            break;
+            return Ok(ControlFlow::Break(()));
         }
         last = Anchor { entry: next, digest };
-    }
+        Ok(ControlFlow::Continue(()))
+    })?;
     // After a finding, what the other entries are does not matter any more, but which is the last one does.
     if findings.is_empty() { Ok(last) } else { evidence::head(connection) }
 }
@@ -199,7 +197,7 @@ impl Entry<'_> {
         told.older_until.unwrap_or(0) == self.number - 1 && self.body.get(PROJECTION).is_none()
     }
 
-    fn older(&self, connection: &Connection, told: &mut Told) -> Result<Option<String>, Error> {
+    fn older(&self, connection: &dyn Database, told: &mut Told) -> Result<Option<String>, Error> {
         told.older_until = Some(self.number);
         if let Some(what) = rows::times(connection, self)? {
             return Ok(Some(what));
@@ -208,7 +206,7 @@ impl Entry<'_> {
     }
 
     /// Why what it vouches for is not there, in words.
-    fn differs(&self, connection: &Connection, told: &mut Told) -> Result<Option<String>, Error> {
+    fn differs(&self, connection: &dyn Database, told: &mut Told) -> Result<Option<String>, Error> {
         let Some(kind) = Kind::parse(self.kind) else { return Ok(Some(format!("a later release of clause9 has made it (`{}`)", self.kind))) };
         if told.older_until == Some(self.number - 1) && kind != Kind::Older {
             return Ok(Some("it is not the one that puts what an older release stored under the present rules".to_owned()));

@@ -11,7 +11,11 @@ use super::*;
 use crate::{
     indicator::Catalogue,
     record::{Door, Zone},
-    store::{Delivered, Mode},
+    store::{
+        Delivered, Mode,
+        sql::{Database as _, Row},
+        sqlite::Sqlite,
+    },
 };
 
 /// 2026-11-21T12:00:00Z.
@@ -128,9 +132,9 @@ impl Side {
     }
 
     fn refuse_writes(&mut self, refuse: bool) {
-        let other = rusqlite::Connection::open(self.core().store.path()).unwrap();
+        let other = Sqlite::open(self.core().store.path()).unwrap();
         let sql = if refuse { "CREATE TRIGGER refusal BEFORE INSERT ON evidence BEGIN SELECT RAISE(ABORT, 'no'); END" } else { "DROP TRIGGER refusal" };
-        other.execute_batch(sql).unwrap();
+        other.batch(sql).unwrap();
     }
 
     /// Everything that there is to compare, as text: what is shown, held, remembered and stored.
@@ -180,13 +184,8 @@ fn facts(row: &crate::indicator::Row, now: i64) -> String {
 }
 
 fn rows(store: &Store, sql: &str) -> String {
-    let mut statement = store.reader().prepare(sql).unwrap();
-    let columns = statement.column_count();
-    let rows = statement.query_map([], |row| {
-        let cells: Vec<String> = (0..columns).map(|column| format!("{:?}", row.get::<_, rusqlite::types::Value>(column).unwrap())).collect();
-        Ok(cells.join(" "))
-    });
-    let mut rows: Vec<String> = rows.unwrap().collect::<Result<_, _>>().unwrap();
+    let cells = |row: &dyn Row| (0..row.width()).map(|column| format!("{:?}", row.cell(column))).collect::<Vec<_>>();
+    let mut rows = store.reader().rows(sql, &[], |row| Ok(cells(row).join(" "))).unwrap();
     rows.sort();
     rows.join("\n") + "\n"
 }

@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     connector::FailureReason,
     record::{Door, Zone},
-    store::{Delivered, Mode},
+    store::{Delivered, Mode, sql::Database, sqlite::Sqlite},
     threshold::State,
 };
 
@@ -70,7 +70,7 @@ impl Bench {
     }
 
     fn history(&self, sql: &str) -> i64 {
-        self.core.store.reader().query_row(sql, [], |row| row.get(0)).unwrap()
+        self.core.store.reader().one(sql, &[], |row| row.get(0)).unwrap()
     }
 }
 
@@ -359,7 +359,7 @@ fn a_fact_grows_by_itself_and_reaches_its_limit() {
     bench.deliver("tracker", &[open], NOON);
     bench.core.evaluate(NOON);
     let stored = "FROM reading_intervals WHERE state <> 'unknown' AND indicator = 'incidents_open' AND labels = '{\"severity\":\"high\",\"system\":\"a\"}'";
-    let facts: String = bench.core.store.reader().query_row(&format!("SELECT facts {stored}"), [], |row| row.get(0)).unwrap();
+    let facts: String = bench.core.store.reader().one(&format!("SELECT facts {stored}"), &[], |row| row.get(0)).unwrap();
     let facts: Value = serde_json::from_str(&facts).unwrap();
     let age = 7.0 * 86_400.0 - 60.0;
     assert_eq!(facts, json!({"fact_oldest_seconds": age, "fact_undated": 0.0, "since_oldest_seconds": opened_at}));
@@ -455,7 +455,7 @@ fn a_store_is_compared_with_a_whole_evaluation_and_stays_as_it_is() {
     assert_eq!(super::super::differences(&config).unwrap(), [""; 0], "while the agent runs");
     let edit =
         "UPDATE reading_intervals SET state = 'ok', measured = 0 WHERE indicator = 'incidents_open' AND labels LIKE '%critical%\"a\"%' AND held_until IS NULL";
-    rusqlite::Connection::open(bench.core.store.path()).unwrap().execute(edit, []).unwrap();
+    Sqlite::open(bench.core.store.path()).unwrap().batch(edit).unwrap();
     let entries = bench.history("SELECT count(*) FROM evidence");
     let found = super::super::differences(&config).unwrap();
     assert_eq!(found, [r#"incidents_open {"severity":"critical","system":"a"}: ok 0 is stored, breach 1 comes out"#]);
@@ -502,9 +502,9 @@ fn what_reads_attributes_is_touched_by_any_record() {
 
 /// Lets the database refuse rows of this table that fit the condition, or take them again.
 fn refuse(bench: &Bench, what: Option<&str>) {
-    let other = rusqlite::Connection::open(bench.core.store.path()).unwrap();
+    let other = Sqlite::open(bench.core.store.path()).unwrap();
     let sql = what.map_or("DROP TRIGGER refusal".to_owned(), |what| format!("CREATE TRIGGER refusal BEFORE {what} BEGIN SELECT RAISE(ABORT, 'no'); END"));
-    other.execute_batch(&sql).unwrap();
+    other.batch(&sql).unwrap();
 }
 
 #[test]
@@ -560,8 +560,8 @@ fn what_is_left_after_a_stop_is_one_file_with_everything_in_it() {
     assert_eq!(left, ["clause9.lock", "clause9.sqlite"]);
     let copy = folder.path().join("copy.sqlite");
     std::fs::copy(folder.path().join("data/clause9.sqlite"), &copy).unwrap();
-    let copy = rusqlite::Connection::open(copy).unwrap();
-    assert_eq!(copy.query_row("SELECT count(*) FROM record_versions", [], |row| row.get::<_, i64>(0)).unwrap(), 1);
+    let copy: &dyn Database = &Sqlite::open(&copy).unwrap();
+    assert_eq!(copy.one("SELECT count(*) FROM record_versions", &[], |row| row.get::<i64>(0)).unwrap(), 1);
 }
 
 #[test]
@@ -629,7 +629,7 @@ fn tables_that_somebody_edited_are_made_anew() {
     bench.deliver("inventory", &[system("a")], NOON);
     bench.deliver("tracker", &[incident("1", "a", "critical")], NOON);
     let before = bench.readings("incidents_open", NOON);
-    rusqlite::Connection::open(bench.core.store.path()).unwrap().execute("UPDATE cases SET is_open = 0", []).unwrap();
+    Sqlite::open(bench.core.store.path()).unwrap().batch("UPDATE cases SET is_open = 0").unwrap();
     bench.core.touch_everything();
     bench.core.evaluate(NOON + 1);
     assert_ne!(bench.readings("incidents_open", NOON + 1), before, "what is there is what is read");

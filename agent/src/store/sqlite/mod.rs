@@ -18,11 +18,11 @@ const PREPARED: usize = 128;
 
 /// A connection to a database.
 #[derive(Debug)]
-pub struct Sqlite(Connection);
+pub struct Sqlite(pub(super) Connection);
 
 impl Sqlite {
     /// Opens the database of a store for writing, or makes one.
-    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         Ok(Self::over(Connection::open(path)?))
     }
 
@@ -70,14 +70,6 @@ impl Sqlite {
         let original = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         original.execute("VACUUM INTO ?1", [to.to_string_lossy()])?;
         Ok(())
-    }
-
-    /// Keeps the database from growing, as a full disk does.
-    #[cfg(test)]
-    pub(super) fn fill_disk(&self, full: bool) {
-        let pages: i64 = self.0.query_row("SELECT page_count FROM pragma_page_count", [], |row| row.get(0)).unwrap();
-        let most = if full { pages } else { 1_000_000 };
-        self.0.query_row(&format!("PRAGMA max_page_count = {most}"), [], |_| Ok(())).unwrap();
     }
 }
 
@@ -184,5 +176,17 @@ impl From<rusqlite::Error> for Error {
             Some(ErrorCode::ConstraintViolation) => Self::Taken(Box::new(error)),
             _ => Self::Database(Box::new(error)),
         }
+    }
+}
+
+// TEMPORARY
+impl rusqlite::ToSql for crate::record::Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Integer(number) => ValueRef::Integer(*number),
+            Self::Real(number) => ValueRef::Real(*number),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+        }))
     }
 }

@@ -3,14 +3,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use rusqlite::{Connection, Row as Stored, types::ValueRef};
-
 use crate::{
     record::{Digest, Door, Zone},
     store::{
         Error, core, evidence, history,
         names::{self, Names},
         project::{self, Row},
+        sql::{self, Database},
         sum::Sum,
     },
 };
@@ -30,14 +29,14 @@ fn tables() -> impl Iterator<Item = &'static str> {
 }
 
 /// The sum of what is in all tables.
-pub(in crate::store) fn sum(connection: &Connection) -> Result<Sum, Error> {
+pub(in crate::store) fn sum(connection: &dyn Database) -> Result<Sum, Error> {
     let mut sum = Sum::default();
     found(connection)?.values().for_each(|of_table| sum.join(of_table));
     Ok(sum)
 }
 
 /// The first thing in the tables that is not what the ledger says; `told`: their digest as the last entry of evidence has it.
-pub(in crate::store) fn differs(connection: &Connection, told: Option<&str>) -> Result<Option<String>, Error> {
+pub(in crate::store) fn differs(connection: &dyn Database, told: Option<&str>) -> Result<Option<String>, Error> {
     if !core::has_record_tables(connection)? {
         // Another release made them. This one will make them anew before it reads them.
         return Ok(None);
@@ -64,18 +63,18 @@ pub(in crate::store) fn differs(connection: &Connection, told: Option<&str>) -> 
 }
 
 /// Whether a table, view, index or trigger is not as clause9 makes it.
-pub(in crate::store) fn is_defined_otherwise(connection: &Connection) -> Result<bool, Error> {
+pub(in crate::store) fn is_defined_otherwise(connection: &dyn Database) -> Result<bool, Error> {
     Ok(definition_differs(connection)?.is_some())
 }
 
-fn definition_differs(connection: &Connection) -> Result<Option<String>, Error> {
-    let (found, own) = (core::objects(connection)?, core::own_objects()?);
+fn definition_differs(connection: &dyn Database) -> Result<Option<String>, Error> {
+    let (found, own) = (connection.objects()?, core::own_objects(connection)?);
     let names = found.keys().chain(own.keys()).find(|key| found.get(key) != own.get(key));
     Ok(names.map(|(kind, name)| format!("the {kind} `{name}` is not defined as clause9 defines it")))
 }
 
 /// What is in the tables.
-fn found(connection: &Connection) -> Result<Sums, Error> {
+fn found(connection: &dyn Database) -> Result<Sums, Error> {
     let mut sums = Sums::new();
     for table in tables() {
         let sum = sums.entry(table).or_default();
@@ -87,18 +86,12 @@ fn found(connection: &Connection) -> Result<Sums, Error> {
     Ok(sums)
 }
 
-fn each_stored(connection: &Connection, table: &str, mut take: impl FnMut(&Stored<'_>, Digest) -> Result<(), Error>) -> Result<(), Error> {
-    let mut statement = connection.prepare(&format!("SELECT * FROM {table}"))?;
-    let columns = statement.column_count();
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        take(row, project::digest_of(table, row, columns)?)?;
-    }
-    Ok(())
+fn each_stored(connection: &dyn Database, table: &str, mut take: impl FnMut(&dyn sql::Row, Digest) -> Result<(), Error>) -> Result<(), Error> {
+    connection.each(&format!("SELECT * FROM {table}"), &[], |row| take(row, project::digest_of(table, row)))
 }
 
 /// Calls `take` with every row that must be there of systems.
-fn each_system(connection: &Connection, take: &mut dyn FnMut(&Row<'_>)) -> Result<(), Error> {
+fn each_system(connection: &dyn Database, take: &mut dyn FnMut(&Row<'_>)) -> Result<(), Error> {
     project::each_system(connection, &door(connection)?, &mut |source, record, observed_at, names| {
         project::rows(source, record, observed_at, names).iter().for_each(&mut *take);
         Ok(())
@@ -106,7 +99,7 @@ fn each_system(connection: &Connection, take: &mut dyn FnMut(&Row<'_>)) -> Resul
 }
 
 /// Calls `take` with every other row that must be there. Systems must be as they must be: by their names the others are resolved.
-fn each_other(connection: &Connection, take: &mut dyn FnMut(&Row<'_>)) -> Result<(), Error> {
+fn each_other(connection: &dyn Database, take: &mut dyn FnMut(&Row<'_>)) -> Result<(), Error> {
     let names = Names::load(connection)?;
     names::rows(&names).for_each(|row| take(&row));
     project::each_other(connection, &door(connection)?, &names, &mut |source, record, observed_at, names| {
@@ -119,13 +112,13 @@ fn each_other(connection: &Connection, take: &mut dyn FnMut(&Row<'_>)) -> Result
     })
 }
 
-fn door(connection: &Connection) -> Result<Door, Error> {
+fn door(connection: &dyn Database) -> Result<Door, Error> {
     let zone = core::meta(connection, "zone")?.as_deref().and_then(Zone::parse).unwrap_or(Zone::UTC);
     Ok(Door { now: 0, zone })
 }
 
 /// The first row of a table that differs, in words.
-fn where_it_differs(connection: &Connection, table: &'static str) -> Result<String, Error> {
+fn where_it_differs(connection: &dyn Database, table: &'static str) -> Result<String, Error> {
     let mut unseen: HashMap<Digest, u64> = HashMap::new();
     each_stored(connection, table, |_, digest| {
         *unseen.entry(digest).or_default() += 1;
@@ -151,8 +144,7 @@ fn where_it_differs(connection: &Connection, table: &'static str) -> Result<Stri
     let mut strange = None;
     each_stored(connection, table, |row, digest| {
         if strange.is_none() && unseen.get(&digest).is_some_and(|count| *count > 0) {
-            let cells: Vec<ValueRef<'_>> = (0..3).map(|column| row.get_ref(column).unwrap_or(ValueRef::Null)).collect();
-            strange = Some(project::name(&cells));
+            strange = Some(project::name((0..row.width()).map(|column| row.cell(column))));
         }
         Ok(())
     })?;

@@ -1,6 +1,6 @@
 //! The rows of the history: each as it was sealed, under an entry that vouches for it, at that entry's time.
 
-use rusqlite::Connection;
+use std::ops::ControlFlow;
 
 use super::{Entry, Finding, Place};
 use crate::{
@@ -10,67 +10,104 @@ use crate::{
         evidence::Seals,
         history::{self, Read},
         older, records,
+        sql::{Database, Row},
     },
 };
 
-/// A version, as far as its seal is concerned.
-const VERSION: &str = "v.source, v.stream, v.shape, v.id, v.digest, v.held_from, v.seal, v.body";
-
-fn record_name(row: &rusqlite::Row<'_>) -> rusqlite::Result<String> {
-    Ok(format!("the {} `{}` of `{}`", row.get::<_, String>("shape")?, row.get::<_, String>("id")?, row.get::<_, String>("source")?))
+/// A table of rows that are sealed.
+struct Table {
+    name: &'static str,
+    /// What it holds, in words.
+    what: &'static str,
+    /// The columns by which its rows are told apart over time, and the one that counts them.
+    key: &'static str,
+    order: &'static str,
+    /// The kinds of entries under which its rows lie.
+    kinds: &'static str,
+    /// Columns, and how rows that begin with them are called.
+    named_by: &'static str,
+    called: fn(&dyn Row) -> Result<String, Error>,
+    /// Columns, the first of them those of its name, and the seal of rows that begin with them, or what is wrong with it.
+    sealed_by: &'static str,
+    seal: fn(&dyn Row) -> Result<Result<Digest, String>, Error>,
 }
 
-fn reading_name(row: &rusqlite::Row<'_>) -> rusqlite::Result<String> {
-    Ok(format!("the reading {} {}", row.get::<_, String>("indicator")?, row.get::<_, String>("labels")?))
+static RECORDS: Table = Table {
+    name: "record_versions",
+    what: "record versions",
+    key: "source, shape, id",
+    order: "version",
+    kinds: "'poll', 'removal'",
+    named_by: "r.source, r.stream, r.shape, r.id",
+    called: |row| Ok(format!("the {} `{}` of `{}`", row.get::<String>(2)?, row.get::<String>(3)?, row.get::<String>(0)?)),
+    sealed_by: "r.source, r.stream, r.shape, r.id, r.digest, r.held_from, r.seal, r.body",
+    seal: |row| {
+        let (source, stream, shape, id): (String, String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+        let (digest, body) = (row.get(4)?, row.get::<String>(7)?);
+        let seal = records::seal(&source, &stream, &shape, &id, &digest, row.get(5)?);
+        let is_whole = Digest::of(body.as_bytes()) == digest && row.get::<Option<_>>(6)? == Some(seal);
+        RECORDS.checked(row, seal, is_whole)
+    },
+};
+
+static READINGS: Table = Table {
+    name: "reading_intervals",
+    what: "readings",
+    key: "indicator, labels",
+    order: "reading",
+    kinds: "'evaluation'",
+    named_by: "r.indicator, r.labels",
+    called: |row| Ok(format!("the reading {} {}", row.get::<String>(0)?, row.get::<String>(1)?)),
+    sealed_by: history::COLUMNS,
+    seal: |row| {
+        let read = Read::of(row)?;
+        let seal = read.seal();
+        READINGS.checked(row, seal, read.sealed == Some(seal))
+    },
+};
+
+impl Table {
+    fn checked(&self, row: &dyn Row, seal: Digest, is_whole: bool) -> Result<Result<Digest, String>, Error> {
+        Ok(if is_whole { Ok(seal) } else { Err(format!("{} is not what was stored", (self.called)(row)?)) })
+    }
+
+    /// How many columns [`Self::named_by`] has: where others follow.
+    fn after_name(&self) -> usize {
+        self.named_by.split(',').count()
+    }
 }
 
-/// The seal of a version, or what is wrong with it.
-fn version_seal(row: &rusqlite::Row<'_>) -> rusqlite::Result<Result<Digest, String>> {
-    let (source, stream, shape, id): (String, String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
-    let (digest, body) = (Digest(row.get(4)?), row.get::<_, String>(7)?);
-    let seal = records::seal(&source, &stream, &shape, &id, &digest, row.get(5)?);
-    let is_whole = Digest::of(body.as_bytes()) == digest && row.get::<_, Option<_>>(6)?.map(Digest) == Some(seal);
-    Ok(if is_whole { Ok(seal) } else { Err(format!("{} is not what was stored", record_name(row)?)) })
-}
-
-fn interval_seal(row: &rusqlite::Row<'_>) -> rusqlite::Result<Result<Digest, String>> {
-    let read = Read::of(row)?;
-    let seal = read.seal();
-    Ok(if read.sealed == Some(seal) { Ok(seal) } else { Err(format!("{} is not what was stored", reading_name(row)?)) })
-}
+/// The columns at which a row begins and ends to hold: the entry's, and its time.
+const ENDS: [(&str, &str); 2] = [("from_entry", "held_from"), ("until_entry", "held_until")];
 
 /// The record versions under an entry.
-pub(super) fn records(connection: &Connection, entry: &Entry<'_>) -> Result<Option<String>, Error> {
-    let sql = |column: &str| format!("SELECT {VERSION}, v.held_until FROM record_versions v WHERE v.{column} = ?1");
-    under(connection, entry, ["from_entry", "until_entry"].map(sql), "record versions", version_seal, record_name)
+pub(super) fn records(connection: &dyn Database, entry: &Entry<'_>) -> Result<Option<String>, Error> {
+    under(connection, entry, &RECORDS)
 }
 
 /// The readings under an entry.
-pub(super) fn readings(connection: &Connection, entry: &Entry<'_>) -> Result<Option<String>, Error> {
-    let sql = |column: &str| format!("SELECT {}, r.held_until FROM reading_intervals r WHERE r.{column} = ?1", history::COLUMNS);
-    under(connection, entry, ["from_entry", "until_entry"].map(sql), "readings", interval_seal, reading_name)
+pub(super) fn readings(connection: &dyn Database, entry: &Entry<'_>) -> Result<Option<String>, Error> {
+    under(connection, entry, &READINGS)
 }
 
-fn under(
-    connection: &Connection,
-    entry: &Entry<'_>,
-    [opened, closed]: [String; 2],
-    what: &str,
-    seal: fn(&rusqlite::Row<'_>) -> rusqlite::Result<Result<Digest, String>>,
-    name: fn(&rusqlite::Row<'_>) -> rusqlite::Result<String>,
-) -> Result<Option<String>, Error> {
+fn under(connection: &dyn Database, entry: &Entry<'_>, table: &Table) -> Result<Option<String>, Error> {
     let mut seals = Seals::default();
-    for (sql, time, put) in [(opened, "held_from", Seals::open as fn(&mut Seals, Digest)), (closed, "held_until", Seals::close)] {
-        let mut statement = connection.prepare_cached(&sql)?;
-        let mut rows = statement.query([entry.number])?;
-        while let Some(row) = rows.next()? {
-            if row.get::<_, Option<i64>>(time)? != Some(entry.at) {
-                return Ok(Some(format!("{} has another time than the entry under which it lies", name(row)?)));
+    let mut wrong = None;
+    for ((column, time), put) in ENDS.into_iter().zip([Seals::open as fn(&mut Seals, Digest), Seals::close]) {
+        let sql = format!("SELECT {}, r.{time} FROM {} r WHERE r.{column} = ?1 ORDER BY r.{}", table.sealed_by, table.name, table.order);
+        connection.walk(&sql, &[entry.number.into()], &mut |row| {
+            if row.get::<Option<i64>>(row.width() - 1)? != Some(entry.at) {
+                wrong = Some(other_time(table, row)?);
+                return Ok(ControlFlow::Break(()));
             }
-            match seal(row)? {
+            match (table.seal)(row)? {
                 Ok(seal) => put(&mut seals, seal),
-                Err(what) => return Ok(Some(what)),
+                Err(what) => wrong = Some(what),
             }
+            Ok(if wrong.is_none() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        })?;
+        if wrong.is_some() {
+            return Ok(wrong);
         }
     }
     let found = seals.summary();
@@ -79,17 +116,22 @@ fn under(
         return Ok(None);
     }
     let count = |of: &serde_json::Value| format!("{} opened and {} closed", of["opened"], of["closed"]);
-    Ok(Some(format!("the {what} stored under it are not those that it vouches for: {}, where it has {}", count(&found), count(&entry.body))))
+    let (found, vouched, what) = (count(&found), count(&entry.body), table.what);
+    Ok(Some(format!("the {what} stored under it are not those that it vouches for: {found}, where it has {vouched}")))
+}
+
+fn other_time(table: &Table, row: &dyn Row) -> Result<String, Error> {
+    Ok(format!("{} has another time than the entry under which it lies", (table.called)(row)?))
 }
 
 /// Times of rows under an older entry that are not the entry's.
-pub(super) fn times(connection: &Connection, entry: &Entry<'_>) -> Result<Option<String>, Error> {
-    for (table, name) in [("record_versions", record_name as fn(&rusqlite::Row<'_>) -> _), ("reading_intervals", reading_name)] {
-        for (column, time) in [("from_entry", "held_from"), ("until_entry", "held_until")] {
-            let mut statement = connection.prepare_cached(&format!("SELECT * FROM {table} WHERE {column} = ?1 AND {time} IS NOT ?2"))?;
-            let mut rows = statement.query([entry.number, entry.at])?;
-            if let Some(row) = rows.next()? {
-                return Ok(Some(format!("{} has another time than the entry under which it lies", name(row)?)));
+pub(super) fn times(connection: &dyn Database, entry: &Entry<'_>) -> Result<Option<String>, Error> {
+    for table in [&RECORDS, &READINGS] {
+        for (column, time) in ENDS {
+            let sql = format!("SELECT {} FROM {} r WHERE r.{column} = ?1 AND r.{time} IS DISTINCT FROM ?2 LIMIT 1", table.named_by, table.name);
+            let wrong = connection.first(&sql, &[entry.number.into(), entry.at.into()], |row| other_time(table, row))?;
+            if wrong.is_some() {
+                return Ok(wrong);
             }
         }
     }
@@ -97,20 +139,20 @@ pub(super) fn times(connection: &Connection, entry: &Entry<'_>) -> Result<Option
 }
 
 /// Everything from before the entry that put it under the present rules.
-pub(super) fn older(connection: &Connection, entry: &Entry<'_>) -> Result<Option<String>, Error> {
-    let versions = format!("SELECT {VERSION} FROM record_versions v WHERE v.from_entry < ?1 ORDER BY v.version");
-    let intervals = format!("SELECT {} FROM reading_intervals r WHERE r.from_entry < ?1 ORDER BY r.reading", history::COLUMNS);
-    for (sql, seal) in [(versions, version_seal as fn(&rusqlite::Row<'_>) -> _), (intervals, interval_seal)] {
-        let mut statement = connection.prepare(&sql)?;
-        let mut rows = statement.query([entry.number])?;
-        while let Some(row) = rows.next()? {
-            if let Err(what) = seal(row)? {
-                return Ok(Some(what));
-            }
+pub(super) fn older(connection: &dyn Database, entry: &Entry<'_>) -> Result<Option<String>, Error> {
+    for table in [&RECORDS, &READINGS] {
+        let sql = format!("SELECT {} FROM {} r WHERE r.from_entry < ?1 ORDER BY r.{}", table.sealed_by, table.name, table.order);
+        let mut wrong = None;
+        connection.walk(&sql, &[entry.number.into()], &mut |row| {
+            wrong = (table.seal)(row)?.err();
+            Ok(if wrong.is_none() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        })?;
+        if wrong.is_some() {
+            return Ok(wrong);
         }
     }
-    for (part, table, key) in [("records", "record_versions", "version"), ("readings", "reading_intervals", "reading")] {
-        if older::sum(connection, table, key, entry.number)? != entry.body[part] {
+    for (part, table) in [("records", &RECORDS), ("readings", &READINGS)] {
+        if older::sum(connection, table.name, table.order, entry.number)? != entry.body[part] {
             return Ok(Some(format!("the {part} from before it are not those that it vouches for")));
         }
     }
@@ -118,47 +160,47 @@ pub(super) fn older(connection: &Connection, entry: &Entry<'_>) -> Result<Option
 }
 
 /// Rows that lie under no entry, under one of another kind, or over one another.
-pub(super) fn astray(connection: &Connection) -> Result<Option<Finding>, Error> {
-    let tables = [
-        ("record_versions", "'poll', 'removal'", "source, shape, id", "version", record_name as fn(&rusqlite::Row<'_>) -> _),
-        ("reading_intervals", "'evaluation'", "indicator, labels", "reading", reading_name),
-    ];
-    for (table, kinds, key, order, name) in tables {
-        for column in ["from_entry", "until_entry"] {
+pub(super) fn astray(connection: &dyn Database) -> Result<Option<Finding>, Error> {
+    for table in [&RECORDS, &READINGS] {
+        let Table { name, key, order, kinds, named_by, .. } = table;
+        let after = table.after_name();
+        for (column, _) in ENDS {
             let sql = format!(
-                "SELECT r.*, e.kind AS entry_kind FROM {table} r LEFT JOIN evidence e ON e.entry = r.{column}
+                "SELECT {named_by}, r.{column}, e.kind FROM {name} r LEFT JOIN evidence e ON e.entry = r.{column}
                  WHERE r.{column} IS NOT NULL AND (e.entry IS NULL OR e.kind NOT IN ({kinds})) LIMIT 1"
             );
-            let mut statement = connection.prepare(&sql)?;
-            let mut rows = statement.query([])?;
-            if let Some(row) = rows.next()? {
-                let entry = row.get(column)?;
-                let what = match row.get::<_, Option<String>>("entry_kind")? {
-                    Some(kind) => format!("{} lies under it, but it is an entry of the kind {kind}", name(row)?),
-                    None => format!("{} lies under it, but there is no such entry", name(row)?),
+            let found = connection.first(&sql, &[], |row| {
+                let what = match row.get::<Option<String>>(after + 1)? {
+                    Some(kind) => format!("{} lies under it, but it is an entry of the kind {kind}", (table.called)(row)?),
+                    None => format!("{} lies under it, but there is no such entry", (table.called)(row)?),
                 };
-                return Ok(Some(Finding { place: Place::Entry(entry), what }));
+                Ok(Finding { place: Place::Entry(row.get(after)?), what })
+            })?;
+            if found.is_some() {
+                return Ok(found);
             }
         }
         let sql = format!(
-            "SELECT * FROM (SELECT *, lag(coalesce(until_entry, {last})) OVER (PARTITION BY {key} ORDER BY from_entry, {order}) AS ended FROM {table})
+            "SELECT {named_by}, r.from_entry FROM
+             (SELECT *, lag(coalesce(until_entry, {last})) OVER (PARTITION BY {key} ORDER BY from_entry, {order}) AS ended FROM {name}) r
              WHERE ended > from_entry OR until_entry < from_entry OR (until_entry IS NULL) <> (held_until IS NULL) LIMIT 1",
             last = i64::MAX
         );
-        let mut statement = connection.prepare(&sql)?;
-        let mut rows = statement.query([])?;
-        if let Some(row) = rows.next()? {
-            let what = format!("{} holds while another of the same name does, or ends before it begins", name(row)?);
-            return Ok(Some(Finding { place: Place::Entry(row.get("from_entry")?), what }));
+        let found = connection.first(&sql, &[], |row| {
+            let what = format!("{} holds while another of the same name does, or ends before it begins", (table.called)(row)?);
+            Ok(Finding { place: Place::Entry(row.get(after)?), what })
+        })?;
+        if found.is_some() {
+            return Ok(found);
         }
     }
     Ok(None)
 }
 
 /// Whether any of these tables has a row.
-pub(super) fn exist(connection: &Connection, tables: &[&str]) -> Result<bool, Error> {
+pub(super) fn exist(connection: &dyn Database, tables: &[&str]) -> Result<bool, Error> {
     for table in tables {
-        if connection.prepare(&format!("SELECT 1 FROM {table} LIMIT 1"))?.exists([])? {
+        if connection.any(&format!("SELECT 1 FROM {table} LIMIT 1"), &[])? {
             return Ok(true);
         }
     }

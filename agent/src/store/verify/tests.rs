@@ -1,23 +1,29 @@
-//! Edits of a store, each alone and each by whoever can write to the file: which of them are told, in which words, and which only an anchor tells.
+//! Edits of a store, each alone and each by whoever can write to the database: which of them are told, in which words, and which only an anchor tells.
 
-use std::path::Path;
-
-use rusqlite::Connection;
 use serde_json::json;
 
 use super::*;
 use crate::{
     record::{Feed, Zone},
     store::{
-        Change, DATABASE_FILE, Delivered, Snapshot, Store,
-        tests::{changes, incident, interval, opens, snapshot},
+        Change, Delivered,
+        tables::{Dialect, views},
+        tests::{Home, Homes, changes, incident, interval, on_every_engine, opens, snapshot},
     },
 };
 
-/// The store that is edited, as a data folder: a run that ended as it should.
-fn stored() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let mut store = Store::open(folder.path(), Zone::UTC).unwrap();
+on_every_engine! {
+    what_nobody_touched_is_as_it_was_stored,
+    an_edited_store_betrays_itself,
+    versions_of_a_record_don_t_hold_at_once,
+    what_an_anchor_alone_tells,
+    what_is_not_sealed_yet_is_a_gap,
+}
+
+/// The store that is edited: a run that ended as it should.
+fn stored(homes: Homes<'_>) -> Home {
+    let home = homes();
+    let mut store = home.open(Zone::UTC);
     store.begin_run(100).unwrap();
     store.record_configuration(&json!({ "timezone": "UTC" }), 100).unwrap();
     let method = json!({ "sql": "SELECT 1 AS value", "parameters": { "days": 1.5 } });
@@ -35,35 +41,30 @@ fn stored() -> tempfile::TempDir {
     store.record_readings(&[Change { closes: true, memory: Some("{}".into()), ..opens("a", interval(1.0, "warning"), 400) }], 400).unwrap();
     store.record_gap(410, 420).unwrap();
     store.end_run(500).unwrap();
-    folder
+    home
 }
 
 const ENTRIES: i64 = 10;
 
-fn open(folder: &Path) -> Connection {
-    Connection::open(folder.join(DATABASE_FILE)).unwrap()
+fn verified(home: &Home, expected: Option<&Anchor>) -> Verified {
+    verify(&*home.other(), expected).unwrap()
 }
 
-fn verified(folder: &Path, expected: Option<&Anchor>) -> Verified {
-    verify(&open(folder), expected).unwrap()
+fn told(home: &Home, expected: Option<&Anchor>) -> String {
+    verified(home, expected).findings.first().map(ToString::to_string).unwrap_or_default()
 }
 
-fn told(folder: &Path, expected: Option<&Anchor>) -> String {
-    verified(folder, expected).findings.first().map(ToString::to_string).unwrap_or_default()
-}
-
-#[test]
-fn what_nobody_touched_is_as_it_was_stored() {
-    let folder = stored();
-    let verified = verified(folder.path(), None);
+fn what_nobody_touched_is_as_it_was_stored(homes: Homes<'_>) {
+    let home = stored(homes);
+    let verified = verified(&home, None);
     assert_eq!((verified.findings, verified.gaps, verified.older_until, verified.holds_nothing), (Vec::new(), Vec::new(), None, false));
     assert_eq!(verified.head.entry, ENTRIES);
-    assert_eq!(told(folder.path(), Some(&verified.head)), "");
+    assert_eq!(told(&home, Some(&verified.head)), "");
     // A later run goes on from it.
-    let mut store = Store::open(folder.path(), Zone::UTC).unwrap();
+    let mut store = home.open(Zone::UTC);
     store.begin_run(600).unwrap();
     drop(store);
-    assert_eq!(told(folder.path(), Some(&verified.head)), "");
+    assert_eq!(told(&home, Some(&verified.head)), "");
 }
 
 /// An edit, and how what is told of it begins.
@@ -191,112 +192,117 @@ fn of_tables() -> Vec<Edit> {
         ("UPDATE system_names SET system = 'b' WHERE name = 'alpha'", format!("{TABLES}: in `system_names`, the row `alpha` `a` is missing")),
         ("INSERT INTO doubts VALUES ('case', 't', '1', 'x', 'x', 'x')", format!("{TABLES}: in `doubts`, the ledger knows nothing of the row `case` `t` `1`")),
         ("INSERT INTO sources VALUES ('x', 'x', 'x', 1, 1, 1)", format!("{TABLES}: in `sources`, the ledger knows nothing of the row `x` `x` `x`")),
-        (
-            "DROP VIEW cases_once; CREATE VIEW cases_once AS SELECT * FROM cases WHERE false",
-            format!("{TABLES}: the view `cases_once` is not defined as clause9 defines it"),
-        ),
-        ("CREATE TRIGGER t AFTER INSERT ON cases BEGIN DELETE FROM cases; END", format!("{TABLES}: the trigger `t` is not defined as clause9 defines it")),
     ]
 }
 
-#[test]
-fn an_edited_store_betrays_itself() {
+/// Of how these tables, and what reads them, are defined.
+fn of_definitions(dialect: Dialect) -> [(String, String); 2] {
+    // No other view reads the last one.
+    let last = &views().last().unwrap().name;
+    let view = format!("DROP VIEW {last}; CREATE VIEW {last} AS SELECT * FROM cases WHERE false");
+    let trigger = match dialect {
+        Dialect::Sqlite => "CREATE TRIGGER t AFTER INSERT ON cases BEGIN DELETE FROM cases; END",
+        Dialect::Postgres => {
+            "CREATE FUNCTION t() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM cases; RETURN NULL; END $$;
+             CREATE TRIGGER t AFTER INSERT ON cases EXECUTE FUNCTION t()"
+        }
+    };
+    let told = |what: &str| format!("{TABLES}: the {what} is not defined as clause9 defines it");
+    [(view, told(&format!("view `{last}`"))), (trigger.to_owned(), told("trigger `t`"))]
+}
+
+fn an_edited_store_betrays_itself(homes: Homes<'_>) {
+    let dialect = homes().other().dialect();
     let edits = [of_readings(), of_records(), of_entries(), in_place(), of_tables()].concat();
-    let original = stored();
-    let copy = |to: &Path| std::fs::copy(original.path().join(DATABASE_FILE), to.join(DATABASE_FILE)).unwrap();
-    for (edit, message) in edits {
-        let folder = tempfile::tempdir().unwrap();
-        copy(folder.path());
-        open(folder.path()).execute_batch(edit).unwrap_or_else(|error| panic!("{edit}: {error}"));
-        let found = told(folder.path(), None);
+    let edits = edits.into_iter().map(|(edit, message)| (edit.to_owned(), message));
+    for (edit, message) in edits.chain(of_definitions(dialect)) {
+        let home = stored(homes);
+        home.other().batch(&edit).unwrap_or_else(|error| panic!("{edit}: {error:?}"));
+        let found = told(&home, None);
         assert!(found.starts_with(&message), "{edit}: {found}");
         let mends = message.starts_with(TABLES);
         // The entry that is left at the end has another digest of the tables than they have.
         let is_cut = edit == "DELETE FROM evidence WHERE entry > 7";
-        assert_eq!(verified(folder.path(), None).projection_differs(), mends || is_cut, "{edit}");
+        assert_eq!(verified(&home, None).projection_differs(), mends || is_cut, "{edit}");
         // The next start mends what can be, and leaves what can't. It makes the tables anew for its zone and by its definition, too.
         let mends = mends || edit.contains("'zone'") || edit.contains("'record_tables'");
-        drop(Store::open(folder.path(), Zone::UTC).unwrap());
-        assert_eq!(verified(folder.path(), None).is_good(), mends, "{edit}: {:?}", verified(folder.path(), None).findings);
+        drop(home.open(Zone::UTC));
+        assert_eq!(verified(&home, None).is_good(), mends, "{edit}: {:?}", verified(&home, None).findings);
     }
 }
 
 /// The older version ends at no entry, so that two hold at once.
-#[test]
-fn versions_of_a_record_don_t_hold_at_once() {
-    let folder = stored();
-    let connection = open(folder.path());
+fn versions_of_a_record_don_t_hold_at_once(homes: Homes<'_>) {
+    let home = stored(homes);
+    let connection = home.other();
     let reopened = "DROP INDEX record_versions_current; UPDATE record_versions SET held_until = NULL, until_entry = NULL WHERE id = '1'";
-    connection.execute_batch(reopened).unwrap();
-    assert!(told(folder.path(), None).starts_with("evidence entry 7: the record versions stored under it are not those"), "{}", told(folder.path(), None));
+    connection.batch(reopened).unwrap();
+    assert!(told(&home, None).starts_with("evidence entry 7: the record versions stored under it are not those"), "{}", told(&home, None));
 }
 
 /// What agrees with itself only an anchor tells.
-#[test]
-fn what_an_anchor_alone_tells() {
-    let folder = stored();
-    let head = verified(folder.path(), None).head;
+fn what_an_anchor_alone_tells(homes: Homes<'_>) {
+    let home = stored(homes);
+    let head = verified(&home, None).head;
 
-    // An old copy, which a tail that is cut off with all that lies under it comes to.
-    let old = Snapshot::of(folder.path()).unwrap();
-    let mut store = Store::open(folder.path(), Zone::UTC).unwrap();
+    // An old copy, which a tail that is cut off with all that lies under it comes to: the same history, told once more.
+    let old = stored(homes);
+    let mut store = home.open(Zone::UTC);
     store.begin_run(600).unwrap();
     let later = store.end_run(700).unwrap();
     drop(store);
-    assert_eq!((told(old.data_dir(), None), told(old.data_dir(), Some(&head))), (String::new(), String::new()));
-    assert_eq!(told(old.data_dir(), Some(&later)), "the store: there is no evidence entry 12, which was there: the last one is 10");
-    assert_eq!((told(folder.path(), Some(&head)), told(folder.path(), Some(&later))), (String::new(), String::new()));
+    assert_eq!((told(&old, None), told(&old, Some(&head))), (String::new(), String::new()));
+    assert_eq!(told(&old, Some(&later)), "the store: there is no evidence entry 12, which was there: the last one is 10");
+    assert_eq!((told(&home, Some(&head)), told(&home, Some(&later))), (String::new(), String::new()));
 
     // A chain that is rewritten whole.
-    let connection = open(folder.path());
-    connection.execute_batch("UPDATE evidence SET body = replace(body, '\"until\":420', '\"until\":411')").unwrap();
+    let connection = home.other();
+    connection.batch("UPDATE evidence SET body = replace(body, '\"until\":420', '\"until\":411')").unwrap();
     let mut previous = GENESIS;
     for entry in 1..=12 {
-        let (at, kind, body): (i64, String, String) = {
-            let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
-            connection.query_row("SELECT at, kind, body FROM evidence WHERE entry = ?1", [entry], row).unwrap()
-        };
+        let sql = "SELECT at, kind, body FROM evidence WHERE entry = ?1";
+        let (at, kind, body): (i64, String, String) = connection.one(sql, &[entry.into()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
         let digest = entry_digest(entry, at, &kind, &body, &previous);
-        connection.execute("UPDATE evidence SET previous = ?2, digest = ?3 WHERE entry = ?1", rusqlite::params![entry, previous.0, digest.0]).unwrap();
+        let sql = "UPDATE evidence SET previous = ?2, digest = ?3 WHERE entry = ?1";
+        connection.execute(sql, &[entry.into(), (&previous).into(), (&digest).into()]).unwrap();
         previous = digest;
     }
-    assert_eq!(told(folder.path(), None), "");
-    assert!(told(folder.path(), Some(&head)).starts_with("evidence entry 10: it is another one than was expected; its digest is "));
+    assert_eq!(told(&home, None), "");
+    assert!(told(&home, Some(&head)).starts_with("evidence entry 10: it is another one than was expected; its digest is "));
 
     // A store that begins anew.
-    let new = tempfile::tempdir().unwrap();
-    drop(Store::open(new.path(), Zone::UTC).unwrap());
-    assert!(verified(new.path(), None).holds_nothing && verified(new.path(), None).is_good());
-    assert_eq!(told(new.path(), Some(&head)), "the store: there is no evidence entry 10, which was there: the last one is 0");
+    let new = homes();
+    drop(new.open(Zone::UTC));
+    assert!(verified(&new, None).holds_nothing && verified(&new, None).is_good());
+    assert_eq!(told(&new, Some(&head)), "the store: there is no evidence entry 10, which was there: the last one is 0");
 }
 
-#[test]
-fn what_is_not_sealed_yet_is_a_gap() {
-    let folder = stored();
-    let mut store = Store::open(folder.path(), Zone::UTC).unwrap();
+fn what_is_not_sealed_yet_is_a_gap(homes: Homes<'_>) {
+    let home = stored(homes);
+    let mut store = home.open(Zone::UTC);
     store.begin_run(1_000).unwrap();
-    assert_eq!(verified(folder.path(), None).gaps, Vec::<String>::new());
+    assert_eq!(verified(&home, None).gaps, Vec::<String>::new());
     let unchanged = || [Delivered { mode: crate::store::Mode::Unchanged, ..changes("s", &[], "p3") }];
     store.commit("t", &unchanged(), 1_060).unwrap();
     store.go_on(1_120).unwrap();
     let unsealed = ["since 1970-01-01T00:16:40Z nothing is sealed yet: the agent runs, or ended without a word"];
-    assert_eq!((told(folder.path(), None), verified(folder.path(), None).gaps), (String::new(), unsealed.map(str::to_owned).to_vec()));
+    assert_eq!((told(&home, None), verified(&home, None).gaps), (String::new(), unsealed.map(str::to_owned).to_vec()));
     // Once it is sealed, at the latest after an hour, it can't be made younger.
     store.go_on(1_000 + 3_600).unwrap();
-    assert_eq!(verified(folder.path(), None).gaps, Vec::<String>::new());
+    assert_eq!(verified(&home, None).gaps, Vec::<String>::new());
     let younger = "UPDATE source_states SET last_success_at = last_success_at + 60 WHERE source = 't'";
-    open(folder.path()).execute_batch(younger).unwrap();
-    assert!(told(folder.path(), None).starts_with("the store: the source `t`: when it was read"));
-    open(folder.path()).execute_batch(&younger.replace('+', "-")).unwrap();
-    assert_eq!(told(folder.path(), None), "");
+    home.other().batch(younger).unwrap();
+    assert!(told(&home, None).starts_with("the store: the source `t`: when it was read"));
+    home.other().batch(&younger.replace('+', "-")).unwrap();
+    assert_eq!(told(&home, None), "");
     // One that was ended without a word leaves the gap in the history.
     store.go_on(5_000).unwrap();
     drop(store);
-    let mut store = Store::open(folder.path(), Zone::UTC).unwrap();
+    let mut store = home.open(Zone::UTC);
     store.begin_run(6_000).unwrap();
     let gap = "from 1970-01-01T01:16:40Z to 1970-01-01T01:23:20Z nothing was sealed: the agent ended without a word before entry 13";
-    assert_eq!(verified(folder.path(), None).gaps, [gap]);
-    assert_eq!(told(folder.path(), None), "");
+    assert_eq!(verified(&home, None).gaps, [gap]);
+    assert_eq!(told(&home, None), "");
 }
 
 #[test]

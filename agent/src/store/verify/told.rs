@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use rusqlite::Connection;
 use serde_json::Value;
 
 use super::Entry;
@@ -13,6 +12,7 @@ use crate::{
         Error, core,
         evidence::{Kind, PROJECTION},
         spans,
+        sql::Database,
     },
 };
 
@@ -85,7 +85,7 @@ impl Told {
     }
 
     /// The first thing that is otherwise than it was told.
-    pub(super) fn differs(&self, connection: &Connection) -> Result<Option<String>, Error> {
+    pub(super) fn differs(&self, connection: &dyn Database) -> Result<Option<String>, Error> {
         let checks = [Self::runs_differ, Self::sources_differ, Self::memory_differs, Self::meta_differs];
         for differs in checks {
             if let Some(what) = differs(self, connection)? {
@@ -100,12 +100,12 @@ impl Told {
         self.runs.is_empty() || self.runs.values().any(|(.., ended)| !ended)
     }
 
-    fn runs_differ(&self, connection: &Connection) -> Result<Option<String>, Error> {
-        let mut statement = connection.prepare("SELECT run, began, until, ended, sealed FROM agent_runs ORDER BY run")?;
-        let mut rows = statement.query([])?;
+    fn runs_differ(&self, connection: &dyn Database) -> Result<Option<String>, Error> {
         let mut unseen = self.runs.clone();
-        while let Some(row) = rows.next()? {
-            let (run, state, sealed): (i64, (i64, i64, bool), bool) = (row.get(0)?, (row.get(1)?, row.get(2)?, row.get(3)?), row.get(4)?);
+        let runs: Vec<(i64, (i64, i64, bool), bool)> = connection.rows("SELECT run, began, until, ended, sealed FROM agent_runs ORDER BY run", &[], |row| {
+            Ok((row.get(0)?, (row.get(1)?, row.get(2)?, row.get(3)?), row.get(4)?))
+        })?;
+        for (run, state, sealed) in runs {
             let goes_on = |told: &(i64, i64, bool)| !sealed && self.may_go_on() && told.0 == state.0 && told.1 <= state.1 && !told.2 && !state.2;
             if !unseen.remove(&run).is_some_and(|told| told == state && sealed || goes_on(&told)) {
                 return Ok(Some(format!("the run {run} of the agent is not what was sealed")));
@@ -114,7 +114,7 @@ impl Told {
         Ok(unseen.keys().next().map(|run| format!("the run {run} of the agent is missing")))
     }
 
-    fn sources_differ(&self, connection: &Connection) -> Result<Option<String>, Error> {
+    fn sources_differ(&self, connection: &dyn Database) -> Result<Option<String>, Error> {
         let mut unseen = self.sources.clone();
         for (which, sealed) in [("WHERE sealed = 1", true), ("WHERE sealed = 0", false)] {
             for (source, state) in spans::sources(connection, which)? {
@@ -134,37 +134,36 @@ impl Told {
         Ok(unseen.keys().next().map(|source| format!("the source `{source}`: when it was read is missing")))
     }
 
-    fn memory_differs(&self, connection: &Connection) -> Result<Option<String>, Error> {
-        let mut statement = connection.prepare("SELECT indicator, labels, memory FROM waiting_rules ORDER BY indicator, labels")?;
-        let mut rows = statement.query([])?;
-        let mut seen = 0;
-        while let Some(row) = rows.next()? {
+    fn memory_differs(&self, connection: &dyn Database) -> Result<Option<String>, Error> {
+        let (mut seen, mut strange) = (0, None);
+        connection.each("SELECT indicator, labels, memory FROM waiting_rules ORDER BY indicator, labels", &[], |row| {
             let key: (String, String) = (row.get(0)?, row.get(1)?);
             if self.memory.get(&key) != Some(&row.get(2)?) {
-                return Ok(Some(format!("what rules remember of the reading {} {} is not what was stored", key.0, key.1)));
+                strange.get_or_insert_with(|| format!("what rules remember of the reading {} {} is not what was stored", key.0, key.1));
             }
             seen += 1;
-        }
-        Ok((seen < self.memory.len()).then(|| "what rules remember of a reading is missing".to_owned()))
+            Ok(())
+        })?;
+        Ok(strange.or_else(|| (seen < self.memory.len()).then(|| "what rules remember of a reading is missing".to_owned())))
     }
 
-    fn meta_differs(&self, connection: &Connection) -> Result<Option<String>, Error> {
+    fn meta_differs(&self, connection: &dyn Database) -> Result<Option<String>, Error> {
         for (name, told) in &self.meta {
             if core::meta(connection, name)?.as_ref() != Some(told) {
                 return Ok(Some(format!("what is noted as `{name}` is not what was stored")));
             }
         }
-        let mut statement = connection.prepare("SELECT name FROM meta WHERE name LIKE 'method:%' OR name = 'configuration' ORDER BY name")?;
-        let names: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let names = "SELECT name FROM meta WHERE name LIKE 'method:%' OR name = 'configuration' ORDER BY name";
+        let names: Vec<String> = connection.rows(names, &[], |row| row.get(0))?;
         let strange = names.into_iter().find(|name| !self.meta.contains_key(name));
         Ok(strange.map(|name| format!("what is noted as `{name}` was never stored")))
     }
 
     /// The spans of which nothing vouches.
-    pub(super) fn gaps(mut self, connection: &Connection) -> Result<Vec<String>, Error> {
+    pub(super) fn gaps(mut self, connection: &dyn Database) -> Result<Vec<String>, Error> {
         let unsealed = "SELECT 1 FROM agent_runs WHERE sealed = 0 UNION ALL SELECT 1 FROM source_states WHERE sealed = 0";
         let last = self.runs.values().next_back().filter(|(.., ended)| !ended);
-        if let (Some((_, sealed, _)), true) = (last, connection.prepare(unsealed)?.exists([])?) {
+        if let (Some((_, sealed, _)), true) = (last, connection.any(unsealed, &[])?) {
             self.gaps.push(format!("since {} nothing is sealed yet: the agent runs, or ended without a word", schedule::rfc3339(*sealed)));
         }
         Ok(self.gaps)

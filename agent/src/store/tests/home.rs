@@ -1,0 +1,58 @@
+//! Where the store of a test lies: in a folder, or on a server. What holds of a store holds on every engine.
+
+use super::*;
+
+/// Where a store lies. It goes with what is in it.
+pub(in crate::store) enum Home {
+    Folder(tempfile::TempDir),
+    Server(postgres::Place),
+}
+
+/// Makes a home, empty.
+pub(in crate::store) type Homes<'h> = &'h dyn Fn() -> Home;
+
+/// A test, and its name.
+pub(in crate::store) type Case = (&'static str, fn(Homes<'_>));
+
+impl Home {
+    pub(in crate::store) fn folder() -> Self {
+        Self::Folder(tempfile::tempdir().unwrap())
+    }
+
+    /// Opens the store that lies there.
+    pub(in crate::store) fn open(&self, zone: Zone) -> Store {
+        match self {
+            Self::Folder(folder) => Store::open(folder.path(), zone).unwrap(),
+            Self::Server(place) => {
+                let (writer, reader) = (place.connect(), place.connect());
+                let names = prepare(&writer, zone).unwrap();
+                Store { reader: Box::new(reader), writer: Box::new(writer), names, path: PathBuf::new(), folder: None }
+            }
+        }
+    }
+
+    /// A connection of somebody else who can write.
+    pub(in crate::store) fn other(&self) -> Box<dyn Database> {
+        match self {
+            Self::Folder(folder) => Box::new(Sqlite::open(&folder.path().join(DATABASE_FILE)).unwrap()),
+            Self::Server(place) => Box::new(place.connect()),
+        }
+    }
+}
+
+/// Runs each of these tests on a file; `real` runs all of them on a server.
+macro_rules! on_every_engine {
+    ($($case:ident),+ $(,)?) => {
+        mod on_files {
+            $(
+                #[test]
+                fn $case() {
+                    super::$case(&$crate::store::tests::Home::folder);
+                }
+            )+
+        }
+
+        pub(in crate::store) const CASES: &[$crate::store::tests::Case] = &[$((stringify!($case), $case)),+];
+    };
+}
+pub(in crate::store) use on_every_engine;
