@@ -1,0 +1,56 @@
+//! Each outside crate has one home: what is replaced one day, or differs from what was expected, is then one folder's concern.
+
+use std::path::{Path, PathBuf};
+
+/// Crates, and the only files or folders that name them.
+const HOMES: [(&str, &str); 8] = [
+    ("calamine", "agent/src/connector/format/"),
+    ("cron", "agent/src/schedule"),
+    ("jaq_core", "agent/src/connector/expression.rs"),
+    ("notify", "agent/src/config/watch.rs"),
+    ("reqwest", "agent/src/connector/"),
+    ("rusqlite", "agent/src/store/sqlite/"),
+    ("tokio_rustls", "exporter/src/server/"),
+    ("tracing_subscriber", "agent/src/cli/logs"),
+];
+
+#[test]
+fn outside_crates_stay_in_their_homes() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut files = Vec::new();
+    for folder in ["agent/src", "exporter/src"] {
+        collect(&root.join(folder), &mut files);
+    }
+    let mut seen = [false; HOMES.len()];
+    for file in &files {
+        let name = file.strip_prefix(&root).expect("it was found there").to_string_lossy();
+        let text = std::fs::read_to_string(file).expect("a source file");
+        for (seen, (outside, home)) in seen.iter_mut().zip(HOMES) {
+            let Some(line) = text.lines().find(|line| names(line, outside)) else { continue };
+            assert!(name.starts_with(home), "{name} names {outside}, whose home is {home}: {line}");
+            *seen = true;
+        }
+    }
+    assert_eq!(seen, [true; HOMES.len()], "every home has somebody in it");
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).expect("a folder of sources") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+/// Whether a line of code uses a crate: `reqwest::Client`, not `super::postgres::Place`, and not words about it.
+fn names(line: &str, outside: &str) -> bool {
+    let line = line.trim_start();
+    let is_path = |at: usize| {
+        let before = line[..at].chars().next_back();
+        !before.is_some_and(|c| c.is_alphanumeric() || "_:/\"`".contains(c)) && line[at + outside.len()..].starts_with("::")
+    };
+    !line.starts_with("//") && line.match_indices(outside).any(|(at, _)| is_path(at))
+}
