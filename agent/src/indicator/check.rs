@@ -1,21 +1,16 @@
 //! Proving an indicator's SQL before it is ever run: it prepares on empty tables, is one read-only SELECT that runs on both engines, binds
 //! only what is declared, reads what `reads:` says and nothing else, and its columns keep the contract.
 
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, Mutex, PoisonError},
-};
-
-use rusqlite::{
-    Connection, Error, Statement,
-    hooks::{AuthAction, AuthContext, Authorization},
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{Columns, Own, Parameter, Reads, catalogue::Place};
 use crate::{
     document::Mistakes,
     record::SHAPES,
-    store::tables::{Dialect, View, create_statements, views},
+    store::{
+        sqlite::{Inspector, Sqlite, Why},
+        tables::{View, views},
+    },
     threshold::Rule,
 };
 
@@ -52,24 +47,11 @@ const FUNCTIONS: &[&str] = &[
 /// Tables that hold no records and may always be read.
 const FREE_TABLES: &[&str] = &["attributes", "doubts"];
 
-/// How the names of SQLite's own tables begin, those about itself and those out of functions.
-const SQLITES_OWN: &[&str] = &["sqlite_", "pragma_", "json_"];
-
 /// Names of placeholders that every SQL may use.
 const MOMENTS: &[&str] = &["now", "today"];
 
 /// An empty database with the real tables, on which SQL is tried.
-pub(super) struct Checker {
-    connection: Connection,
-    seen: Arc<Mutex<Seen>>,
-}
-
-/// What preparing a statement touched.
-#[derive(Debug, Default)]
-struct Seen {
-    tables: BTreeSet<String>,
-    refused: Option<String>,
-}
+pub(super) struct Checker(Inspector);
 
 /// What is known of SQL that passed.
 pub(super) struct Checked {
@@ -83,44 +65,31 @@ pub(super) struct Checked {
 
 impl Checker {
     pub(super) fn new() -> Self {
-        let seen = Arc::new(Mutex::new(Seen::default()));
-        let noted = Arc::clone(&seen);
-        let open = || {
-            let mut connection = Connection::open_in_memory()?;
-            for statement in create_statements(Dialect::Sqlite) {
-                connection.execute_batch(&statement)?;
-            }
-            connection.authorizer(Some(move |context: AuthContext<'_>| noted.lock().unwrap_or_else(PoisonError::into_inner).note(&context.action)))?;
-            Ok::<_, Error>(connection)
-        };
-        Self { connection: open().expect("the record tables can be made in memory; a test does"), seen }
+        let inspector =
+            Sqlite::with_record_tables().and_then(|database| Inspector::new(database, |function| FUNCTIONS.contains(&function.to_lowercase().as_str())));
+        Self(inspector.expect("the record tables can be made in memory; a test does"))
     }
 
     /// Checks one indicator's SQL, and `reads` where they could be read; what is wrong goes to `mistakes`.
     pub(super) fn check(&self, place: &Place<'_>, sql: &str, parameters: &[Parameter], reads: Option<&Vec<Reads>>, mistakes: &mut Mistakes) -> Option<Checked> {
-        self.take_seen();
-        let statement = match self.connection.prepare(sql) {
-            Ok(statement) => statement,
-            Err(error) => {
-                let expected = self.take_seen().refused.unwrap_or_else(|| message(&error));
-                let mut mistake = place.mistake("sql", expected);
-                mistake.line = mistake.line.map(|line| line + lines_before(&error));
+        let inspected = match self.0.inspect(sql) {
+            Ok(inspected) => inspected,
+            Err(refused) => {
+                let mut mistake = place.mistake("sql", expected(refused.why));
+                // The text of a YAML block begins on the line after its `|`, which is the line that the node has.
+                mistake.line = mistake.line.map(|line| line + refused.lines_before);
                 mistakes.push(mistake);
                 return None;
             }
         };
         let before = mistakes.len();
-        if !statement.readonly() || statement.column_count() == 0 || statement.is_explain() != 0 {
-            mistakes.push(place.mistake("sql", "one SELECT"));
-            return None;
-        }
-        let placeholders = placeholders(place, &statement, parameters, mistakes);
-        let tables = self.take_seen().tables;
+        let tables = inspected.tables;
+        let placeholders = placeholders(place, inspected.placeholders, parameters, mistakes);
         if let Some(reads) = reads {
             compare_reads(place, &tables, reads, mistakes);
         }
-        let names: Vec<_> = statement.column_names().map(str::to_owned).collect();
-        let columns = Columns::parse(&names).map_err(|wrong| wrong.into_iter().for_each(|expected| mistakes.push(place.mistake("sql", expected)))).ok()?;
+        let columns =
+            Columns::parse(&inspected.columns).map_err(|wrong| wrong.into_iter().for_each(|expected| mistakes.push(place.mistake("sql", expected)))).ok()?;
         if columns.has_due_at() && !placeholders.iter().any(|name| name == "now") {
             mistakes.push(place.mistake("sql", "`due_at` only beside `:now`: time changes nothing of what does not depend on it"));
         }
@@ -128,62 +97,25 @@ impl Checker {
         let views = views().iter().filter(|view| tables.contains(&view.name)).collect();
         (mistakes.len() == before).then(|| Checked { columns: Arc::new(columns), placeholders, views, tables })
     }
+}
 
-    fn take_seen(&self) -> Seen {
-        std::mem::take(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner))
+/// What was expected of SQL that is refused.
+fn expected(why: Why) -> String {
+    match why {
+        Why::Table(table) => format!("record tables; not {table}"),
+        Why::Function(function) => format!("functions that SQLite and PostgreSQL share: {}; not {function}", FUNCTIONS.join(", ")),
+        Why::Deed => "one SELECT; anything else is refused".to_owned(),
+        Why::Kind => "one SELECT".to_owned(),
+        Why::Several => "one statement".to_owned(),
+        Why::Unprepared(words) => format!("SQL that SQLite can prepare: {words}"),
     }
 }
 
-impl Seen {
-    fn note(&mut self, action: &AuthAction<'_>) -> Authorization {
-        match action {
-            AuthAction::Select | AuthAction::Recursive => Authorization::Allow,
-            AuthAction::Read { table_name, .. } if !SQLITES_OWN.iter().any(|prefix| table_name.starts_with(prefix)) => {
-                self.tables.insert((*table_name).to_owned());
-                Authorization::Allow
-            }
-            AuthAction::Read { table_name, .. } => {
-                self.refused = Some(format!("record tables; not {table_name}"));
-                Authorization::Deny
-            }
-            AuthAction::Function { function_name } if FUNCTIONS.contains(&function_name.to_lowercase().as_str()) => Authorization::Allow,
-            AuthAction::Function { function_name } => {
-                self.refused = Some(format!("functions that SQLite and PostgreSQL share: {}; not {function_name}", FUNCTIONS.join(", ")));
-                Authorization::Deny
-            }
-            _ => {
-                self.refused.get_or_insert_with(|| "one SELECT; anything else is refused".to_owned());
-                Authorization::Deny
-            }
-        }
-    }
-}
-
-/// SQLite's own words for what is wrong.
-fn message(error: &Error) -> String {
-    match error {
-        Error::SqlInputError { msg, .. } => format!("SQL that SQLite can prepare: {msg}"),
-        Error::MultipleStatement => "one statement".to_owned(),
-        error => format!("SQL that SQLite can prepare: {error}"),
-    }
-}
-
-/// How many lines of the SQL come before the place that an error points at. The text of a YAML block begins on the line after its `|`, which
-/// is the line that the node has.
-fn lines_before(error: &Error) -> usize {
-    match error {
-        Error::SqlInputError { sql, offset, .. } => {
-            usize::try_from(*offset).map_or(0, |offset| sql.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count())
-        }
-        _ => 0,
-    }
-}
-
-fn placeholders(place: &Place<'_>, statement: &Statement<'_>, parameters: &[Parameter], mistakes: &mut Mistakes) -> Vec<String> {
+fn placeholders(place: &Place<'_>, found: Vec<Option<String>>, parameters: &[Parameter], mistakes: &mut Mistakes) -> Vec<String> {
     let mut names = Vec::new();
-    for position in 1..=statement.parameter_count() {
-        match statement.parameter_name(position).and_then(|name| name.strip_prefix(':')) {
-            Some(name) if MOMENTS.contains(&name) || parameters.iter().any(|parameter| parameter.name == name) => names.push(name.to_owned()),
+    for name in found {
+        match name {
+            Some(name) if MOMENTS.contains(&name.as_str()) || parameters.iter().any(|parameter| parameter.name == name) => names.push(name),
             Some(name) => mistakes.push(place.mistake("sql", format!("`:{name}` to be declared under `parameters`"))),
             None => mistakes.push(place.mistake("sql", "placeholders with a name: `:today`")),
         }

@@ -1,5 +1,7 @@
 //! SQLite, embedded: the engine of every store that is a file. The only folder that knows the crate.
 
+mod inspect;
+
 use std::{ops::ControlFlow, path::Path};
 
 use rusqlite::{
@@ -12,6 +14,8 @@ use super::{
     sql::{Cell, Database, Interrupter, Objects, Row, Take},
     tables::{Dialect, create_statements},
 };
+
+pub use inspect::{Inspected, Inspector, Refused, Why};
 
 /// How many statements a connection keeps prepared.
 const PREPARED: usize = 128;

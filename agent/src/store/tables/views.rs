@@ -56,15 +56,12 @@ fn in_order(mut views: Vec<View>) -> Vec<View> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
-
-    use rusqlite::{
-        Connection,
-        hooks::{AuthAction, AuthContext, Authorization},
-    };
-
     use super::*;
-    use crate::store::tables::{Dialect, create_statements};
+    use crate::store::{
+        sql::Database,
+        sqlite::{Inspector, Sqlite},
+        tables::{Dialect, create_statements},
+    };
 
     #[test]
     fn every_view_is_made_after_what_it_reads() {
@@ -92,27 +89,15 @@ mod tests {
     /// reports just that, each view is a table here.
     #[test]
     fn views_read_what_they_declare() {
-        let mut connection = Connection::open_in_memory().unwrap();
+        let database = Sqlite::in_memory().unwrap();
         for statement in create_statements(Dialect::Sqlite) {
-            connection.execute_batch(&statement.replace("CREATE VIEW", "CREATE TABLE")).unwrap();
+            database.batch(&statement.replace("CREATE VIEW", "CREATE TABLE")).unwrap();
         }
-        let objects: BTreeSet<String> = {
-            let mut statement = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").unwrap();
-            statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
-        };
-        let seen = Arc::new(Mutex::new(BTreeSet::new()));
-        let noted = Arc::clone(&seen);
-        let note = move |context: AuthContext<'_>| {
-            if let AuthAction::Read { table_name, .. } = context.action {
-                noted.lock().unwrap().insert(table_name.to_owned());
-            }
-            Authorization::Allow
-        };
-        connection.authorizer(Some(note)).unwrap();
+        let tables: BTreeSet<_> = database.objects().unwrap().into_keys().map(|(_, name)| name).collect();
+        let inspector = Inspector::new(database, |_| true).unwrap();
         for view in views() {
-            seen.lock().unwrap().clear();
-            connection.prepare(&view.sql).unwrap_or_else(|error| panic!("{}: {error}", view.name));
-            let read: BTreeSet<_> = seen.lock().unwrap().intersection(&objects).cloned().collect();
+            let inspected = inspector.inspect(&view.sql).unwrap_or_else(|refused| panic!("{}: {refused:?}", view.name));
+            let read: BTreeSet<_> = inspected.tables.intersection(&tables).cloned().collect();
             assert_eq!(view.reads.iter().cloned().collect::<BTreeSet<_>>(), read, "{}", view.name);
         }
     }
