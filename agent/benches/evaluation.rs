@@ -5,6 +5,7 @@
 
 use std::{
     collections::BTreeMap,
+    ops::ControlFlow,
     time::{Duration, Instant},
 };
 
@@ -13,10 +14,14 @@ use clause9::{
     indicator::{Catalogue, Evaluator, Moment, Overrides},
     pipeline::{Core, Delivery, Evaluated},
     record::{Door, Record, SHAPES, Value, Zone, shape},
-    store::{self, DATABASE_FILE, Delivered, Mode, Store, tables::SourceRow},
+    store::{
+        self, DATABASE_FILE, Delivered, Mode, Projection, Store,
+        sql::{Database, Row},
+        sqlite::Sqlite,
+        tables::SourceRow,
+    },
 };
 use clause9_exporter::{Exporter, OwnMetrics};
-use rusqlite::{Connection, OpenFlags};
 
 /// Epoch seconds of 2026-03-31T12:00:00Z.
 const NOW: i64 = 1_774_958_400;
@@ -44,9 +49,8 @@ fn main() {
 }
 
 fn evaluate(path: &std::path::Path) {
-    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("the database was just made");
-    let mut evaluator = Evaluator::new(connection).expect("a connection can be kept from writing");
-    evaluator.show_sources(&sources()).expect("temporary tables");
+    let mut evaluator = Evaluator::new(Projection::open(path).expect("the database was just made"));
+    evaluator.projection.show_sources(&sources()).expect("temporary tables");
     let catalogue = Catalogue::built_in().expect("a test proves it");
     let moment = Moment { now: NOW, today: NOW / DAY };
     let (mut total, before) = (Duration::ZERO, processor_time());
@@ -153,20 +157,24 @@ fn processor_time() -> Duration {
 
 /// What storing readings can't be quicker than: their rows into tables of the same kind, already in order, in one transaction.
 fn bulk_insert(folder: &std::path::Path) -> String {
-    let connection = Connection::open(folder.join(DATABASE_FILE)).expect("the database was just made");
-    connection.pragma_update(None, "synchronous", "FULL").expect("a setting");
-    let of = |table: &str, sql: &str| connection.query_row(sql, [table], |row| row.get::<_, String>(0)).expect("a table of the store");
+    let database: &dyn Database = &Sqlite::open(&folder.join(DATABASE_FILE)).expect("the database was just made");
+    database.batch("PRAGMA synchronous = FULL").expect("a setting");
     let mut made = Vec::new();
     for table in ["reading_intervals", "readings"] {
-        let definition = of(table, "SELECT sql FROM sqlite_schema WHERE name = ?1");
-        let indexes = of(table, "SELECT coalesce(group_concat(sql, ';'), '') FROM sqlite_schema WHERE tbl_name = ?1 AND type = 'index'");
-        for statement in [definition, indexes] {
-            connection.execute_batch(&statement.replace(table, &format!("{table}_bulk"))).expect("the same table by another name");
+        let mut definitions = Vec::new();
+        let of_table = "SELECT sql FROM sqlite_schema WHERE tbl_name = ?1 AND sql IS NOT NULL ORDER BY type = 'index'";
+        let take = &mut |row: &dyn Row| {
+            definitions.push(row.get::<String>(0)?);
+            Ok(ControlFlow::Continue(()))
+        };
+        database.walk(of_table, &[table.into()], take).expect("a table of the store");
+        for definition in definitions {
+            database.batch(&definition.replace(table, &format!("{table}_bulk"))).expect("the same table by another name");
         }
         made.push(format!("INSERT INTO {table}_bulk SELECT * FROM {table}"));
     }
-    connection.execute_batch(&format!("BEGIN; {}; COMMIT", made.join(";"))).expect("the same rows");
-    connection.execute_batch("DROP TABLE reading_intervals_bulk; DROP TABLE readings_bulk").expect("the tables are ours");
+    database.batch(&format!("BEGIN; {}; COMMIT", made.join(";"))).expect("the same rows");
+    database.batch("DROP TABLE reading_intervals_bulk; DROP TABLE readings_bulk").expect("the tables are ours");
     String::new()
 }
 

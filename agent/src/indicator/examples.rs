@@ -3,7 +3,6 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use chrono::DateTime;
-use rusqlite::{Connection, params_from_iter};
 use serde_json::{Map, Value as Json};
 
 use super::{
@@ -12,7 +11,11 @@ use super::{
 };
 use crate::{
     record::{Door, Record, Value, Zone, normalised_key},
-    store::tables::{self, Dialect, PlanCheckRow, SourceRow},
+    store::{
+        Projection,
+        sql::{Cell, Database, insert_statement},
+        tables::{self, PlanCheckRow, SourceRow},
+    },
     threshold::{self, RuleSet, State, Subject},
 };
 
@@ -298,7 +301,7 @@ fn same(expected: &Json, came: &Json) -> bool {
 
 /// SQLite in memory.
 #[derive(Debug)]
-pub struct Sqlite(Option<Connection>);
+pub struct Sqlite(Evaluator);
 
 impl Sqlite {
     /// A database with empty tables.
@@ -306,16 +309,12 @@ impl Sqlite {
     /// # Errors
     /// SQLite's message.
     pub fn new() -> Result<Self, String> {
-        let connection = Connection::open_in_memory().map_err(|error| error.to_string())?;
-        for statement in tables::create_statements(Dialect::Sqlite) {
-            connection.execute_batch(&statement).map_err(|error| error.to_string())?;
-        }
-        Ok(Self(Some(connection)))
+        Ok(Self(Evaluator::new(Projection::in_memory().map_err(message)?)))
     }
+}
 
-    fn connection(&self) -> &Connection {
-        self.0.as_ref().expect("it is only away during an evaluation")
-    }
+fn message(error: impl Into<anyhow::Error>) -> String {
+    format!("{:#}", error.into())
 }
 
 /// Every table that examples fill.
@@ -328,23 +327,17 @@ pub fn filled_tables() -> impl Iterator<Item = &'static str> {
 
 impl Engine for Sqlite {
     fn clear(&mut self) -> Result<(), String> {
-        filled_tables().try_for_each(|table| self.connection().execute(&format!("DELETE FROM {table}"), []).map(drop)).map_err(|error| error.to_string())
+        let clear = |database: &dyn Database| filled_tables().try_for_each(|table| database.execute(&format!("DELETE FROM main.{table}"), &[]).map(drop));
+        self.0.projection.fill(clear).map_err(message)
     }
 
     fn insert(&mut self, table: &str, columns: &[&str], values: &[Value]) -> Result<(), String> {
-        let marks = vec!["?"; columns.len()].join(", ");
-        let sql = format!("INSERT INTO {table} ({}) VALUES ({marks})", columns.join(", "));
-        self.connection().execute(&sql, params_from_iter(values)).map(drop).map_err(|error| format!("{table}: {error}"))
+        let (sql, values) = (insert_statement(&format!("main.{table}"), columns), values.iter().map(Cell::from).collect::<Vec<_>>());
+        self.0.projection.fill(|database| database.execute(&sql, &values).map(drop)).map_err(|error| format!("{table}: {}", message(error)))
     }
 
     fn evaluate(&mut self, indicator: &Indicator, moment: Moment, overrides: &Overrides) -> Result<Vec<Row>, String> {
-        let connection = self.0.take().expect("it is only away during an evaluation");
-        let evaluator = Evaluator::new(connection).map_err(|error| error.to_string())?;
-        let rows = evaluator
-            .begin(moment)
-            .map_err(|error| error.to_string())
-            .and_then(|evaluation| evaluation.evaluate(indicator, overrides).map_err(|error| format!("{:#}", anyhow::Error::from(error))));
-        self.0 = Some(evaluator.into_connection().map_err(|error| error.to_string())?);
-        rows
+        let evaluation = self.0.begin(moment).map_err(message)?;
+        evaluation.evaluate(indicator, overrides).map_err(message)
     }
 }

@@ -12,11 +12,13 @@ mod tests;
 use std::{collections::BTreeSet, time::Duration};
 
 use fastrand::Rng;
-use rusqlite::{Connection, params_from_iter};
 
 use self::organisation::{Organisation, Size, Sketch};
 use super::{Evaluation, EvaluationError, Evaluator, Indicator, Moment, Overrides, Row, evaluate::SYSTEM};
-use crate::store::tables::{Dialect, create_statements};
+use crate::store::{
+    self, Projection,
+    sql::{Cell, insert_statement},
+};
 
 /// The ids of the catalogue's local indicators, one a line, after comments.
 const DECLARED: &str = include_str!("../../../config/indicators/local.txt");
@@ -58,13 +60,8 @@ pub(super) enum Doubt {
 
 impl Trials {
     pub(super) fn new() -> Self {
-        let open = || {
-            let connection = Connection::open_in_memory()?;
-            create_statements(Dialect::Sqlite).iter().try_for_each(|statement| connection.execute_batch(statement))?;
-            Ok::<_, rusqlite::Error>(connection)
-        };
-        let evaluator = open().and_then(|whole| Evaluator::new(whole)?.with_scoped(open()?));
-        Self { evaluator: evaluator.expect("the record tables can be made in memory; a test does").limited_to(TIME_LIMIT) }
+        let projection = Projection::in_memory().expect("the record tables can be made in memory; a test does");
+        Self { evaluator: Evaluator::new(projection).limited_to(TIME_LIMIT) }
     }
 
     /// Whether a user's indicator is local, as far as random organisations tell.
@@ -100,20 +97,18 @@ impl Trials {
     }
 
     /// Replaces what is in the tables by this organisation.
-    pub(super) fn fill(&self, organisation: &Organisation) -> rusqlite::Result<()> {
-        self.evaluator.write(|connection| {
-            connection.execute_batch("BEGIN")?;
+    pub(super) fn fill(&self, organisation: &Organisation) -> Result<(), store::Error> {
+        self.evaluator.projection.fill(|database| {
             for table in &organisation.tables {
-                connection.prepare_cached(&format!("DELETE FROM main.{table}"))?.execute([])?;
+                database.execute(&format!("DELETE FROM main.{table}"), &[])?;
             }
             for (table, row) in &organisation.rows {
-                let columns: Vec<_> = row.iter().map(|(column, _)| *column).collect();
-                let marks = vec!["?"; columns.len()].join(", ");
+                let (columns, values): (Vec<_>, Vec<_>) = row.iter().map(|(column, value)| (*column, Cell::from(value))).unzip();
                 // Two random records may have one id.
-                let sql = format!("INSERT OR IGNORE INTO main.{table} ({}) VALUES ({marks})", columns.join(", "));
-                connection.prepare_cached(&sql)?.execute(params_from_iter(row.iter().map(|(_, value)| value)))?;
+                let sql = format!("{} ON CONFLICT DO NOTHING", insert_statement(&format!("main.{table}"), &columns));
+                database.execute(&sql, &values)?;
             }
-            connection.execute_batch("COMMIT")
+            Ok(())
         })
     }
 }

@@ -25,8 +25,9 @@ pub use catalogue::Catalogue;
 pub use evaluate::{Evaluation, EvaluationError, Evaluator, ROW_LIMIT, TIME_LIMIT};
 pub use examples::Example;
 pub use postgres::PostgresQuery;
-pub use row::{Cell, ColumnError, Columns, Measured, Row};
+pub use row::{ColumnError, Columns, Measured, Row};
 
+pub use crate::store::sql::Cell;
 use crate::{
     record::{Digest, Feed},
     store::tables::View,

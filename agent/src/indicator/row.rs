@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use super::is_name;
-use crate::trend::Trend;
+use crate::{store::sql::Cell, trend::Trend};
 
 /// Names that labels can't have: ours, Prometheus's own and those of its histograms and summaries.
 const RESERVED: &[&str] = &["state", "indicator", "level", "rule", "le", "quantile", "job", "instance"];
@@ -17,6 +17,14 @@ const SOONEST: i64 = 60;
 
 /// The one negative `per_seconds`: the value is the seconds left until `since`. Any other would be a length that went wrong.
 const COUNTDOWN: f64 = -1.0;
+
+/// What numbers, moments and texts must be.
+const NUMBER: &str = "a number or NULL";
+const WHOLE: &str = "whole epoch seconds or NULL";
+const TEXT: &str = "a text, a whole number or NULL; name numbers `value` or `fact_...`";
+
+/// What none of them may be.
+const BYTES: &str = "bytes";
 
 /// What the columns of an indicator mean.
 #[derive(Debug, PartialEq, Eq)]
@@ -75,16 +83,6 @@ pub enum Measured {
         /// How many seconds make one; -1 where the seconds left are counted.
         per: f64,
     },
-}
-
-/// One cell of a result.
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[expect(missing_docs, reason = "the names say it all")]
-pub enum Cell<'a> {
-    Null,
-    Integer(i64),
-    Real(f64),
-    Text(&'a str),
 }
 
 /// A column that breaks the contract.
@@ -333,7 +331,8 @@ fn number(column: &str, cell: Cell<'_>) -> Result<Option<f64>, ColumnError> {
         Cell::Null => Ok(None),
         Cell::Integer(number) => Ok(Some(number as f64)),
         Cell::Real(number) => Ok(Some(number)),
-        Cell::Text(text) => Err(ColumnError { column: column.to_owned(), found: format!("the text `{text}`"), expected: "a number or NULL" }),
+        Cell::Text(text) => Err(wrong(column, format!("the text `{text}`"), NUMBER)),
+        Cell::Blob(_) => Err(wrong(column, BYTES, NUMBER)),
     }
 }
 
@@ -341,7 +340,8 @@ fn whole(column: &str, cell: Cell<'_>) -> Result<Option<i64>, ColumnError> {
     match cell {
         Cell::Null => Ok(None),
         Cell::Integer(number) => Ok(Some(number)),
-        other => Err(ColumnError { column: column.to_owned(), found: format!("{other:?}"), expected: "whole epoch seconds or NULL" }),
+        Cell::Blob(_) => Err(wrong(column, BYTES, WHOLE)),
+        other => Err(wrong(column, format!("{other:?}"), WHOLE)),
     }
 }
 
@@ -360,12 +360,13 @@ fn text(column: &str, cell: Cell<'_>) -> Result<Option<Box<str>>, ColumnError> {
         Cell::Null | Cell::Text("") => Ok(None),
         Cell::Text(text) => Ok(Some(text.into())),
         Cell::Integer(number) => Ok(Some(number.to_string().into())),
-        Cell::Real(number) => Err(ColumnError {
-            column: column.to_owned(),
-            found: number.to_string(),
-            expected: "a text, a whole number or NULL; name numbers `value` or `fact_...`",
-        }),
+        Cell::Real(number) => Err(wrong(column, number.to_string(), TEXT)),
+        Cell::Blob(_) => Err(wrong(column, BYTES, TEXT)),
     }
+}
+
+fn wrong(column: &str, found: impl Into<String>, expected: &'static str) -> ColumnError {
+    ColumnError { column: column.to_owned(), found: found.into(), expected }
 }
 
 impl fmt::Debug for Row {
@@ -461,6 +462,8 @@ mod tests {
     fn cells_of_the_wrong_type_are_errors() {
         let error = |names: &str, cell: Cell<'static>| Row::read(&columns(names).unwrap(), |_| cell).unwrap_err().to_string();
         assert_eq!(error("value", Cell::Text("x")), "the column `value` is the text `x`; it must be a number or NULL");
+        assert_eq!(error("value", Cell::Blob(b"x")), "the column `value` is bytes; it must be a number or NULL");
+        assert_eq!(error("since", Cell::Blob(b"x")), "the column `since` is bytes; it must be whole epoch seconds or NULL");
         assert_eq!(error("since", Cell::Real(1.5)), "the column `since` is Real(1.5); it must be whole epoch seconds or NULL");
         assert_eq!(error("since_a value", Cell::Real(1.5)), "the column `since_a` is Real(1.5); it must be whole epoch seconds or NULL");
         assert_eq!(error("due_at value", Cell::Text("soon")), "the column `due_at` is Text(\"soon\"); it must be whole epoch seconds or NULL");

@@ -4,12 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fastrand::Rng;
-use rusqlite::{Connection, ToSql};
 
 use super::{examples::filled_tables, *};
 use crate::{
     record::Zone,
-    store::tables::{Dialect, create_statements},
+    store::{
+        Projection,
+        sql::{Database, insert_statement},
+    },
 };
 
 /// 2027-01-15T08:00:00Z.
@@ -41,8 +43,8 @@ struct Seen {
 type Rows = BTreeMap<Option<String>, Vec<Row>>;
 
 /// Random records, with moments around `now`: on both sides of it, and on both sides of the ends of the spans that the indicator looks back.
-struct Records<'c> {
-    connection: &'c Connection,
+struct Records<'d> {
+    database: &'d dyn Database,
     rng: Rng,
     now: i64,
     spans: Vec<i64>,
@@ -52,23 +54,29 @@ impl Records<'_> {
     /// Fills all tables that indicators read for whom time passes.
     fn fill(&mut self) {
         for table in filled_tables() {
-            self.connection.execute(&format!("DELETE FROM {table}"), []).unwrap();
+            self.database.execute(&format!("DELETE FROM main.{table}"), &[]).unwrap();
         }
         self.insert(
             "sources",
-            &[("name", &"one"), ("connector", &"x"), ("kind", &"incident_tracker"), ("interval_seconds", &60), ("stale_after_seconds", &180)],
+            &[
+                ("name", "one".into()),
+                ("connector", "x".into()),
+                ("kind", "incident_tracker".into()),
+                ("interval_seconds", Cell::Integer(60)),
+                ("stale_after_seconds", Cell::Integer(180)),
+            ],
         );
         for system in ["a", "b", "c"] {
             let tier = self.one_of(&["high", "limited"]);
             let (lifecycle, in_scope) = (self.one_of(&["production", "production", "production", "retired"]), self.rng.u8(..6) > 0);
-            self.record("systems", system, &[("risk_tier", &tier), ("lifecycle", &lifecycle), ("in_scope", &in_scope)]);
+            self.record("systems", system, &[("risk_tier", tier.into()), ("lifecycle", lifecycle.into()), ("in_scope", in_scope.into())]);
         }
         for id in 0..self.rng.usize(..7) {
             self.case(&id.to_string());
         }
         for id in ["p", "q"] {
             let system = self.system();
-            self.record("pipelines", id, &[("system", &system), ("paused", &false), ("broken", &false)]);
+            self.record("pipelines", id, &[("system", system.into()), ("paused", false.into()), ("broken", false.into())]);
         }
         for id in 0..self.rng.usize(..14) {
             self.run(&id.to_string());
@@ -92,42 +100,47 @@ impl Records<'_> {
         let notified_at = self.moment().filter(|_| self.rng.u8(..4) == 0);
         // Some are the same case.
         let reference = self.one_of(&[None, None, Some("r")]);
-        let times: [(&str, &dyn ToSql); 5] =
-            [("opened_at", &opened_at), ("resolved_at", &resolved_at), ("closed_at", &closed_at), ("notify_by", &notify_by), ("notified_at", &notified_at)];
-        let others: [(&str, &dyn ToSql); 7] = [
-            ("kind", &kind),
-            ("system", &system),
-            ("upstream_key", &stranger),
-            ("severity", &severity),
-            ("grade", &grade),
-            ("is_open", &open),
-            ("reference", &reference),
+        let times: [(&str, Cell<'_>); 5] = [
+            ("opened_at", opened_at.into()),
+            ("resolved_at", resolved_at.into()),
+            ("closed_at", closed_at.into()),
+            ("notify_by", notify_by.into()),
+            ("notified_at", notified_at.into()),
+        ];
+        let others: [(&str, Cell<'_>); 7] = [
+            ("kind", kind.into()),
+            ("system", system.into()),
+            ("upstream_key", stranger.into()),
+            ("severity", severity.into()),
+            ("grade", grade.into()),
+            ("is_open", open.into()),
+            ("reference", reference.into()),
         ];
         self.record("cases", id, &[&times[..], &others[..]].concat());
     }
 
     fn run(&mut self, id: &str) {
         let (pipeline, outcome) = (self.one_of(&["p", "p", "q"]), self.one_of(&["success", "failed", "running"]));
-        let (ended_at, executed) = (self.moment(), self.one_of(&[None, Some(0), Some(10)]));
-        let (passed, failed) = (self.one_of(&[None, Some(9), Some(10)]), self.one_of(&[None, Some(1)]));
-        let values: [(&str, &dyn ToSql); 6] = [
-            ("pipeline", &pipeline),
-            ("outcome", &outcome),
-            ("ended_at", &ended_at),
-            ("checks_executed", &executed),
-            ("checks_passed", &passed),
-            ("checks_failed_error", &failed),
+        let (ended_at, executed) = (self.moment(), self.one_of(&[None, Some(0_i64), Some(10)]));
+        let (passed, failed) = (self.one_of(&[None, Some(9_i64), Some(10)]), self.one_of(&[None, Some(1_i64)]));
+        let values: [(&str, Cell<'_>); 6] = [
+            ("pipeline", pipeline.into()),
+            ("outcome", outcome.into()),
+            ("ended_at", ended_at.into()),
+            ("checks_executed", executed.into()),
+            ("checks_passed", passed.into()),
+            ("checks_failed_error", failed.into()),
         ];
         self.record("runs", id, &values);
     }
 
     fn event_log(&mut self, id: &str) {
         let (system, received) = (self.system(), self.moment());
-        let (retention, silence) = (self.one_of(&[None, Some(30), Some(365), Some(365)]), self.one_of(&[None, Some(10), Some(HOUR)]));
+        let (retention, silence) = (self.one_of(&[None, Some(30_i64), Some(365), Some(365)]), self.one_of(&[None, Some(10), Some(HOUR)]));
         self.record(
             "event_logs",
             id,
-            &[("system", &system), ("last_received_at", &received), ("retention_days", &retention), ("max_silence_seconds", &silence)],
+            &[("system", system.into()), ("last_received_at", received.into()), ("retention_days", retention.into()), ("max_silence_seconds", silence.into())],
         );
     }
 
@@ -137,15 +150,15 @@ impl Records<'_> {
         let state_from = self.moment().unwrap_or(self.now).min(self.now);
         let clock = self.moment().filter(|_| CLOCKS.contains(&indicator));
         let (per, value) = (clock.map(|_| self.one_of(&[1.0, -1.0, 60.0])), Some(1.0).filter(|_| clock.is_none()));
-        let values: [(&str, &dyn ToSql); 8] = [
-            ("indicator", &indicator),
-            ("labels", &labels),
-            ("system", &system),
-            ("value", &value),
-            ("since", &clock),
-            ("per_seconds", &per),
-            ("state", &state),
-            ("state_from", &state_from),
+        let values: [(&str, Cell<'_>); 8] = [
+            ("indicator", indicator.into()),
+            ("labels", labels.into()),
+            ("system", system.into()),
+            ("value", value.into()),
+            ("since", clock.into()),
+            ("per_seconds", per.into()),
+            ("state", state.into()),
+            ("state_from", state_from.into()),
         ];
         self.insert("readings", &values);
     }
@@ -158,14 +171,14 @@ impl Records<'_> {
             self.one_of(&[Some(0.0), Some(1.0), Some(60.0), Some(0.25), None]),
         );
         let due = self.one_of(&[None, Some(self.now / DAY)]);
-        let values: [(&str, &dyn ToSql); 7] = [
-            ("indicator", &indicator),
-            ("theme", &theme),
-            ("system", &system),
-            ("direction", &direction),
-            ("target", &target),
-            ("planned", &Some(1.0).filter(|_| due.is_some())),
-            ("due", &due),
+        let values: [(&str, Cell<'_>); 7] = [
+            ("indicator", indicator.into()),
+            ("theme", theme.into()),
+            ("system", system.into()),
+            ("direction", direction.into()),
+            ("target", target.into()),
+            ("planned", due.map(|_| 1.0).into()),
+            ("due", due.into()),
         ];
         self.record("objectives", id, &values);
     }
@@ -191,16 +204,14 @@ impl Records<'_> {
         choices[self.rng.usize(..choices.len())]
     }
 
-    fn record(&self, table: &str, id: &str, values: &[(&str, &dyn ToSql)]) {
-        let own: [(&str, &dyn ToSql); 3] = [("source", &"one"), ("id", &id), ("observed_at", &0)];
+    fn record(&self, table: &str, id: &str, values: &[(&str, Cell<'_>)]) {
+        let own: [(&str, Cell<'_>); 3] = [("source", "one".into()), ("id", id.into()), ("observed_at", Cell::Integer(0))];
         self.insert(table, &[&own[..], values].concat());
     }
 
-    fn insert(&self, table: &str, values: &[(&str, &dyn ToSql)]) {
+    fn insert(&self, table: &str, values: &[(&str, Cell<'_>)]) {
         let (names, values): (Vec<_>, Vec<_>) = values.iter().copied().unzip();
-        let marks = vec!["?"; names.len()].join(", ");
-        let sql = format!("INSERT INTO {table} ({}) VALUES ({marks})", names.join(", "));
-        self.connection.execute(&sql, &values[..]).unwrap_or_else(|error| panic!("{table}: {error}"));
+        self.database.execute(&insert_statement(&format!("main.{table}"), &names), &values).unwrap_or_else(|error| panic!("{table}: {error:?}"));
     }
 }
 
@@ -242,12 +253,16 @@ fn same(some: Option<&Vec<Row>>, others: Option<&Vec<Row>>) -> bool {
 
 /// Evaluates the indicator on random records at a random moment and at later ones. A system's rows must stay what they are until one of them
 /// is due, and until midnight where the indicator asks for the day.
-fn observe(connection: Connection, indicator: &Indicator, seed: u64, seen: &mut Seen) -> Result<Connection, String> {
+fn observe(evaluator: &Evaluator, indicator: &Indicator, seed: u64, seen: &mut Seen) -> Result<(), String> {
     let mut rng = Rng::with_seed(seed);
     let now = NOW + rng.i64(0..DAY);
-    Records { connection: &connection, rng: rng.fork(), now, spans: spans(indicator) }.fill();
-    let evaluator = Evaluator::new(connection).unwrap();
-    let before = rows(&evaluator, indicator, now);
+    let random = rng.fork();
+    let fill = |database: &dyn Database| {
+        Records { database, rng: random.clone(), now, spans: spans(indicator) }.fill();
+        Ok(())
+    };
+    evaluator.projection.fill(fill).unwrap();
+    let before = rows(evaluator, indicator, now);
     let midnight = (now / DAY + 1) * DAY;
     let mut due = BTreeMap::new();
     for (system, rows) in &before {
@@ -263,7 +278,7 @@ fn observe(connection: Connection, indicator: &Indicator, seed: u64, seen: &mut 
         seconds.extend([(moment - 1).max(now + 1), now + rng.i64(1..=moment - now), *moment]);
     }
     for second in seconds {
-        let then = rows(&evaluator, indicator, second);
+        let then = rows(evaluator, indicator, second);
         let systems: BTreeSet<_> = before.keys().chain(then.keys()).collect();
         for system in systems {
             let due_at = due.get(system).copied().flatten();
@@ -278,16 +293,13 @@ fn observe(connection: Connection, indicator: &Indicator, seed: u64, seen: &mut 
             }
         }
     }
-    Ok(evaluator.into_connection().unwrap())
+    Ok(())
 }
 
 fn observe_all(indicator: &Indicator, seeds: u64) -> Result<Seen, String> {
-    let mut connection = Connection::open_in_memory().unwrap();
-    create_statements(Dialect::Sqlite).iter().for_each(|statement| connection.execute_batch(statement).unwrap());
+    let evaluator = Evaluator::new(Projection::in_memory().unwrap());
     let mut seen = Seen::default();
-    for seed in 0..seeds {
-        connection = observe(connection, indicator, seed, &mut seen)?;
-    }
+    (0..seeds).try_for_each(|seed| observe(&evaluator, indicator, seed, &mut seen))?;
     Ok(seen)
 }
 

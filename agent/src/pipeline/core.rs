@@ -17,6 +17,7 @@ use super::{
     readings,
     slot::{Method, Slot},
     sources::{Delivery, Sources},
+    worker::chain,
 };
 use crate::{
     board::Board,
@@ -24,7 +25,7 @@ use crate::{
     connector::{Failure, FailureReason},
     indicator::{Evaluator, Id, Own},
     plan::{Evidence, Finding},
-    store::{self, Store, Touched, tables::SourceRow},
+    store::{self, Projection, Store, Touched, tables::SourceRow},
 };
 
 /// The agent's state.
@@ -119,7 +120,7 @@ impl Core {
     pub fn open(config: Arc<Config>, now: i64) -> Result<Self, store::Error> {
         let mut store = Store::open(&config.data_dir, config.zone)?;
         store.begin_run(now)?;
-        let evaluator = || Ok::<_, store::Error>(Evaluator::new(store.open_reader()?)?.sharing()?.with_scoped(store.open_reader()?)?);
+        let evaluator = || Projection::open(store.path()).and_then(Projection::sharing).map(Evaluator::new);
         let evaluators = (0..EVALUATORS).map(|_| evaluator()).collect::<Result<_, _>>()?;
         let mut core = Self {
             sources: Sources::default(),
@@ -320,8 +321,8 @@ impl Core {
         if unstored.is_empty() && !self.overlaid {
             return;
         }
-        if let Err(error) = self.evaluators.iter_mut().try_for_each(|evaluator| evaluator.show_unstored(&unstored)) {
-            tracing::error!(error = %error, "indicators can't be shown readings that are not stored");
+        if let Err(error) = self.evaluators.iter_mut().try_for_each(|evaluator| evaluator.projection.show_unstored(&unstored)) {
+            tracing::error!(error = chain(&error), "indicators can't be shown readings that are not stored");
         }
         self.overlaid = !unstored.is_empty();
     }
@@ -336,8 +337,8 @@ impl Core {
                 let rows = |findings: &[Finding]| -> Vec<_> { findings.iter().map(|finding| finding.row.clone()).collect() };
                 let shown = rows(&findings);
                 if shown != rows(&self.plan.findings) || self.evaluated_at.is_none() {
-                    if let Err(error) = self.evaluators.iter_mut().try_for_each(|evaluator| evaluator.show_plan_checks(&shown)) {
-                        tracing::error!(error = %error, "indicators can't be shown how the plan is kept");
+                    if let Err(error) = self.evaluators.iter_mut().try_for_each(|evaluator| evaluator.projection.show_plan_checks(&shown)) {
+                        tracing::error!(error = chain(&error), "indicators can't be shown how the plan is kept");
                     }
                     self.slots.iter_mut().filter(|slot| slot.method.indicator.reads_own(Own::PlanChecks)).for_each(Slot::touch_all);
                 }

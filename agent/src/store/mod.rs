@@ -47,6 +47,7 @@ pub use history::{Change, Interval, Key, Since, Stored};
 pub use reader::Reader;
 pub use snapshot::Snapshot;
 pub use sql::Interrupter;
+pub use sqlite::{Look, Projection, Query, QueryError};
 pub use touched::{Affected, Touched};
 pub use verify::{Finding, Place, Verified, verify};
 
@@ -222,12 +223,6 @@ impl Store {
     /// A read-only connection that sees what was committed last.
     pub fn reader(&self) -> &dyn Database {
         &*self.reader
-    }
-
-    /// TEMPORARY
-    #[doc(hidden)]
-    pub fn open_reader(&self) -> Result<rusqlite::Connection, Error> {
-        Ok(Sqlite::open_read_only(&self.path)?.0)
     }
 
     /// Keeps the database from growing, as a full disk does.

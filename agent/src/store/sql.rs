@@ -143,9 +143,15 @@ impl dyn Database + '_ {
     }
 
     /// Whether there is any row.
-    pub(super) fn any(&self, sql: &str, values: &[Cell<'_>]) -> Result<bool, Error> {
+    pub(crate) fn any(&self, sql: &str, values: &[Cell<'_>]) -> Result<bool, Error> {
         Ok(self.first(sql, values, |_| Ok(()))?.is_some())
     }
+}
+
+/// The statement that inserts a row. Its values are those of the columns, in this order.
+pub(crate) fn insert_statement(table: &str, columns: &[&str]) -> String {
+    let marks: Vec<_> = (1..=columns.len()).map(|number| format!("?{number}")).collect();
+    format!("INSERT INTO {table} ({}) VALUES ({})", columns.join(", "), marks.join(", "))
 }
 
 /// A transaction, or a part of the one that is open. Dropped without [`Self::commit`], by a panic too, it leaves nothing behind.
@@ -261,6 +267,12 @@ impl<T: FromCell> FromCell for Option<T> {
 impl From<i64> for Cell<'_> {
     fn from(number: i64) -> Self {
         Self::Integer(number)
+    }
+}
+
+impl From<bool> for Cell<'_> {
+    fn from(truth: bool) -> Self {
+        Self::Integer(truth.into())
     }
 }
 

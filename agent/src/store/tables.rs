@@ -6,13 +6,14 @@
 #[cfg(test)]
 mod chi_square;
 pub(super) mod relatives;
-pub mod shadows;
 mod views;
 
 use std::fmt::Write as _;
 
-use rusqlite::{Connection, params};
-
+use super::{
+    Error,
+    sql::{Cell, Database},
+};
 use crate::record::{Field, Kind, Presence, SHAPES, Shape};
 
 pub use views::{View, views};
@@ -142,14 +143,13 @@ pub fn columns(shape: &Shape) -> Vec<&'static str> {
 /// Replaces the rows of the table `sources`.
 ///
 /// # Errors
-/// What SQLite reports.
-pub fn replace_sources(connection: &Connection, rows: &[SourceRow]) -> rusqlite::Result<()> {
-    connection.execute("DELETE FROM sources", [])?;
-    let mut insert = connection.prepare_cached(
-        "INSERT INTO sources (name, connector, kind, interval_seconds, stale_after_seconds, last_success_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    )?;
-    for row in rows {
-        insert.execute(params![row.name, row.connector, row.kind, row.interval_seconds, row.stale_after_seconds, row.last_success_at])?;
+/// What the database reports.
+pub(super) fn replace_sources(database: &dyn Database, rows: &[SourceRow]) -> Result<(), Error> {
+    database.execute("DELETE FROM sources", &[])?;
+    let insert = "INSERT INTO sources (name, connector, kind, interval_seconds, stale_after_seconds, last_success_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    for SourceRow { name, connector, kind, interval_seconds, stale_after_seconds, last_success_at } in rows {
+        let (interval, stale_after) = ((*interval_seconds).into(), (*stale_after_seconds).into());
+        database.execute(insert, &[name.into(), connector.into(), kind.into(), interval, stale_after, (*last_success_at).into()])?;
     }
     Ok(())
 }
@@ -157,22 +157,22 @@ pub fn replace_sources(connection: &Connection, rows: &[SourceRow]) -> rusqlite:
 /// Replaces the rows of the table `plan_checks`.
 ///
 /// # Errors
-/// What SQLite reports.
-pub fn replace_plan_checks(connection: &Connection, rows: &[PlanCheckRow]) -> rusqlite::Result<()> {
-    connection.execute("DELETE FROM plan_checks", [])?;
-    let mut insert = connection.prepare_cached(
-        "INSERT INTO plan_checks (source, id, series, missing, outdated, without_limit, without_alert, without_panel, flaw)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-    )?;
-    for row in rows {
-        let PlanCheckRow { source, id, series, missing, outdated, without_limit, without_alert, without_panel, flaw } = row;
-        insert.execute(params![source, id, series, missing, outdated, without_limit, without_alert, without_panel, flaw])?;
+/// What the database reports.
+pub(super) fn replace_plan_checks(database: &dyn Database, rows: &[PlanCheckRow]) -> Result<(), Error> {
+    database.execute("DELETE FROM plan_checks", &[])?;
+    let insert = "INSERT INTO plan_checks (source, id, series, missing, outdated, without_limit, without_alert, without_panel, flaw)
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    for PlanCheckRow { source, id, series, missing, outdated, without_limit, without_alert, without_panel, flaw } in rows {
+        let [series, missing, outdated, limit, alert, panel] =
+            [series, missing, outdated, without_limit, without_alert, without_panel].map(|count| Cell::Integer(*count));
+        let values = [source.into(), id.into(), series, missing, outdated, limit, alert, panel, flaw.as_ref().into()];
+        database.execute(insert, &values)?;
     }
     Ok(())
 }
 
 /// Tables that belong to no single shape, in PostgreSQL's types.
-const OTHER_TABLES: &[&str] = &[
+pub(super) const OTHER_TABLES: &[&str] = &[
     "CREATE TABLE attributes (shape TEXT NOT NULL, source TEXT NOT NULL, id TEXT NOT NULL, attribute_key TEXT NOT NULL, content TEXT, \
      number DOUBLE PRECISION, PRIMARY KEY (shape, source, id, attribute_key))",
     "CREATE TABLE doubts (shape TEXT NOT NULL, source TEXT NOT NULL, id TEXT NOT NULL, reason TEXT NOT NULL, field TEXT NOT NULL, content TEXT)",
@@ -254,7 +254,7 @@ fn null(field: &Field) -> &'static str {
 }
 
 /// SQLite's strict tables refuse a value of the wrong type, as PostgreSQL does; their types have other names.
-fn adapted(dialect: Dialect, table: &str) -> String {
+pub(super) fn adapted(dialect: Dialect, table: &str) -> String {
     match dialect {
         Dialect::Postgres => table.to_owned(),
         Dialect::Sqlite => format!("{} STRICT", table.replace(" BIGINT", " INTEGER").replace(" DOUBLE PRECISION", " REAL")),
@@ -264,43 +264,37 @@ fn adapted(dialect: Dialect, table: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn database() -> Connection {
-        let connection = Connection::open_in_memory().unwrap();
-        for statement in create_statements(Dialect::Sqlite) {
-            connection.execute_batch(&statement).unwrap_or_else(|error| panic!("{error}: {statement}"));
-        }
-        connection
-    }
+    use crate::store::sqlite::Sqlite;
 
     #[test]
     fn the_records_of_a_system_are_found_by_an_index() {
-        let connection = database();
+        let database: &dyn Database = &Sqlite::with_record_tables().unwrap();
         for shape in SHAPES.iter().filter(|shape| shape.belongs_to_system) {
+            // The fourth column is what it does, in words.
             let sql = format!("EXPLAIN QUERY PLAN SELECT * FROM {} WHERE system IN ('a', 'b')", shape.table);
-            let plan: String = connection.query_row(&sql, [], |row| row.get("detail")).unwrap();
+            let plan: String = database.one(&sql, &[], |row| row.get(3)).unwrap();
             assert!(plan.starts_with(&format!("SEARCH {} USING INDEX", shape.table)), "{plan}");
         }
     }
 
     #[test]
     fn the_tables_can_be_made_anew() {
-        let connection = database();
+        let database = Sqlite::with_record_tables().unwrap();
         let tables: Vec<_> = create_statements(Dialect::Sqlite)
             .iter()
             .filter_map(|statement| Some(statement.strip_prefix("CREATE TABLE ")?.split(' ').next()?.to_owned()))
             .collect();
         for table in tables {
-            connection.execute_batch(&format!("DROP TABLE {table}")).unwrap();
+            database.batch(&format!("DROP TABLE {table}")).unwrap();
         }
         for statement in create_statements(Dialect::Sqlite) {
-            connection.execute_batch(&statement).unwrap();
+            database.batch(&statement).unwrap();
         }
     }
 
     #[test]
     fn sources_are_replaced_whole() {
-        let connection = database();
+        let database: &dyn Database = &Sqlite::with_record_tables().unwrap();
         let row = |name: &str| SourceRow {
             name: name.into(),
             connector: "mlflow".into(),
@@ -309,9 +303,9 @@ mod tests {
             stale_after_seconds: 900,
             last_success_at: None,
         };
-        replace_sources(&connection, &[row("a"), row("b")]).unwrap();
-        replace_sources(&connection, &[row("c")]).unwrap();
-        let names: String = connection.query_row("SELECT group_concat(name) FROM sources", [], |row| row.get(0)).unwrap();
+        replace_sources(database, &[row("a"), row("b")]).unwrap();
+        replace_sources(database, &[row("c")]).unwrap();
+        let names: String = database.one("SELECT group_concat(name) FROM sources", &[], |row| row.get(0)).unwrap();
         assert_eq!(names, "c");
     }
 }

@@ -1,13 +1,15 @@
 //! What indicators see: the records of some systems, what the agent shows them, and that nothing is written.
 
-use std::path::Path;
-
-use rusqlite::OpenFlags;
+use std::{path::Path, sync::Arc};
 
 use super::*;
 use crate::{
     indicator::{Catalogue, Local},
-    store::tables::{Dialect, ReadingRow, create_statements},
+    store::{
+        sql::Database,
+        sqlite::Sqlite,
+        tables::{Dialect, PlanCheckRow, ReadingRow, SourceRow, UnstoredReading, create_statements},
+    },
 };
 
 const MOMENT: Moment = Moment { now: 1_000_000, today: 11 };
@@ -21,14 +23,12 @@ const RECORDS: &str = "
     INSERT INTO readings (indicator, labels, system, state, state_from) VALUES ('i', '1', 'a', 'ok', 0), ('i', '2', 'b', 'ok', 0), ('i', '3', NULL, 'ok', 0);
     INSERT INTO plan_entries (source, id, observed_at, system, what) VALUES ('x', 'p', 0, 'a', 'all'), ('x', 'q', 0, 'b', 'all');";
 
-/// Two read-only connections to one database, as the agent has them.
+/// Over a database on disk, as the agent has it.
 fn evaluator(folder: &Path) -> Evaluator {
     let path = folder.join("test.sqlite");
-    let writer = Connection::open(&path).unwrap();
-    writer.execute_batch(&create_statements(Dialect::Sqlite).join(";")).unwrap();
-    writer.execute_batch(RECORDS).unwrap();
-    let open = || Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
-    Evaluator::new(open()).unwrap().with_scoped(open()).unwrap()
+    let writer = Sqlite::open(&path).unwrap();
+    writer.batch(&format!("BEGIN; {};{RECORDS} COMMIT", create_statements(Dialect::Sqlite).join(";"))).unwrap();
+    Evaluator::new(Projection::open(&path).unwrap())
 }
 
 /// An indicator that is taken to be local, whatever it is.
@@ -148,15 +148,14 @@ fn indicators_read_the_sources_and_plan_checks_that_they_are_shown() {
         stale_after_seconds: 900,
         last_success_at: None,
     };
-    evaluator.show_sources(std::slice::from_ref(&source)).unwrap();
-    evaluator.show_plan_checks(&[PlanCheckRow { source: "x".into(), id: "p".into(), ..PlanCheckRow::default() }]).unwrap();
+    evaluator.projection.show_sources(std::slice::from_ref(&source)).unwrap();
+    evaluator.projection.show_plan_checks(&[PlanCheckRow { source: "x".into(), id: "p".into(), ..PlanCheckRow::default() }]).unwrap();
     assert_eq!(values(&evaluator), [(1.0, 1.0), (0.0, 0.0)]);
-    evaluator.show_sources(&[source.clone(), SourceRow { name: "y".into(), ..source }]).unwrap();
-    evaluator.show_plan_checks(&[]).unwrap();
+    evaluator.projection.show_sources(&[source.clone(), SourceRow { name: "y".into(), ..source }]).unwrap();
+    evaluator.projection.show_plan_checks(&[]).unwrap();
     assert_eq!(values(&evaluator), [(2.0, 2.0), (1.0, 1.0)]);
-    let count: i64 = evaluator.connection().query_row("SELECT count(*) FROM main.sources", [], |row| row.get(0)).unwrap();
-    assert_eq!(count, 0, "the database is as it was");
-    assert!(evaluator.connection().execute_batch("INSERT INTO temp.sources SELECT * FROM temp.sources").is_err(), "and nobody else writes");
+    let database: &dyn Database = &Sqlite::open(&folder.path().join("test.sqlite")).unwrap();
+    assert!(!database.any("SELECT 1 FROM sources", &[]).unwrap(), "the database is as it was");
 }
 
 #[test]
@@ -196,13 +195,11 @@ fn indicators_read_readings_that_are_not_stored() {
         }))
     };
     let gone = UnstoredReading::Gone { indicator: "i".into(), labels: "2".into() };
-    evaluator.show_unstored(&[holds("1", "a"), holds("4", "c"), gone]).unwrap();
+    evaluator.projection.show_unstored(&[holds("1", "a"), holds("4", "c"), gone]).unwrap();
     let both = (expected(&[("none", 1.0), ("a", 100.0), ("c", 100.0)]), expected(&[("a", 100.0), ("c", 100.0)]));
     assert_eq!(values(&evaluator), both);
-    evaluator.show_unstored(&[holds("5", "b")]).unwrap();
+    evaluator.projection.show_unstored(&[holds("5", "b")]).unwrap();
     assert_eq!(values(&evaluator).0, expected(&[("none", 1.0), ("a", 1.0), ("b", 101.0)]), "each call replaces what the one before showed");
-    evaluator.show_unstored(&[]).unwrap();
+    evaluator.projection.show_unstored(&[]).unwrap();
     assert_eq!(values(&evaluator), stored);
-    let left: i64 = evaluator.connection().query_row("SELECT count(*) FROM temp.sqlite_schema WHERE name LIKE '%readings'", [], |row| row.get(0)).unwrap();
-    assert_eq!(left, 0, "nothing stands before the table any more");
 }

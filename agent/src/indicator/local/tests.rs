@@ -163,7 +163,7 @@ fn a_few_systems_cost_what_they_have() {
             let evaluation = trials.evaluator.begin(MOMENT).unwrap();
             // Random records may make two readings for one series; what that costs is no other.
             _ = evaluation.evaluate_as_local(indicator, &Overrides::new(), &systems);
-            trials.evaluator.scoped_steps(&indicator.sql)
+            trials.evaluator.projection.scoped_steps(&indicator.sql)
         });
         if large > 3 * small + 3_000 {
             _ = writeln!(dear, "{}: {small} steps, and {large} in an organisation of ten times the size", indicator.id);

@@ -9,12 +9,13 @@ use super::{
     super::{
         readings,
         slot::{Made, Method, Part, Slot},
+        worker::chain,
     },
     Core, Evaluated, READINGS,
 };
 use crate::{
     indicator::{Evaluation, EvaluationError, Evaluator, Id, Moment, Own, Pass, Row},
-    store::{Affected, tables::shadows},
+    store::{self, Affected, Projection},
 };
 
 impl Core {
@@ -58,8 +59,8 @@ impl Core {
             return;
         }
         self.seen_at = now;
-        if let Err(error) = self.evaluators.iter_mut().try_for_each(|evaluator| evaluator.show_sources(&rows)) {
-            tracing::error!(error = %error, "indicators can't be shown how the sources are");
+        if let Err(error) = self.evaluators.iter_mut().try_for_each(|evaluator| evaluator.projection.show_sources(&rows)) {
+            tracing::error!(error = chain(&error), "indicators can't be shown how the sources are");
         }
         self.slots.iter_mut().filter(|slot| slot.method.indicator.reads_own(Own::Sources)).for_each(Slot::touch_all);
         // The plan allows records to be so old.
@@ -111,7 +112,7 @@ impl Core {
         let moment = Moment { now, today: self.config.zone.day_of(now) };
         let (slots, config, off) = (&self.slots, &self.config, self.falls.off());
         let around = readings::Surroundings { sources: &self.sources, systems: &self.facts.systems, now };
-        let rows = |evaluation: &rusqlite::Result<Evaluation<'_>>, slot: &Slot, part: &Part| -> Result<Vec<Row>, EvaluationError> {
+        let rows = |evaluation: &Result<Evaluation<'_>, store::Error>, slot: &Slot, part: &Part| -> Result<Vec<Row>, EvaluationError> {
             let indicator = &slot.method.indicator;
             let name = || indicator.id.to_string();
             if let Some(off) = off.as_ref().filter(|off| off.indicator == indicator.id.as_str()) {
@@ -121,14 +122,14 @@ impl Core {
             if let Some(id) = failed.map(|other| &other.method.indicator.id).find(|id| builds_on(&slot.method, id, slots)) {
                 return Err(EvaluationError::Foundation { indicator: name(), id: id.to_string() });
             }
-            let unreadable = |error: &rusqlite::Error| EvaluationError::Unreadable { indicator: name(), reason: error.to_string() };
+            let unreadable = |error: &store::Error| EvaluationError::Unreadable { indicator: name(), reason: chain(error) };
             let evaluation = evaluation.as_ref().map_err(unreadable)?;
             match part {
                 Part::Systems(systems) => evaluation.evaluate_for(indicator, &config.parameters, systems),
                 _ => evaluation.evaluate(indicator, &config.parameters),
             }
         };
-        let one = |evaluation: &rusqlite::Result<Evaluation<'_>>, slot: &Slot, part: &Part| -> Made {
+        let one = |evaluation: &Result<Evaluation<'_>, store::Error>, slot: &Slot, part: &Part| -> Made {
             // A panic is that indicator's failure; the panic hook has said where it was.
             let made = catch_unwind(AssertUnwindSafe(|| match part {
                 Part::Verdicts => readings::judge_again(slot, around),
@@ -138,7 +139,7 @@ impl Core {
             made.unwrap_or_else(|_| readings::judge(slot, &Part::Whole, Err(fault()), around))
         };
         // From both ends, those that share a view on one side: so it is computed by one thread and not by the other, too.
-        work.sort_by_key(|(position, _)| !slots[*position].method.indicator.views().iter().any(|view| shadows::is_shared(&view.name)));
+        work.sort_by_key(|(position, _)| !slots[*position].method.indicator.views().iter().any(|view| Projection::is_shared(&view.name)));
         let left = Mutex::new(0..work.len());
         let (work, left) = (&work, &left);
         let thread = |place: usize, evaluator: &mut Evaluator| {

@@ -1,6 +1,7 @@
 //! SQLite, embedded: the engine of every store that is a file. The only folder that knows the crate.
 
 mod inspect;
+mod projection;
 
 use std::{ops::ControlFlow, path::Path};
 
@@ -16,17 +17,21 @@ use super::{
 };
 
 pub use inspect::{Inspected, Inspector, Refused, Why};
+pub use projection::{Look, Projection, Query, QueryError};
 
 /// How many statements a connection keeps prepared.
 const PREPARED: usize = 128;
 
 /// A connection to a database.
 #[derive(Debug)]
-pub struct Sqlite(pub(super) Connection);
+pub struct Sqlite(Connection);
 
 impl Sqlite {
     /// Opens the database of a store for writing, or makes one.
-    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn open(path: &Path) -> Result<Self, Error> {
         Ok(Self::over(Connection::open(path)?))
     }
 
@@ -180,17 +185,5 @@ impl From<rusqlite::Error> for Error {
             Some(ErrorCode::ConstraintViolation) => Self::Taken(Box::new(error)),
             _ => Self::Database(Box::new(error)),
         }
-    }
-}
-
-// TEMPORARY
-impl rusqlite::ToSql for crate::record::Value {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(match self {
-            Self::Null => ValueRef::Null,
-            Self::Integer(number) => ValueRef::Integer(*number),
-            Self::Real(number) => ValueRef::Real(*number),
-            Self::Text(text) => ValueRef::Text(text.as_bytes()),
-        }))
     }
 }

@@ -1,6 +1,7 @@
 //! The view `chi_square_99`, computed anew: that its numbers are the quantiles that they are said to be.
 
 use super::views;
+use crate::store::{sql::Database, sqlite::Sqlite};
 
 /// The quantile by bisection on the distribution function P(k/2, x/2).
 fn quantile(degrees: f64, probability: f64) -> f64 {
@@ -41,9 +42,9 @@ fn ln_gamma(a: f64) -> f64 {
 /// The rows of the view: degrees and quantile.
 fn rows() -> Vec<(f64, f64)> {
     let view = views().iter().find(|view| view.name == "chi_square_99").unwrap();
-    let connection = rusqlite::Connection::open_in_memory().unwrap();
-    let mut statement = connection.prepare(&view.sql).unwrap();
-    statement.query_map([], |row| Ok((row.get::<_, i32>(0)?.into(), row.get(1)?))).unwrap().collect::<Result<_, _>>().unwrap()
+    let database: &dyn Database = &Sqlite::in_memory().unwrap();
+    let degrees = |number: i64| f64::from(i32::try_from(number).unwrap());
+    database.rows(&view.sql, &[], |row| Ok((degrees(row.get(0)?), row.get(1)?))).unwrap()
 }
 
 #[test]

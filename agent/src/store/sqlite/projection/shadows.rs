@@ -6,10 +6,15 @@
 
 use std::{collections::BTreeSet, sync::LazyLock};
 
-use rusqlite::{Connection, params};
-
-use super::{
-    Dialect, OTHER_TABLES, PlanCheckRow, SHAPES, SourceRow, UnstoredReading, adapted, create_statements, relatives, replace_plan_checks, replace_sources, views,
+use crate::{
+    record::SHAPES,
+    store::{
+        Error,
+        sql::{Cell, Database},
+        tables::{
+            Dialect, OTHER_TABLES, PlanCheckRow, SourceRow, UnstoredReading, adapted, create_statements, relatives, replace_plan_checks, replace_sources, views,
+        },
+    },
 };
 
 /// The table of the systems that are chosen.
@@ -58,50 +63,50 @@ const IS_CHOSEN: &str = "IN (SELECT c.system FROM temp.chosen_systems c)";
 /// few records SQLite then does what it does on all, however many systems are chosen.
 ///
 /// # Errors
-/// What SQLite reports.
-pub fn restrict(connection: &Connection) -> rusqlite::Result<()> {
-    connection.execute_batch(CHOSEN)?;
+/// What the database reports.
+pub(super) fn restrict(database: &dyn Database) -> Result<(), Error> {
+    database.batch(CHOSEN)?;
     let is_part = |name: &str| PARTS.iter().any(|part| part.table == name);
     for statement in create_statements(Dialect::Sqlite) {
         let table = statement.strip_prefix("CREATE TABLE ").and_then(|rest| rest.split(' ').next());
         let index = statement.strip_prefix("CREATE INDEX ").and_then(|rest| Some((rest, rest.split(" ON ").nth(1)?.split(' ').next()?)));
         if table.is_some_and(is_part) {
-            connection.execute_batch(&statement.replacen("CREATE TABLE", "CREATE TEMP TABLE", 1))?;
+            database.batch(&statement.replacen("CREATE TABLE", "CREATE TEMP TABLE", 1))?;
         } else if let Some((rest, _)) = index.filter(|(_, table)| is_part(table)) {
-            connection.execute_batch(&format!("CREATE INDEX temp.{rest}"))?;
+            database.batch(&format!("CREATE INDEX temp.{rest}"))?;
         }
     }
-    restrict_readings(connection)?;
-    make_views(connection)
+    restrict_readings(database)?;
+    make_views(database)
 }
 
 /// Readings are not copied: who reads them names the indicators whose he reads, and by these and the systems they are found.
-fn restrict_readings(connection: &Connection) -> rusqlite::Result<()> {
-    connection.execute_batch(&format!("CREATE TEMP VIEW readings AS SELECT r.* FROM main.readings r WHERE r.system {IS_CHOSEN}"))
+fn restrict_readings(database: &dyn Database) -> Result<(), Error> {
+    database.batch(&format!("CREATE TEMP VIEW readings AS SELECT r.* FROM main.readings r WHERE r.system {IS_CHOSEN}"))
 }
 
 /// Chooses the systems of a connection that is restricted. Nothing of them is there before it is copied.
 ///
 /// # Errors
-/// What SQLite reports.
-pub fn choose<'s>(connection: &Connection, systems: impl IntoIterator<Item = &'s String>) -> rusqlite::Result<()> {
+/// What the database reports.
+pub(super) fn choose<'s>(database: &dyn Database, systems: impl IntoIterator<Item = &'s String>) -> Result<(), Error> {
     for table in PARTS.iter().map(|part| part.table).chain(["chosen_systems"]) {
-        connection.prepare_cached(&format!("DELETE FROM temp.{table}"))?.execute([])?;
+        database.execute(&format!("DELETE FROM temp.{table}"), &[])?;
     }
-    let mut insert = connection.prepare_cached("INSERT INTO temp.chosen_systems (system) VALUES (?1)")?;
-    systems.into_iter().try_for_each(|system| insert.execute([system]).map(drop))
+    let insert = "INSERT INTO temp.chosen_systems (system) VALUES (?1)";
+    systems.into_iter().try_for_each(|system| database.execute(insert, &[system.into()]).map(drop))
 }
 
 /// Copies of these tables what belongs to the chosen systems, unless `copied` says that it was done, and notes it there.
 ///
 /// # Errors
-/// What SQLite reports.
-pub fn copy(connection: &Connection, tables: &BTreeSet<String>, copied: &mut BTreeSet<&'static str>) -> rusqlite::Result<()> {
+/// What the database reports.
+pub(super) fn copy(database: &dyn Database, tables: &BTreeSet<String>, copied: &mut BTreeSet<&'static str>) -> Result<(), Error> {
     let lists = || PARTS.iter().filter(|part| tables.contains(part.table));
     let is_wanted = |part: &Part| tables.contains(part.table) || lists().any(|list| list.records == Some(part.table));
     for part in PARTS.iter().filter(|part| is_wanted(part)) {
         if copied.insert(part.table) {
-            connection.prepare_cached(&part.copy)?.execute([])?;
+            database.execute(&part.copy, &[])?;
         }
     }
     Ok(())
@@ -111,32 +116,32 @@ pub fn copy(connection: &Connection, tables: &BTreeSet<String>, copied: &mut BTr
 const SHARED: [(&str, &[&str]); 3] = [("judged_measurements", &["system, family"]), ("assessed_models", &[]), ("same_cases", &["source, id", "case_key"])];
 
 /// Whether a view is computed once for all indicators that read it.
-pub fn is_shared(view: &str) -> bool {
+pub(super) fn is_shared(view: &str) -> bool {
     SHARED.iter().any(|(shared, _)| *shared == view)
 }
 
 /// Makes tables for what [`compute`] computes once for all indicators that read it. Until then they are empty.
 ///
 /// # Errors
-/// What SQLite reports.
-pub fn share(connection: &Connection) -> rusqlite::Result<()> {
+/// What the database reports.
+pub(super) fn share(database: &dyn Database) -> Result<(), Error> {
     for (view, indexes) in SHARED {
-        connection.execute_batch(&format!("CREATE TEMP TABLE {view} AS SELECT * FROM main.{view} LIMIT 0"))?;
+        database.batch(&format!("CREATE TEMP TABLE {view} AS SELECT * FROM main.{view} LIMIT 0"))?;
         for (number, columns) in indexes.iter().enumerate() {
-            connection.execute_batch(&format!("CREATE INDEX temp.{view}_{number} ON {view} ({columns})"))?;
+            database.batch(&format!("CREATE INDEX temp.{view}_{number} ON {view} ({columns})"))?;
         }
     }
-    make_views(connection)
+    make_views(database)
 }
 
 /// Computes those of these views that are shared, unless `computed` says that it was done, and notes it there.
 ///
 /// # Errors
-/// What SQLite reports.
-pub fn compute(connection: &Connection, views: &BTreeSet<String>, computed: &mut BTreeSet<&'static str>) -> rusqlite::Result<()> {
+/// What the database reports.
+pub(super) fn compute(database: &dyn Database, views: &BTreeSet<String>, computed: &mut BTreeSet<&'static str>) -> Result<(), Error> {
     for view in SHARED.map(|(view, _)| view).into_iter().filter(|view| views.contains(*view)) {
         if computed.insert(view) {
-            connection.prepare_cached(&format!("INSERT INTO temp.{view} SELECT * FROM main.{view}"))?.execute([])?;
+            database.execute(&format!("INSERT INTO temp.{view} SELECT * FROM main.{view}"), &[])?;
         }
     }
     Ok(())
@@ -145,45 +150,45 @@ pub fn compute(connection: &Connection, views: &BTreeSet<String>, computed: &mut
 /// Shows these rows as the table `sources`.
 ///
 /// # Errors
-/// What SQLite reports.
-pub fn show_sources(connection: &Connection, rows: &[SourceRow]) -> rusqlite::Result<()> {
-    stand_before(connection, "sources")?;
-    replace_sources(connection, rows)
+/// What the database reports.
+pub(super) fn show_sources(database: &dyn Database, rows: &[SourceRow]) -> Result<(), Error> {
+    stand_before(database, "sources")?;
+    replace_sources(database, rows)
 }
 
 /// Shows these rows as the table `plan_checks`.
 ///
 /// # Errors
-/// What SQLite reports.
-pub fn show_plan_checks(connection: &Connection, rows: &[PlanCheckRow]) -> rusqlite::Result<()> {
-    stand_before(connection, "plan_checks")?;
-    replace_plan_checks(connection, rows)
+/// What the database reports.
+pub(super) fn show_plan_checks(database: &dyn Database, rows: &[PlanCheckRow]) -> Result<(), Error> {
+    stand_before(database, "plan_checks")?;
+    replace_plan_checks(database, rows)
 }
 
 /// Shows the table `readings` as it would be if these were stored. Without any, the table itself is read, and nothing is in between.
 ///
 /// # Errors
-/// What SQLite reports.
-pub fn show_unstored(connection: &Connection, rows: &[UnstoredReading]) -> rusqlite::Result<()> {
-    let restricted = has(connection, "chosen_systems")?;
-    if !has(connection, UNSTORED[0])? {
+/// What the database reports.
+pub(super) fn show_unstored(database: &dyn Database, rows: &[UnstoredReading]) -> Result<(), Error> {
+    let restricted = has(database, "chosen_systems")?;
+    if !has(database, UNSTORED[0])? {
         if rows.is_empty() {
             return Ok(());
         }
         let readings = like(definition("readings"), "readings", UNSTORED[0]);
-        connection.execute_batch(&readings)?;
-        connection.execute_batch("CREATE TEMP TABLE gone_readings (indicator TEXT NOT NULL, labels TEXT NOT NULL, PRIMARY KEY (indicator, labels)) STRICT")?;
-        connection.execute_batch(&overlay(restricted))?;
-        make_views(connection)?;
+        database.batch(&readings)?;
+        database.batch("CREATE TEMP TABLE gone_readings (indicator TEXT NOT NULL, labels TEXT NOT NULL, PRIMARY KEY (indicator, labels)) STRICT")?;
+        database.batch(&overlay(restricted))?;
+        make_views(database)?;
     } else if rows.is_empty() {
-        connection.execute_batch("DROP VIEW temp.readings; DROP TABLE temp.unstored_readings; DROP TABLE temp.gone_readings")?;
+        database.batch("DROP VIEW temp.readings; DROP TABLE temp.unstored_readings; DROP TABLE temp.gone_readings")?;
         if restricted {
-            restrict_readings(connection)?;
+            restrict_readings(database)?;
         }
         return Ok(());
     }
-    UNSTORED.iter().try_for_each(|table| connection.execute(&format!("DELETE FROM temp.{table}"), []).map(drop))?;
-    rows.iter().try_for_each(|row| insert_unstored(connection, row))
+    UNSTORED.iter().try_for_each(|table| database.execute(&format!("DELETE FROM temp.{table}"), &[]).map(drop))?;
+    rows.iter().try_for_each(|row| insert_unstored(database, row))
 }
 
 /// The view `readings` over what is stored and what is not.
@@ -201,55 +206,52 @@ fn overlay(restricted: bool) -> String {
     )
 }
 
-fn insert_unstored(connection: &Connection, row: &UnstoredReading) -> rusqlite::Result<()> {
+fn insert_unstored(database: &dyn Database, row: &UnstoredReading) -> Result<(), Error> {
     let row = match row {
         UnstoredReading::Holds(row) => row,
         UnstoredReading::Gone { indicator, labels } => {
-            let mut insert = connection.prepare_cached("INSERT OR REPLACE INTO temp.gone_readings (indicator, labels) VALUES (?1, ?2)")?;
-            return insert.execute([indicator, labels]).map(drop);
+            let insert = "INSERT OR REPLACE INTO temp.gone_readings (indicator, labels) VALUES (?1, ?2)";
+            return database.execute(insert, &[indicator.into(), labels.into()]).map(drop);
         }
     };
-    let mut insert = connection.prepare_cached(
-        "INSERT OR REPLACE INTO temp.unstored_readings (indicator, labels, system, model, version, feature, attribute, value, since, per_seconds,
-                                                        state, state_from, known_state, known_from)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
-    )?;
-    insert
-        .execute(params![
-            row.indicator,
-            row.labels,
-            row.system,
-            row.model,
-            row.version,
-            row.feature,
-            row.attribute,
-            row.value,
-            row.since,
-            row.per_seconds,
-            row.state,
-            row.state_from,
-            row.known_state,
-            row.known_from
-        ])
-        .map(drop)
+    let insert = "INSERT OR REPLACE INTO temp.unstored_readings (indicator, labels, system, model, version, feature, attribute, value, since, per_seconds,
+                                                                 state, state_from, known_state, known_from)
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+    let values = [
+        Cell::from(&row.indicator),
+        Cell::from(&row.labels),
+        row.system.as_ref().into(),
+        row.model.as_ref().into(),
+        row.version.as_ref().into(),
+        row.feature.as_ref().into(),
+        row.attribute.as_ref().into(),
+        row.value.into(),
+        row.since.into(),
+        row.per_seconds.into(),
+        Cell::from(&row.state),
+        row.state_from.into(),
+        row.known_state.as_ref().into(),
+        row.known_from.into(),
+    ];
+    database.execute(insert, &values).map(drop)
 }
 
 /// Makes an empty table of this name and definition that stands before the one of the database, unless there is one.
-fn stand_before(connection: &Connection, table: &str) -> rusqlite::Result<()> {
-    if has(connection, table)? {
+fn stand_before(database: &dyn Database, table: &str) -> Result<(), Error> {
+    if has(database, table)? {
         return Ok(());
     }
-    connection.execute_batch(&like(definition(table), table, table))?;
-    make_views(connection)
+    database.batch(&like(definition(table), table, table))?;
+    make_views(database)
 }
 
 /// Makes every view of the database again, unless that was done.
-fn make_views(connection: &Connection) -> rusqlite::Result<()> {
-    views().iter().try_for_each(|view| connection.execute_batch(&format!("CREATE TEMP VIEW IF NOT EXISTS {} AS\n{}", view.name, view.sql)))
+fn make_views(database: &dyn Database) -> Result<(), Error> {
+    views().iter().try_for_each(|view| database.batch(&format!("CREATE TEMP VIEW IF NOT EXISTS {} AS\n{}", view.name, view.sql)))
 }
 
-fn has(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
-    connection.prepare_cached("SELECT 1 FROM temp.sqlite_schema WHERE name = ?1")?.exists([name])
+fn has(database: &dyn Database, name: &str) -> Result<bool, Error> {
+    database.any("SELECT 1 FROM temp.sqlite_schema WHERE name = ?1", &[name.into()])
 }
 
 fn definition(table: &str) -> &'static str {
@@ -265,7 +267,6 @@ fn like(definition: &str, table: &str, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::tables::views;
 
     /// What is shown in place of a table, and which systems are chosen, a view of the database doesn't see.
     #[test]

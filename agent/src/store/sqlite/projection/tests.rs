@@ -1,0 +1,69 @@
+//! That nobody writes but who may, and that what was shown leaves nothing behind.
+
+use super::*;
+
+fn count(database: &dyn Database, table: &str) -> i64 {
+    database.one(&format!("SELECT count(*) FROM {table}"), &[], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn a_projection_does_not_write() {
+    let projection = Projection::in_memory().unwrap();
+    let insert = "INSERT INTO main.system_names (name, system) VALUES ('a', 'b')";
+    for reader in projection.readers() {
+        assert!(reader.database().batch(insert).is_err());
+    }
+    projection.fill(|database| database.batch(insert)).unwrap();
+    for reader in projection.readers() {
+        assert_eq!(count(reader.database(), "main.system_names"), 1);
+        assert!(reader.database().batch("DELETE FROM main.system_names").is_err());
+    }
+}
+
+#[test]
+fn what_fails_fills_nothing() {
+    let projection = Projection::in_memory().unwrap();
+    let insert = "INSERT INTO main.system_names (name, system) VALUES ('a', 'b')";
+    let filled = projection.fill(|database| {
+        database.batch(insert)?;
+        database.batch(insert)
+    });
+    assert!(matches!(filled, Err(Error::Taken(_))), "{filled:?}");
+    assert_eq!(count(projection.whole.database(), "main.system_names"), 0);
+    projection.fill(|database| database.batch(insert)).unwrap();
+}
+
+#[test]
+fn what_is_shown_stands_before_the_table_and_nobody_else_writes_it() {
+    let mut projection = Projection::in_memory().unwrap();
+    let source = SourceRow {
+        name: "x".into(),
+        connector: "records".into(),
+        kind: "register_file".into(),
+        interval_seconds: 300,
+        stale_after_seconds: 900,
+        last_success_at: None,
+    };
+    projection.show_sources(&[source]).unwrap();
+    for reader in projection.readers() {
+        assert_eq!((count(reader.database(), "sources"), count(reader.database(), "main.sources")), (1, 0));
+        assert!(reader.database().batch("INSERT INTO temp.sources SELECT * FROM temp.sources").is_err());
+    }
+}
+
+#[test]
+fn without_unstored_readings_nothing_stands_before_the_table() {
+    let mut projection = Projection::in_memory().unwrap();
+    let left = |projection: &Projection| {
+        let of = |reader: &Reader| {
+            reader.database().rows("SELECT name FROM temp.sqlite_schema WHERE name LIKE '%readings'", &[], |row| row.get::<String>(0)).unwrap()
+        };
+        projection.readers().map(of).collect::<Vec<_>>()
+    };
+    let before = left(&projection);
+    projection.show_unstored(&[UnstoredReading::Gone { indicator: "i".into(), labels: "2".into() }]).unwrap();
+    assert!(left(&projection).iter().all(|names| names.len() == 3));
+    projection.show_unstored(&[]).unwrap();
+    assert_eq!(left(&projection), before);
+    assert_eq!(before, [vec![], vec!["readings".to_owned()]]);
+}
