@@ -11,7 +11,7 @@ use self::reader::Reader;
 use super::Sqlite;
 use crate::store::{
     Error,
-    sql::{Cell, Database, Take, Transaction},
+    sql::{Cell, Database, Take},
     tables::{PlanCheckRow, SourceRow, UnstoredReading},
 };
 
@@ -136,13 +136,7 @@ impl Projection {
     /// # Errors
     /// What the database reports, and those of `write`.
     pub fn fill(&self, write: impl Fn(&dyn Database) -> Result<(), Error>) -> Result<(), Error> {
-        self.readers().try_for_each(|reader| {
-            reader.write(|database| {
-                let transaction = Transaction::begin(database)?;
-                write(database)?;
-                transaction.commit()
-            })
-        })
+        self.readers().try_for_each(|reader| reader.write(|database| database.together(&write)))
     }
 
     /// Begins a look.
