@@ -1,6 +1,6 @@
 //! Opening the database: crash-safe settings, schema versions.
 
-use std::{borrow::Cow, path::Path};
+use std::{borrow::Cow, path::Path, sync::OnceLock};
 
 use super::{
     Error,
@@ -170,11 +170,22 @@ fn definition(statements: &[String]) -> String {
     crate::record::Digest::of(statements.join("\n").as_bytes()).to_string()
 }
 
-/// What the schema of this release is made of.
-pub(super) fn own_objects(connection: &dyn Database) -> Result<Objects, Error> {
-    connection.objects_of(&|empty| {
+/// What the schema of this release is made of, in the words of a database's engine.
+pub(super) fn own_objects(connection: &dyn Database) -> Result<&'static Objects, Error> {
+    // Made once for each engine: while the program runs it doesn't change.
+    static SQLITE: OnceLock<Objects> = OnceLock::new();
+    static POSTGRES: OnceLock<Objects> = OnceLock::new();
+    let made = match connection.dialect() {
+        Dialect::Sqlite => &SQLITE,
+        Dialect::Postgres => &POSTGRES,
+    };
+    if let Some(objects) = made.get() {
+        return Ok(objects);
+    }
+    let objects = connection.objects_of(&|empty| {
         migrate(empty)?;
         renew_record_tables(empty)?;
         Ok(())
-    })
+    })?;
+    Ok(made.get_or_init(|| objects))
 }

@@ -29,17 +29,17 @@ pub(super) struct Place {
 impl Place {
     pub(super) fn new(url: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let place = Self { url: url.to_owned(), schema: format!("store_{}", NEXT.fetch_add(1, Ordering::Relaxed)) };
-        place.connect().batch(&format!("CREATE SCHEMA {}", place.schema)).unwrap();
-        place
+        Self { url: url.to_owned(), schema: format!("store_{}", NEXT.fetch_add(1, Ordering::Relaxed)) }
     }
 
     pub(super) fn connect(&self) -> Postgres {
         let client = Client::connect(&self.url, NoTls).unwrap();
         let connection = Postgres { client: RefCell::new(client), statements: RefCell::default(), is_in_transaction: Flag::new(false) };
         // Whoever reads several times in a transaction sees the same each time, as in SQLite.
-        let repeatable = "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ; SET client_min_messages TO warning";
-        connection.batch(&format!("SET search_path TO {}; {repeatable}", self.schema)).unwrap();
+        let repeatable = "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ";
+        connection
+            .batch(&format!("SET client_min_messages TO warning; CREATE SCHEMA IF NOT EXISTS {0}; SET search_path TO {0}; {repeatable}", self.schema))
+            .unwrap();
         connection
     }
 }

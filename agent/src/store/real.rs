@@ -49,6 +49,6 @@ fn ledger_and_projection_hold_on_postgres() {
     for (name, case) in tests::CASES.iter().chain(verify::tests::CASES).chain(verify::older_tests::CASES) {
         // Seen when it fails.
         println!("{name}");
-        case(&|| Home::Server(Place::new(&server.url)));
+        case(&|| Home::server(Place::new(&server.url)));
     }
 }

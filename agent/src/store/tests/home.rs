@@ -1,9 +1,17 @@
 //! Where the store of a test lies: in a folder, or on a server. What holds of a store holds on every engine.
 
+use std::cell::OnceCell;
+
 use super::*;
 
 /// Where a store lies. It goes with what is in it.
-pub(in crate::store) enum Home {
+pub(in crate::store) struct Home {
+    place: Place,
+    /// The connection of somebody else.
+    other: OnceCell<Box<dyn Database>>,
+}
+
+enum Place {
     Folder(tempfile::TempDir),
     Server(postgres::Place),
 }
@@ -16,14 +24,18 @@ pub(in crate::store) type Case = (&'static str, fn(Homes<'_>));
 
 impl Home {
     pub(in crate::store) fn folder() -> Self {
-        Self::Folder(tempfile::tempdir().unwrap())
+        Self { place: Place::Folder(tempfile::tempdir().unwrap()), other: OnceCell::new() }
+    }
+
+    pub(in crate::store) fn server(place: postgres::Place) -> Self {
+        Self { place: Place::Server(place), other: OnceCell::new() }
     }
 
     /// Opens the store that lies there.
     pub(in crate::store) fn open(&self, zone: Zone) -> Store {
-        match self {
-            Self::Folder(folder) => Store::open(folder.path(), zone).unwrap(),
-            Self::Server(place) => {
+        match &self.place {
+            Place::Folder(folder) => Store::open(folder.path(), zone).unwrap(),
+            Place::Server(place) => {
                 let (writer, reader) = (place.connect(), place.connect());
                 let names = prepare(&writer, zone).unwrap();
                 Store { reader: Box::new(reader), writer: Box::new(writer), names, path: PathBuf::new(), folder: None }
@@ -31,12 +43,13 @@ impl Home {
         }
     }
 
-    /// A connection of somebody else who can write.
-    pub(in crate::store) fn other(&self) -> Box<dyn Database> {
-        match self {
-            Self::Folder(folder) => Box::new(Sqlite::open(&folder.path().join(DATABASE_FILE)).unwrap()),
-            Self::Server(place) => Box::new(place.connect()),
-        }
+    /// The connection of somebody else who can write.
+    pub(in crate::store) fn other(&self) -> &dyn Database {
+        let connect = || match &self.place {
+            Place::Folder(folder) => Box::new(Sqlite::open(&folder.path().join(DATABASE_FILE)).unwrap()) as Box<dyn Database>,
+            Place::Server(place) => Box::new(place.connect()),
+        };
+        &**self.other.get_or_init(connect)
     }
 }
 

@@ -14,7 +14,7 @@ on_every_engine! {
 /// Writes such a store, as that release did: two incidents, one of which is closed, and a reading that became a breach.
 fn older(homes: Homes<'_>) -> Home {
     let home = homes();
-    let connection = &*home.other();
+    let connection = home.other();
     core::migrate_to(connection, 1).unwrap();
     let mut chain = Chain { connection, previous: GENESIS, entry: 0 };
     let versions: [(_, _, i64, i64, Option<(i64, i64)>); 3] =
@@ -87,7 +87,7 @@ fn go_on(home: &Home) {
 }
 
 fn verified(home: &Home) -> Verified {
-    verify(&*home.other(), None).unwrap()
+    verify(home.other(), None).unwrap()
 }
 
 fn an_older_store_is_sealed_and_goes_on(homes: Homes<'_>) {

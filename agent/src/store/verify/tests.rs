@@ -47,7 +47,7 @@ fn stored(homes: Homes<'_>) -> Home {
 const ENTRIES: i64 = 10;
 
 fn verified(home: &Home, expected: Option<&Anchor>) -> Verified {
-    verify(&*home.other(), expected).unwrap()
+    verify(home.other(), expected).unwrap()
 }
 
 fn told(home: &Home, expected: Option<&Anchor>) -> String {
