@@ -21,8 +21,8 @@
 //! 3. The pipeline hands a complete poll to its core, a thread of its own, which commits it to the [`store`] in one transaction: new and changed
 //!    records become versions, absent ones are closed, systems are resolved by the inventory's names, an evidence entry vouches for all of it.
 //! 4. The core keeps a slot for each indicator, which knows what of it was touched and when time alone will change it. What is touched or due is
-//!    evaluated, and nothing else: [`indicator`] runs the SQL on a read-only connection; on a second one, whose
-//!    temporary views stand before the tables, the unchanged SQL sees the records of some systems only, for indicators that are *local*.
+//!    evaluated, and nothing else: [`indicator`] asks the [projection](store::Projection), over all records or, where an indicator is *local*, with the
+//!    same SQL over the records of some systems only.
 //!    Random organisations tell which are (`indicator::local`); nobody says so.
 //! 5. Rows that depend on a source that is stale, was never read or does not exist become `unknown`; [`threshold`] judges the rest.
 //! 6. What changed goes into the store as intervals with an evidence entry, and then a new [`board`] is published: to the pages of [`web`], and, as
@@ -39,7 +39,7 @@
 //! | [`config`] | `raw` as typed, `Config` proved good, jobs that measure, watching files |
 //! | [`connector`] | the one engine for all upstreams: requests, paging, formats, programs, jq, failure reasons, recorded answers |
 //! | [`schedule`], [`span`], [`size`], [`trend`] | cron and intervals, the clock; spans of time; sizes of memory; numbers that time changes |
-//! | [`store`] | SQLite: record versions, reading intervals, evidence chain, the tables that indicators query |
+//! | [`store`] | the ledger (record versions, reading intervals, evidence chain) and the projection made from it that indicators query; what both ask of a database ([`store::sql`]) and its engine ([`store::sqlite`]) |
 //! | [`indicator`] | the catalogue (YAML and SQL) and its evaluation |
 //! | [`threshold`] | rules, conditions, verdicts; pure |
 //! | [`plan`] | the monitoring plan against readings, rules and dashboards; pure |
@@ -56,7 +56,9 @@
 //! # Invariants
 //!
 //! - [`record`] imports nothing of ours. [`connector`], [`indicator`], [`threshold`] and [`store`] do not import one another, but for the rule
-//!   type that the catalogue declares beside its SQL.
+//!   type that the catalogue declares beside its SQL, and for what indicators query: the tables ([`store::tables`]) and a look at them
+//!   ([`store::Projection`]).
+//! - Each outside crate has one home, of which a test keeps the list; the SQL of the store is written once, for every engine.
 //! - Only [`schedule`] reads the clock for data; everywhere else `now` is a parameter.
 //! - A poll changes everything or nothing. Nothing that was stored is changed, only closed; what is extended in place (the agent's runs, when sources
 //!   were read, what rules remember) stands in the entries of evidence that seal it. What indicators query is made from that, and has a digest.
