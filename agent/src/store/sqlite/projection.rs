@@ -15,7 +15,7 @@ use crate::store::{
     tables::{PlanCheckRow, SourceRow, UnstoredReading},
 };
 
-/// The tables that indicators query, seen from two connections of their own, on which nothing is written.
+/// The tables that indicators query, seen from two connections of their own, on which no query writes.
 ///
 /// The two see the same records only as long as nobody writes between them.
 #[derive(Debug)]
@@ -87,7 +87,7 @@ impl Projection {
 
     fn over(open: impl Fn() -> Result<Sqlite, Error>) -> Result<Self, Error> {
         let (whole, scoped) = (Reader::new(open()?)?, Reader::new(open()?)?);
-        scoped.write(shadows::restrict)?;
+        shadows::restrict(scoped.database())?;
         Ok(Self { whole, scoped, shares: false })
     }
 
@@ -96,7 +96,7 @@ impl Projection {
     /// # Errors
     /// What the database reports.
     pub fn sharing(self) -> Result<Self, Error> {
-        self.whole.write(shadows::share)?;
+        shadows::share(self.whole.database())?;
         Ok(Self { shares: true, ..self })
     }
 
@@ -110,7 +110,7 @@ impl Projection {
     /// # Errors
     /// What the database reports.
     pub fn show_sources(&mut self, rows: &[SourceRow]) -> Result<(), Error> {
-        self.readers().try_for_each(|reader| reader.write(|database| shadows::show_sources(database, rows)))
+        self.readers().try_for_each(|reader| shadows::show_sources(reader.database(), rows))
     }
 
     /// Shows these rows as the table `plan_checks`, as [`Self::show_sources`] does.
@@ -118,7 +118,7 @@ impl Projection {
     /// # Errors
     /// What the database reports.
     pub fn show_plan_checks(&mut self, rows: &[PlanCheckRow]) -> Result<(), Error> {
-        self.readers().try_for_each(|reader| reader.write(|database| shadows::show_plan_checks(database, rows)))
+        self.readers().try_for_each(|reader| shadows::show_plan_checks(reader.database(), rows))
     }
 
     /// Shows the table `readings` as it would be if these had been stored; they take the place of those that were shown before. Without any, the table
@@ -127,7 +127,7 @@ impl Projection {
     /// # Errors
     /// What the database reports.
     pub fn show_unstored(&mut self, rows: &[UnstoredReading]) -> Result<(), Error> {
-        self.readers().try_for_each(|reader| reader.write(|database| shadows::show_unstored(database, rows)))
+        self.readers().try_for_each(|reader| shadows::show_unstored(reader.database(), rows))
     }
 
     /// Writes into the tables themselves, which only those in memory allow, all of it or nothing. As there are two of these, `write` is called twice.
@@ -136,7 +136,7 @@ impl Projection {
     /// # Errors
     /// What the database reports, and those of `write`.
     pub fn fill(&self, write: impl Fn(&dyn Database) -> Result<(), Error>) -> Result<(), Error> {
-        self.readers().try_for_each(|reader| reader.write(|database| database.together(&write)))
+        self.readers().try_for_each(|reader| reader.database().together(&write))
     }
 
     /// Begins a look.
@@ -176,7 +176,7 @@ impl Look<'_> {
     pub fn ask(&self, query: &Query<'_>, take: Take<'_>) -> Result<(), QueryError> {
         let Projection { whole, shares, .. } = self.projection;
         if *shares {
-            whole.write(|database| shadows::compute(database, query.tables, &mut self.computed.borrow_mut()))?;
+            shadows::compute(whole.database(), query.tables, &mut self.computed.borrow_mut())?;
         }
         whole.ask(query, take)
     }
@@ -186,20 +186,16 @@ impl Look<'_> {
     /// # Errors
     /// As [`Self::ask`].
     pub fn ask_about(&self, systems: &BTreeSet<String>, query: &Query<'_>, take: Take<'_>) -> Result<(), QueryError> {
-        let before = self.chosen.take().filter(|chosen| chosen.systems == *systems);
         let scoped = &self.projection.scoped;
-        scoped.write(|database| {
-            let mut chosen = match before {
-                Some(chosen) => chosen,
-                None => {
-                    shadows::choose(database, systems)?;
-                    Chosen { systems: systems.clone(), copied: BTreeSet::new() }
-                }
-            };
-            shadows::copy(database, query.tables, &mut chosen.copied)?;
-            self.chosen.replace(Some(chosen));
-            Ok(())
-        })?;
+        let mut chosen = match self.chosen.take().filter(|chosen| chosen.systems == *systems) {
+            Some(chosen) => chosen,
+            None => {
+                shadows::choose(scoped.database(), systems)?;
+                Chosen { systems: systems.clone(), copied: BTreeSet::new() }
+            }
+        };
+        shadows::copy(scoped.database(), query.tables, &mut chosen.copied)?;
+        self.chosen.replace(Some(chosen));
         scoped.ask(query, take)
     }
 }

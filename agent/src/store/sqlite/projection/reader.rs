@@ -26,7 +26,7 @@ const INSTRUCTIONS_BETWEEN_CHECKS: i32 = 20_000;
 /// How many statements stay prepared: more than there are indicators, and those that choose and copy.
 const PREPARED: usize = 256;
 
-/// A connection that is kept from writing into the database. What it has of its own, in `temp`, can be written.
+/// A connection whose queries write nothing. What it has of its own, in `temp`, is written by what shows, chooses and computes.
 #[derive(Debug)]
 pub(super) struct Reader {
     database: Sqlite,
@@ -45,7 +45,6 @@ impl Reader {
         let watched = Arc::clone(&deadline);
         let connection = &mut database.0;
         connection.progress_handler(INSTRUCTIONS_BETWEEN_CHECKS, Some(move || watched.check()))?;
-        connection.pragma_update(None, "query_only", true)?;
         connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
         connection.pragma_update(None, "temp_store", "memory")?;
         connection.set_prepared_statement_cache_capacity(PREPARED);
@@ -56,17 +55,12 @@ impl Reader {
         &self.database
     }
 
-    /// Writes into `temp`, which SQLite counts as writing.
-    pub(super) fn write(&self, write: impl FnOnce(&dyn Database) -> Result<(), Error>) -> Result<(), Error> {
-        let connection = &self.database.0;
-        connection.pragma_update(None, "query_only", false)?;
-        let written = write(&self.database);
-        connection.pragma_update(None, "query_only", true)?;
-        written
-    }
-
     /// Takes the rows of a query.
     pub(super) fn ask(&self, query: &Query<'_>, take: Take<'_>) -> Result<(), QueryError> {
+        // Of each query, and not by `PRAGMA query_only`: with each change of that SQLite prepares every statement of the connection anew.
+        if !self.database.0.prepare_cached(query.sql).map_err(Error::from)?.readonly() {
+            return Err(Error::Database("a query that writes is refused".into()).into());
+        }
         self.deadline.set(Some(Instant::now() + query.time_limit));
         let walked = self.database.walk(query.sql, query.values, take);
         let out_of_time = self.deadline.passed.load(Ordering::Relaxed);
