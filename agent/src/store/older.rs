@@ -36,7 +36,8 @@ pub(super) fn complete(transaction: &dyn Database) -> Result<(), Error> {
 fn tell_again(transaction: &dyn Database) -> Result<(), Error> {
     let sql = format!(
         "SELECT {}, r.reading, r.held_until
-         FROM reading_intervals r JOIN (SELECT indicator AS i, labels AS l FROM reading_intervals WHERE held_until IS NULL) ON i = r.indicator AND l = r.labels
+         FROM reading_intervals r JOIN (SELECT indicator, labels FROM reading_intervals WHERE held_until IS NULL) n
+           ON n.indicator = r.indicator AND n.labels = r.labels
          ORDER BY r.indicator, r.labels, r.held_from, r.reading",
         history::COLUMNS
     );
