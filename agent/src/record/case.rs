@@ -1,6 +1,6 @@
 //! Cases: severities, grades and when a case is open (ruling 10).
 
-use super::{Doubt, DoubtReason, Record, Value};
+use super::{Doubt, DoubtReason, Record, Value, door::cut};
 
 /// How severe a case is. Ordered from the least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,7 +40,7 @@ impl Severity {
 }
 
 /// Statuses that close any case, and those that end an incident.
-const CLOSED: &[&str] = &["closed", "done", "rejected", "cancelled", "withdrawn"];
+const CLOSED: &[&str] = &["closed", "done", "rejected", "cancelled", "canceled", "withdrawn"];
 const INCIDENT_ENDED: &[&str] = &["resolved"];
 
 /// Fills the derived fields of a case: severity, its own word, grade, openness. `typed_grade` is what the upstream said of the grade.
@@ -49,7 +49,7 @@ pub(super) fn derive(record: &mut Record, typed_grade: Option<&str>) {
     let severity = word.as_deref().map(|word| Severity::parse(word).unwrap_or(Severity::High));
     if let Some(word) = &word {
         if Severity::parse(word).is_none() {
-            record.doubts.push(Doubt { reason: DoubtReason::UnknownWord, field: "severity".into(), value: word.clone() });
+            record.doubts.push(Doubt { reason: DoubtReason::UnknownWord, field: "severity".into(), value: cut(word) });
         }
         record.set("severity_word", Value::Text(word.clone()));
     }
@@ -71,7 +71,7 @@ fn grade(record: &mut Record, typed: Option<&str>, word: Option<&str>, severity:
         _ => {}
     }
     if let Some(typed) = typed {
-        record.doubts.push(Doubt { reason: DoubtReason::UnknownWord, field: "grade".into(), value: typed.to_owned() });
+        record.doubts.push(Doubt { reason: DoubtReason::UnknownWord, field: "grade".into(), value: cut(typed) });
         return "major";
     }
     if severity >= Some(Severity::High) { "major" } else { "minor" }

@@ -250,6 +250,11 @@ const NAME_CHARS: usize = 40;
 /// The longest piece of a doubtful value that is kept with its record.
 const SHOWN_CHARS: usize = 40;
 
+/// A word as it is kept with a doubt.
+pub(super) fn cut(word: &str) -> String {
+    word.chars().take(SHOWN_CHARS).collect()
+}
+
 fn shown(json: &Json) -> String {
     let whole = json.to_string();
     match whole.char_indices().nth(SHOWN_CHARS) {
@@ -401,9 +406,9 @@ mod tests {
         assert_eq!(case(json!({"severity": "spicy"})), row("high", "major", 1, 1));
         assert_eq!(case(json!({"grade": "medium-rare"})), row("-", "major", 1, 1));
         assert_eq!(case(json!({"status": "Closed"})), row("-", "minor", 0, 0));
-        assert_eq!(case(json!({"status": "Resolved", "resolved_at": 1})), row("-", "minor", 1, 0));
+        assert_eq!(case(json!({"status": "Resolved", "resolved_at": 1_700_000_000})), row("-", "minor", 1, 0));
         assert_eq!(case(json!({"kind": "incident", "status": "Resolved"})), row("-", "-", 0, 0));
-        assert_eq!(case(json!({"kind": "incident", "resolved_at": 1})), row("-", "-", 0, 0));
+        assert_eq!(case(json!({"kind": "incident", "resolved_at": 1_700_000_000})), row("-", "-", 0, 0));
         assert_eq!(case(json!({"closed_at": 9_999_999_999_i64})), row("-", "minor", 1, 1));
     }
 

@@ -63,7 +63,7 @@ pub struct Doubt {
     pub reason: DoubtReason,
     /// The field.
     pub field: String,
-    /// The upstream's value.
+    /// The upstream's value, cut; of what is wrong with a table its place.
     pub value: String,
 }
 
@@ -79,11 +79,15 @@ pub enum DoubtReason {
     NotFinite,
     /// The upstream sent two different records with this id in one poll; the last one counts.
     Duplicate,
+    /// A cell that holds an error, in a column that no field takes; it was left out.
+    ErrorCell,
+    /// A header that stands there more than once, in columns that no field takes; each is an attribute of its own.
+    RepeatedHeader,
 }
 
 impl DoubtReason {
     /// Every reason, for metrics that start at zero.
-    pub const ALL: [Self; 4] = [Self::FutureTime, Self::UnknownWord, Self::NotFinite, Self::Duplicate];
+    pub const ALL: [Self; 6] = [Self::FutureTime, Self::UnknownWord, Self::NotFinite, Self::Duplicate, Self::ErrorCell, Self::RepeatedHeader];
 
     /// The label value.
     pub fn as_str(self) -> &'static str {
@@ -92,6 +96,8 @@ impl DoubtReason {
             Self::UnknownWord => "unknown_word",
             Self::NotFinite => "not_finite",
             Self::Duplicate => "duplicate",
+            Self::ErrorCell => "error_cell",
+            Self::RepeatedHeader => "repeated_header",
         }
     }
 }

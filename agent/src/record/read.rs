@@ -19,6 +19,13 @@ pub(super) enum Reading {
 /// 2.348543e108 another. Nothing that is measured comes anywhere near.
 const INFINITY_SENTINEL: f64 = 1e100;
 
+/// Epoch seconds below this are none: a day in the count of a spreadsheet (46351), a date without hyphens (20261125), a number of minutes.
+/// 2000-01-01: nothing that is monitored here happened before.
+const FIRST_EPOCH_SECOND: i64 = 946_684_800;
+
+/// Epoch seconds at or beyond this are milliseconds, or smaller parts still: those of 1973 are above it.
+const FIRST_EPOCH_MILLISECOND: i64 = 100_000_000_000;
+
 /// Reads `json` as `kind`. `null` and empty text are absent.
 pub(super) fn read(json: &Json, kind: Kind, zone: Zone) -> Reading {
     match json {
@@ -52,7 +59,7 @@ fn expected(kind: Kind) -> String {
         Kind::Integer => "a whole number".to_owned(),
         Kind::Real => "a number".to_owned(),
         Kind::Boolean => "yes or no".to_owned(),
-        Kind::Time | Kind::PastTime => "a time such as 2026-03-31T14:00:00Z, a day, or epoch seconds".to_owned(),
+        Kind::Time | Kind::PastTime => "a time such as 2026-03-31T14:00:00Z, a day, or epoch seconds since 2000".to_owned(),
         Kind::Day => "a day such as 2026-03-31".to_owned(),
     }
 }
@@ -106,7 +113,7 @@ fn boolean(json: &Json) -> Option<bool> {
 
 fn time(json: &Json, zone: Zone) -> Option<i64> {
     let text = match json {
-        Json::Number(number) => return number.as_i64().or_else(|| floor(number.as_f64()?)),
+        Json::Number(number) => return number.as_i64().or_else(|| floor(number.as_f64()?)).filter(|seconds| is_epoch(*seconds)),
         Json::String(text) => text.trim(),
         _ => return None,
     };
@@ -119,6 +126,11 @@ fn time(json: &Json, zone: Zone) -> Option<i64> {
         }
     }
     date(text).map(|date| zone.start_of(day_number(date)))
+}
+
+/// Whether a number can be epoch seconds at all. A number that can't is refused: read as a moment of 1970 it would be a wrong age, and nobody's.
+fn is_epoch(seconds: i64) -> bool {
+    (FIRST_EPOCH_SECOND..FIRST_EPOCH_MILLISECOND).contains(&seconds)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "checked to be inside the range of i64")]
@@ -184,6 +196,20 @@ mod tests {
         ];
         for (json, kind) in cases {
             assert_eq!(value(&json, kind), None, "{json} as {kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_a_time_only_where_it_can_be_epoch_seconds() {
+        for kind in [Kind::Time, Kind::PastTime] {
+            for number in [json!(946_684_800), json!(1_795_000_000), json!(9_999_999_999_i64)] {
+                assert!(value(&number, kind).is_some(), "{number}");
+            }
+            // Excel's count of days (2026-11-25), with a time of day too; a date without hyphens; nothing set; milliseconds.
+            for number in [json!(46_351), json!(46_351.5), json!(20_261_125), json!(0), json!(-1), json!(946_684_799), json!(1_795_000_000_000_i64)] {
+                assert!(matches!(read(&number, kind, Zone::UTC), Reading::Bad(expected) if expected.ends_with("epoch seconds since 2000")), "{number}");
+            }
+            assert_eq!(value(&json!("20261125"), kind), None);
         }
     }
 

@@ -138,8 +138,7 @@ fn an_ambiguous_inventory_is_refused_whole(homes: Homes<'_>) {
 fn ruling_3_promotion_is_the_first_poll_that_saw_it(homes: Homes<'_>) {
     let home = homes();
     let mut store = home.open(Zone::UTC);
-    let version =
-        |id: &str, production: bool| json!({"record": "model_version", "id": id, "model": "m", "version": id, "in_production": production, "created_at": 50});
+    let version = |id: &str, production: bool| json!({"record": "model_version", "id": id, "model": "m", "version": id, "in_production": production, "created_at": "1970-01-01T00:00:50Z"});
     let promoted = |store: &Store| rows(store, "SELECT id, promoted_at, first_seen_at FROM model_versions ORDER BY id");
     store.commit("r", &[snapshot("s", &[version("1", true), version("2", false)])], 1000).unwrap();
     assert_eq!(promoted(&store), ["1 50 1000", "2 - 1000"], "on the first poll ever the version's own time counts");
