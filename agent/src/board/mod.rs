@@ -8,6 +8,7 @@ mod families;
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
+    connector::Note,
     indicator::{Indicator, Measured, Row},
     threshold::{State, Threshold},
 };
@@ -92,6 +93,8 @@ pub struct SourceStatus {
     pub feeds: Vec<String>,
     /// Pages that the last complete poll read.
     pub pages: u64,
+    /// What people should know of the tables that were read.
+    pub notes: Vec<Note>,
     /// How long the last poll took.
     pub took: std::time::Duration,
 }

@@ -40,6 +40,9 @@ pub enum Command {
     /// Look at connectors and try them.
     #[command(subcommand)]
     Connectors(Connectors),
+    /// Register files: what one is taken for, how an empty one begins.
+    #[command(subcommand)]
+    Registers(Registers),
     /// The monitoring plan (9.1).
     #[command(subcommand)]
     Plan(Plan),
@@ -158,6 +161,26 @@ pub enum Connectors {
         #[arg(long, requires = "config", value_name = "NAME")]
         source: Option<String>,
         /// The configuration that has the source.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+}
+
+/// What to do with registers.
+#[derive(Debug, Subcommand)]
+pub enum Registers {
+    /// Print the header of an empty register, as CSV: what it needs first. Without a name: which there are.
+    #[command(after_help = "Example:\n  clause9 registers template\n  clause9 registers template risks > registers/risks.csv")]
+    Template {
+        /// The register.
+        register: Option<String>,
+    },
+    /// Say what a file is taken for: which column became what, what was set aside, what each word counts as, how many records come of it.
+    #[command(after_help = "Example:\n  clause9 registers explain registers/risks.xlsx --config agent.yaml")]
+    Explain {
+        /// A file of registers, or a folder of them.
+        file: PathBuf,
+        /// A configuration whose `columns`, `values` and the like count. Default: nothing is said of the file.
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },

@@ -34,6 +34,9 @@ pub(super) fn execute(args: &args::Check) -> anyhow::Result<ExitCode> {
     for (source, failure) in &once.failures {
         println!("{source}: {failure}");
     }
+    for source in once.core.board(now).sources {
+        source.notes.iter().for_each(|note| println!("note: {}: {}: {}", source.name, note.place, note.text));
+    }
     jobs.iter().chain(&strangers).for_each(|wrong| println!("{wrong}"));
     let wrong = once.failures.len() + live_failures + jobs.len() + strangers.len();
     println!("{}", verdict(wrong, failures.len(), differences));

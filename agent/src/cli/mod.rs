@@ -1,6 +1,8 @@
 //! The command line: what is typed (`args.rs`), and one file for each command.
 
 mod args;
+#[cfg(test)]
+mod cases;
 mod check;
 mod connectors;
 mod eval;
@@ -10,6 +12,7 @@ mod logs;
 mod once;
 mod plan;
 mod quickstart;
+mod registers;
 mod run;
 mod verify;
 
@@ -48,6 +51,7 @@ pub fn execute(cli: Cli) -> ExitCode {
         Command::Check(args) => check::execute(&args),
         Command::Eval(args) => eval::execute(&args),
         Command::Connectors(args) => connectors::execute(&args),
+        Command::Registers(args) => registers::execute(&args),
         Command::Plan(args::Plan::Check(args)) => plan::execute(&args),
         Command::Verify(args) => verify::execute(&args),
         Command::Generate(args) => generate::execute(&args),

@@ -61,7 +61,7 @@ pub struct Organisation {
 }
 
 /// A folder of registers: written as the folder alone, or as a map.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Registers {
     /// The folder; a relative one is looked for beside the configuration file.
@@ -71,6 +71,20 @@ pub struct Registers {
     /// Your headers by table: `columns: { reviews: { "Due on": due } }`; table `"*"` is for all. Default: none.
     #[serde(default)]
     pub columns: BTreeMap<String, BTreeMap<String, String>>,
+    /// Your words by table and column, for files: `values: { systems: { stage: { Deployed: production, "d) Retired*": retired } } }`. A column is
+    /// named by its header or its field; `*` in a word stands for anything; an empty text says nothing. Default: none.
+    #[serde(default)]
+    pub values: BTreeMap<String, BTreeMap<String, BTreeMap<String, String>>>,
+    /// The row with the headers by table, as a spreadsheet counts: `header_row: { risks: 4 }`; table `"*"` is for all. Default: the first of the
+    /// upper 20 in which the headers are that the register needs, else the first with anything in it.
+    #[serde(default)]
+    pub header_row: BTreeMap<String, u64>,
+    /// So many rows from the top are left out, by table: `skip_rows: { risks: 3 }`. Default: none.
+    #[serde(default)]
+    pub skip_rows: BTreeMap<String, u64>,
+    /// The sheet that counts, by workbook: `sheet: { risk_register: Register 2026 }`; its others are left out. Default: all that are not hidden.
+    #[serde(default)]
+    pub sheet: BTreeMap<String, String>,
 }
 
 fn registers<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Registers>, D::Error> {
@@ -79,11 +93,11 @@ fn registers<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option
         type Value = Option<Registers>;
 
         fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("a folder, or a map with path, every and columns")
+            f.write_str("a folder, or a map with path, every, columns and values")
         }
 
         fn visit_str<E>(self, path: &str) -> Result<Self::Value, E> {
-            Ok(Some(Registers { path: path.to_owned(), every: None, columns: BTreeMap::new() }))
+            Ok(Some(Registers { path: path.to_owned(), ..Registers::default() }))
         }
 
         fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
@@ -124,6 +138,20 @@ pub struct Source {
     /// Your headers by table, for files: `columns: { reviews: { "Due on": due } }`; table `"*"` is for all. Default: none.
     #[serde(default)]
     pub columns: BTreeMap<String, BTreeMap<String, String>>,
+    /// Your words by table and column, for files: `values: { systems: { stage: { Deployed: production, "d) Retired*": retired } } }`. A column is
+    /// named by its header or its field; `*` in a word stands for anything; an empty text says nothing. Default: none.
+    #[serde(default)]
+    pub values: BTreeMap<String, BTreeMap<String, BTreeMap<String, String>>>,
+    /// The row with the headers by table, as a spreadsheet counts: `header_row: { risks: 4 }`; table `"*"` is for all. Default: the first of the
+    /// upper 20 in which the headers are that the register needs, else the first with anything in it.
+    #[serde(default)]
+    pub header_row: BTreeMap<String, u64>,
+    /// So many rows from the top are left out, by table: `skip_rows: { risks: 3 }`. Default: none.
+    #[serde(default)]
+    pub skip_rows: BTreeMap<String, u64>,
+    /// The sheet that counts, by workbook: `sheet: { risk_register: Register 2026 }`; its others are left out. Default: all that are not hidden.
+    #[serde(default)]
+    pub sheet: BTreeMap<String, String>,
     /// Certificates. Default: the system's authorities, no client certificate.
     #[serde(default)]
     pub tls: SourceTls,

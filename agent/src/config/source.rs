@@ -1,17 +1,12 @@
 //! Sources: which connector, where, when, with which credentials.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashSet, path::PathBuf, sync::Arc, time::Duration};
 
 use url::Url;
 
 use super::{PolledSource, Reader, measure, raw, read};
 use crate::{
-    connector::{Description, Files, Http, Limits, Location, Registry, Source, Tls, Transport},
+    connector::{Description, Files, Http, Limits, Location, Own, Registry, Source, Tls, Transport},
     document::nearest,
     record::Feed,
     schedule::{Schedule, Staleness},
@@ -55,7 +50,8 @@ fn name<'n>(written: &'n str, path: &str, names: &mut HashSet<&'n str>, reader: 
 fn registers(raw: &raw::Registers, registry: &Registry, reader: &mut Reader<'_>) -> Option<PolledSource> {
     let folder = reader.existing("registers", &raw.path);
     let connector = Arc::clone(&registry.get("register")?.description);
-    let files = Files { path: folder.clone(), columns: columns(&raw.columns) };
+    rows(&raw.header_row, "registers", reader);
+    let files = Files { path: folder.clone(), own: raw.own() };
     let source =
         Source { name: REGISTERS.to_owned(), connector, location: Location::Files(files), limits: Limits::default(), settings: serde_json::Map::new() };
     let interval = raw.every.map_or(DEFAULT_INTERVAL, |Span(every)| every);
@@ -207,6 +203,7 @@ fn urls(written: &[String], path: &str, reader: &mut Reader<'_>) -> Vec<Url> {
 }
 
 fn files(raw: &raw::Source, path: &str, reader: &mut Reader<'_>) -> Option<Files> {
+    rows(&raw.header_row, path, reader);
     for (key, given) in [("url", raw.url.is_some()), ("auth", raw.auth.kind().as_str() != "none")] {
         if given {
             reader.mistake(&format!("{path}.{key}"), "nothing, this connector reads files; write `path`");
@@ -216,11 +213,28 @@ fn files(raw: &raw::Source, path: &str, reader: &mut Reader<'_>) -> Option<Files
         reader.mistake(&format!("{path}.path"), "a folder, a file or a glob such as measurements/*.ndjson");
         return None;
     };
-    Some(Files { path: reader.path(written), columns: columns(&raw.columns) })
+    Some(Files { path: reader.path(written), own: raw.own() })
 }
 
-fn columns(raw: &BTreeMap<String, BTreeMap<String, String>>) -> serde_json::Map<String, serde_json::Value> {
-    raw.iter().map(|(table, headers)| (table.clone(), serde_json::json!(headers))).collect()
+/// Rows are counted as spreadsheets do.
+fn rows(written: &BTreeMap<String, u64>, path: &str, reader: &mut Reader<'_>) {
+    for table in written.iter().filter(|(_, row)| **row == 0).map(|(table, _)| table) {
+        reader.mistake(&format!("{path}.header_row.{table}"), "the number of a row, the first is 1");
+    }
+}
+
+impl raw::Registers {
+    fn own(&self) -> Own {
+        let Self { columns, values, header_row, skip_rows, sheet, .. } = self;
+        Own { columns: columns.clone(), values: values.clone(), header_row: header_row.clone(), skip_rows: skip_rows.clone(), sheet: sheet.clone() }
+    }
+}
+
+impl raw::Source {
+    fn own(&self) -> Own {
+        let Self { columns, values, header_row, skip_rows, sheet, .. } = self;
+        Own { columns: columns.clone(), values: values.clone(), header_row: header_row.clone(), skip_rows: skip_rows.clone(), sheet: sheet.clone() }
+    }
 }
 
 fn limits(raw: &raw::Limits, path: &str, reader: &mut Reader<'_>) -> Limits {

@@ -12,7 +12,7 @@ use super::{
     expression::{self, Val},
     failure::{Failure, FailureReason},
     files::{self, FileError},
-    format::OwnColumns,
+    format::Own,
     http::Web,
     mapper,
     memo::{self, Memo},
@@ -33,7 +33,7 @@ struct Inner {
     settings: Val,
     web: Option<Upstream>,
     mapping: Mapping,
-    files: Option<(PathBuf, OwnColumns)>,
+    files: Option<(PathBuf, Own)>,
     /// Digest of connector, settings and address: what a cursor or an `ETag` belongs to.
     method: Digest,
     /// What there is to remember of the last poll that was stored.
@@ -86,12 +86,10 @@ impl Client {
                 });
             }
             (Location::Files(location), Transport::Files) => {
-                if source.connector.documents().is_some() && !location.columns.is_empty() {
+                if source.connector.documents().is_some() && location.own != Own::default() {
                     return Err(wrong(format!("columns: {} reads whole files, which have none", source.connector.name)));
                 }
-                let columns = serde_json::from_value(Json::Object(location.columns.clone()));
-                let columns = columns.map_err(|_| wrong("columns: expected for each table a map of headers to fields".to_owned()))?;
-                files = Some((location.path.clone(), columns));
+                files = Some((location.path.clone(), location.own.clone()));
             }
             (Location::Program(_), Transport::Files) if source.connector.documents().is_some() => {
                 return Err(wrong(format!("{} reads whole files, and not what a program prints", source.connector.name)));
@@ -123,7 +121,7 @@ impl Client {
         self.0.web.as_ref().expect("requests are made only for connectors whose transport is http")
     }
 
-    pub(super) fn files(&self) -> &(PathBuf, OwnColumns) {
+    pub(super) fn files(&self) -> &(PathBuf, Own) {
         self.0.files.as_ref().expect("files are read only where the source names some")
     }
 
@@ -173,8 +171,15 @@ impl Client {
 
 fn address(location: &Location) -> String {
     match location {
-        Location::Files(files) => format!("{} {}", files.path.display(), Json::Object(files.columns.clone())),
+        Location::Files(files) => format!("{} {}", files.path.display(), said(&files.own)),
         Location::Program(program) => format!("{} {program}", program.folder.display()),
         Location::Http(_) => location.to_string(),
     }
+}
+
+/// What a source says of its tables, as text. Headers alone are written as they were before there was more to say.
+fn said(own: &Own) -> Json {
+    let only_columns = Own { columns: own.columns.clone(), ..Own::default() };
+    let json = if *own == only_columns { serde_json::to_value(&own.columns) } else { serde_json::to_value(own) };
+    json.expect("maps of texts and numbers always serialise")
 }

@@ -2,9 +2,10 @@
 //! What is in them is not known here: tables, or whole documents. The engine goes on with tables like this:
 //!
 //! ```text
-//! let (tables, digest) = files::read_tables(&source.path)?;         // blocks; the same digest as last time: nothing has changed
 //! let wanted: Vec<&format::Wanted> = streams.iter().map(|stream| &stream.files).collect(); // `files:` of each stream, read by serde
-//! let rows = format::assign(tables, &wanted, &source.columns)?;     // `None`: there is no such register, the stream feeds nothing
+//! let layout = format::Layout { streams: &wanted, own: &source.own };      // which row is the header depends on which are looked for
+//! let (tables, digest) = files::read_tables(&source.path, &layout)?;       // blocks; the same digest as last time: nothing has changed
+//! let taken = format::assign(tables, &wanted, &source.own)?;               // `None`: there is no such register, the stream feeds nothing
 //! ```
 
 use std::{
@@ -16,7 +17,7 @@ use std::{
 };
 
 use crate::{
-    connector::format::{Documents, Format, FormatError, Row, Table, bounds::Extent, documents},
+    connector::format::{Documents, Format, FormatError, Layout, Row, Table, bounds::Extent, documents},
     record::Digest,
 };
 
@@ -120,10 +121,10 @@ impl Kinds<'_> {
 ///
 /// # Errors
 /// The first obstacle to reading, or everything that is wrong in the contents.
-pub fn read_tables(path: &Path) -> Result<(Vec<Table>, Digest), FileError> {
+pub fn read_tables(path: &Path, layout: &Layout<'_>) -> Result<(Vec<Table>, Digest), FileError> {
     let mut extent = Extent::default();
     let (tables, digest) = read_all(path, Kinds::Tables, |entry, bytes| {
-        let tables = entry.format.read(&entry.name, bytes)?;
+        let tables = entry.format.read(&entry.name, bytes, layout)?;
         extent.add(&entry.name, tables.iter().flat_map(|table| &table.rows))?;
         Ok(tables)
     })?;

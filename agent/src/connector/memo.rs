@@ -287,7 +287,14 @@ async fn ask_again(client: &Client, meter: &Meter, asked: &Asked) -> Option<Dige
 impl StreamPoll {
     /// The stream of a poll that found all of it as it was.
     fn unchanged(&self) -> Self {
-        Self { name: self.name.clone(), mode: PollMode::Unchanged, records: Vec::new(), cursor: self.cursor.clone(), feeds: self.feeds.clone() }
+        Self {
+            name: self.name.clone(),
+            mode: PollMode::Unchanged,
+            records: Vec::new(),
+            cursor: self.cursor.clone(),
+            feeds: self.feeds.clone(),
+            notes: self.notes.clone(),
+        }
     }
 }
 

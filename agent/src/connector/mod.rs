@@ -18,6 +18,7 @@ mod auth;
 mod client;
 mod cursor;
 mod description;
+mod explain;
 mod expression;
 mod failure;
 #[cfg(test)]
@@ -46,7 +47,9 @@ pub use auth::{Auth, AuthKind, Login};
 pub use client::Client;
 pub use cursor::StreamCursor;
 pub use description::{ConnectorKind, Description, KeyHeader, Mode, Setting, Stream, Transport};
+pub use explain::{explain_files, registers, said_of, template};
 pub use failure::{Failure, FailureReason};
+pub use format::{Explained, Note, NoteKind, Own, Word};
 pub use mapper::{COMMAND as MAP, map_apart, serve as map};
 pub use memo::Memo;
 pub use meter::LogEntry;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{cursor::StreamCursor, memo::Memo, meter::LogEntry};
+use super::{cursor::StreamCursor, format::Note, memo::Memo, meter::LogEntry};
 use crate::record::{Door, Feed, Record};
 
 /// What a poll needs beside its source.
@@ -48,6 +48,8 @@ pub struct StreamPoll {
     pub cursor: StreamCursor,
     /// The shapes (and kinds) that were read.
     pub feeds: Vec<Feed>,
+    /// What people should know of the tables that were read.
+    pub notes: Vec<Note>,
 }
 
 /// What a stream's records are, compared with those stored.

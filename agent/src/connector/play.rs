@@ -47,7 +47,7 @@ impl Connector {
             Transport::Files => {
                 let folder = Folder::unfold(case).map_err(|error| wrong(format!("recorded files can't be unfolded: {error}")))?;
                 let path = folder.0.clone();
-                let outcome = self.poll_case(case, Location::Files(Files { path, columns: case.columns.clone() })).await?;
+                let outcome = self.poll_case(case, Location::Files(Files { path, own: case.own.clone() })).await?;
                 return Ok(compared(case, outcome, "", Vec::new()));
             }
         };

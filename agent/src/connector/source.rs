@@ -12,7 +12,7 @@ use serde_json::{Map, Value as Json};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use url::Url;
 
-use super::{auth::Auth, description::Description};
+use super::{auth::Auth, description::Description, format::Own};
 
 /// One upstream to poll. Two are equal when polls of them ask for the same in the same way, with the same credentials.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,8 +69,8 @@ pub struct Http {
 pub struct Files {
     /// A folder, a file or a glob.
     pub path: PathBuf,
-    /// For each table (or `*` for all): the file's header → the field's name.
-    pub columns: Map<String, Json>,
+    /// What the source says of its tables.
+    pub own: Own,
 }
 
 /// A program and what bounds it.

@@ -7,7 +7,7 @@ use clause9_exporter::{
 
 use crate::{
     board::SourceStatus,
-    connector::FailureReason,
+    connector::{FailureReason, NoteKind},
     record::{DoubtReason, SHAPES},
 };
 
@@ -44,6 +44,8 @@ own_metrics! {
         pub source_pages: IntGaugeVec["source"],
         /// Records of the source that are odd in some way and were kept.
         pub source_doubtful_records: IntGaugeVec["source", "reason"],
+        /// Fields by which indicators judge and for which a register of the source has no column; its entries count as the source's page says.
+        pub source_unstated_fields: IntGaugeVec["source"],
         /// Evaluations of indicators.
         pub evaluations_total: IntCounter,
         /// How long the last evaluation took.
@@ -89,6 +91,7 @@ impl Metrics {
         self.source_polls_unchanged_total.with_label_values(&[source]);
         self.source_overruns_total.with_label_values(&[source]);
         self.source_pages.with_label_values(&[source]);
+        self.source_unstated_fields.with_label_values(&[source]);
         self.source_polls_total.with_label_values(&[source, "complete", ""]);
         for reason in FailureReason::ALL {
             self.source_polls_total.with_label_values(&[source, "failed", reason.as_str()]);
@@ -110,6 +113,8 @@ impl Metrics {
             self.source_poll_interval_seconds.with_label_values(&name).set(source.interval);
             self.source_poll_duration_seconds.with_label_values(&name).set(source.took.as_secs_f64());
             self.source_pages.with_label_values(&name).set(whole(source.pages));
+            let unstated = source.notes.iter().filter(|note| note.kind == NoteKind::Unstated).count();
+            self.source_unstated_fields.with_label_values(&name).set(whole(unstated as u64));
             for shape in SHAPES {
                 let held = source.records.get(shape.table).copied();
                 let feeds = source.feeds.iter().any(|feed| feed.starts_with(shape.table));
@@ -142,6 +147,7 @@ impl Metrics {
             &self.source_stale_after_seconds,
             &self.source_poll_interval_seconds,
             &self.source_pages,
+            &self.source_unstated_fields,
         ] {
             let _ = vector.remove_label_values(&labels);
         }

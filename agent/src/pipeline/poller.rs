@@ -274,6 +274,7 @@ pub async fn poll_once(client: &Client, positions: &BTreeMap<String, String>, do
 
 /// A poll in the store's terms.
 pub fn deliver(poll: Poll) -> Delivery {
+    let notes = poll.streams.iter().flat_map(|stream| stream.notes.iter().cloned()).collect();
     let streams = poll.streams.into_iter().map(|stream| Delivered {
         stream: stream.name,
         mode: match stream.mode {
@@ -285,7 +286,7 @@ pub fn deliver(poll: Poll) -> Delivery {
         position: Some(serde_json::to_string(&stream.cursor).expect("a cursor always serialises")),
         feeds: stream.feeds,
     });
-    Delivery { streams: streams.collect(), pages: poll.pages }
+    Delivery { streams: streams.collect(), pages: poll.pages, notes }
 }
 
 /// A source as a configuration has it, made ready to be polled by itself.

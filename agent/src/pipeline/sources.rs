@@ -9,7 +9,7 @@ use std::{
 use crate::{
     board::SourceStatus,
     config::{Config, PolledSource},
-    connector::{Failure, Location},
+    connector::{Failure, Location, Note},
     indicator::Reads,
     record::Feed,
     schedule::{self, Staleness},
@@ -23,6 +23,8 @@ pub struct Delivery {
     pub streams: Vec<Delivered>,
     /// Pages read.
     pub pages: u64,
+    /// What people should know of the tables that were read.
+    pub notes: Vec<Note>,
 }
 
 impl Delivery {
@@ -63,6 +65,7 @@ struct Source {
     records: BTreeMap<&'static str, u64>,
     doubts: BTreeMap<String, u64>,
     pages: u64,
+    notes: Vec<Note>,
     took: Duration,
 }
 
@@ -77,6 +80,7 @@ impl Sources {
             source.count(store)?;
             if let Some(known) = before.0.iter().find(|known| known.name == source.name) {
                 (source.failure, source.pages, source.took) = (known.failure.clone(), known.pages, known.took);
+                source.notes.clone_from(&known.notes);
             }
             source.stale = true;
             Ok(source)
@@ -100,6 +104,7 @@ impl Sources {
         source.stale = false;
         source.failure = None;
         source.pages = delivery.pages;
+        source.notes.clone_from(&delivery.notes);
         source.took = took;
         if delivery.is_unchanged() {
             // So are the counts.
@@ -166,6 +171,7 @@ impl Sources {
             doubts: source.doubts.clone(),
             feeds: source.feeds().iter().map(ToString::to_string).collect(),
             pages: source.pages,
+            notes: source.notes.clone(),
             took: source.took,
         };
         self.0.iter().map(status).collect()
@@ -266,6 +272,7 @@ impl Source {
             records: BTreeMap::new(),
             doubts: BTreeMap::new(),
             pages: 0,
+            notes: Vec::new(),
             took: Duration::ZERO,
         }
     }

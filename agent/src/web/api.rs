@@ -65,7 +65,7 @@ pub async fn sources(State(handle): State<Handle>) -> Json<Value> {
             "name": source.name, "connector": source.connector, "location": source.location, "schedule": source.schedule,
             "last_success_at": source.last_success_at, "stale": source.stale, "stale_after_seconds": source.stale_after,
             "failure": source.failure.as_ref().map(|(reason, message)| json!({ "reason": reason, "message": message })),
-            "records": source.records, "doubtful_records": source.doubts, "feeds": source.feeds,
+            "records": source.records, "doubtful_records": source.doubts, "feeds": source.feeds, "notes": source.notes,
         })
     });
     Json(json!({ "at": board.at, "sources": sources.collect::<Vec<_>>() }))

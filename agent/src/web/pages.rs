@@ -221,6 +221,10 @@ pub async fn source(State(handle): State<Handle>, Path(name): Path<String>) -> R
         p { "Relied on for " span.code { (source.feeds.join(", ")) } "." }
         h2 { "Records" }
         ul { @for (table, count) in &source.records { li { (table) ": " (count) } } @for (reason, count) in &source.doubts { li { "odd (" (reason) "): " (count) } } }
+        @if !source.notes.is_empty() {
+            h2 { "What its tables do not say" }
+            ul { @for note in &source.notes { li { (note.place) ": " (note.text) } } }
+        }
         h2 { "Latest polls" }
         @for poll in &polls {
             h3 {

@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use crate::{
     connector::{
         expression::{Expression, Scope, Words, from_json, to_json},
-        format::{Format, FormatError, OwnColumns, Wanted, assign},
+        format::{Format, FormatError, Layout, Own, OwnColumns, Wanted, assign},
     },
     document::{Document, Mistakes},
     record::{Door, Presence, Record, Zone},
@@ -44,14 +44,17 @@ fn connector(text: &str) -> Connector {
 
 fn read(connector: &Connector, files: &[(&str, &str)], own: &OwnColumns) -> Result<Vec<Record>, String> {
     let text = |errors: Vec<FormatError>| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    let own = Own { columns: own.clone(), ..Own::default() };
+    let wanted: Vec<_> = connector.wanted.iter().collect();
+    let layout = Layout { streams: &wanted, own: &own };
     let mut tables = Vec::new();
     for (name, content) in files {
-        tables.extend(Format::of_name(name).unwrap().read(name, content.as_bytes()).map_err(|error| error.to_string())?);
+        tables.extend(Format::of_name(name).unwrap().read(name, content.as_bytes(), &layout).map_err(|error| error.to_string())?);
     }
-    let streams = assign(tables, &connector.wanted.iter().collect::<Vec<_>>(), own).map_err(text)?;
+    let streams = assign(tables, &wanted, &own).map_err(text)?;
     let mut admitted = Vec::new();
     for (expression, rows) in connector.records.iter().zip(streams) {
-        for row in rows.into_iter().flatten() {
+        for row in rows.into_iter().flat_map(|taken| taken.rows) {
             let scope = Scope::default().with("midnight", from_json(&json!(crate::connector::memo::midnight(NOW))));
             let records = expression.run(from_json(&row.value), &scope).map_err(|error| format!("{}: {error}", row.place))?;
             for record in records.iter().map(to_json) {
@@ -328,17 +331,17 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         "impact_assessments.csv",
         "system,next_review,approved\ncredit,2026-03-31,yes\n",
-        "impact_assessments.csv row 2: review.approved_at: a text of 3 characters; expected a time such as 2026-03-31T14:00:00Z, a day, or epoch seconds",
+        "impact_assessments.csv row 2: review.approved_at: a text of 3 characters; expected a time such as 2026-03-31T14:00:00Z, a day, or epoch seconds since 2000",
     ),
     (
         "impact_assessments.csv",
         "system,review_date\ncredit,2026-03-31\n",
-        "impact_assessments.csv row 1: no column for `due or next_due`; expected a column due, due_date, due_on, due_by, planned, planned_date, planned_for, planned_on, scheduled_for, deadline, next_due, next_due_date, next_due_on, next, next_date, next_review, next_review_date, next_review_due, next_review_on, next_planned, review_due; for a header of your own write `columns`: { impact_assessments: { <header>: <field> } }",
+        "impact_assessments.csv row 1: no column for `due or next_due`; expected a column due, due_date, due_on, due_by, ..., next_due, next_due_date, next_due_on, next, ...; for a header of your own write `columns`: { impact_assessments: { <header>: <field> } }; if this row is not the header, `header_row`: { impact_assessments: <number> }",
     ),
     (
         "corrective_actions.csv",
         "id,owner\n1,x\n",
-        "corrective_actions.csv row 1: no column for `due`; expected a column due, due_date, due_on, due_by, deadline, target_date; for a header of your own write `columns`: { corrective_actions: { <header>: <field> } }",
+        "corrective_actions.csv row 1: no column for `due`; expected a column due, due_date, due_on, due_by, ...; for a header of your own write `columns`: { corrective_actions: { <header>: <field> } }; if this row is not the header, `header_row`: { corrective_actions: <number> }",
     ),
     ("reviews.csv", "kind,due\n,2026-01-01\n", "reviews.csv row 2: kind: nothing; expected what is reviewed, such as impact_assessment or internal_audit"),
     (
@@ -362,7 +365,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         "incidents.csv",
         "id,opened_at,due\n1,tomorrow,\n",
-        "incidents.csv row 2: case.opened_at: a text of 8 characters; expected a time such as 2026-03-31T14:00:00Z, a day, or epoch seconds",
+        "incidents.csv row 2: case.opened_at: a text of 8 characters; expected a time such as 2026-03-31T14:00:00Z, a day, or epoch seconds since 2000",
     ),
     ("cases.csv", "id,kind,due\nC-1,,2026-01-01\n", "cases.csv row 2: kind: nothing; expected what it is, such as incident or nonconformity"),
     (

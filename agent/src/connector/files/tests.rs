@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::*;
-use crate::connector::format::{OwnColumns, Row, Wanted, assign};
+use crate::connector::format::{Own, OwnColumns, Row, Wanted, assign};
 
 /// A folder that goes away with the test.
 struct Folder(PathBuf);
@@ -26,13 +26,13 @@ impl Folder {
 
     /// What reading says, with the folder's own path left out.
     fn error(&self, below: &str) -> String {
-        read_tables(&self.0.join(below))
+        read_tables(&self.0.join(below), &Layout::PLAIN)
             .map_or_else(|error| error.to_string(), |(tables, _)| format!("{} tables", tables.len()))
             .replace(self.0.to_str().unwrap(), "FOLDER")
     }
 
     fn names(&self, below: &str) -> Vec<String> {
-        let tables = read_tables(&self.0.join(below)).unwrap().0;
+        let tables = read_tables(&self.0.join(below), &Layout::PLAIN).unwrap().0;
         tables.into_iter().map(|table| format!("{}:{}", table.file, table.name)).collect()
     }
 }
@@ -95,7 +95,8 @@ fn documents_are_read_whole() {
 
 #[test]
 fn what_cannot_be_read_says_what_to_do() {
-    let folder = Folder::new(&[("empty/README.md", ""), ("old/reviews.XLS", "?"), ("broken/a.csv", "id,id\n"), ("broken/b.json", "{"), ("broken/c.csv", CSV)]);
+    let folder =
+        Folder::new(&[("empty/README.md", ""), ("old/reviews.XLS", "?"), ("broken/a.csv", "id,a\n1\n"), ("broken/b.json", "{"), ("broken/c.csv", CSV)]);
     for (below, message) in [
         ("missing", "FOLDER/missing: it is not there; create it, or correct the path"),
         ("empty", "FOLDER/empty: no register file; put at least one .csv, .xlsx, .yaml, .json or .ndjson file there, or remove the source"),
@@ -104,7 +105,7 @@ fn what_cannot_be_read_says_what_to_do() {
         ("old", "reviews.XLS: a .XLS file, which is not read; expected the same saved as .xlsx, or a name that begins with `_`"),
         (
             "broken",
-            "a.csv row 1: the headers `id` and `id` read the same; expected each header once\n\
+            "a.csv row 2: 1 cells; expected 2, one for each header; is a delimiter or a quote missing?\n\
              b.json line 1: not JSON: EOF while parsing an object at column 1; expected one JSON document",
         ),
     ] {
@@ -115,7 +116,7 @@ fn what_cannot_be_read_says_what_to_do() {
 #[test]
 fn the_digest_is_that_of_names_and_contents() {
     let folder = Folder::new(&[("a.csv", CSV)]);
-    let digest = || read_tables(&folder.0).unwrap().1;
+    let digest = || read_tables(&folder.0, &Layout::PLAIN).unwrap().1;
     let first = digest();
     fs::write(folder.0.join("README.md"), "x").unwrap();
     assert_eq!(digest(), first);
@@ -171,13 +172,15 @@ fn wanted(yaml: &str) -> Vec<Wanted> {
 }
 
 fn assigned(files: &[(&str, &str)], own: &[(&str, &str, &str)]) -> Result<Vec<Option<Vec<Row>>>, Vec<String>> {
-    let tables = files.iter().flat_map(|(name, content)| Format::of_name(name).unwrap().read(name, content.as_bytes()).unwrap()).collect();
+    let tables = files.iter().flat_map(|(name, content)| Format::of_name(name).unwrap().read(name, content.as_bytes(), &Layout::PLAIN).unwrap()).collect();
     let mut columns = OwnColumns::new();
     for (table, header, field) in own {
         columns.entry((*table).to_owned()).or_default().insert((*header).to_owned(), (*field).to_owned());
     }
     let wanted = wanted(STREAMS);
-    assign(tables, &wanted.iter().collect::<Vec<_>>(), &columns).map_err(|errors| errors.iter().map(ToString::to_string).collect())
+    let own = Own { columns, ..Own::default() };
+    let taken = assign(tables, &wanted.iter().collect::<Vec<_>>(), &own).map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    Ok(taken.into_iter().map(|taken| taken.map(|taken| taken.rows)).collect())
 }
 
 fn values(rows: &[Row]) -> Vec<String> {
@@ -207,15 +210,15 @@ fn files_by_the_year_are_one_register() {
 #[test]
 fn a_workbook_may_go_by_its_file_name() {
     let table = |name: &str, second: Option<&str>, hidden| {
-        let mut table = Format::Csv.read(&format!("{name}.csv"), CSV.as_bytes()).unwrap().remove(0);
+        let mut table = Format::Csv.read(&format!("{name}.csv"), CSV.as_bytes(), &Layout::PLAIN).unwrap().remove(0);
         (table.second_name, table.hidden) = (second.map(str::to_owned), hidden);
         table
     };
     let wanted = wanted(STREAMS);
     let streams: Vec<_> = wanted.iter().collect();
     let places = |tables: Vec<Table>| {
-        let rows = assign(tables, &streams, &OwnColumns::new()).map_err(|mistakes| mistakes[0].to_string())?;
-        Ok::<_, String>(rows[0].iter().flatten().map(|row| row.place.clone()).collect::<Vec<_>>())
+        let rows = assign(tables, &streams, &Own::default()).map_err(|mistakes| mistakes[0].to_string())?;
+        Ok::<_, String>(rows[0].iter().flat_map(|taken| &taken.rows).map(|row| row.place.clone()).collect::<Vec<_>>())
     };
     assert_eq!(places(vec![table("sheet1", Some("reviews_2026"), false)]).unwrap(), ["sheet1.csv row 2"]);
     assert_eq!(places(vec![table("reviews", Some("systems"), false)]).unwrap(), ["reviews.csv row 2"], "the sheet's own name comes first");
@@ -261,7 +264,7 @@ const MISTAKES: &[Case] = &[
         &[("reviews.csv", "Number,when\n")],
         &[],
         &["reviews.csv row 1: no column for `due or approved_at`; expected a column due, due_date, planned, approved_at, approved; \
-               for a header of your own write `columns`: { reviews: { <header>: <field> } }"],
+               for a header of your own write `columns`: { reviews: { <header>: <field> } }; if this row is not the header, `header_row`: { reviews: <number> }"],
     ),
     (
         "a told field that is none",

@@ -1,56 +1,78 @@
 //! Which stream reads which table. A table that no stream reads is a mistake, never left out without a word.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{FormatError, OwnColumns, Row, Table, Wanted, header::normalised};
+use super::{FormatError, Own, Table, Taken, Wanted, header::normalised, take::Told, words::Values};
 use crate::document::nearest;
 
 /// Gives each stream its rows, in the order of `streams`: `None` where no table is called what the stream reads, so that an absent register
 /// can be told from an empty one. Headers are replaced by the stream's fields.
 ///
 /// # Errors
-/// Everything that is wrong: tables that nobody reads, headers, rows, `columns` that fit no table.
-pub fn assign(tables: Vec<Table>, streams: &[&Wanted], own: &OwnColumns) -> Result<Vec<Option<Vec<Row>>>, Vec<FormatError>> {
+/// Everything that is wrong: tables that nobody reads, headers, rows, what the source says of tables and columns that are not there.
+pub fn assign(tables: Vec<Table>, streams: &[&Wanted], own: &Own) -> Result<Vec<Option<Taken>>, Vec<FormatError>> {
     let mut mistakes = Vec::new();
-    let mut taken: Vec<Option<Vec<Row>>> = vec![None; streams.len()];
-    let mut told = Told::new(own);
+    let mut taken: Vec<Option<Taken>> = vec![None; streams.len()];
+    let mut said = Said::new(own);
+    mistakes.extend(nowhere(&tables, own));
     for mut table in tables {
-        let Some((stream, name)) = reader(&table, streams) else {
+        let names: Vec<String> = std::iter::once(&table.name).chain(&table.second_name).cloned().collect();
+        let Some((stream, name)) = reader(&names, streams).filter(|(stream, _)| !(table.hidden && is_any(streams[*stream], &names))) else {
             if !table.hidden {
                 mistakes.push(unknown(&table, streams));
             }
             continue;
         };
         table.name = name;
-        let columns = told.columns(&table);
-        match streams[stream].take(table, &columns) {
-            Ok(rows) => taken[stream].get_or_insert_default().extend(rows),
+        let told = said.of(&table, streams[stream]);
+        match streams[stream].take(table, &told) {
+            Ok(more) => {
+                let all = taken[stream].get_or_insert_default();
+                all.rows.extend(more.rows);
+                all.notes.extend(more.notes);
+            }
             Err(wrong) => mistakes.extend(wrong),
         }
     }
-    mistakes.extend(told.unused());
+    mistakes.extend(said.unused());
     if mistakes.is_empty() { Ok(taken) } else { Err(mistakes) }
 }
 
-/// The stream that reads a table, and the name under which it does.
-fn reader(table: &Table, streams: &[&Wanted]) -> Option<(usize, String)> {
-    let names = std::iter::once(&table.name).chain(&table.second_name);
+/// What the source says of where tables begin that are not there.
+fn nowhere(tables: &[Table], own: &Own) -> Vec<FormatError> {
+    let names = |table: &Table| [Some(table.name.clone()), table.second_name.clone(), Some(super::table_name(&table.file))];
+    let names: BTreeSet<String> = tables.iter().flat_map(names).flatten().flat_map(|name| [without_year(&name).to_owned(), name]).collect();
+    let said =
+        [("header_row", own.header_row.keys().collect::<Vec<_>>()), ("skip_rows", own.skip_rows.keys().collect()), ("sheet", own.sheet.keys().collect())];
+    let lines = said.into_iter().flat_map(|(key, tables)| tables.into_iter().map(move |table| (key, table)));
+    let absent = lines.filter(|(_, table)| *table != "*" && !names.contains(&normalised(table)));
+    absent.map(|(key, table)| FormatError::new(format!("{key}.{table}"), "there is no such table", near(table, names.iter().map(String::as_str)))).collect()
+}
+
+/// The stream that reads a table of one of these names, and the name under which it does.
+pub(super) fn reader(names: &[String], streams: &[&Wanted]) -> Option<(usize, String)> {
     let by_name = |name: &str| streams.iter().position(|wanted| wanted.names.iter().any(|known| known == name));
     names
+        .iter()
         .flat_map(|name| [name.as_str(), without_year(name)])
         .find_map(|name| by_name(name).map(|stream| (stream, name.to_owned())))
-        .or_else(|| by_name("*").filter(|_| !table.hidden).map(|stream| (stream, table.name.clone())))
+        .or_else(|| by_name("*").zip(names.first().cloned()))
+}
+
+/// Whether a stream reads a table only because it reads any.
+fn is_any(wanted: &Wanted, names: &[String]) -> bool {
+    !names.iter().flat_map(|name| [name.as_str(), without_year(name)]).any(|name| wanted.names.iter().any(|known| known == name))
 }
 
 /// Registers are often kept by the year: `incidents_2026` is read as `incidents`.
-fn without_year(name: &str) -> &str {
+pub(super) fn without_year(name: &str) -> &str {
     match name.rsplit_once('_') {
         Some((stem, year)) if year.len() == 4 && year.starts_with("20") && year.bytes().all(|byte| byte.is_ascii_digit()) => stem,
         _ => name,
     }
 }
 
-fn unknown(table: &Table, streams: &[&Wanted]) -> FormatError {
+pub(super) fn unknown(table: &Table, streams: &[&Wanted]) -> FormatError {
     let names = std::iter::once(table.name.as_str()).chain(table.second_name.as_deref());
     let known = || streams.iter().flat_map(|wanted| wanted.names.iter().map(String::as_str));
     let near = names.map(without_year).find_map(|name| nearest(name, known()));
@@ -58,58 +80,92 @@ fn unknown(table: &Table, streams: &[&Wanted]) -> FormatError {
         Some(near) => format!("`{near}`"),
         None => format!("one of {}", streams.iter().filter_map(|wanted| wanted.names.first()).map(String::as_str).collect::<Vec<_>>().join(", ")),
     };
-    FormatError::new(&table.file, format!("no register is called `{}`", table.name), format!("{advice}, or a name that begins with `_` to leave it out"))
+    // A workbook's cover can't always be renamed.
+    let sheet = if table.headers.iter().any(|header| header.column.is_some()) && super::Format::of_name(&table.file) == Some(super::Format::Xlsx) {
+        format!(", or which sheet counts: `sheet: {{ {}: <name of the sheet> }}`", super::table_name(&table.file))
+    } else {
+        String::new()
+    };
+    let expected = format!("{advice}, or a name that begins with `_` to leave it out{sheet}");
+    FormatError::new(&table.file, format!("no register is called `{}`", table.name), expected)
 }
 
-/// What the source says of its headers, and which of it found its header.
-struct Told<'a> {
-    /// Table, header as written, field; whether it was used.
-    lines: Vec<(&'a str, &'a str, &'a str, bool)>,
+/// What the source says of its headers and words, and which of it found its column.
+pub(super) struct Said<'a> {
+    columns: Vec<Line<'a, &'a str>>,
+    values: Vec<Line<'a, &'a BTreeMap<String, String>>>,
     /// Headers of the tables that were read, for advice.
     seen: BTreeMap<String, Vec<String>>,
 }
 
-impl<'a> Told<'a> {
-    fn new(own: &'a OwnColumns) -> Self {
-        let lines = own.iter().flat_map(|(table, columns)| columns.iter().map(move |(header, field)| (table.as_str(), header.as_str(), field.as_str(), false)));
-        Self { lines: lines.collect(), seen: BTreeMap::new() }
+/// What is said of one column.
+struct Line<'a, T> {
+    table: &'a str,
+    /// The header as written, of words also the field.
+    column: &'a str,
+    says: T,
+    used: bool,
+}
+
+fn lines<'a, T, U>(of: &'a BTreeMap<String, BTreeMap<String, T>>, says: impl Fn(&'a T) -> U + Copy) -> Vec<Line<'a, U>> {
+    let line = |(table, columns): (&'a String, &'a BTreeMap<String, T>)| {
+        columns.iter().map(move |(column, told)| Line { table, column, says: says(told), used: false })
+    };
+    of.iter().flat_map(line).collect()
+}
+
+impl<'a> Said<'a> {
+    pub(super) fn new(own: &'a Own) -> Self {
+        Self { columns: lines(&own.columns, String::as_str), values: lines(&own.values, |words| words), seen: BTreeMap::new() }
     }
 
-    /// Normalised header → field for this table; a line for the table itself beats one for all.
-    fn columns(&mut self, table: &Table) -> BTreeMap<String, &'a str> {
+    /// What is said of this table; a line for the table itself beats one for all.
+    pub(super) fn of(&mut self, table: &Table, wanted: &Wanted) -> Told<'a> {
         self.seen.entry(table.name.clone()).or_default().extend(table.headers.iter().map(|header| header.typed.clone()));
-        let mut columns = BTreeMap::new();
-        for (name, header, field, used) in &mut self.lines {
-            let (all, header) = (*name == "*", normalised(header));
-            if (all || normalised(name) == table.name) && table.headers.iter().any(|known| known.name == header) {
-                *used = true;
-                if !(all && columns.contains_key(&header)) {
-                    columns.insert(header, *field);
+        let mut told = Told::default();
+        for line in self.columns.iter_mut().filter(|line| line.table == "*" || normalised(line.table) == table.name) {
+            let header = normalised(line.column);
+            if table.headers.iter().any(|known| known.name == header) {
+                line.used = true;
+                if !(line.table == "*" && told.columns.contains_key(&header)) {
+                    told.columns.insert(header, line.says);
                 }
             }
         }
-        columns
+        // Those of the table itself first: the first word that is found counts.
+        let (all, own): (Vec<_>, Vec<_>) =
+            self.values.iter_mut().filter(|line| line.table == "*" || normalised(line.table) == table.name).partition(|line| line.table == "*");
+        for line in all.into_iter().chain(own) {
+            let column = normalised(line.column);
+            if table.headers.iter().any(|known| known.name == column) || wanted.columns.contains_key(&column) {
+                line.used = true;
+                told.values.entry(column).or_insert_with(Values::default).add(line.says);
+            }
+        }
+        told
     }
 
-    /// A line whose header is nowhere: most likely mistyped, and its column then went unread.
-    fn unused(self) -> impl Iterator<Item = FormatError> {
-        let seen = self.seen;
-        self.lines.into_iter().filter(|(.., used)| !used).filter_map(move |(table, header, ..)| {
-            if table == "*" {
-                let headers = seen.values().flatten().map(String::as_str);
-                return Some(FormatError::new(format!("columns.*.{header}"), "no table has this header", near(header, headers)));
-            }
-            match seen.get(&normalised(table)) {
-                // A register that is not there yet may have its columns told already.
-                Some(headers) if headers.is_empty() => None,
-                Some(headers) => Some(FormatError::new(
-                    format!("columns.{table}.{header}"),
-                    format!("`{table}` has no such header"),
-                    near(header, headers.iter().map(String::as_str)),
-                )),
-                None => Some(FormatError::new(format!("columns.{table}"), "there is no such table", near(table, seen.keys().map(String::as_str)))),
-            }
-        })
+    /// Lines whose column is nowhere: most likely mistyped, and what they say then went unread.
+    fn unused(self) -> Vec<FormatError> {
+        let Self { columns, values, seen } = self;
+        let of = |key: &str, table: &str, column: &str| mistake(&seen, key, table, column);
+        let columns = columns.iter().filter(|line| !line.used).filter_map(|line| of("columns", line.table, line.column));
+        columns.chain(values.iter().filter(|line| !line.used).filter_map(|line| of("values", line.table, line.column))).collect()
+    }
+}
+
+fn mistake(seen: &BTreeMap<String, Vec<String>>, key: &str, table: &str, column: &str) -> Option<FormatError> {
+    if table == "*" {
+        let headers = seen.values().flatten().map(String::as_str);
+        return Some(FormatError::new(format!("{key}.*.{column}"), "no table has this header", near(column, headers)));
+    }
+    match seen.get(&normalised(table)) {
+        // A register that is not there yet may have its columns told already.
+        Some(headers) if headers.is_empty() => None,
+        Some(headers) => {
+            Some(FormatError::new(format!("{key}.{table}.{column}"), format!("`{table}` has no such header"), near(column, headers.iter().map(String::as_str))))
+        }
+        None => Some(FormatError::new(format!("{key}.{table}"), "there is no such table", near(table, seen.keys().map(String::as_str)))),
     }
 }
 

@@ -1,12 +1,14 @@
 //! What a stream takes from tables: their names, the headers that stand for its fields, what must be there. And what a user says of headers
 //! of their own. Data, not code: a connector writes it in YAML, an auditor reads it there.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Deserialize;
-use serde_json::{Map, Value as Json};
 
-use super::{FormatError, Header, Row, Table, normalised};
+use super::{
+    FormatError, Header, Note, NoteKind, Table, normalised,
+    words::{self, Words},
+};
 
 /// A source's own headers: table (or `*` for all) → header → field, or `attributes.<key>`.
 pub type OwnColumns = BTreeMap<String, BTreeMap<String, String>>;
@@ -21,8 +23,22 @@ pub struct Wanted {
     pub columns: BTreeMap<String, Vec<String>>,
     /// Fields without which a table makes no sense. `due or next_due` asks for one of them.
     pub required: Vec<String>,
+    /// What words in cells mean, by field.
+    pub words: BTreeMap<String, Words>,
+    /// Fields that indicators judge by: without a column for one of them every row has what is said here, and that is told.
+    pub judged: BTreeMap<String, Judged>,
     /// Header → field.
     fields: HashMap<String, String>,
+}
+
+/// A field by which indicators judge. `status or closed_at` is either.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Judged {
+    /// What every row counts as without it, in words.
+    pub without: String,
+    /// Parts of headers that are likely to stand for it, the likeliest first.
+    #[serde(default)]
+    pub like: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -34,13 +50,18 @@ struct RawWanted {
     columns: Vec<BTreeMap<String, Vec<String>>>,
     #[serde(default)]
     required: Vec<String>,
+    /// Lists of maps, so that streams can share some of them: field → our word → theirs.
+    #[serde(default)]
+    words: Vec<BTreeMap<String, BTreeMap<String, words::Raw>>>,
+    #[serde(default)]
+    judged: BTreeMap<String, Judged>,
 }
 
 impl TryFrom<RawWanted> for Wanted {
     type Error = String;
 
     fn try_from(raw: RawWanted) -> Result<Self, String> {
-        let mut wanted = Self { required: raw.required, ..Self::default() };
+        let mut wanted = Self { required: raw.required, judged: raw.judged, ..Self::default() };
         wanted.names = raw.names.iter().map(|name| if name == "*" { name.clone() } else { normalised(name) }).collect();
         for (field, headers) in raw.columns.into_iter().flatten() {
             wanted.columns.entry(field).or_default().extend(headers);
@@ -52,21 +73,28 @@ impl TryFrom<RawWanted> for Wanted {
                 }
             }
         }
-        let unknown = wanted.required.iter().flat_map(|required| alternatives(required)).find(|field| !wanted.columns.contains_key(*field));
-        if let Some(unknown) = unknown {
+        for (field, words) in raw.words.into_iter().flatten() {
+            wanted.words.entry(field).or_default().add(words)?;
+        }
+        let absent = |names: Vec<&str>| names.into_iter().find(|field| !wanted.columns.contains_key(*field)).map(str::to_owned);
+        if let Some(unknown) = absent(wanted.required.iter().flat_map(|required| alternatives(required)).collect()) {
             return Err(format!("`{unknown}` among the columns, as it is required"));
+        }
+        let judged = wanted.judged.keys().flat_map(|judged| alternatives(judged));
+        if let Some(unknown) = absent(judged.chain(wanted.words.keys().map(String::as_str)).collect()) {
+            return Err(format!("`{unknown}` among the columns, as something is said of it"));
         }
         Ok(wanted)
     }
 }
 
-fn alternatives(required: &str) -> impl Iterator<Item = &str> {
+pub(super) fn alternatives(required: &str) -> impl Iterator<Item = &str> {
     required.split(" or ")
 }
 
 /// Where a column goes.
 #[derive(Debug, Clone, PartialEq)]
-enum Target {
+pub(super) enum Target {
     Field(String),
     Attribute(String),
     /// The object of attributes itself, which YAML and JSON can hold.
@@ -74,23 +102,33 @@ enum Target {
 }
 
 impl Wanted {
-    /// Takes the rows of a table: headers become fields, the rest attributes.
-    ///
-    /// # Errors
-    /// Everything that is wrong with its headers, or the first row that can't be taken.
-    pub(super) fn take(&self, table: Table, own: &BTreeMap<String, &str>) -> Result<Vec<Row>, Vec<FormatError>> {
+    /// Whether these are headers of such a table: each field that is required has one of them. `own` is what the source says of a header.
+    pub(super) fn is_header<'o>(&self, cells: &[String], own: impl Fn(&str) -> Option<&'o str>) -> bool {
         if self.columns.is_empty() {
-            return Ok(table.rows);
+            return false;
         }
-        let targets = self.targets(&table, own)?;
-        table.rows.into_iter().map(|row| self.row(row, &targets)).collect::<Result<_, _>>().map_err(|mistake| vec![mistake])
+        let field = |cell: &String| {
+            let name = normalised(cell);
+            let told = own(&name).map(normalised);
+            self.fields.get(told.as_ref().unwrap_or(&name)).map(String::as_str)
+        };
+        let found: HashSet<&str> = cells.iter().filter_map(field).collect();
+        found.len() > 1.min(self.required.len()) && self.required.iter().all(|required| alternatives(required).any(|field| found.contains(field)))
     }
 
-    fn targets(&self, table: &Table, own: &BTreeMap<String, &str>) -> Result<HashMap<String, Target>, Vec<FormatError>> {
+    /// Where each column goes, by the header's name.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the headers.
+    pub(super) fn targets(&self, table: &Table, own: &BTreeMap<String, &str>) -> Result<HashMap<String, Target>, Vec<FormatError>> {
         let mut mistakes = Vec::new();
         let mut targets = HashMap::new();
         let mut taken: HashMap<&str, &Header> = HashMap::new();
         for header in &table.headers {
+            if let Some(mistake) = self.twin_of_a_field(table, header, own) {
+                mistakes.push(mistake);
+                continue;
+            }
             match self.target(header, own) {
                 Ok(target) => {
                     if let Target::Field(field) = &target {
@@ -137,6 +175,36 @@ impl Wanted {
         self.fields.get(&normalised(told)).cloned().map(Target::Field).ok_or_else(|| format!("one of {}, or attributes.<key>, not `{told}`", known.join(", ")))
     }
 
+    /// A header that stands there again, where a field takes it or the source says something of it: which of the two is meant?
+    fn twin_of_a_field(&self, table: &Table, header: &Header, own: &BTreeMap<String, &str>) -> Option<FormatError> {
+        let name = header.repeats.as_deref().filter(|name| self.fields.contains_key(*name) || own.contains_key(*name))?;
+        let first = table.headers.iter().find(|first| first.name == name)?;
+        let (one, other) = (first.shown(), header.shown());
+        Some(FormatError::new(&table.header_place, format!("the headers in {one} and {other} read the same"), "each header of a field once"))
+    }
+
+    /// What people should know of a table of so many rows: fields that indicators judge by and that it has no column for.
+    pub(super) fn unstated(&self, table: &Table, targets: &HashMap<String, Target>, rows: usize) -> Vec<Note> {
+        let taken: HashSet<&str> = targets.values().filter_map(Target::field).collect();
+        let absent = self.judged.iter().filter(|(fields, _)| rows > 0 && alternatives(fields).all(|field| !taken.contains(field)));
+        absent.map(|(fields, judged)| self.note(table, targets, fields, judged)).collect()
+    }
+
+    fn note(&self, table: &Table, targets: &HashMap<String, Target>, fields: &str, judged: &Judged) -> Note {
+        let free = |header: &&Header| matches!(targets.get(&header.name), Some(Target::Attribute(_)));
+        let likely = judged.like.iter().find_map(|part| table.headers.iter().filter(free).find(|header| header.name.contains(part.as_str())));
+        let field = alternatives(fields).next().unwrap_or(fields);
+        let advice = match likely {
+            Some(header) => {
+                let line = format!("columns: {{ {}: {{ {}: {field} }} }}", table.name, quoted(&header.typed));
+                format!("; the likeliest is {}: write `{line}`, and under `values` what its words mean", header.shown())
+            }
+            None => String::new(),
+        };
+        let text = format!("no column stands for `{field}`: {}{advice}", judged.without);
+        Note { kind: NoteKind::Unstated, place: table.header_place.clone(), text }
+    }
+
     /// The field whose header was probably meant, and that header: one slip of the finger away. Short words have too many neighbours.
     fn typo(&self, name: &str) -> Option<(&str, &str)> {
         let near = |known: &str| name.len() >= MIN_TYPO_CHARS && known.len() >= MIN_TYPO_CHARS && strsim::osa_distance(name, known) == 1;
@@ -151,54 +219,40 @@ impl Wanted {
     }
 
     fn absent(&self, table: &Table, required: &str) -> FormatError {
-        let known = alternatives(required).flat_map(|field| std::iter::once(field).chain(self.columns.get(field).into_iter().flatten().map(String::as_str)));
+        let known = alternatives(required).flat_map(|field| {
+            let others = self.columns.get(field).into_iter().flatten().map(String::as_str);
+            let more = others.clone().nth(HEADERS_NAMED).map(|_| "...");
+            std::iter::once(field).chain(others.take(HEADERS_NAMED)).chain(more)
+        });
         let expected = format!(
-            "a column {}; for a header of your own write `columns`: {{ {}: {{ <header>: <field> }} }}",
+            "a column {}; for a header of your own write `columns`: {{ {}: {{ <header>: <field> }} }}{}",
             known.collect::<Vec<_>>().join(", "),
-            table.name
+            table.name,
+            if table.headers.iter().any(|header| header.column.is_some()) {
+                format!("; if this row is not the header, `header_row`: {{ {}: <number> }}", table.name)
+            } else {
+                String::new()
+            }
         );
         FormatError::new(&table.header_place, format!("no column for `{required}`"), expected)
     }
+}
 
-    fn row(&self, row: Row, targets: &HashMap<String, Target>) -> Result<Row, FormatError> {
-        let Json::Object(cells) = row.value else { return Err(FormatError::new(row.place, "no object", "a row with a key for each field")) };
-        let mut value = Map::new();
-        let mut attributes = Map::new();
-        for (name, cell) in cells {
-            match targets.get(&name) {
-                Some(Target::Field(field)) => {
-                    value.insert(field.clone(), cell);
-                }
-                Some(Target::Attribute(key)) => {
-                    attributes.insert(key.clone(), plain(cell));
-                }
-                _ => match cell {
-                    Json::Object(more) => attributes.extend(more.into_iter().map(|(key, cell)| (key, plain(cell)))),
-                    Json::Null => {}
-                    other => return Err(FormatError::new(row.place, format!("`attributes` is {}", super::type_name(&other)), "a map of texts and numbers")),
-                },
-            }
+impl Target {
+    /// The field, if it is one.
+    pub(super) fn field(&self) -> Option<&str> {
+        match self {
+            Self::Field(field) => Some(field),
+            Self::Attribute(_) | Self::Attributes => None,
         }
-        attributes.retain(|_, cell| !cell.is_null());
-        value.insert("attributes".to_owned(), Json::Object(attributes));
-        Ok(Row { value: Json::Object(value), place: row.place })
     }
 }
+
+/// So many headers of a field are named beside its own; they are known in several languages.
+const HEADERS_NAMED: usize = 3;
 
 /// Words shorter than this are not suspected of being another one mistyped.
 const MIN_TYPO_CHARS: usize = 5;
-
-/// An attribute is a text or a number: a list becomes its items, anything deeper its JSON.
-fn plain(cell: Json) -> Json {
-    match cell {
-        Json::Array(items) if items.iter().all(|item| !item.is_array() && !item.is_object()) => {
-            let items: Vec<_> = items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned)).collect();
-            Json::String(items.join(", "))
-        }
-        deep @ (Json::Array(_) | Json::Object(_)) => Json::String(deep.to_string()),
-        plain => plain,
-    }
-}
 
 fn quoted(typed: &str) -> String {
     if typed.chars().all(|character| character.is_ascii_alphanumeric() || character == '_') { typed.to_owned() } else { format!("{typed:?}") }

@@ -5,9 +5,9 @@ use std::io::Read as _;
 use serde_json::Value as Json;
 
 use super::{
-    FormatError, Table,
+    FormatError, Layout, Table,
     bounds::{MAX_COLUMNS, too_many_columns},
-    grid::Grid,
+    lines::{Line, Lines},
     table_name, text,
 };
 
@@ -17,17 +17,18 @@ const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
 /// Put after the last row. A reader that does not come back to it stands inside a quote that never ended, and has swallowed rows.
 const END: &str = "\u{0}end";
 
-pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Table, FormatError> {
+pub(super) fn read(file: &str, bytes: &[u8], layout: &Layout<'_>) -> Result<Table, FormatError> {
     let text = text(file, bytes)?;
+    let names = vec![table_name(file)];
     let (delimiter, content, mut row) = match declared_delimiter(text) {
         Some((delimiter, rest)) => (delimiter, rest, 1),
-        None => (sniffed_delimiter(text), text, 0),
+        None => (sniffed_delimiter(text, title_lines(text, &names, layout)), text, 0),
     };
     let end = format!("\n{END}\n");
     let bytes = content.as_bytes().chain(end.as_bytes());
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(bytes);
     let mut record = csv::StringRecord::new();
-    let mut grid: Option<Grid> = None;
+    let mut lines = Lines::new(names, file, layout, true);
     loop {
         let start = reader.position().line();
         reader.read_record(&mut record).map_err(|error| FormatError::new(file, error.to_string(), "CSV"))?;
@@ -39,27 +40,19 @@ pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Table, FormatError> {
         if record.iter().any(|cell| cell.contains(END)) {
             return Err(FormatError::new(place, "a quote that never ends", "a second `\"` where the cell ends"));
         }
-        match &mut grid {
-            None if record.iter().all(|cell| cell.trim().is_empty()) => {}
-            None if record.len() > MAX_COLUMNS => return Err(too_many_columns(&place, "columns")),
-            None => grid = Some(Grid::new(table_name(file), file, place, &record.iter().map(str::to_owned).collect::<Vec<_>>())?),
-            Some(grid) => push(grid, place, &record)?,
+        if record.len() > MAX_COLUMNS && record.iter().skip(MAX_COLUMNS).any(|cell| !cell.trim().is_empty()) {
+            return Err(too_many_columns(&place, "columns"));
         }
+        lines.push(Line { number: row, place, cells: record.iter().map(cell).collect(), ..Line::default() })?;
     }
-    grid.map(Grid::finish).ok_or_else(|| FormatError::new(file, "an empty file", "a header row, and a row for each entry"))
+    lines.finish()?.ok_or_else(|| FormatError::new(file, "an empty file", "a header row, and a row for each entry"))
 }
 
-fn push(grid: &mut Grid, place: String, record: &csv::StringRecord) -> Result<(), FormatError> {
-    let empty = record.iter().all(|cell| cell.trim().is_empty());
-    if !empty && record.len() < grid.width() {
-        let found = format!("{} cells", record.len());
-        return Err(FormatError::new(place, found, format!("{}, one for each header; is a delimiter or a quote missing?", grid.width())));
-    }
-    let cell = |cell: &str| match cell.trim() {
+fn cell(cell: &str) -> Json {
+    match cell.trim() {
         "" => Json::Null,
         text => Json::String(text.to_owned()),
-    };
-    grid.push(place, record.iter().map(cell))
+    }
 }
 
 /// How many spreadsheet rows a record stands for, given the lines that the reader passed: the record itself and the blank lines before it,
@@ -79,14 +72,44 @@ fn declared_delimiter(text: &str) -> Option<(u8, &str)> {
     }
 }
 
-/// The delimiter that the header row has most of, outside quotes.
-fn sniffed_delimiter(text: &str) -> u8 {
+/// How many lines may be titles: none where the first has the headers, or nobody knows any.
+fn title_lines(text: &str, names: &[String], layout: &Layout<'_>) -> TitleLines {
+    if let Some(first) = layout.first_row(names) {
+        return TitleLines { first: first.number, last: first.number + u64::from(!first.is_header) * MOST_TITLE_LINES };
+    }
+    let first = text.trim_start_matches(['\r', '\n']).lines().next().unwrap_or_default();
+    let titles = layout.knows(names) && !layout.is_header(names, &[first.to_owned()]);
+    TitleLines { first: 1, last: if titles { MOST_TITLE_LINES } else { 1 } }
+}
+
+/// The lines among which the header row is, from 1.
+struct TitleLines {
+    first: u64,
+    last: u64,
+}
+
+/// Titles are never longer.
+const MOST_TITLE_LINES: u64 = 20;
+
+/// The delimiter that the header row has most of, outside quotes; a line without any is no header row of several columns.
+fn sniffed_delimiter(text: &str, lines: TitleLines) -> u8 {
     let mut counts = [0_usize; DELIMITERS.len()];
     let mut quoted = false;
-    for byte in text.trim_start_matches(['\r', '\n']).bytes() {
+    let (mut line, mut before) = (1_u64, 0_u8);
+    let whole = if lines.first == 1 { text.trim_start_matches(['\r', '\n']) } else { text };
+    for byte in whole.bytes() {
+        let newline = !quoted && (byte == b'\r' || (byte == b'\n' && before != b'\r'));
+        before = byte;
+        if newline {
+            if (line >= lines.first && counts.iter().any(|count| *count > 0)) || line >= lines.last {
+                break;
+            }
+            counts = [0; DELIMITERS.len()];
+            line += 1;
+            continue;
+        }
         match byte {
             b'"' => quoted = !quoted,
-            b'\n' | b'\r' if !quoted => break,
             _ if quoted => {}
             _ => {
                 if let Some(index) = DELIMITERS.iter().position(|delimiter| *delimiter == byte) {
@@ -105,6 +128,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    fn read(file: &str, bytes: &[u8]) -> Result<Table, FormatError> {
+        super::read(file, bytes, &Layout::PLAIN)
+    }
 
     fn rows(text: &str) -> Vec<(String, Json)> {
         read("r.csv", text.as_bytes()).unwrap().rows.into_iter().map(|row| (row.place, row.value)).collect()
@@ -144,13 +171,16 @@ mod tests {
             ("nothing", "", "r.csv: an empty file; expected a header row, and a row for each entry"),
             ("blanks", "\n , \n", "r.csv: an empty file; expected a header row, and a row for each entry"),
             ("too few cells", "id,title,due\n1,a,b\n2,c\n", "r.csv row 3: 2 cells; expected 3, one for each header; is a delimiter or a quote missing?"),
-            ("too many cells", "id,title\n1,a,b\n", "r.csv row 2: a text in column C has no header above it; expected a header for each column in r.csv row 1"),
+            (
+                "too many cells",
+                "id,title\n1,a,b\n",
+                "r.csv row 2: a text in column C has no header above it; expected a header for each column in r.csv row 1, which was taken as the header; another row is told by `header_row`",
+            ),
             (
                 "a value under an empty header",
                 "id,,title\n1,b,a\n",
-                "r.csv row 2: a text in column B has no header above it; expected a header for each column in r.csv row 1",
+                "r.csv row 2: a text in column B has no header above it; expected a header for each column in r.csv row 1, which was taken as the header; another row is told by `header_row`",
             ),
-            ("one header twice", "id,Due,due \n", "r.csv row 1: the headers `Due` and `due` read the same; expected each header once"),
             ("a quote that never ends", "id,title\n1,\"a\n2,b\n", "r.csv row 2: a quote that never ends; expected a second `\"` where the cell ends"),
         ] {
             let error = read("r.csv", text.as_bytes()).map_or_else(|error| error.to_string(), |table| format!("{:?}", table.rows));

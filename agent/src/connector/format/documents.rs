@@ -55,7 +55,7 @@ pub fn read(file: &str, format: Format, bytes: &[u8]) -> Result<Vec<Row>, Format
         Format::Yaml => yaml::documents(file, bytes)?,
         other => unreachable!("`Documents` has no {other:?}"),
     };
-    Ok(documents.into_iter().map(|(document, place)| Row { value: json!({"file": file, "document": document}), place }).collect())
+    Ok(documents.into_iter().map(|(document, place)| Row::new(json!({"file": file, "document": document}), place)).collect())
 }
 
 #[cfg(test)]
@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn each_document_is_a_row() {
         let read = |format, text: &str| super::read("d/a.x", format, text.as_bytes()).map_err(|error| error.to_string());
-        let row = |place: &str, document| Row { value: json!({"file": "d/a.x", "document": document}), place: place.to_owned() };
+        let row = |place: &str, document| Row::new(json!({"file": "d/a.x", "document": document}), place.to_owned());
         assert_eq!(read(Format::Json, " [1, {\"A b\": null}]"), Ok(vec![row("d/a.x", json!([1, {"A b": null}]))]));
         assert_eq!(read(Format::Yaml, "a: 1\n"), Ok(vec![row("d/a.x", json!({"a": 1}))]));
         assert_eq!(read(Format::Json, "{\"a\": }"), Err("d/a.x line 1: not JSON: expected value at column 7; expected one JSON document".to_owned()));

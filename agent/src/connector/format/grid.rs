@@ -1,12 +1,13 @@
 //! Tables made of cells under a header row: what CSV and XLSX share.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use serde_json::{Map, Value as Json};
 
 use super::{
-    FormatError, Header, Row, Table,
+    Fault, FormatError, Header, Row, Table,
     bounds::{self, Extent},
+    lines::Line,
     type_name,
 };
 
@@ -26,21 +27,24 @@ impl Grid {
         }
         let mut headers: Vec<Header> = Vec::with_capacity(cells.len());
         let mut columns = Vec::with_capacity(cells.len());
-        let mut taken: HashMap<String, usize> = HashMap::with_capacity(cells.len());
-        for cell in cells {
+        // What a later header is called counts too: `note_2` may be one that somebody wrote.
+        let mut taken: HashSet<String> = HashSet::with_capacity(cells.len());
+        let written: HashSet<String> = cells.iter().map(|cell| Header::new(cell).name).collect();
+        for (index, cell) in cells.iter().enumerate() {
             bounds::check_header(&place, cell.trim())?;
             let header = Header::new(cell);
             if header.name.is_empty() {
                 columns.push(None);
                 continue;
             }
-            if let Some(twin) = taken.insert(header.name.clone(), headers.len()) {
-                return Err(twins(&place, &headers[twin], &header));
-            }
+            let own = header.name.clone();
+            let mut header = header.apart(|name| taken.contains(name) || (name != own && written.contains(name)));
+            header.column = Some(letters(index));
+            taken.insert(header.name.clone());
             columns.push(Some(header.name.clone()));
             headers.push(header);
         }
-        let table = Table { name, second_name: None, file: file.to_owned(), header_place: place, headers, hidden: false, rows: Vec::new() };
+        let table = Table { name, file: file.to_owned(), header_place: place, headers, ..Table::default() };
         Ok(Self { table, columns, extent: Extent::default() })
     }
 
@@ -49,29 +53,42 @@ impl Grid {
         self.columns.iter().rposition(Option::is_some).map_or(0, |last| last + 1)
     }
 
-    /// Adds a row: one cell per column. One without any value is left out.
-    pub(super) fn push(&mut self, place: String, cells: impl IntoIterator<Item = Json>) -> Result<(), FormatError> {
+    /// Adds a row: one cell per column. One without anything in it is left out.
+    pub(super) fn push(&mut self, line: Line) -> Result<(), FormatError> {
+        let Line { place, cells, faults, .. } = line;
         let mut value: Map<String, Json> = self.table.headers.iter().map(|header| (header.name.clone(), Json::Null)).collect();
         let mut empty = true;
         for (index, cell) in cells.into_iter().enumerate().filter(|(_, cell)| !cell.is_null()) {
-            let Some(name) = self.columns.get(index).and_then(Option::as_ref) else {
-                let found = format!("{} in column {} has no header above it", type_name(&cell), letters(index));
-                return Err(FormatError::new(place, found, format!("a header for each column in {}", self.table.header_place)));
-            };
+            let name = self.column(index, &place, || type_name(&cell).to_owned())?.to_owned();
             if cell.as_str().is_some_and(|text| text.len() > bounds::MAX_CELL_BYTES) {
                 let found = format!("a cell of more than {} bytes in column {}", bounds::MAX_CELL_BYTES, letters(index));
                 return Err(FormatError::new(place, found, "a shorter one; does a quote close too late?"));
             }
             empty = false;
-            value.insert(name.clone(), cell);
+            value.insert(name, cell);
         }
-        if empty {
+        let mut of_columns = Vec::with_capacity(faults.len());
+        for (index, fault) in faults {
+            let column = self.column(index, &place, || fault.found.to_owned())?.to_owned();
+            of_columns.push(Fault { column, ..fault });
+        }
+        if empty && of_columns.is_empty() {
             return Ok(());
         }
-        let row = Row { value: Json::Object(value), place };
+        let row = Row { value: Json::Object(value), place, faults: of_columns, ..Row::default() };
         self.extent.take(&self.table.file, &row.value)?;
         self.table.rows.push(row);
         Ok(())
+    }
+
+    /// The header above a cell.
+    fn column(&self, index: usize, place: &str, found: impl Fn() -> String) -> Result<&str, FormatError> {
+        self.columns.get(index).and_then(Option::as_deref).ok_or_else(|| {
+            let found = format!("{} in column {} has no header above it", found(), letters(index));
+            let expected =
+                format!("a header for each column in {}, which was taken as the header; another row is told by `header_row`", self.table.header_place);
+            FormatError::new(place, found, expected)
+        })
     }
 
     #[cfg(test)]
@@ -79,8 +96,9 @@ impl Grid {
         self.extent
     }
 
-    /// The table.
-    pub(super) fn finish(self) -> Table {
+    /// The table, above whose header so many rows were left out.
+    pub(super) fn finish(mut self, above: usize) -> Table {
+        self.table.above = above;
         self.table
     }
 }
@@ -94,11 +112,6 @@ pub(super) fn letters(column: usize) -> String {
         rest = (rest - 1) / 26;
     }
     letters
-}
-
-/// Two headers that read the same.
-pub(super) fn twins(place: &str, one: &Header, other: &Header) -> FormatError {
-    FormatError::new(place, format!("the headers `{}` and `{}` read the same", one.typed, other.typed), "each header once")
 }
 
 #[cfg(test)]

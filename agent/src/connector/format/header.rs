@@ -7,12 +7,33 @@ pub struct Header {
     pub name: String,
     /// As it was written.
     pub typed: String,
+    /// The letters of its column, where there are columns: `AB`.
+    pub column: Option<String>,
+    /// The name that it has in common with one before it, if it has one; `name` is then made different.
+    pub repeats: Option<String>,
 }
 
 impl Header {
     /// The header that was written so.
     pub fn new(typed: &str) -> Self {
-        Self { name: normalised(typed), typed: typed.trim().to_owned() }
+        Self { name: normalised(typed), typed: typed.trim().to_owned(), column: None, repeats: None }
+    }
+
+    /// The same under another name where a header before it has its name: `note_2`.
+    pub fn apart(mut self, is_taken: impl Fn(&str) -> bool) -> Self {
+        if is_taken(&self.name) {
+            let other = (2_u32..).map(|number| format!("{}_{number}", self.name)).find(|name| !is_taken(name));
+            self.repeats = other.map(|other| std::mem::replace(&mut self.name, other));
+        }
+        self
+    }
+
+    /// How messages name it: `column G, `Next review``.
+    pub fn shown(&self) -> String {
+        match &self.column {
+            Some(column) => format!("column {column}, `{}`", self.typed),
+            None => format!("`{}`", self.typed),
+        }
     }
 }
 

@@ -6,19 +6,32 @@ pub mod bounds;
 mod columns;
 mod csv;
 pub mod documents;
+mod explain;
 mod grid;
 mod header;
 mod json;
+mod layout;
+mod lines;
 mod objects;
+mod odd;
+mod take;
+mod words;
 mod xlsx;
 mod yaml;
+
+use std::sync::Arc;
 
 use serde_json::Value as Json;
 
 pub use assign::assign;
 pub use columns::{OwnColumns, Wanted};
 pub use documents::Documents;
+pub use explain::{Explained, Word, explain};
 pub use header::{Header, normalised};
+pub use layout::{Layout, Own};
+pub use odd::{Fault, Note, NoteKind, Odd, OddKind};
+pub use take::{Columns, Taken};
+pub use words::OwnValues;
 
 /// A notation that tables are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,14 +62,15 @@ impl Format {
         })
     }
 
-    /// Reads the tables in `bytes`. `file` names them in places and gives the table its name where the content has none.
+    /// Reads the tables in `bytes`. `file` names them in places and gives the table its name where the content has none; `layout` is what is
+    /// known of them before.
     ///
     /// # Errors
     /// The first thing that is wrong: the notation itself, rows that don't fit their header, a limit passed.
-    pub fn read(self, file: &str, bytes: &[u8]) -> Result<Vec<Table>, FormatError> {
+    pub fn read(self, file: &str, bytes: &[u8], layout: &Layout<'_>) -> Result<Vec<Table>, FormatError> {
         match self {
-            Self::Csv => csv::read(file, bytes).map(|table| vec![table]),
-            Self::Xlsx => xlsx::read(file, bytes),
+            Self::Csv => csv::read(file, bytes, layout).map(|table| vec![table]),
+            Self::Xlsx => xlsx::read(file, bytes, layout),
             Self::Yaml => yaml::read(file, bytes),
             Self::Json => json::read(file, bytes),
             Self::Ndjson => json::read_lines(file, bytes).map(|table| vec![table]),
@@ -65,7 +79,7 @@ impl Format {
 }
 
 /// Rows under one name.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Table {
     /// Its name: of the sheet, of the key, or of the file without extension; normalised as headers are.
     pub name: String,
@@ -77,6 +91,8 @@ pub struct Table {
     pub header_place: String,
     /// Every header or key that occurs, in the order in which they first do.
     pub headers: Vec<Header>,
+    /// How many rows above the header were left out.
+    pub above: usize,
     /// A hidden sheet: it mostly holds the entries of drop-down lists and is read only when its name is a register's.
     pub hidden: bool,
     /// Its rows, empty ones left out.
@@ -84,12 +100,25 @@ pub struct Table {
 }
 
 /// One row.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Row {
     /// An object; its keys are normalised headers. An empty cell is `null`.
     pub value: Json,
     /// Where it is, for people: `reviews.csv row 14`, `systems.yaml line 12`.
     pub place: String,
+    /// Its cells without a value of their own, until a stream takes it.
+    pub faults: Vec<Fault>,
+    /// What is odd in it, once a stream has taken it.
+    pub odd: Vec<Odd>,
+    /// The headers that its fields stand under, once a stream has taken it.
+    pub columns: Option<Arc<Columns>>,
+}
+
+impl Row {
+    /// A row that was read.
+    pub fn new(value: Json, place: String) -> Self {
+        Self { value, place, ..Self::default() }
+    }
 }
 
 /// What is wrong in a file, where, and what was expected instead.
@@ -167,7 +196,7 @@ mod tests {
 
     #[test]
     fn text_must_be_utf8() {
-        let error = Format::Csv.read("r.csv", b"id;title\n1;M\xFCnchen\n").unwrap_err();
+        let error = Format::Csv.read("r.csv", b"id;title\n1;M\xFCnchen\n", &Layout::PLAIN).unwrap_err();
         assert_eq!(error.to_string(), "r.csv line 2: a byte that is not UTF-8; expected UTF-8 text (in Excel: save as \"CSV UTF-8\")");
     }
 }

@@ -7,7 +7,6 @@ use serde_json::{Map, Value as Json};
 use super::{
     FormatError, Header, Row, Table,
     bounds::{self, Extent},
-    grid::twins,
     name_of, table_name, type_name,
 };
 
@@ -56,15 +55,7 @@ impl Objects {
     /// Starts a table called `name`.
     pub(super) fn new(name: String, file: &str) -> Self {
         Self {
-            table: Table {
-                name,
-                second_name: None,
-                file: file.to_owned(),
-                header_place: file.to_owned(),
-                headers: Vec::new(),
-                hidden: false,
-                rows: Vec::new(),
-            },
+            table: Table { name, file: file.to_owned(), header_place: file.to_owned(), ..Table::default() },
             known: HashMap::new(),
             extent: Extent::default(),
         }
@@ -82,10 +73,9 @@ impl Objects {
             if header.name.is_empty() {
                 return Err(FormatError::new(place, format!("the key {key:?}"), "a key with letters or digits"));
             }
-            if value.insert(header.name.clone(), field).is_some() {
-                let twin = self.known.get(&header.name).map_or(&header, |twin| &self.table.headers[*twin]);
-                return Err(twins(&place, twin, &header));
-            }
+            let own = header.name.clone();
+            let header = header.apart(|name| value.contains_key(name) || (name != own && self.known_as_itself(name)));
+            value.insert(header.name.clone(), field);
             if !self.known.contains_key(&header.name) {
                 if self.known.len() == bounds::MAX_COLUMNS {
                     return Err(bounds::too_many_columns(&place, "different keys in the rows up to here"));
@@ -95,11 +85,16 @@ impl Objects {
             }
         }
         if value.values().any(|field| !field.is_null()) {
-            let row = Row { value: Json::Object(value), place };
+            let row = Row::new(Json::Object(value), place);
             self.extent.take(&self.table.file, &row.value)?;
             self.table.rows.push(row);
         }
         Ok(())
+    }
+
+    /// Whether somebody wrote this header, and not a second one of another name.
+    fn known_as_itself(&self, name: &str) -> bool {
+        self.known.get(name).is_some_and(|index| self.table.headers[*index].repeats.is_none())
     }
 
     #[cfg(test)]

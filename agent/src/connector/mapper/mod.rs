@@ -111,7 +111,7 @@ async fn on_behalf(start: &Start, client: &Client, context: &Context, meter: &Me
     let source = client.source();
     let place = match &source.location {
         Location::Http(http) => Place::Server(http.base.to_string()),
-        Location::Files(files) => Place::Files(files.path.clone(), files.columns.clone()),
+        Location::Files(files) => Place::Files(files.path.clone(), files.own.clone()),
         Location::Program(program) => Place::Program {
             path: program.path.clone(),
             arguments: program.arguments.clone(),

@@ -193,7 +193,7 @@ async fn a_poll_apart_is_the_same_poll() {
             Some(replay) => Location::Http(Http { base: replay.url(), auth: case.auth.clone(), tls: Tls::default(), allow_redirects_to: Vec::new() }),
             None => {
                 case.files.iter().for_each(|(name, content)| fs::write(folder.path().join(name), content).unwrap());
-                Location::Files(Files { path: folder.path().to_owned(), columns: case.columns.clone() })
+                Location::Files(Files { path: folder.path().to_owned(), own: case.own.clone() })
             }
         };
         let limits = crate::connector::Limits { read: Duration::from_secs(20), total: Duration::from_secs(120), ..limits() };

@@ -11,6 +11,7 @@ use crate::{
     connector::{
         cursor::StreamCursor,
         failure::{Failure, FailureReason},
+        format::{Note, Own},
         http::{Answer, Body, Call},
         meter::LogEntry,
         outcome::{Live, PollMode, StreamPoll},
@@ -56,7 +57,7 @@ pub(super) struct Source {
 #[derive(Serialize, Deserialize)]
 pub(super) enum Place {
     Server(String),
-    Files(PathBuf, Map<String, Json>),
+    Files(PathBuf, Own),
     Program { path: Option<PathBuf>, arguments: Vec<String>, folder: PathBuf, expects: Map<String, Json> },
 }
 
@@ -138,6 +139,7 @@ pub(super) struct Stream {
     records: usize,
     cursor: StreamCursor,
     feeds: Vec<Feed>,
+    notes: Vec<Note>,
 }
 
 /// A message with the bytes after it.
@@ -274,8 +276,8 @@ pub(super) fn lines(streams: &[StreamPoll], duplicates: u64) -> (Ask, Vec<u8>) {
             bytes.extend([record.shape.name, "\n", &id, "\n", &record.body(), "\n"].concat().as_bytes());
         }
         let mode = MODES.iter().zip(0..).find(|(mode, _)| **mode == stream.mode).map_or(0, |(_, index)| index);
-        let (cursor, feeds) = (stream.cursor.clone(), stream.feeds.clone());
-        told.push(Stream { name: stream.name.clone(), mode, records: stream.records.len(), cursor, feeds });
+        let (cursor, feeds, notes) = (stream.cursor.clone(), stream.feeds.clone(), stream.notes.clone());
+        told.push(Stream { name: stream.name.clone(), mode, records: stream.records.len(), cursor, feeds, notes });
     }
     (Ask::Streams(told, duplicates), bytes)
 }
@@ -285,7 +287,7 @@ pub(super) fn streams(told: Vec<Stream>, bytes: &[u8]) -> io::Result<Vec<StreamP
     let mut lines = std::str::from_utf8(bytes).map_err(io::Error::other)?.split('\n');
     let mut line = || lines.next().ok_or_else(|| io::Error::other("a record is missing"));
     let mut streams = Vec::new();
-    for Stream { name, mode, records: count, cursor, feeds } in told {
+    for Stream { name, mode, records: count, cursor, feeds, notes } in told {
         let mut records = Vec::new();
         for _ in 0..count {
             let shape = shape::by_name(line()?).ok_or_else(|| io::Error::other("a record of no shape"))?;
@@ -293,7 +295,7 @@ pub(super) fn streams(told: Vec<Stream>, bytes: &[u8]) -> io::Result<Vec<StreamP
             records.push(Record::from_body(shape, &id, line()?).map_err(|_| io::Error::other("a record without a body"))?);
         }
         let mode = MODES.get(usize::from(mode)).copied().ok_or_else(|| io::Error::other("a mode that is none"))?;
-        streams.push(StreamPoll { name, mode, records, cursor, feeds });
+        streams.push(StreamPoll { name, mode, records, cursor, feeds, notes });
     }
     Ok(streams)
 }

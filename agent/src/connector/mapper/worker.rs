@@ -156,7 +156,7 @@ fn location(place: Place) -> Result<Location, Failure> {
             let base = base.parse().map_err(|_| Failure::internal())?;
             Location::Http(Http { base, auth: Auth::None, tls: Tls::default(), allow_redirects_to: Vec::new() })
         }
-        Place::Files(path, columns) => Location::Files(Files { path, columns }),
+        Place::Files(path, own) => Location::Files(Files { path, own }),
         Place::Program { path, arguments, folder, expects } => {
             let (timeout, turns) = (Duration::MAX, Turns::new(0));
             Location::Program(Program { path, arguments, folder, reads: Vec::new(), expects, timeout, memory: 0, turns })

@@ -363,7 +363,7 @@ async fn files_and_programs_are_told_by_their_bytes() {
         memory: 512 << 20,
         turns: crate::connector::Turns::new(1),
     };
-    let files = crate::connector::Files { path: folder.path().to_owned(), columns: serde_json::Map::new() };
+    let files = crate::connector::Files { path: folder.path().to_owned(), ..crate::connector::Files::default() };
     for location in [crate::connector::Location::Files(files), crate::connector::Location::Program(program)] {
         write("a");
         let (name, limits) = ("test".to_owned(), Limits::default());

@@ -10,7 +10,10 @@ use super::{
     moment,
 };
 use crate::{
-    connector::auth::Auth,
+    connector::{
+        auth::Auth,
+        format::{Own, OwnColumns, OwnValues},
+    },
     document::{Document, Mistakes},
 };
 
@@ -31,8 +34,8 @@ pub struct Case {
     pub expected: Expectation,
     /// For connectors of files: name → content.
     pub files: BTreeMap<String, String>,
-    /// For connectors of files: the source's `columns`.
-    pub columns: Map<String, Json>,
+    /// For connectors of files: what the source says of its tables.
+    pub own: Own,
     exchanges: Vec<Exchange>,
 }
 
@@ -75,7 +78,11 @@ struct Raw {
     #[serde(default)]
     files: BTreeMap<String, String>,
     #[serde(default)]
-    columns: Map<String, Json>,
+    columns: OwnColumns,
+    #[serde(default)]
+    values: OwnValues,
+    #[serde(default)]
+    header_row: BTreeMap<String, u64>,
     /// How many records must come out.
     #[serde(default)]
     records: Option<u64>,
@@ -167,8 +174,9 @@ impl Case {
         // A list that does not exist yet is empty: the test then shows what it should hold.
         let list = raw.records_file.map(|name| (name.clone(), file(&name).and_then(|json| json.as_array().cloned()).unwrap_or_default()));
         let expected = Expectation { records: raw.records, list };
-        let (settings, auth, files, columns) = (raw.settings, raw.auth, raw.files, raw.columns);
-        (mistakes.len() == before).then(|| Self { name: name.to_owned(), about: raw.about, settings, auth, now, expected, files, columns, exchanges })
+        let own = Own { columns: raw.columns, values: raw.values, header_row: raw.header_row, ..Own::default() };
+        let (settings, auth, files) = (raw.settings, raw.auth, raw.files);
+        (mistakes.len() == before).then(|| Self { name: name.to_owned(), about: raw.about, settings, auth, now, expected, files, own, exchanges })
     }
 
     /// The answers, with times relative to `now`.

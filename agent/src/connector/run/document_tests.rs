@@ -33,8 +33,8 @@ impl Folder {
 
     fn client(&self, connector: &str, below: &str, columns: Json) -> Result<Client, Failure> {
         let connector = Registry::load(None, &mut Mistakes::default()).get(connector).unwrap().description.clone();
-        let columns = columns.as_object().unwrap().clone();
-        let location = Location::Files(Files { path: self.0.path().join(below), columns });
+        let own = crate::connector::Own { columns: serde_json::from_value(columns).unwrap(), ..crate::connector::Own::default() };
+        let location = Location::Files(Files { path: self.0.path().join(below), own });
         Client::new(Source { name: "test".to_owned(), connector, location, limits: Limits::default(), settings: Map::new() })
     }
 

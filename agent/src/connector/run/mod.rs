@@ -260,7 +260,7 @@ impl Run {
             // The same answer may mean something else later.
             (cursor.etag, cursor.last_modified) = (None, None);
         }
-        let outcome = StreamPoll { name: stream.name.clone(), mode, records: Vec::new(), cursor, feeds: stream.feeds.clone() };
+        let outcome = StreamPoll { name: stream.name.clone(), mode, records: Vec::new(), cursor, feeds: stream.feeds.clone(), notes: Vec::new() };
         let done = Done { rows: Arc::new(walked.kept), whole };
         Ok(Some(Finished { outcome, admitted: walked.admitted, done }))
     }

@@ -11,8 +11,9 @@ use crate::{
         description::Stream,
         expression::{self, Expression, Scope, Val},
         failure::{Failure, FailureReason},
+        format::Columns,
     },
-    record::{Digest, Door, Record},
+    record::{Digest, Door, Record, Refusal},
 };
 
 /// What a walk has gathered.
@@ -35,6 +36,8 @@ pub(super) struct Sheet<'a> {
     pub(super) place: &'a str,
     /// The source's address without a slash at its end, for `url`s that are only a path.
     pub(super) base: Option<&'a str>,
+    /// The headers of fields, where rows have any.
+    pub(super) columns: Option<&'a Columns>,
 }
 
 /// Finds an error that the answer reports inside.
@@ -144,7 +147,7 @@ impl Sheet<'_> {
             let mut json = expression::to_json(&output);
             complete(&mut json, self.base);
             let records = self.door.admit(&json);
-            admitted.extend(records.map_err(|refusal| Failure::new(FailureReason::InvalidRecord, refusal.to_string()))?);
+            admitted.extend(records.map_err(|refusal| Failure::new(FailureReason::InvalidRecord, self.refused(&refusal)))?);
         }
         let anything = self.stream.feeds.is_empty();
         let stray = admitted
@@ -159,6 +162,20 @@ impl Sheet<'_> {
         }
     }
 }
+
+impl Sheet<'_> {
+    /// Why a record was refused, with the header that its writer knows the field by.
+    fn refused(&self, refusal: &Refusal) -> String {
+        let Some(shown) = self.columns.and_then(|columns| columns.get(&refusal.path)) else { return refusal.to_string() };
+        let Refusal { shape, path, found, expected } = refusal;
+        // A closed list of words: the writer may have others that mean the same.
+        let way_out = if expected.starts_with(ONE_OF) { ", or a line in `values` that says what your word means" } else { "" };
+        format!("{shown} ({shape}.{path}): {found}; expected {expected}{way_out}")
+    }
+}
+
+/// How a refusal begins that lists words.
+const ONE_OF: &str = "one of ";
 
 /// Puts a record's `url` that is only a path after the source's address: mappings don't know it.
 fn complete(json: &mut Json, base: Option<&str>) {

@@ -15,14 +15,14 @@ use crate::{
         expression::{self, Val},
         failure::{Failure, FailureReason},
         files::{self, Whole},
-        format::{Documents, Format, OwnColumns, Row, Table, Wanted, assign},
+        format::{Documents, Format, Layout, Odd, OddKind, Own, Row, Table, Taken, Wanted, assign},
         mapper,
         meter::LogEntry,
         outcome::{PollMode, StreamPoll},
         program::Printed,
         source::Program,
     },
-    record::Feed,
+    record::{Doubt, DoubtReason, Feed},
 };
 
 /// Most mistakes in rows that one failure lists.
@@ -60,19 +60,20 @@ fn read(run: &Run) -> Result<Read, Failure> {
 }
 
 fn read_tables(run: &Run) -> Result<Read, Failure> {
-    let (path, columns) = run.client.files();
-    let (tables, digest) = files::read_tables(path).map_err(|error| wrong(error.to_string()))?;
+    let (path, own) = run.client.files();
+    let wanted: Vec<&Wanted> = run.connector().streams.iter().filter_map(wanted).collect();
+    let (tables, digest) = files::read_tables(path, &Layout { streams: &wanted, own }).map_err(|error| wrong(error.to_string()))?;
     for Table { name, file, rows, .. } in &tables {
         log(run, name, file, rows)?;
     }
     run.meter.read_files(digest);
-    take_tables(run, tables, columns)
+    take_tables(run, tables, own)
 }
 
 fn read_printed(run: &Run, Printed { bytes, took }: &Printed) -> Result<Read, Failure> {
     run.meter.take_page()?;
     run.meter.take_bytes(0, bytes.len() as u64)?;
-    let tables = Format::Ndjson.read(OUTPUT, bytes).map_err(|error| Failure::new(FailureReason::NotExpectedFormat, error.to_string()))?;
+    let tables = Format::Ndjson.read(OUTPUT, bytes, &Layout::PLAIN).map_err(|error| Failure::new(FailureReason::NotExpectedFormat, error.to_string()))?;
     let program = run.client.program().expect("what was printed comes from a program");
     for row in tables.iter().flat_map(|table| &table.rows) {
         refuse_others(program, row)?;
@@ -83,7 +84,7 @@ fn read_printed(run: &Run, Printed { bytes, took }: &Printed) -> Result<Read, Fa
         let note = format!("{} bytes in {:.1} s", bytes.len(), took.as_secs_f64());
         run.meter.log(LogEntry { stream: table.name.clone(), method: "RUN".to_owned(), path, page: 1, rows, note, ..LogEntry::default() });
     }
-    take_tables(run, tables, &OwnColumns::default())
+    take_tables(run, tables, &Own::default())
 }
 
 fn refuse_others(program: &Program, row: &Row) -> Result<(), Failure> {
@@ -93,9 +94,9 @@ fn refuse_others(program: &Program, row: &Row) -> Result<(), Failure> {
     Err(Failure::new(FailureReason::InvalidRecord, format!("{}: {name}: {found}; expected {value}", row.place)))
 }
 
-fn take_tables(run: &Run, tables: Vec<Table>, columns: &OwnColumns) -> Result<Read, Failure> {
+fn take_tables(run: &Run, tables: Vec<Table>, own: &Own) -> Result<Read, Failure> {
     let wanted: Vec<&Wanted> = run.connector().streams.iter().filter_map(wanted).collect();
-    let rows = assign(tables, &wanted, columns).map_err(|mistakes| wrong(lines(mistakes.iter().map(ToString::to_string))))?;
+    let rows = assign(tables, &wanted, own).map_err(|mistakes| wrong(lines(mistakes.iter().map(ToString::to_string))))?;
     map(run, rows)
 }
 
@@ -106,7 +107,7 @@ fn read_documents(run: &Run, stream: &Stream, documents: &Documents) -> Result<R
         log(run, &stream.name, file, rows)?;
     }
     run.meter.read_files(digest);
-    map(run, vec![Some(files.into_iter().flat_map(|file| file.rows).collect())])
+    map(run, vec![Some(Taken { rows: files.into_iter().flat_map(|file| file.rows).collect(), notes: Vec::new() })])
 }
 
 fn wrong(message: String) -> Failure {
@@ -127,19 +128,19 @@ fn wanted(stream: &Stream) -> Option<&Wanted> {
     }
 }
 
-fn map(run: &Run, rows: Vec<Option<Vec<Row>>>) -> Result<Read, Failure> {
+fn map(run: &Run, taken: Vec<Option<Taken>>) -> Result<Read, Failure> {
     let mut mistakes = Vec::new();
     let mut done: Vec<Option<Done>> = Vec::new();
     let mut read = Vec::new();
-    for (position, (stream, rows)) in run.connector().streams.iter().zip(rows).enumerate() {
-        let Some(rows) = rows else {
+    for (position, (stream, taken)) in run.connector().streams.iter().zip(taken).enumerate() {
+        let Some(Taken { rows, notes }) = taken else {
             done.push(None);
             continue;
         };
         let gathered = stream_rows(run, position, &done, rows, &mut mistakes)?;
         let feeds = if stream.feeds.is_empty() { found(&gathered.admitted) } else { stream.feeds.clone() };
         let cursor = StreamCursor { swept_at: Some(run.door.now), method: run.method.clone(), ..StreamCursor::default() };
-        let outcome = StreamPoll { name: stream.name.clone(), mode: PollMode::Snapshot, records: Vec::new(), cursor, feeds };
+        let outcome = StreamPoll { name: stream.name.clone(), mode: PollMode::Snapshot, records: Vec::new(), cursor, feeds, notes };
         read.push((outcome, gathered.admitted));
         done.push(Some(Done { rows: Arc::new(gathered.kept), whole: true }));
     }
@@ -153,18 +154,33 @@ fn stream_rows(run: &Run, position: usize, done: &[Option<Done>], rows: Vec<Row>
     let stream = &run.connector().streams[position];
     let turn = run.turn(position, done)?;
     let mut scope = turn.scope;
-    let sheet = Sheet { stream, door: &run.door, place: &stream.name, base: None };
     let mut gathered = Gathered::default();
     for row in rows {
         mapper::at(|| format!("{}, {}", stream.name, row.place));
         let body = expression::from_json(&row.value);
         let taken = super::rows::rows(stream, &body, &scope).map_err(|failure| failure.at(&row.place)).and_then(|values| {
             let places = vec![row.place.clone(); values.len()];
-            sheet.take(values, Some(&places), &Val::Null, &mut scope, &mut gathered)
+            let sheet = Sheet { stream, door: &run.door, place: &stream.name, base: None, columns: row.columns.as_deref() };
+            let first = gathered.admitted.len();
+            let new = sheet.take(values, Some(&places), &Val::Null, &mut scope, &mut gathered)?;
+            if let Some(admitted) = gathered.admitted.get_mut(first) {
+                admitted.record.doubts.extend(row.odd.iter().map(doubt));
+            }
+            Ok(new)
         });
         mistakes.extend(taken.err());
     }
     Ok(gathered)
+}
+
+/// What is odd in a row as a doubt about its first record.
+fn doubt(odd: &Odd) -> Doubt {
+    let reason = match odd.kind {
+        OddKind::ErrorCell => DoubtReason::ErrorCell,
+        OddKind::RepeatedHeader => DoubtReason::RepeatedHeader,
+        OddKind::UnknownWord => DoubtReason::UnknownWord,
+    };
+    Doubt { reason, field: odd.column.clone(), value: odd.shown.clone() }
 }
 
 /// The shapes and kinds of what was found, for streams that take any record.

@@ -281,7 +281,7 @@ async fn a_poll_ends_in_time() {
 const FILES: &str = "name: test\nkind: records\nabout: a test\ntransport: files\nstreams: [{name: records, files: {names: ['*']}, records: .}]\n";
 
 fn files(path: &std::path::Path) -> Client {
-    let location = Location::Files(Files { path: path.to_owned(), columns: serde_json::Map::new() });
+    let location = Location::Files(Files { path: path.to_owned(), ..Files::default() });
     let source = Source { name: "test".into(), connector: description(FILES), location, limits: Limits::default(), settings: serde_json::Map::new() };
     Client::new(source).unwrap()
 }

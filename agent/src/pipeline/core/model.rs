@@ -388,7 +388,11 @@ fn similar(subject: &str, model: &str) -> Vec<String> {
 fn delivery(rows: &[Value], now: i64) -> Delivery {
     let door = Door { now, zone: Zone::parse("Europe/Berlin").unwrap() };
     let records = rows.iter().flat_map(|row| door.admit(row).unwrap_or_else(|error| panic!("{error}: {row}"))).collect();
-    Delivery { streams: vec![Delivered { stream: "all".into(), mode: Mode::Snapshot, records, position: None, feeds: Vec::new() }], pages: 1 }
+    Delivery {
+        streams: vec![Delivered { stream: "all".into(), mode: Mode::Snapshot, records, position: None, feeds: Vec::new() }],
+        pages: 1,
+        notes: Vec::new(),
+    }
 }
 
 /// What a source may say: few ids, so that records come, change and go; times on both sides of limits and windows, and right at them.

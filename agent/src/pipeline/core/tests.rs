@@ -77,7 +77,11 @@ impl Bench {
 fn delivery(rows: &[Value], now: i64) -> Delivery {
     let door = Door { now, zone: Zone::UTC };
     let records = rows.iter().flat_map(|row| door.admit(row).unwrap()).collect();
-    Delivery { streams: vec![Delivered { stream: "all".into(), mode: Mode::Snapshot, records, position: None, feeds: Vec::new() }], pages: 1 }
+    Delivery {
+        streams: vec![Delivered { stream: "all".into(), mode: Mode::Snapshot, records, position: None, feeds: Vec::new() }],
+        pages: 1,
+        notes: Vec::new(),
+    }
 }
 
 fn system(id: &str) -> Value {
@@ -127,7 +131,7 @@ fn no_incident_known_is_no_incident_only_while_the_tracker_is_read() {
 
 fn unchanged() -> Delivery {
     let stream = Delivered { stream: "all".into(), mode: Mode::Unchanged, records: Vec::new(), position: None, feeds: Vec::new() };
-    Delivery { streams: vec![stream], pages: 1 }
+    Delivery { streams: vec![stream], pages: 1, notes: Vec::new() }
 }
 
 #[test]

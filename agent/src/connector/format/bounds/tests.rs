@@ -1,12 +1,12 @@
 //! For each notation and each bound the largest file that is taken and the first that is not, with its message. Workbooks have theirs in
 //! `xlsx.rs`, the ways to nest YAML in `document/load.rs`.
 
-use super::super::{Format, documents, grid::Grid, objects::Objects};
+use super::super::{Format, Layout, documents, grid::Grid, lines::Line, objects::Objects};
 use super::*;
 
 /// Reads a file made for the bound itself, which must pass, and one made for the next size, whose message is given back.
 fn first_refused(file: &str, bound: usize, content: impl Fn(usize) -> String) -> String {
-    let read = |size: usize| Format::of_name(file).unwrap().read(file, content(size).as_bytes()).map_err(|error| error.to_string());
+    let read = |size: usize| Format::of_name(file).unwrap().read(file, content(size).as_bytes(), &Layout::PLAIN).map_err(|error| error.to_string());
     if let Err(error) = read(bound) {
         panic!("{file} of {bound}: {error}");
     }
@@ -87,7 +87,7 @@ fn values_of_json() {
 }
 
 fn row(cells: usize) -> Row {
-    Row { value: (0..cells).map(|cell| (cell.to_string(), Json::Null)).collect::<serde_json::Map<_, _>>().into(), place: String::new() }
+    Row::new((0..cells).map(|cell| (cell.to_string(), Json::Null)).collect::<serde_json::Map<_, _>>().into(), String::new())
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn rows_and_cells() {
 #[test]
 fn both_kinds_of_tables_count() {
     let mut grid = Grid::new("r".to_owned(), "r.xlsx", "r.xlsx row 1".to_owned(), &["a".to_owned(), "b".to_owned()]).unwrap();
-    grid.push("r.xlsx row 2".to_owned(), [Json::Bool(true)]).unwrap();
+    grid.push(Line { place: "r.xlsx row 2".to_owned(), cells: vec![Json::Bool(true)], ..Line::default() }).unwrap();
     let mut objects = Objects::new("r".to_owned(), "r.json");
     objects.push("r.json item 1".to_owned(), serde_json::json!({"a": [1, 2]})).unwrap();
     assert_eq!((grid.extent().rows, grid.extent().cells), (1, 2));

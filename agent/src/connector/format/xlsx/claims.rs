@@ -70,7 +70,7 @@ fn check_part(place: &str, part: impl Read) -> Result<(), FormatError> {
 fn check_element(place: &str, element: &BytesStart<'_>) -> Result<(), FormatError> {
     let (wanted, claim): (&str, fn(&str) -> Option<&'static str>) = match element.local_name().as_ref() {
         "c" | "row" => ("r", of_cell),
-        "dimension" | "f" => ("ref", of_range),
+        "dimension" | "f" | "mergeCell" => ("ref", of_range),
         "sst" => ("uniqueCount", of_texts),
         _ => return Ok(()),
     };

@@ -1,0 +1,116 @@
+//! What becomes of tables, for people: the same steps as in [`super::assign`], with each of them written down.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+use super::{
+    FormatError, Note, Own, Table, Wanted,
+    assign::{Said, reader, unknown},
+    columns::Target,
+    odd::cut,
+    take::Taker,
+};
+
+/// What one table was taken for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explained {
+    /// Where its header is.
+    pub place: String,
+    /// Its name, as a source says things of it.
+    pub table: String,
+    /// The register, by its stream's name.
+    pub register: String,
+    /// How many rows it has.
+    pub rows: usize,
+    /// Each header, and what it became: a field, or an attribute that is kept and shown.
+    pub columns: Vec<(String, String)>,
+    /// Field, word, what it counts as, how often it is there.
+    pub words: Vec<Word>,
+    /// What people should know of it.
+    pub notes: Vec<Note>,
+}
+
+/// A word in a column whose words have meanings.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Word {
+    /// The field.
+    pub field: String,
+    /// The word, cut.
+    pub word: String,
+    /// What it counts as; `None`: nothing.
+    pub counts_as: Option<String>,
+    /// Whether no list knows it.
+    pub in_doubt: bool,
+    /// In how many rows it stands.
+    pub rows: usize,
+}
+
+/// Explains every table.
+///
+/// # Errors
+/// Everything that is wrong with tables and headers.
+pub fn explain(tables: Vec<Table>, streams: &[&Wanted], names: &[&str], own: &Own) -> Result<Vec<Explained>, Vec<FormatError>> {
+    let mut mistakes = Vec::new();
+    let mut explained = Vec::new();
+    let mut said = Said::new(own);
+    for mut table in tables {
+        let known: Vec<String> = std::iter::once(&table.name).chain(&table.second_name).cloned().collect();
+        let Some((stream, name)) = reader(&known, streams) else {
+            if !table.hidden {
+                mistakes.push(unknown(&table, streams));
+            }
+            continue;
+        };
+        table.name = name;
+        let told = said.of(&table, streams[stream]);
+        let targets = match streams[stream].targets(&table, &told.columns) {
+            Ok(targets) => targets,
+            Err(wrong) => {
+                mistakes.extend(wrong);
+                continue;
+            }
+        };
+        let became = |target: Option<&Target>| match target {
+            Some(Target::Field(field)) => field.clone(),
+            Some(Target::Attribute(key)) => format!("attributes.{key}"),
+            _ => "attributes".to_owned(),
+        };
+        let columns = table.headers.iter().map(|header| (header.shown(), became(targets.get(&header.name)))).collect();
+        let taker = Taker { wanted: streams[stream], headers: &table.headers, targets: &targets, told: &told };
+        let words = words(&table, &taker);
+        let (place, name, rows) = (table.header_place.clone(), table.name.clone(), table.rows.len());
+        match streams[stream].take(table, &told) {
+            Ok(taken) => explained.push(Explained { place, table: name, register: names[stream].to_owned(), rows, columns, words, notes: taken.notes }),
+            Err(wrong) => mistakes.extend(wrong),
+        }
+    }
+    if mistakes.is_empty() { Ok(explained) } else { Err(mistakes) }
+}
+
+fn words(table: &Table, taker: &Taker<'_>) -> Vec<Word> {
+    let mut words: BTreeMap<(String, String), Word> = BTreeMap::new();
+    for (name, field) in table.headers.iter().filter_map(|header| Some((&header.name, taker.targets.get(&header.name)?.field()?))) {
+        if !taker.has_words(name, field) {
+            continue;
+        }
+        for cell in table.rows.iter().filter_map(|row| row.value.get(name)).filter(|cell| !cell.is_null()) {
+            let mut odd = Vec::new();
+            let Ok(counts) = taker.field(name, field, cell.clone(), "", &mut odd) else { continue };
+            let word = cut(&text(cell));
+            let known = words.entry((field.to_owned(), word.clone())).or_insert_with(|| Word {
+                field: field.to_owned(),
+                word,
+                counts_as: (!counts.is_null()).then(|| cut(&text(&counts))),
+                in_doubt: !odd.is_empty(),
+                rows: 0,
+            });
+            known.rows += 1;
+        }
+    }
+    words.into_values().collect()
+}
+
+fn text(cell: &Json) -> String {
+    cell.as_str().map_or_else(|| cell.to_string(), |text| text.trim().to_owned())
+}

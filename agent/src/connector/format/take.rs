@@ -1,0 +1,221 @@
+//! What a stream makes of a table's rows: headers become fields, words what they mean, the rest attributes; what is odd is told and kept.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use serde_json::{Map, Value as Json};
+
+use super::{
+    Fault, FormatError, Header, Note, NoteKind, Odd, OddKind, Row, Table, Wanted,
+    columns::Target,
+    odd::{cut, error_in, is_total},
+    words::{Meaning, Values},
+};
+
+/// The headers of fields as messages name them.
+pub type Columns = BTreeMap<String, String>;
+
+/// What a stream took.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Taken {
+    /// The rows.
+    pub rows: Vec<Row>,
+    /// What people should know of the tables.
+    pub notes: Vec<Note>,
+}
+
+/// What a source says of one table: of its headers, by their normalised name, and of its words, by header or field.
+#[derive(Debug, Default)]
+pub(super) struct Told<'a> {
+    pub(super) columns: BTreeMap<String, &'a str>,
+    pub(super) values: HashMap<String, Values>,
+}
+
+impl Wanted {
+    /// Takes the rows of a table.
+    ///
+    /// # Errors
+    /// Everything that is wrong with its headers, or the first row that can't be taken.
+    pub(super) fn take(&self, table: Table, told: &Told<'_>) -> Result<Taken, Vec<FormatError>> {
+        if self.columns.is_empty() {
+            return unchanged(table);
+        }
+        let targets = self.targets(&table, &told.columns)?;
+        let mut notes = self.unstated(&table, &targets, table.rows.len());
+        notes.extend(above(&table));
+        let columns = columns(&table, &targets);
+        let repeated = repeated(&table);
+        let taker = Taker { wanted: self, headers: &table.headers, targets: &targets, told };
+        let mut rows: Vec<Row> = Vec::with_capacity(table.rows.len());
+        for row in table.rows {
+            if sums_up(&row, &table.headers) {
+                notes.push(Note { kind: NoteKind::LeftOut, place: row.place, text: "a row that sums up the others is no entry and was left out".to_owned() });
+            } else if let Some(row) = taker.row(row, &columns).map_err(|mistake| vec![mistake])? {
+                rows.push(row);
+            }
+        }
+        if let Some(first) = rows.first_mut() {
+            first.odd.extend(repeated);
+        }
+        Ok(Taken { rows, notes })
+    }
+}
+
+/// Rows for a stream that takes them as they are: nothing of them may be in doubt.
+fn unchanged(table: Table) -> Result<Taken, Vec<FormatError>> {
+    if let Some(twin) = table.headers.iter().find(|header| header.repeats.is_some()) {
+        let found = format!("the header in {} stands there twice", twin.shown());
+        return Err(vec![FormatError::new(&table.header_place, found, "each header once")]);
+    }
+    match table.rows.iter().flat_map(|row| &row.faults).next() {
+        Some(fault) => Err(vec![refused(fault)]),
+        None => Ok(Taken { rows: table.rows, notes: Vec::new() }),
+    }
+}
+
+fn refused(fault: &Fault) -> FormatError {
+    FormatError::new(&fault.place, fault.found, fault.expected)
+}
+
+/// That lines above the header were passed over.
+fn above(table: &Table) -> Option<Note> {
+    let text = format!("this row was taken as the header; {} above it with something in them were left out", table.above);
+    (table.above > 0).then(|| Note { kind: NoteKind::LeftOut, place: table.header_place.clone(), text })
+}
+
+fn columns(table: &Table, targets: &HashMap<String, Target>) -> Arc<Columns> {
+    let shown = table.headers.iter().filter_map(|header| Some((targets.get(&header.name)?.field()?.to_owned(), header.shown())));
+    Arc::new(shown.collect())
+}
+
+/// Headers that stand there again; none of them is a field's, or the table was refused.
+fn repeated(table: &Table) -> Vec<Odd> {
+    let twins = table.headers.iter().filter(|header| header.repeats.is_some());
+    let place = |header: &Header| match &header.column {
+        Some(column) => format!("{}, column {column}", table.header_place),
+        None => table.header_place.clone(),
+    };
+    twins.map(|header| Odd { kind: OddKind::RepeatedHeader, column: header.name.clone(), shown: place(header) }).collect()
+}
+
+/// Cells in the order of their columns: JSON has none.
+fn sums_up(row: &Row, headers: &[Header]) -> bool {
+    headers.first().is_some_and(|header| header.column.is_some()) && is_total(headers.iter().filter_map(|header| row.value.get(&header.name)))
+}
+
+/// What makes a stream's rows of a table's.
+pub(super) struct Taker<'a> {
+    pub(super) wanted: &'a Wanted,
+    pub(super) headers: &'a [Header],
+    pub(super) targets: &'a HashMap<String, Target>,
+    pub(super) told: &'a Told<'a>,
+}
+
+impl Taker<'_> {
+    /// The row as the stream has it; `None` when nothing but broken formulas is in it.
+    fn row(&self, row: Row, columns: &Arc<Columns>) -> Result<Option<Row>, FormatError> {
+        let Row { value, place, faults, .. } = row;
+        let Json::Object(cells) = value else { return Err(FormatError::new(place, "no object", "a row with a key for each field")) };
+        let mut odd = Vec::new();
+        for fault in &faults {
+            match self.targets.get(&fault.column) {
+                Some(Target::Attribute(key)) => odd.push(Odd { kind: OddKind::ErrorCell, column: key.clone(), shown: fault.place.clone() }),
+                _ => return Err(refused(fault)),
+            }
+        }
+        if !faults.is_empty() && cells.values().all(Json::is_null) {
+            return Ok(None);
+        }
+        let mut value = Map::new();
+        let mut attributes = Map::new();
+        for (name, cell) in cells {
+            match self.targets.get(&name) {
+                Some(Target::Field(field)) => {
+                    let cell = self.field(&name, field, cell, &place, &mut odd)?;
+                    value.insert(field.clone(), cell);
+                }
+                Some(Target::Attribute(key)) if error_in(&cell).is_some() => {
+                    odd.push(Odd { kind: OddKind::ErrorCell, column: key.clone(), shown: self.at(&place, &name) });
+                }
+                Some(Target::Attribute(key)) => {
+                    attributes.insert(key.clone(), plain(self.own(&name, None, cell)));
+                }
+                _ => match cell {
+                    Json::Object(more) => attributes.extend(more.into_iter().map(|(key, cell)| (key, plain(cell)))),
+                    Json::Null => {}
+                    other => return Err(FormatError::new(place, format!("`attributes` is {}", super::type_name(&other)), "a map of texts and numbers")),
+                },
+            }
+        }
+        attributes.retain(|_, cell| !cell.is_null());
+        value.insert("attributes".to_owned(), Json::Object(attributes));
+        Ok(Some(Row { value: Json::Object(value), place, faults: Vec::new(), odd, columns: Some(Arc::clone(columns)) }))
+    }
+
+    fn header(&self, name: &str) -> Option<&Header> {
+        self.headers.iter().find(|header| header.name == name)
+    }
+
+    fn at(&self, place: &str, name: &str) -> String {
+        self.header(name).map_or_else(|| place.to_owned(), |header| format!("{place}, {}", header.shown()))
+    }
+
+    /// What the source says of the words of a column.
+    fn own(&self, name: &str, field: Option<&str>, cell: Json) -> Json {
+        if self.told.values.is_empty() {
+            return cell;
+        }
+        let Some(word) = word(&cell) else { return cell };
+        let told = [Some(name), field].into_iter().flatten().filter_map(|column| self.told.values.get(column)).find_map(|values| values.of(&word));
+        match told {
+            Some("") => Json::Null,
+            Some(ours) => Json::from(ours),
+            None => cell,
+        }
+    }
+
+    /// Whether anything is said of the words of a column.
+    pub(super) fn has_words(&self, name: &str, field: &str) -> bool {
+        self.wanted.words.contains_key(field) || [name, field].iter().any(|column| self.told.values.contains_key(*column))
+    }
+
+    /// A field's cell as it counts.
+    pub(super) fn field(&self, name: &str, field: &str, cell: Json, place: &str, odd: &mut Vec<Odd>) -> Result<Json, FormatError> {
+        if let Some(error) = error_in(&cell) {
+            return Err(FormatError::new(self.at(place, name), error, "a value, or an empty cell"));
+        }
+        let cell = self.own(name, Some(field), cell);
+        let Some((words, word)) = self.wanted.words.get(field).zip(word(&cell)) else { return Ok(cell) };
+        Ok(match words.meaning(&word, name == field) {
+            Meaning::Open => cell,
+            Meaning::Known(counts) => counts.instead_of(cell),
+            Meaning::Unknown(counts) => {
+                odd.push(Odd { kind: OddKind::UnknownWord, column: field.to_owned(), shown: cut(word.trim()) });
+                counts.instead_of(cell)
+            }
+        })
+    }
+}
+
+/// The word in a cell: a text, or a number that stands for one.
+fn word(cell: &Json) -> Option<String> {
+    match cell {
+        Json::String(text) => Some(text.clone()),
+        Json::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// An attribute is a text or a number: a list becomes its items, anything deeper its JSON.
+fn plain(cell: Json) -> Json {
+    match cell {
+        Json::Array(items) if items.iter().all(|item| !item.is_array() && !item.is_object()) => {
+            let items: Vec<_> = items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned)).collect();
+            Json::String(items.join(", "))
+        }
+        deep @ (Json::Array(_) | Json::Object(_)) => Json::String(deep.to_string()),
+        plain => plain,
+    }
+}
