@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use super::{args, jobs, once, runtime};
 use crate::{
     config::{Config, PolledSource},
-    connector::{self, Context, Location},
+    connector::{self, Context, Location, NoteKind},
     document::Mistakes,
     indicator::{Catalogue, examples},
     pipeline::{client, differences},
@@ -35,7 +35,9 @@ pub(super) fn execute(args: &args::Check) -> anyhow::Result<ExitCode> {
         println!("{source}: {failure}");
     }
     for source in once.core.board(now).sources {
-        source.notes.iter().for_each(|note| println!("note: {}: {}: {}", source.name, note.place, note.text));
+        // What stands in cells is for the source's page.
+        let told = source.notes.iter().filter(|note| note.kind != NoteKind::UnknownWord);
+        told.for_each(|note| println!("note: {}: {}: {}", source.name, note.place, note.text));
     }
     jobs.iter().chain(&strangers).for_each(|wrong| println!("{wrong}"));
     let wrong = once.failures.len() + live_failures + jobs.len() + strangers.len();

@@ -1,6 +1,6 @@
 //! `clause9 connectors`: lists connectors, prints one, runs one and prints its records.
 
-use std::{path::Path, process::ExitCode};
+use std::{fmt::Write as _, path::Path, process::ExitCode};
 
 use anyhow::{Context as _, bail};
 
@@ -39,11 +39,13 @@ fn find<'r>(registry: &'r Registry, name: &str) -> anyhow::Result<&'r Connector>
 
 fn list(registry: &Registry) -> anyhow::Result<ExitCode> {
     let width = registry.names().map(str::len).max().unwrap_or(0);
+    let mut text = String::new();
     for connector in registry.iter() {
         let description = &connector.description;
         let own = if connector.built_in { "" } else { " (your own)" };
-        println!("{:<width$}  {:<16}  {}{own}", description.name, description.kind.as_str(), description.about);
+        writeln!(text, "{:<width$}  {:<16}  {}{own}", description.name, description.kind.as_str(), description.about)?;
     }
+    super::print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -51,13 +53,13 @@ fn show(connector: &Connector) -> anyhow::Result<ExitCode> {
     let description = &connector.description;
     let auth: Vec<_> = description.auth.iter().map(|kind| kind.as_str()).collect();
     let feeds: std::collections::BTreeSet<_> = description.feeds().map(ToString::to_string).collect();
-    println!("# {}: {}", description.name, description.about);
-    println!("# kind {}, auth {}", description.kind.as_str(), auth.join(", "));
-    println!("# yields {}", feeds.into_iter().collect::<Vec<_>>().join(", "));
+    let mut text = format!("# {}: {}\n# kind {}, auth {}\n", description.name, description.about, description.kind.as_str(), auth.join(", "));
+    writeln!(text, "# yields {}", feeds.into_iter().collect::<Vec<_>>().join(", "))?;
     for setting in &description.settings {
-        println!("# setting {} (default {}): {}", setting.name, setting.default, setting.about);
+        writeln!(text, "# setting {} (default {}): {}", setting.name, setting.default, setting.about)?;
     }
-    println!("{}", description.text.trim_end());
+    writeln!(text, "{}", description.text.trim_end())?;
+    super::print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 

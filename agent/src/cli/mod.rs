@@ -16,7 +16,10 @@ mod registers;
 mod run;
 mod verify;
 
-use std::{io, process::ExitCode};
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
 use clap::CommandFactory as _;
 
@@ -62,6 +65,15 @@ pub fn execute(cli: Cli) -> ExitCode {
         }
     };
     result.unwrap_or_else(|error| failed(&error))
+}
+
+/// Prints a text. A reader that goes away has read enough.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 /// The one place where an error is printed, with its causes.

@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use super::{args, check, runtime};
 use crate::{
     config::Config,
-    connector::{self, Description, Explained, Files, Limits, Location, Own, Registry, Source},
+    connector::{self, Description, Explained, Files, Limits, Location, NoteKind, Own, Registry, Source},
     document::{Mistakes, nearest},
     pipeline::poll_once,
     record::{Door, Record, Zone},
@@ -33,14 +33,15 @@ fn built_in() -> anyhow::Result<Arc<Description>> {
 fn template(connector: &Description, register: Option<&str>) -> anyhow::Result<ExitCode> {
     let Some(register) = register else {
         let width = connector::registers(connector).map(|(name, _)| name.len()).max().unwrap_or(0);
-        connector::registers(connector).for_each(|(name, about)| println!("{name:<width$}  {about}"));
+        let lines: String = connector::registers(connector).map(|(name, about)| format!("{name:<width$}  {about}\n")).collect();
+        super::print(&lines)?;
         return Ok(ExitCode::SUCCESS);
     };
     let Some(headers) = connector::template(connector, register) else {
-        let near = nearest(register, connector::registers(connector).map(|(name, _)| name).collect::<Vec<_>>().into_iter());
+        let near = nearest(register, connector::registers(connector).map(|(name, _)| name));
         bail!("there is no register `{register}`{}", near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default());
     };
-    println!("{}", headers.join(","));
+    super::print(&format!("{}\n", headers.join(",")))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -64,13 +65,13 @@ fn explain(file: &Path, config: Option<&Path>) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(super::ERROR));
         }
     };
-    tables.iter().for_each(print);
+    super::print(&tables.iter().map(shown).collect::<String>())?;
     let location = Location::Files(Files { path: file.to_owned(), own: connector::said_of(&own, &tables) });
     let source = Source { name: "registers".to_owned(), connector, location, limits: Limits::default(), settings: serde_json::Map::new() };
     let client = connector::Client::new(source).map_err(|failure| anyhow::anyhow!("{failure}"))?;
     match runtime()?.block_on(poll_once(&client, &BTreeMap::new(), Door { now: schedule::now(), zone })) {
         Ok(poll) => {
-            print_counts(poll.streams.iter().flat_map(|stream| &stream.records));
+            super::print(&counts(poll.streams.iter().flat_map(|stream| &stream.records)))?;
             Ok(ExitCode::SUCCESS)
         }
         Err(failure) => {
@@ -80,22 +81,22 @@ fn explain(file: &Path, config: Option<&Path>) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn print(table: &Explained) {
-    println!("{}: {}, {} rows", table.place, table.register, table.rows);
+fn shown(table: &Explained) -> String {
+    let mut lines = vec![format!("{}: {}, {} rows", table.place, table.register, table.rows)];
     let width = table.columns.iter().map(|(header, _)| header.chars().count()).max().unwrap_or(0);
-    for (header, became) in &table.columns {
-        println!("  {header:<width$}  {became}");
-    }
+    lines.extend(table.columns.iter().map(|(header, became)| format!("  {header:<width$}  {became}")));
     for word in &table.words {
         let counts = word.counts_as.as_deref().map_or_else(|| "nothing".to_owned(), |word| format!("`{word}`"));
         let doubt = if word.in_doubt { ", which no list knows: say in `values` what it means" } else { "" };
-        println!("  {}: `{}` counts as {counts} in {} rows{doubt}", word.field, word.word, word.rows);
+        lines.push(format!("  {}: `{}` counts as {counts} in {} rows{doubt}", word.field, word.word, word.rows));
     }
-    table.notes.iter().for_each(|note| println!("  note: {}: {}", note.place, note.text));
+    let notes = table.notes.iter().filter(|note| note.kind != NoteKind::UnknownWord);
+    lines.extend(notes.map(|note| format!("  note: {}: {}", note.place, note.text)));
+    lines.join("\n") + "\n"
 }
 
-/// How many records of each kind there are, and how many of the cases are open.
-fn print_counts<'r>(records: impl Iterator<Item = &'r Record>) {
+/// How many records of each kind there are, how many of the cases are open, and how many of all are in doubt.
+fn counts<'r>(records: impl Iterator<Item = &'r Record>) -> String {
     let mut counts: BTreeMap<(&str, String), (usize, usize)> = BTreeMap::new();
     let mut doubts: BTreeMap<&str, usize> = BTreeMap::new();
     for record in records {
@@ -104,11 +105,12 @@ fn print_counts<'r>(records: impl Iterator<Item = &'r Record>) {
         count.1 += usize::from(record.shape.name == "case" && record.value("is_open").as_integer() == Some(1));
         record.doubts.iter().for_each(|doubt| *doubts.entry(doubt.reason.as_str()).or_default() += 1);
     }
-    println!("records:");
+    let mut lines = vec!["records:".to_owned()];
     for ((table, kind), (all, open)) in counts {
         let kind = if kind.is_empty() { String::new() } else { format!("({kind})") };
         let open = if table == "cases" { format!(", {open} open") } else { String::new() };
-        println!("  {table}{kind}: {all}{open}");
+        lines.push(format!("  {table}{kind}: {all}{open}"));
     }
-    doubts.iter().for_each(|(reason, count)| println!("  in doubt ({reason}): {count}"));
+    lines.extend(doubts.iter().map(|(reason, count)| format!("  in doubt ({reason}): {count}")));
+    lines.join("\n") + "\n"
 }

@@ -1,6 +1,11 @@
 //! Sources: which connector, where, when, with which credentials.
 
-use std::{collections::HashSet, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use url::Url;
 

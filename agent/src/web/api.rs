@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     board::{Board, Panel, Reading},
+    connector::NoteKind,
     indicator::Measured,
     pipeline::Handle,
 };
@@ -65,7 +66,7 @@ pub async fn sources(State(handle): State<Handle>) -> Json<Value> {
             "name": source.name, "connector": source.connector, "location": source.location, "schedule": source.schedule,
             "last_success_at": source.last_success_at, "stale": source.stale, "stale_after_seconds": source.stale_after,
             "failure": source.failure.as_ref().map(|(reason, message)| json!({ "reason": reason, "message": message })),
-            "records": source.records, "doubtful_records": source.doubts, "feeds": source.feeds, "notes": source.notes,
+            "records": source.records, "doubtful_records": source.doubts, "feeds": source.feeds, "notes": source.notes.iter().filter(|note| note.kind != NoteKind::UnknownWord).collect::<Vec<_>>(),
         })
     });
     Json(json!({ "at": board.at, "sources": sources.collect::<Vec<_>>() }))

@@ -57,6 +57,8 @@ pub enum NoteKind {
     Unstated,
     /// A row was left out: it sums up the others, or stands above the header.
     LeftOut,
+    /// A word that no list knows. It is told itself, on the source's page and nowhere else.
+    UnknownWord,
 }
 
 /// The longest piece of a word that is kept with its record.

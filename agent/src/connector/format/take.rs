@@ -47,6 +47,7 @@ impl Wanted {
         notes.extend(above(&table));
         let columns = columns(&table, &targets);
         let repeated = repeated(&table);
+        let table_place = table.header_place.clone();
         let taker = Taker { wanted: self, headers: &table.headers, targets: &targets, told };
         let mut rows: Vec<Row> = Vec::with_capacity(table.rows.len());
         for row in table.rows {
@@ -56,6 +57,7 @@ impl Wanted {
                 rows.push(row);
             }
         }
+        notes.extend(unknown_words(&table_place, &rows));
         if let Some(first) = rows.first_mut() {
             first.odd.extend(repeated);
         }
@@ -83,6 +85,22 @@ fn refused(fault: &Fault) -> FormatError {
 fn above(table: &Table) -> Option<Note> {
     let text = format!("this row was taken as the header; {} above it with something in them were left out", table.above);
     (table.above > 0).then(|| Note { kind: NoteKind::LeftOut, place: table.header_place.clone(), text })
+}
+
+/// So many unknown words of a table are told.
+const MOST_WORDS: usize = 20;
+
+/// The words that no list knows, the most frequent first.
+fn unknown_words(place: &str, rows: &[Row]) -> Vec<Note> {
+    let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for odd in rows.iter().flat_map(|row| &row.odd).filter(|odd| odd.kind == OddKind::UnknownWord) {
+        *counts.entry((&odd.column, &odd.shown)).or_default() += 1;
+    }
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, rows)| std::cmp::Reverse(*rows));
+    let text = |field: &str, word: &str, rows: usize| format!("no list knows the word `{word}` in `{field}` ({rows} rows): say in `values` what it means");
+    let note = |((field, word), rows)| Note { kind: NoteKind::UnknownWord, place: place.to_owned(), text: text(field, word, rows) };
+    counts.into_iter().take(MOST_WORDS).map(note).collect()
 }
 
 fn columns(table: &Table, targets: &HashMap<String, Target>) -> Arc<Columns> {

@@ -189,7 +189,12 @@ async fn probe(client: &Client, scope: &Scope, meter: &Meter) -> Result<(), Fail
     let Some(probe) = &client.connector().probe else { return Ok(()) };
     mapper::at(|| "probe".to_owned());
     let call = request::render(&probe.request, client.web().base(), scope, "probe")?;
-    let answer = client.web().send(&call, meter).await.map_err(|failure| failure.at(&format!("probe: {}", probe.about)))?;
+    // What it says about credentials is no advice where the server was not even reached.
+    let about = |failure: Failure| match failure.reason {
+        FailureReason::Unauthorized | FailureReason::Forbidden => failure.at(&format!("probe: {}", probe.about)),
+        _ => failure.at("probe"),
+    };
+    let answer = client.web().send(&call, meter).await.map_err(about)?;
     let body = answer.body.decode(probe.request.format).map_err(|failure| failure.at("probe"))?;
     let ok = probe.ok.as_ref().map_or(Ok(Val::Bool(true)), |ok| ok.one(body, scope));
     match ok {

@@ -169,13 +169,20 @@ impl Sheet<'_> {
         let Some(shown) = self.columns.and_then(|columns| columns.get(&refusal.path)) else { return refusal.to_string() };
         let Refusal { shape, path, found, expected } = refusal;
         // A closed list of words: the writer may have others that mean the same.
-        let way_out = if expected.starts_with(ONE_OF) { ", or a line in `values` that says what your word means" } else { "" };
+        let way_out = match () {
+            () if expected.starts_with(ONE_OF) => ", or a line in `values` that says what your word means",
+            // Spreadsheets count days.
+            () if expected.contains(A_DAY) && found.contains(" number") => "; in a spreadsheet give the column a format of dates",
+            () => "",
+        };
         format!("{shown} ({shape}.{path}): {found}; expected {expected}{way_out}")
     }
 }
 
 /// How a refusal begins that lists words.
 const ONE_OF: &str = "one of ";
+/// What one has in it that asks for a day or a time.
+const A_DAY: &str = "a day";
 
 /// Puts a record's `url` that is only a path after the source's address: mappings don't know it.
 fn complete(json: &mut Json, base: Option<&str>) {
