@@ -147,7 +147,9 @@ pub struct Whole {
 pub fn read_documents(path: &Path, wanted: &Documents) -> Result<(Vec<Whole>, Digest), FileError> {
     let mut extent = Extent::default();
     read_all(path, Kinds::Documents(wanted), |entry, bytes| {
-        let rows = documents::read(&entry.name, entry.format, bytes)?;
+        // What reads whole files, as Prometheus and Kubernetes do, takes a file without anything in it for one without documents.
+        let is_blank = entry.format == Format::Yaml && bytes.iter().all(u8::is_ascii_whitespace);
+        let rows = if is_blank { Vec::new() } else { documents::read(&entry.name, entry.format, bytes)? };
         extent.add(&entry.name, &rows)?;
         Ok(Whole { file: entry.name.clone(), rows })
     })

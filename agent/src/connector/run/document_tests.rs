@@ -88,7 +88,7 @@ async fn files_that_are_something_else_are_mistakes() {
         ("prometheus-rule-files", "a.yml", rule("{expr: up}"), "a rule with neither `alert` nor `record`".to_owned()),
         ("prometheus-rule-files", "a.yml", rule("{alert: A}"), "alert_rule.expression: nothing; expected a value".to_owned()),
         ("prometheus-rule-files", "a.yml", rule("{alert: A, expr: up, for: soon}"), "for: expected a duration such as 5m or 1h30m".to_owned()),
-        ("prometheus-rule-files", "a.rules", String::new(), "a.rules: the file is empty".to_owned()),
+        ("prometheus-rule-files", "a.json", String::new(), "a.json".to_owned()),
         ("grafana-files", "a.json", r#"{"name": "a-package"}"#.to_owned(), no_dashboard.to_owned()),
         ("grafana-files", "a.json", "[]".to_owned(), no_dashboard.to_owned()),
         ("grafana-files", "a.json", r#"{"dashboard": {}}"#.to_owned(), no_dashboard.to_owned()),
@@ -100,6 +100,35 @@ async fn files_that_are_something_else_are_mistakes() {
         assert!(failure.message.contains(&expected), "{content}: expected {expected:?} in {failure}");
         assert!(!failure.message.contains("good.json"), "{failure}");
     }
+}
+
+/// Right is what `promtool check rules` says of each: no rules in three of them, one in the other.
+#[tokio::test]
+async fn rule_files_without_a_rule_take_no_rule_of_others_away() {
+    let case = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/cases/empty-rule-files/rules");
+    let texts = ["brace.yml", "empty.yml", "null.yml", "real.yml"].map(|name| (name, fs::read_to_string(format!("{case}/{name}")).unwrap()));
+    let files: Vec<_> = texts.iter().map(|(name, text)| (*name, text.as_str())).chain([("comments.yml", "# groups: []\n")]).collect();
+    assert_eq!(ids(&Folder::new(&files).poll("prometheus-rule-files", "").await.unwrap()), ["real.yml/g/A"]);
+}
+
+/// A ConfigMap that says it is for Grafana's sidecar holds dashboards and nothing else; any other may hold what it likes.
+#[tokio::test]
+async fn a_config_map_for_dashboards_holds_nothing_else() {
+    let map = |labels: &str, text: &str| {
+        let map =
+            json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "boards", "namespace": "m", "labels": {} }, "data": { "b.json": text } });
+        map.to_string().replace("\"labels\":{}", &format!("\"labels\":{labels}"))
+    };
+    let good = ("good.json", DASHBOARD);
+    for (text, expected) in [("{}", "an entry of a manifest for dashboards is no dashboard"), ("{", "an entry of a manifest for dashboards is not JSON")] {
+        let marked = Folder::new(&[good, ("map.yaml", &map(r#"{"grafana_dashboard":"1"}"#, text))]);
+        let failure = marked.poll("grafana-files", "").await.unwrap_err();
+        assert!(failure.message.contains("map.yaml") && failure.message.contains(expected), "{failure}");
+        let other = Folder::new(&[good, ("map.yaml", &map("{}", text))]);
+        assert_eq!(ids(&other.poll("grafana-files", "").await.unwrap()), ["good.json/1/A"], "{text}");
+    }
+    let both = Folder::new(&[good, ("map.yaml", &map("{}", DASHBOARD))]);
+    assert_eq!(ids(&both.poll("grafana-files", "").await.unwrap()), ["good.json/1/A", "map.yaml/m/boards/b.json/1/A"]);
 }
 
 #[tokio::test]
