@@ -73,6 +73,6 @@ fn print_table(board: &Board) {
         let line = format!("{state:<0$}  {indicator:<1$}  {labels:<2$}  {value:>3$}  {reason}", widths[0], widths[1], widths[2], widths[3]);
         println!("{}", line.trim_end());
     }
-    let [ok, warning, breach, unknown] = State::ALL.map(|state| board.count(state));
-    println!("{ok} ok, {warning} warning, {breach} breach, {unknown} unknown");
+    let counts = State::WORST_FIRST.map(|state| format!("{} {state}", board.count(state)));
+    println!("{}", counts.join(", "));
 }

@@ -17,7 +17,8 @@ pub use rule::{Limit, Override, Rule, RuleSet, Selector, Threshold};
 
 use crate::trend::Trend;
 
-/// How a reading stands. The order is from good to bad, and `Unknown` last: it is neither.
+/// How a reading stands, from good to bad. Unknown is worse than a warning, since nobody can say that it is no more than one, and a known breach is
+/// worse than both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
@@ -25,10 +26,10 @@ pub enum State {
     Ok,
     /// The worst rule hit leads to a warning.
     Warning,
-    /// The worst rule hit leads to a breach.
-    Breach,
     /// There is no value to judge.
     Unknown,
+    /// The worst rule hit leads to a breach.
+    Breach,
 }
 
 /// What a rule leads to.
@@ -144,8 +145,21 @@ impl Subject<'_> {
 }
 
 impl State {
-    /// Every state, for series that are known beforehand.
-    pub const ALL: [Self; 4] = [Self::Ok, Self::Warning, Self::Breach, Self::Unknown];
+    /// Every state, from good to bad.
+    pub const ALL: [Self; 4] = [Self::Ok, Self::Warning, Self::Unknown, Self::Breach];
+
+    /// Every state, from bad to good: the order in which people see them.
+    pub const WORST_FIRST: [Self; 4] = [Self::Breach, Self::Unknown, Self::Warning, Self::Ok];
+
+    /// How bad it is, as a number: 0 ok, 1 warning, 2 unknown, 3 breach. Recording rules and dashboards have the same.
+    pub fn badness(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Warning => 1,
+            Self::Unknown => 2,
+            Self::Breach => 3,
+        }
+    }
 
     /// The label value.
     pub fn as_str(self) -> &'static str {

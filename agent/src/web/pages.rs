@@ -33,7 +33,7 @@ pub async fn status(State(handle): State<Handle>) -> Html<String> {
     let content = html! {
         p.lead { (board.organisation) ", " (words::moment(board.at)) }
         p.counts {
-            @for state in [Verdict::Breach, Verdict::Warning, Verdict::Unknown, Verdict::Ok] {
+            @for state in Verdict::WORST_FIRST {
                 (badge(Some(state))) " " (board.count(state)) " "
             }
             (badge(None)) " " (board.count_not_judged())
@@ -42,7 +42,7 @@ pub async fn status(State(handle): State<Handle>) -> Html<String> {
         (attention(&board))
         h2 { "Indicators" }
         table {
-            thead { tr { th { "Indicator" } th { "Clause" } th { "State" } th.n { "Breach" } th.n { "Warning" } th.n { "Unknown" } th.n { "Ok" } th.n { "Not judged" } } }
+            thead { tr { th { "Indicator" } th { "Clause" } th { "State" } @for state in Verdict::WORST_FIRST { th.n { (heading(state)) } } th.n { "Not judged" } } }
             tbody { @for panel in &board.panels { (indicator_row(panel)) } }
         }
         h2 { "Sources" }
@@ -69,12 +69,12 @@ fn refused(configuration: &Configuration) -> Markup {
     }
 }
 
-/// Breaches, warnings and what nobody can know, in this order.
+/// Breaches, what nobody can know, and warnings, in this order.
 fn attention(board: &Board) -> Markup {
     let wrong = |state: Verdict| {
         board.panels.iter().flat_map(move |panel| panel.readings.iter().filter(move |reading| reading.state == state).map(move |reading| (panel, reading)))
     };
-    let listed: Vec<_> = wrong(Verdict::Breach).chain(wrong(Verdict::Warning)).chain(wrong(Verdict::Unknown)).collect();
+    let listed: Vec<_> = Verdict::WORST_FIRST.into_iter().filter(|state| *state != Verdict::Ok).flat_map(wrong).collect();
     html! {
         h2 { "What needs attention" }
         @if listed.is_empty() {
@@ -104,7 +104,7 @@ fn rest(listed: usize) -> Markup {
 }
 
 fn indicator_row(panel: &Panel) -> Markup {
-    let counts = [Some(Verdict::Breach), Some(Verdict::Warning), Some(Verdict::Unknown), Some(Verdict::Ok), None].map(|verdict| panel.count(verdict));
+    let counts = Verdict::WORST_FIRST.map(Some).into_iter().chain([None]).map(|verdict| panel.count(verdict));
     html! {
         tr {
             td { a href={ "/indicators/" (panel.indicator.id) } { (panel.indicator.title) } }
@@ -115,9 +115,9 @@ fn indicator_row(panel: &Panel) -> Markup {
     }
 }
 
-/// The state that a person should see first: breach, warning, unknown, ok. What has no limits has none of its own, and neither need it have readings.
+/// The state that a person should see first: the worst. What has no limits has none of its own, and neither need it have readings.
 fn worst(panel: &Panel) -> Option<Verdict> {
-    let found = [Verdict::Breach, Verdict::Warning, Verdict::Unknown, Verdict::Ok].into_iter().find(|state| panel.count(Some(*state)) > 0);
+    let found = Verdict::WORST_FIRST.into_iter().find(|state| panel.count(Some(*state)) > 0);
     let is_unheard_of = panel.readings.is_empty() && !panel.rules.is_empty();
     found.or(is_unheard_of.then_some(Verdict::Unknown))
 }
@@ -237,8 +237,17 @@ pub async fn source(State(handle): State<Handle>, Path(name): Path<String>) -> R
     page(&handle, &source.name, &content).into_response()
 }
 
-/// A state as word, sign and colour: any one of them is enough.
-/// A state; `None` is what nobody judges.
+/// A column's heading.
+fn heading(state: Verdict) -> &'static str {
+    match state {
+        Verdict::Ok => "Ok",
+        Verdict::Warning => "Warning",
+        Verdict::Breach => "Breach",
+        Verdict::Unknown => "Unknown",
+    }
+}
+
+/// A state as word, sign and colour: any one of them is enough; `None` is what nobody judges.
 fn badge(verdict: Option<Verdict>) -> Markup {
     let Some(state) = verdict else { return html! { span.badge { "not judged" } } };
     let sign = match state {

@@ -9,7 +9,7 @@ use super::{
     indicators::JOB,
     rule::{Case, Probe, Recording, RuleFile, Series, selector},
 };
-use crate::indicator::Catalogue;
+use crate::{indicator::Catalogue, threshold::State};
 
 /// Clauses, or chapters, with the indicators that serve them.
 type Served<'c> = BTreeMap<String, BTreeSet<&'c str>>;
@@ -72,9 +72,8 @@ fn served_by(level: &'static str, name: &str, indicators: &BTreeSet<&str>) -> [R
 
 /// Each state as a number, and the largest of them.
 fn worst(count: &str, by: &str) -> String {
-    let ranked = [("breach", 3), ("unknown", 2), ("warning", 1), ("ok", 0)];
-    let parts: Vec<_> = ranked.iter().map(|(state, rank)| format!("  0 * {count}{{state=\"{state}\"}} + {rank}")).collect();
-    format!("max by ({by}) (\n{}\n)", parts.join("\n  or\n"))
+    let ranked = State::WORST_FIRST.map(|state| format!("  0 * {count}{{state=\"{state}\"}} + {}", state.badness()));
+    format!("max by ({by}) (\n{}\n)", ranked.join("\n  or\n"))
 }
 
 fn share_ok(count: &str, by: &str) -> String {
