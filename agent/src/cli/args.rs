@@ -214,16 +214,30 @@ pub struct Generate {
     /// The folder; files go into `grafana/`, `prometheus/` and `runbooks/` in it. Files that are not made any more are removed.
     #[arg(long, value_name = "DIR", default_value = "dashboards")]
     pub out: PathBuf,
-    /// A configuration whose indicators count, those of your own included, and to whose `external_url` dashboards link. Default: the built-in
-    /// catalogue.
+    /// A configuration whose indicators count, those of your own included. Dashboards link to its `external_url`, or to where it has the agent
+    /// `listen`; alerts to its `runbook_url`. Default: the built-in catalogue, and an agent at http://127.0.0.1:9420.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Where the runbooks are published: alerts link to URL/ID.md. Default: dashboards/runbooks.
+    /// Where the runbooks are published: alerts link to URL/ID.md. Default: the `runbook_url` of the configuration, else the folder
+    /// dashboards/runbooks.
     #[arg(long, value_name = "URL")]
     pub runbook_base: Option<String>,
+    /// What loads the rules: `current` is Prometheus from 2.42 on, or a vmalert that knows `keep_firing_for`. `older` leaves that field out, which
+    /// others refuse with the whole file; an alert then ends, and comes again, when the agent restarts.
+    #[arg(long, value_enum, value_name = "WHAT", default_value = "current")]
+    pub rules_for: RulesFor,
     /// Write nothing; exit with 1 when anything is out of date.
     #[arg(long)]
     pub check: bool,
+}
+
+/// What loads the rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RulesFor {
+    /// Prometheus from 2.42 on, or a vmalert that knows `keep_firing_for`.
+    Current,
+    /// Older ones: rules without `keep_firing_for`.
+    Older,
 }
 
 /// What `generate` makes.

@@ -17,7 +17,10 @@ pub(super) fn execute(args: &args::Generate) -> anyhow::Result<ExitCode> {
     let loaded = match &args.config {
         None => Catalogue::built_in().map(Arc::new),
         Some(file) => Config::load(file, schedule::now()).map(|config| {
-            settings.agent_url = config.web.external_url.map_or(settings.agent_url.clone(), String::from);
+            settings.agent_url = config.page_url();
+            if let Some(url) = config.runbook_url {
+                settings.runbook_base = url.into();
+            }
             config.catalogue
         }),
     };
@@ -26,6 +29,7 @@ pub(super) fn execute(args: &args::Generate) -> anyhow::Result<ExitCode> {
         Err(mistakes) => return Ok(refused(&mistakes)),
     };
     settings.runbook_base = args.runbook_base.clone().unwrap_or(settings.runbook_base);
+    settings.keeps_firing = args.rules_for == args::RulesFor::Current;
     let mut outdated = 0;
     for product in products(args.what) {
         let made = if args.check {

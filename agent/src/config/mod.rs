@@ -14,11 +14,13 @@ pub mod web;
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
-    net::SocketAddr,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
+
+use url::Url;
 
 use crate::{
     connector::{self, Registry},
@@ -60,6 +62,8 @@ pub struct Config {
     pub registry: Arc<Registry>,
     /// TLS, authentication and names of the agent's own pages.
     pub web: Web,
+    /// Where the runbooks are published.
+    pub runbook_url: Option<Url>,
     /// Folders and files whose change means reading the configuration again: itself, connectors, indicators, files that hold credentials and
     /// certificates.
     pub reload_when_changed: Vec<PathBuf>,
@@ -105,6 +109,19 @@ impl Config {
             ("data_dir", self.data_dir != next.data_dir),
         ];
         keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
+    }
+
+    /// The agent's pages as browsers reach them: `external_url`, else what `listen` says. An agent that listens on every address is reached by that of
+    /// its own machine.
+    pub fn page_url(&self) -> String {
+        if let Some(url) = &self.web.external_url {
+            return url.to_string();
+        }
+        let mut address = self.listen;
+        if address.ip().is_unspecified() {
+            address.set_ip(if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+        }
+        format!("{}://{address}", if self.web.tls.is_some() { "https" } else { "http" })
     }
 
     /// Whether this very source is polled, and not one of the same name with settings from before or after.
@@ -183,6 +200,7 @@ fn build(raw: raw::File, file: &Path, reader: &mut Reader<'_>) -> Option<Config>
     let catalogue = thresholds::catalogue(&raw.indicators, indicators.as_deref(), reader);
     let overrides = catalogue.as_ref().map(|catalogue| thresholds::overrides(&raw.thresholds, catalogue, reader)).unwrap_or_default();
     let web = web::prove(raw.web, raw.external_url.as_deref(), reader);
+    let runbook_url = raw.runbook_url.as_deref().and_then(|written| web::published("runbook_url", "runbooks'", written, reader));
     let mut reload_when_changed = vec![file.to_owned()];
     reload_when_changed.extend(connectors.into_iter().chain(indicators).chain(std::mem::take(&mut reader.referenced)));
     reload_when_changed.extend(web.files().chain(sources.iter().flat_map(PolledSource::certificate_files)).map(Path::to_owned));
@@ -202,6 +220,7 @@ fn build(raw: raw::File, file: &Path, reader: &mut Reader<'_>) -> Option<Config>
         overrides,
         registry,
         web,
+        runbook_url,
         reload_when_changed,
     })
 }

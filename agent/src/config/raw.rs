@@ -25,6 +25,9 @@ pub struct File {
     /// Address of the agent's pages as browsers have it: `https://aims.example.org`. Its host is answered, its pages may ask for polls, and
     /// `clause9 generate` makes dashboards link to it. Default: none; the pages are reached by the address of `listen` or by `localhost`.
     pub external_url: Option<String>,
+    /// Where the runbooks that `clause9 generate` makes are published: `https://wiki.example.org/aims`. Alerts link to `<this>/<indicator>.md`.
+    /// Default: none; `clause9 generate --config` then links to the files.
+    pub runbook_url: Option<String>,
     /// Folder of the database. Made when missing, for its owner only. Can't be changed while the agent runs. Default: `data`, beside the
     /// configuration file.
     #[serde(default = "default_data_dir")]

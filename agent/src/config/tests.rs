@@ -50,7 +50,7 @@ fn every_mistake_has_its_message() {
             "unknown key",
             format!("{HEAD}registers: registers\nlisten_on: x\n"),
             &[
-                "agent.yaml:3: listen_on: an unknown key; expected one of organisation, listen, external_url, data_dir, registers, sources, measure, thresholds, indicators, connectors, web",
+                "agent.yaml:3: listen_on: an unknown key; expected one of organisation, listen, external_url, runbook_url, data_dir, registers, sources, measure, thresholds, indicators, connectors, web",
             ],
         ),
         (
@@ -244,6 +244,20 @@ fn names_of_the_pages_are_as_browsers_send_them() {
     .unwrap();
     assert_eq!(config.web.hosts, ["clause9", "xn--mnchen-3ya.example", "192.0.2.1"]);
     assert_eq!(config.web.external_url.unwrap().origin().ascii_serialization(), "https://aims.example.org:8443");
+}
+
+/// Where links of dashboards and alerts lead that `clause9 generate --config` makes.
+#[test]
+fn links_lead_to_where_the_agent_listens_unless_said_otherwise() {
+    let pages = |more: &str| load(&format!("{HEAD}registers: registers\n{more}")).unwrap().page_url();
+    assert_eq!(pages("listen: 127.0.0.1:9741\n"), "http://127.0.0.1:9741");
+    assert_eq!(pages("listen: \"0.0.0.0:9741\"\n"), "http://127.0.0.1:9741");
+    assert_eq!(pages("listen: \"[::]:9741\"\n"), "http://[::1]:9741");
+    assert_eq!(pages("listen: 192.0.2.1:9741\nexternal_url: https://aims.example.org/x\n"), "https://aims.example.org/x");
+    let runbooks = |more: &str| load(&format!("{HEAD}registers: registers\n{more}"));
+    assert_eq!(runbooks("runbook_url: https://wiki.example.org/aims\n").unwrap().runbook_url.unwrap().as_str(), "https://wiki.example.org/aims");
+    let refused = runbooks("runbook_url: dashboards/runbooks\n").unwrap_err().join("; ");
+    assert!(refused.contains("runbook_url: \"dashboards/runbooks\"; expected the runbooks' address without user, query and fragment"), "{refused}");
 }
 
 #[test]

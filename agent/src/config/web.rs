@@ -84,14 +84,17 @@ pub(super) fn prove(raw: raw::Web, external_url: Option<&str>, reader: &mut Read
         host
     });
     let hosts = hosts.collect();
-    let external_url = external_url.and_then(|written| match source::base_url(written) {
-        Ok(url) => Some(url),
-        Err(_) => {
-            reader.mistake("external_url", "the pages' address without user, query and fragment, such as https://aims.example.org");
-            None
-        }
-    });
+    let external_url = external_url.and_then(|written| published("external_url", "pages'", written, reader));
     Web { tls, auth, hosts, external_url }
+}
+
+/// An address that links lead to.
+pub(super) fn published(key: &str, whose: &str, written: &str, reader: &mut Reader<'_>) -> Option<Url> {
+    let url = source::base_url(written).ok();
+    if url.is_none() {
+        reader.mistake(key, format!("the {whose} address without user, query and fragment, such as https://aims.example.org"));
+    }
+    url
 }
 
 /// A name as browsers send it: in small letters, what is not ASCII encoded.
