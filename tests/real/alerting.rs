@@ -335,6 +335,12 @@ fn own_indicators_have_rules_that_hold() {
     std::fs::write(path("agent.yaml"), config).expect("a configuration");
     let (out, config) = (path("out").display().to_string(), path("agent.yaml").display().to_string());
     let base = "https://wiki.example.org/aims";
+    let older = clause9(&["generate", "rules", "--config", &config, "--out", &out, "--runbook-base", base, "--rules-for", "older"]);
+    assert!(older.status.success(), "{}", text(&older));
+    let tests: Vec<_> = std::fs::read_dir(path("out/prometheus")).expect("rules").map(|entry| entry.expect("an entry").file_name()).collect();
+    let tests = tests.iter().map(|name| name.to_string_lossy().into_owned()).filter(|name| name.ends_with(".test.yml"));
+    let output = run("promtool", &["test".to_owned(), "rules".to_owned()].into_iter().chain(tests).collect::<Vec<_>>(), &path("out/prometheus"));
+    assert!(output.status.success(), "without keep_firing_for: {}", text(&output));
     let made = clause9(&["generate", "rules", "--config", &config, "--out", &out, "--runbook-base", base]);
     assert!(made.status.success(), "{}", text(&made));
     let rules = path("out/prometheus");

@@ -1,13 +1,19 @@
-//! The dashboards in `dashboards/grafana`: Grafana's own types accept them, and every query in them has an answer when a real Prometheus scrapes
-//! the sample organisation.
+//! The dashboards in `dashboards/grafana`: Grafana's own types accept them, every query in them has an answer when a real Prometheus scrapes
+//! the sample organisation, and none has one when it scrapes nothing.
 
+use crate::support::http::read_request;
 use crate::support::peers::{Prometheus, installed};
 use crate::support::quickstart::Quickstart;
 use crate::support::wait::wait_until;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 #[test]
 fn grafanas_own_types_accept_the_dashboards() {
@@ -82,6 +88,123 @@ fn every_query_has_an_answer_in_the_sample_organisation() {
     }
 }
 
+/// No data is neither zero nor fine.
+#[test]
+fn without_a_series_no_panel_shows_a_number() {
+    let prometheus = Prometheus::start(&[], &[]);
+    prometheus.wait_query("vector(1)");
+    for (file, board) in dashboards() {
+        for (title, target) in targets(&board) {
+            assert_eq!(answer(&prometheus, target, &everything(&board)), 0, "{}: {title}: {}", file.display(), target["expr"]);
+        }
+    }
+}
+
+/// The numbers that a page with known series makes; and when it can't be scraped any more, no number and no zero, but what was over time.
+#[test]
+fn numbers_are_those_of_the_page_and_go_with_it() {
+    const LATE: i64 = 23;
+    let now = clause9::schedule::now();
+    let mut text = String::from("clause9_source_complete{source=\"models\"} 1\n");
+    for number in 1..=LATE {
+        writeln!(text, "aims_review_due_timestamp_seconds{{kind=\"training\",scope=\"s{number}\"}} {}", now - number * 86_400).expect("a String takes text");
+    }
+    writeln!(text, "aims_review_due_timestamp_seconds{{kind=\"internal_audit\"}} {}", now + 5 * 86_400).expect("a String takes text");
+    for (system, state) in [("bad", "breach"), ("bad", "ok"), ("dark", "unknown"), ("dark", "warning"), ("unread", "unknown"), ("good", "ok")] {
+        writeln!(text, "aims_indicator_state{{indicator=\"{state}_things\",state=\"{state}\",system=\"{system}\"}} 1").expect("a String takes text");
+        writeln!(text, "aims_drift_psi{{model=\"{system}\",feature=\"{state}\",system=\"{system}\"}} 0.3").expect("a String takes text");
+    }
+    for system in ["bad", "dark", "unread", "good"] {
+        writeln!(text, "aims_system_info{{system=\"{system}\",risk_tier=\"high\"}} 1").expect("a String takes text");
+    }
+    let page = Page::serve(text);
+    let prometheus = Prometheus::start(&[("clause9", &page.address)], &[]);
+    prometheus.wait_query("aims_system_info");
+    let boards = dashboards();
+    let ask = |file: &str, panel: &str| {
+        let board = &boards.iter().find(|(path, _)| path.ends_with(file)).expect("the dashboard").1;
+        let target = targets(board).find(|(title, _)| *title == panel).unwrap_or_else(|| panic!("{panel}")).1;
+        series(&prometheus, target, &everything(board))
+    };
+    let numbers = |file: &str, panel: &str, label: &str| -> BTreeMap<String, f64> {
+        let number = |one: &Value| one["value"][1].as_str().and_then(|text| text.parse().ok()).expect("a number");
+        ask(file, panel).iter().map(|one| (one["metric"][label].as_str().unwrap_or_default().to_owned(), number(one))).collect()
+    };
+    let expected = |pairs: &[(&str, f64)]| -> BTreeMap<String, f64> { pairs.iter().map(|(name, number)| ((*name).to_owned(), *number)).collect() };
+    assert_eq!(numbers("management-review.json", "Late obligations", ""), expected(&[("", 23.0)]));
+    assert_eq!(numbers("obligations.json", "Open obligations", "due"), expected(&[("late", 23.0), ("≤ 30 days", 1.0), ("≤ 90 days", 0.0), ("later", 0.0)]));
+    assert_eq!(numbers("operations.json", "Readings by state", "state"), expected(&[("breach", 1.0), ("unknown", 2.0), ("warning", 1.0), ("ok", 2.0)]));
+    assert_eq!(numbers("operations.json", "Systems", "what"), expected(&[("in breach", 1.0), ("in all", 4.0)]));
+    assert_eq!(numbers("operations.json", "Sources", "what"), expected(&[("stale", 0.0), ("in all", 1.0)]));
+    // Of `unread` nothing is known: nobody can say that it has no breach.
+    assert_eq!(numbers("management-review.json", "Breach-free systems", ""), expected(&[("", 0.5)]));
+    let lanes = || -> BTreeMap<String, String> {
+        let last = |one: &Value| one["values"].as_array().and_then(|values| values.last()?[1].as_str().map(str::to_owned)).expect("a value");
+        let lanes = ask("operations.json", "Worst state of the 12 worst systems");
+        lanes.iter().map(|one| (one["metric"]["system"].as_str().unwrap_or_default().to_owned(), last(one))).collect()
+    };
+    let worst = [("bad", "3"), ("dark", "2"), ("unread", "2"), ("good", "0")].map(|(system, state)| (system.to_owned(), state.to_owned()));
+    wait_until("a step at which the page had been scraped", &[&*prometheus], || if lanes() == BTreeMap::from(worst.clone()) { Ok(()) } else { Err(lanes()) });
+
+    page.gone.store(true, Ordering::Relaxed);
+    wait_until("the series to end", &[&*prometheus], || match prometheus.query("count(aims_indicator_state)") {
+        left if left.is_empty() => Ok(()),
+        left => Err(format!("{left:?}")),
+    });
+    for (file, panel) in [
+        ("management-review.json", "Late obligations"),
+        ("management-review.json", "Breach-free systems"),
+        ("management-review.json", "Readings within limits"),
+        ("management-review.json", "State by clause"),
+        ("obligations.json", "Open obligations"),
+        ("operations.json", "Readings by state"),
+        ("operations.json", "Systems"),
+        ("operations.json", "Sources"),
+    ] {
+        assert_eq!(ask(file, panel), Vec::<Value>::new(), "{panel}");
+    }
+    assert_eq!(lanes(), BTreeMap::from(worst), "what was is still shown, in the order of badness");
+    assert_eq!(ask("operations.json", "Population stability index").len(), 6, "so are the courses of what was worst");
+}
+
+/// A page that is scraped until it is gone.
+struct Page {
+    address: String,
+    gone: Arc<AtomicBool>,
+}
+
+impl Page {
+    fn serve(text: String) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let (address, gone) = (listener.local_addr().expect("an address").to_string(), Arc::<AtomicBool>::default());
+        let is_gone = Arc::clone(&gone);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let _ = read_request(&stream);
+                let status = if is_gone.load(Ordering::Relaxed) { "503 Service Unavailable" } else { "200 OK" };
+                let head =
+                    format!("HTTP/1.1 {status}\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", text.len());
+                let _ = (&stream).write_all((head + &text).as_bytes());
+            }
+        });
+        Self { address, gone }
+    }
+}
+
+/// Variables that stand for everything, whatever there is.
+fn everything(board: &Value) -> BTreeMap<String, String> {
+    let value = |variable: &Value| {
+        let text = |key: &str| variable[key].as_str().map(str::to_owned);
+        if variable["type"] == "query" {
+            text("allValue").unwrap_or_else(|| if variable["name"] == "excluded" { "-" } else { ".*" }.to_owned())
+        } else {
+            text("query").unwrap_or_default()
+        }
+    };
+    let list = board["templating"]["list"].as_array().into_iter().flatten();
+    list.map(|variable| (variable["name"].as_str().expect("a name").to_owned(), value(variable))).collect()
+}
+
 /// What tiers and roles were chosen decides which systems are left out; a dash stands for none.
 fn leave_out(prometheus: &Prometheus, board: &Value, chosen: &mut BTreeMap<String, String>) {
     let list = board["templating"]["list"].as_array().into_iter().flatten();
@@ -127,7 +250,7 @@ fn label_values(prometheus: &Prometheus, query: &str) -> Vec<String> {
 
 fn filled(text: &str, variables: &BTreeMap<String, String>) -> String {
     // The longest names first: `$__rate_interval` begins like no other, but a variable's name may be the beginning of another's.
-    let own = [("__rate_interval", "30s"), ("__interval", "15s"), ("__range", "5m")];
+    let own = [("__rate_interval", "30s"), ("__interval", "15s"), ("__range_s", "300"), ("__range", "5m")];
     let mut known: Vec<(&str, &str)> = own.into_iter().chain(variables.iter().map(|(name, value)| (name.as_str(), value.as_str()))).collect();
     known.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
     known.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("${name}"), value))
@@ -135,6 +258,11 @@ fn filled(text: &str, variables: &BTreeMap<String, String>) -> String {
 
 /// Asks as Grafana would and gives the number of series.
 fn answer(prometheus: &Prometheus, target: &Value, variables: &BTreeMap<String, String>) -> usize {
+    series(prometheus, target, variables).len()
+}
+
+/// Asks as Grafana would.
+fn series(prometheus: &Prometheus, target: &Value, variables: &BTreeMap<String, String>) -> Vec<Value> {
     let query = encoded(&filled(target["expr"].as_str().expect("a query"), variables));
     let now = clause9::schedule::now();
     let path = if target["range"] == true {
@@ -144,7 +272,7 @@ fn answer(prometheus: &Prometheus, target: &Value, variables: &BTreeMap<String, 
     };
     let reply = prometheus.http().get(&path);
     assert!(reply["warnings"].is_null(), "{reply}");
-    reply["data"]["result"].as_array().map_or(0, Vec::len)
+    reply["data"]["result"].as_array().cloned().unwrap_or_default()
 }
 
 fn encoded(text: &str) -> String {

@@ -29,11 +29,14 @@ pub struct Settings {
     /// The agent's page as browsers reach it: what dashboards link to unless their variable says otherwise. Default: the page of an agent on the
     /// same machine.
     pub agent_url: String,
+    /// Whether alerts use `keep_firing_for`, with which an alert outlives a restart of the agent. Prometheus before 2.42 and older vmalert refuse a
+    /// file that has it. Default: yes.
+    pub keeps_firing: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { runbook_base: "dashboards/runbooks".to_owned(), agent_url: "http://127.0.0.1:9420".to_owned() }
+        Self { runbook_base: "dashboards/runbooks".to_owned(), agent_url: "http://127.0.0.1:9420".to_owned(), keeps_firing: true }
     }
 }
 

@@ -143,9 +143,14 @@ fn polls() -> Panel {
         .field("failed", &json!({ "color": { "mode": "fixed", "fixedColor": field::color(State::Breach) } }))
 }
 
+/// A zero that is called `no failure`, say, where there are sources that could have had some.
+fn none_of(behind: &str, what: &str) -> String {
+    query::constant(&query::constant(&format!("0 * count({behind})"), "source", "no"), "reason", what)
+}
+
 fn failures() -> Panel {
     let failed = format!("sum by (source, reason) (increase(clause9_source_polls_total{{outcome=\"failed\", {OWN}}}[$__rate_interval])) > 0");
-    let none = query::constant(&query::constant("vector(0)", "source", "no"), "reason", "failure");
+    let none = none_of(&format!("clause9_source_up{{{OWN}}}"), "failure");
     Panel::lines("Failed polls by reason", "Polls that failed, by source and reason. The source's page at the agent has the whole message.")
         .over_time(&format!("{failed}\nor on () {none}"), "{{source}} {{reason}}")
         .set("min", json!(0))
@@ -169,7 +174,7 @@ fn records() -> Panel {
 
 fn doubtful() -> Panel {
     let odd = format!("topk(15, sum by (source, reason) (clause9_source_doubtful_records{{{OWN}}}) > 0)");
-    let none = query::constant(&query::constant("vector(0)", "source", "no"), "reason", "record");
+    let none = none_of(&format!("clause9_source_doubtful_records{{{OWN}}}"), "record");
     Panel::bars("Odd records", "Records that were kept although something about them is odd, by source and reason.")
         .now(&format!("sort_desc({odd})\nor on () {none}"), "{{source}} {{reason}}")
         .set("decimals", json!(0))

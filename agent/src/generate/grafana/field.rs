@@ -34,16 +34,15 @@ pub fn name(state: State) -> &'static str {
 
 /// Names and colours for states written as text.
 pub fn state_texts() -> Value {
-    let options: serde_json::Map<_, _> =
-        State::ALL.iter().enumerate().map(|(index, state)| (state.as_str().to_owned(), shown(name(*state), Some(color(*state)), index))).collect();
+    let states = State::ALL.into_iter().enumerate();
+    let options: serde_json::Map<_, _> = states.map(|(index, state)| (state.as_str().to_owned(), shown(name(state), Some(color(state)), index))).collect();
     json!([{ "type": "value", "options": options }])
 }
 
 /// Names and colours for states as numbers from 0, fine, to 3, a breach.
 pub fn state_numbers() -> Value {
-    let states = [State::Ok, State::Unknown, State::Warning, State::Breach];
     let options: serde_json::Map<_, _> =
-        states.iter().enumerate().map(|(number, state)| (number.to_string(), shown(name(*state), Some(color(*state)), number))).collect();
+        State::ALL.into_iter().map(|state| (state.badness().to_string(), shown(name(state), Some(color(state)), state.badness().into()))).collect();
     json!([{ "type": "value", "options": options }])
 }
 
@@ -68,7 +67,17 @@ pub fn quiet_zeros() -> Value {
 
 /// A dash in place of what has no value, without the colour that Grafana gives it: that of the lowest step.
 pub fn quiet_gaps() -> Value {
-    json!([{ "type": "special", "options": { "match": "null+nan", "result": shown("–", Some(PLAIN), 0) } }])
+    instead_of_gaps("–")
+}
+
+/// A word in place of what has no value, without a colour.
+pub fn instead_of_gaps(word: &str) -> Value {
+    json!([{ "type": "special", "options": { "match": "null+nan", "result": shown(word, Some(PLAIN), 0) } }])
+}
+
+/// A number of things in this colour; none of them is nothing to look at.
+pub fn unless_none(color: &str) -> Value {
+    json!({ "color": { "mode": "thresholds" }, "thresholds": steps("text", &[(1.0, color)]) })
 }
 
 fn shown(text: &str, color: Option<&str>, index: usize) -> Value {

@@ -56,6 +56,12 @@ pub fn late_by_kind() -> String {
     format!("(count by (kind) ({} < time()) or {of_notices})", planned())
 }
 
+/// Every due day that is known, of whichever system: where there is one, none that is late is a number.
+pub fn known() -> String {
+    const DAYS: &str = "aims_review_due_timestamp_seconds|aims_case_due_timestamp_seconds|aims_incident_notification_due_timestamp_seconds";
+    format!(r#"{{__name__=~"{DAYS}"}}"#)
+}
+
 fn planned() -> String {
     query::selector("", r#"__name__=~"aims_review_due_timestamp_seconds|aims_case_due_timestamp_seconds""#, At::Step)
 }
@@ -80,10 +86,10 @@ fn spans() -> [(&'static str, &'static str, String); 4] {
 }
 
 fn by_time() -> Panel {
-    let parts = spans().map(|(name, _, vector)| query::constant(&format!("count({vector}) or vector(0)"), "due", name));
+    let parts = spans().map(|(name, _, vector)| query::constant(&query::or_zero(&format!("count({vector})"), &known()), "due", name));
     let panel = Panel::stat("Open obligations", "Assessments, audits, reviews, training and the like that are planned and not done, by the time that is left.")
         .now(&parts.join("\nor "), "{{due}}");
-    spans().into_iter().fold(panel, |panel, (name, color, _)| panel.field(name, &json!({ "color": { "mode": "fixed", "fixedColor": color } })))
+    spans().into_iter().fold(panel, |panel, (name, color, _)| panel.field(name, &field::unless_none(color)))
 }
 
 fn countdown() -> Panel {
@@ -142,13 +148,23 @@ fn kind_names() -> Vec<(&'static str, String)> {
 
 fn by_month() -> Panel {
     let due = due();
-    let months = format!(r#"label_replace(count_values("month", year({due}) * 100 + month({due})), "month", "$1-$2", "month", "(....)(..)")"#);
-    Panel::columns("Due by month", "How many open obligations fall due in each month, late ones included: where the load lies.", "month")
-        .rows(&months)
-        .order(&["month", "Value"], &[])
-        .transform("sortBy", &json!({ "sort": [{ "field": "month", "desc": false }] }))
-        .options(&json!({ "xTickLabelRotation": -45, "legend": { "displayMode": "list", "placement": "bottom", "showLegend": false, "calcs": [] } }))
-        .field("Value", &json!({ "displayName": "Obligations" }))
+    let of_months = |days: &str| {
+        let months = format!("count_values(\"month\", year({days}) * 100 + month({days}))");
+        format!(r#"label_replace({months}, "month", "$1-$2", "month", "(....)(..)")"#)
+    };
+    let parts = [("late", "<", State::Breach), ("to come", ">=", State::Ok)];
+    let columns: Vec<_> = parts.iter().map(|(name, operator, _)| query::constant(&of_months(&format!("({due} {operator} time())")), "column", name)).collect();
+    let panel = Panel::columns(
+        "Due by month",
+        "How many open obligations fall due in each month: those that are late, and where the load of the others lies.",
+        "month",
+    )
+    .pivot(&columns.join("\nor "))
+    .order(&["month", "late", "to come"], &[])
+    .transform("sortBy", &json!({ "sort": [{ "field": "month", "desc": false }] }))
+    .options(&json!({ "xTickLabelRotation": -45 }));
+    let colored = |panel: Panel, (name, _, state)| panel.field(name, &json!({ "color": { "mode": "fixed", "fixedColor": field::color(state) } }));
+    parts.into_iter().fold(panel, colored)
 }
 
 fn by_kind() -> Panel {
@@ -175,7 +191,7 @@ fn late_systems() -> Panel {
     .set("thresholds", field::steps(field::color(State::Breach), &[]))
 }
 
-fn late_over_time() -> Panel {
+pub fn late_over_time() -> Panel {
     Panel::lines("Late obligations over time", "How many obligations were late at a time, by kind.")
         .over_time(&late_by_kind(), "{{kind}}")
         .transform("renameByRegex", &json!({ "regex": "/_/g", "renamePattern": " " }))

@@ -51,11 +51,11 @@ fn readings() -> Panel {
 }
 
 fn systems_in_breach() -> Panel {
-    let breach = query::states(&[], Some(State::Breach), At::Step);
+    let (breach, systems) = (query::states(&[], Some(State::Breach), At::Step), query::systems(At::Step));
     let expr = format!(
         "{}\nor {}",
-        query::constant(&format!("count(group by (system) ({breach}) and on (system) aims_system_info) or vector(0)"), "what", "in breach"),
-        query::constant(&format!("count({})", query::systems()), "what", "in all"),
+        query::constant(&query::or_zero(&format!("count(group by (system) ({breach}) and on (system) aims_system_info)"), &systems), "what", "in breach"),
+        query::constant(&format!("count({systems})"), "what", "in all"),
     );
     let alarming = json!({ "thresholds": field::steps("text", &[(1.0, field::color(State::Breach))]) });
     Panel::stat("Systems", "Selected systems of the inventory, and those of them with at least one reading in breach.")
@@ -66,7 +66,7 @@ fn systems_in_breach() -> Panel {
 fn sources() -> Panel {
     let expr = format!(
         "{}\nor {}",
-        query::constant("count(clause9_source_complete == 0) or vector(0)", "what", "stale"),
+        query::constant(&query::or_zero("count(clause9_source_complete == 0)", "clause9_source_complete"), "what", "stale"),
         query::constant("count(clause9_source_complete)", "what", "in all"),
     );
     let alarming = json!({ "thresholds": field::steps("text", &[(1.0, field::color(State::Breach))]) });
@@ -85,14 +85,15 @@ fn freshness() -> Panel {
 }
 
 fn lanes() -> Panel {
-    let worst = query::worst_by("system", &query::systems());
+    let worst = query::worst_by("system", &query::systems(At::Step));
     Panel::lanes(
         &format!("Worst state of the {LANES} worst systems"),
-        "The worst state of all readings of a system, over time: breach before warning before unknown. The systems with the most breaches at the end of the range.",
+        "The worst state of all readings of a system, over time: breach before unknown before warning. The systems with the most breaches at the end of the range; \
+         where nothing was scraped then, those with the most in it.",
     )
     // Every reading in trouble is looked at for each point, so there are few: one for twelve minutes of six hours.
     .max_points(30)
-    .over_time(&query::named_systems(&format!("({worst})\nand on (system) {}", query::worst_systems(LANES, At::End))), "{{system}}")
+    .over_time(&query::named_systems(&format!("({worst})\nand on (system) {}", query::worst_systems_over_time(LANES))), "{{system}}")
 }
 
 fn systems() -> Panel {
@@ -100,13 +101,12 @@ fn systems() -> Panel {
         r#"sum by (system, column) (label_replace(count by (system, state) ({}), "column", "$1", "state", "(.+)"))"#,
         query::states(&[], None, At::Step)
     );
-    let zeros: Vec<_> = State::ALL.iter().map(|state| query::constant(&format!("0 * {}", query::systems()), "column", state.as_str())).collect();
+    let zeros: Vec<_> = State::ALL.iter().map(|state| query::constant(&format!("0 * {}", query::systems(At::Step)), "column", state.as_str())).collect();
     let rows = query::ROWS;
-    let bounded =
-        format!("({counted}\nor {})\nand on (system) topk({rows}, {} or 0 * {})", zeros.join("\nor "), query::worst_systems(rows, At::Step), query::systems());
+    let bounded = format!("({counted}\nor {})\nand on (system) {}", zeros.join("\nor "), query::worst_systems(rows, At::Step));
     Panel::table("Systems by trouble", &format!("Readings of each system by state, and who answers for it. At most the {rows} worst; choose a tier, a role or a system above to narrow. A click on a system shows it alone."))
         .pivot(&query::with_system(&bounded))
-        .order(&["system", "breach", "warning", "unknown", "ok", "risk_tier", "owner_role", "lifecycle", "url"], &[])
+        .order(&["system", "breach", "unknown", "warning", "ok", "risk_tier", "owner_role", "lifecycle", "url"], &[])
         .sorted_by(field::name(State::Breach), true)
         .field("system", &system_column())
         .field("risk_tier", &json!({ "displayName": "Tier", "custom.width": 75 }))
@@ -131,25 +131,32 @@ fn wrong(indicators: &[&Indicator]) -> Option<Panel> {
     if indicators.is_empty() {
         return None;
     }
-    let labels = places_within(indicators);
-    let quoted: String = labels.iter().map(|label| format!(", \"{label}\"")).collect();
-    let placed = format!("label_join({}, \"where\", \" \"{quoted})", query::troubled_values(indicators));
-    let expr = query::titled_with_unit(&format!("max by (state, system, indicator, where) ({placed})"));
+    // Of several readings in one state none is worse: they are ordered by system. The words of the states stand in the order of badness by themselves.
     let table = Panel::table(
         "Readings that are not fine",
-        &format!("Every reading in breach, unknown or with a warning, with its value where it has one. At most {} with a value and as many without; breaches first. A click on the indicator opens the agent's page, which shows the records behind the value and its limits.", query::ROWS),
+        &format!(
+            "Every reading in breach, unknown or with a warning, in this order, with its value where it has one, the limit that it exceeds, and how long ago it was first \
+             seen in this state within the range above. At most {} with a value and as many without. A click on the indicator opens the agent's page, which shows the \
+             records behind the value and its limits.",
+            query::ROWS
+        ),
     )
-    .rows(&expr)
-    .order(&["state", "system", "title", "where", "Value", "unit"], &[])
+    .pivot(&query::troubled(indicators, &places_within(indicators)))
+    // The beginning of a state is looked for at so many moments of the range.
+    .max_points(60)
+    .order(&["state", "system", "title", "where", "value", "unit", "rule", "since"], &[])
     .sorted_by("State", false)
+    .sorted_by("System", false)
     .field("state", &json!({
         "displayName": "State", "custom.width": 110, "mappings": field::state_texts(), "custom.cellOptions": { "type": "color-background", "mode": "basic" },
     }))
     .field("system", &system_column())
-    .field("title", &json!({ "displayName": "Indicator", "custom.minWidth": 200, "custom.wrapText": true, "links": [indicator_link()] }))
-    .field("where", &json!({ "displayName": "Where", "custom.minWidth": 200, "custom.wrapText": true }))
-    .field("Value", &json!({ "displayName": "Value", "custom.width": 90, "custom.align": "right", "mappings": field::quiet_gaps() }))
+    .field("title", &json!({ "displayName": "Indicator", "custom.minWidth": 180, "custom.wrapText": true, "links": [indicator_link()] }))
+    .field("where", &json!({ "displayName": "Where", "custom.minWidth": 180, "custom.wrapText": true }))
+    .field("value", &json!({ "displayName": "Value", "custom.width": 90, "custom.align": "right", "mappings": field::quiet_gaps() }))
     .field("unit", &json!({ "displayName": "Unit", "custom.width": 110, "mappings": field::words(&[("seconds", "days".to_owned())]) }))
+    .field("rule", &json!({ "displayName": "Limit", "custom.minWidth": 110, "custom.wrapText": true }))
+    .field("since", &json!({ "displayName": "Seen since", "unit": "dateTimeFromNow", "custom.width": 120, "mappings": field::instead_of_gaps("before the range") }))
     .field("indicator", &shared::hidden());
     Some(table)
 }
@@ -164,7 +171,7 @@ fn drift(places: &Places) -> Row {
     let intro =
         "Each feature, prediction and target, newest values. Coloured where a limit is exceeded; a dash where nothing was measured or too little to judge.";
     let row = Row::new("Drift and performance").maybe(24, 11, matrix("Drift by feature", intro, &features, &keys));
-    courses(row, &features, "{{system}} {{feature}}").maybe(
+    courses(row, &features).maybe(
         24,
         9,
         matrix("Models", "Values for whole models in production, the worst of each where there are several.", &models, &[SYSTEM, MODEL]),
@@ -175,19 +182,19 @@ fn bias(places: &Places) -> Row {
     let indicators = led_by("bias_disparate_impact_ratio", places.at(Home::Bias));
     let keys = [SYSTEM, MODEL, ("part", &["attribute", "subgroup", "segment"], "Group")];
     let intro = "Each group of people against its reference group, newest values. Coloured where a limit is exceeded.";
-    courses(Row::new("Bias").maybe(24, 10, matrix("Bias by group", intro, &indicators, &keys)), &indicators, "{{system}} {{attribute}} {{subgroup}}")
+    courses(Row::new("Bias").maybe(24, 10, matrix("Bias by group", intro, &indicators, &keys)), &indicators)
 }
 
 fn data(places: &Places) -> Row {
     let indicators = led_by("data_pipeline_freshness_ratio", places.at(Home::Pipelines));
     let keys = [SYSTEM, ("part", &["pipeline", "dataset"], "Pipeline and data set")];
     let intro = "Pipelines and what their checks found, newest values. Coloured where a limit is exceeded.";
-    courses(Row::new("Data").maybe(24, 12, matrix("Data pipelines", intro, &indicators, &keys)), &indicators, "{{pipeline}}")
+    courses(Row::new("Data").maybe(24, 12, matrix("Data pipelines", intro, &indicators, &keys)), &indicators)
 }
 
 /// The course of the first two: more would not fit the number of queries that a dashboard may have.
-fn courses(row: Row, indicators: &[&Indicator], legend: &str) -> Row {
-    indicators.iter().take(2).fold(row, |row, indicator| row.add(12, 9, course(indicator, legend)))
+fn courses(row: Row, indicators: &[&Indicator]) -> Row {
+    indicators.iter().take(2).fold(row, |row, indicator| row.add(12, 9, course(indicator)))
 }
 
 fn others(places: &Places) -> Row {

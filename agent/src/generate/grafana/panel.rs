@@ -174,9 +174,11 @@ impl Panel {
         self.transform("organize", &json!({ "indexByName": order, "excludeByName": left_out, "renameByName": {} }))
     }
 
-    /// Rows in the order of a column.
-    pub fn sorted_by(self, column: &str, descending: bool) -> Self {
-        self.options(&json!({ "sortBy": [{ "displayName": column, "desc": descending }] }))
+    /// Rows in the order of a column; of a further column where they are equal in those before.
+    pub fn sorted_by(mut self, column: &str, descending: bool) -> Self {
+        let order = self.options.entry("sortBy").or_insert_with(|| json!([]));
+        order.as_array_mut().expect("a list, made above").push(json!({ "displayName": column, "desc": descending }));
+        self
     }
 
     /// Changes the answers before they are drawn.
@@ -213,7 +215,7 @@ impl Panel {
     /// Names and colours for fields that are called like states.
     pub fn state_fields(self) -> Self {
         State::ALL.into_iter().fold(self, |panel, state| {
-            panel.field(state.as_str(), &json!({ "displayName": field::name(state), "color": { "mode": "fixed", "fixedColor": field::color(state) } }))
+            panel.field(state.as_str(), &json!({ "displayName": field::name(state) })).field(state.as_str(), &field::unless_none(field::color(state)))
         })
     }
 

@@ -14,9 +14,6 @@ pub const DAY: u32 = 86_400;
 /// One row for each indicator with its title, however many agents are scraped.
 const TITLES: &str = "topk by (indicator) (1, aims_indicator_info)";
 
-/// States with the weights by which the worst one is found.
-const WEIGHTS: [(State, u8); 4] = [(State::Breach, 3), (State::Warning, 2), (State::Unknown, 1), (State::Ok, 0)];
-
 /// The moment at which a selector is evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum At {
@@ -24,13 +21,16 @@ pub enum At {
     Step,
     /// The end of the range, so that what is drawn does not change from step to step.
     End,
+    /// The end of the range too, with the last sample that each series has in it: also when nothing was scraped at the end.
+    Latest,
 }
 
 impl At {
-    fn modifier(self) -> &'static str {
+    fn of(self, selector: &str) -> String {
         match self {
-            Self::Step => "",
-            Self::End => " @ end()",
+            Self::Step => selector.to_owned(),
+            Self::End => format!("{selector} @ end()"),
+            Self::Latest => format!("last_over_time({selector}[$__range] @ end())"),
         }
     }
 }
@@ -39,12 +39,24 @@ impl At {
 /// organisation's own. `$excluded` holds the systems of other tiers and roles, so that a query over time needs no join at every step.
 pub fn selector(metric: &str, matchers: &str, at: At) -> String {
     let more = if matchers.is_empty() { String::new() } else { format!("{matchers}, ") };
-    format!(r#"{metric}{{{more}system=~"$system", system!~"$excluded"}}{}"#, at.modifier())
+    at.of(&format!(r#"{metric}{{{more}system=~"$system", system!~"$excluded"}}"#))
+}
+
+/// What was counted, and 0 where nothing was counted though there is something behind it that could have been. Without that, no data stays no data:
+/// a plain `vector(0)` would say that all is well of an agent that is gone.
+pub fn or_zero(counted: &str, behind: &str) -> String {
+    format!("{counted} or 0 * count({behind})")
+}
+
+/// What is chosen at the end of the range; where nothing was scraped just then, what is chosen by the last samples in the range. A gap in the
+/// scraping, or an agent that is gone, then leaves the picture of what was before. `chosen` and what it chooses `among`, at a moment.
+fn at_the_end(chosen: impl Fn(At) -> String, among: impl Fn(At) -> String) -> String {
+    format!("({}\nor {} unless on () group({}))", chosen(At::End), chosen(At::Latest), among(At::End))
 }
 
 /// The selected systems, one series each, with the value 1.
-pub fn systems() -> String {
-    format!("group by (system) ({})", selector("aims_system_info", "", At::Step))
+pub fn systems(at: At) -> String {
+    format!("group by (system) ({})", selector("aims_system_info", "", at))
 }
 
 /// Adds what is known of a system as labels.
@@ -69,8 +81,9 @@ pub fn named_systems(vector: &str) -> String {
 
 /// Readings by state, from bad to good, zeros included.
 pub fn counted_states() -> String {
-    let parts = WEIGHTS.map(|(state, _)| constant(&format!("count({}) or vector(0)", states(&[], Some(state), At::Step)), "state", state.as_str()));
-    parts.join("\nor ")
+    let all = states(&[], None, At::Step);
+    let counted = |state| or_zero(&format!("count({})", states(&[], Some(state), At::Step)), &all);
+    State::WORST_FIRST.map(|state| constant(&counted(state), "state", state.as_str())).join("\nor ")
 }
 
 /// States of the selected systems' readings. No indicators: of all.
@@ -86,23 +99,35 @@ pub const STATES: &str = "aims_indicator_state";
 
 /// The worst state for each value of a label as a number from 0 (fine) to 3 (breach). `fine` gives the rows without trouble.
 pub fn worst_by(label: &str, fine: &str) -> String {
-    let troubled = WEIGHTS.iter().filter(|(state, _)| *state != State::Ok);
-    let parts: Vec<_> = troubled.map(|(state, weight)| format!("{weight} * max by ({label}) ({})", states(&[], Some(*state), At::Step))).collect();
-    format!("{}\nor 0 * {fine}", parts.join("\nor "))
+    let worst = |state: State| format!("{} * max by ({label}) ({})", state.badness(), states(&[], Some(state), At::Step));
+    format!("{}\nor 0 * {fine}", TROUBLE.map(worst).join("\nor "))
 }
 
-/// The worst systems: those with the most breaches, then those with the most other trouble.
+/// States that are not fine, the worst first.
+const TROUBLE: [State; 3] = [State::Breach, State::Unknown, State::Warning];
+
+/// The worst systems: those with the most breaches, then those with the most unknown readings, then those with the most warnings.
 pub fn worst_systems(count: usize, at: At) -> String {
-    let breaches = states(&[], Some(State::Breach), at);
-    let others = selector(STATES, r#"state=~"warning|unknown""#, at);
-    format!("topk({count}, sum by (system) (1000 * {breaches} or {others}))")
+    let weight = |state| match state {
+        State::Breach => "1000000 * ",
+        State::Unknown => "1000 * ",
+        State::Warning | State::Ok => "",
+    };
+    let weighed = TROUBLE.map(|state| format!("{}{}", weight(state), states(&[], Some(state), at)));
+    format!("topk({count}, sum by (system) ({}) or 0 * {})", weighed.join(" or "), systems(at))
+}
+
+/// The worst systems of the end of the range, over all of it.
+pub fn worst_systems_over_time(count: usize) -> String {
+    at_the_end(|at| worst_systems(count, at), systems)
 }
 
 /// Readings by state for each group of indicators; the label `group` holds its name.
 pub fn states_by_group(groups: &[(String, Vec<&Indicator>)]) -> String {
     let parts = groups.iter().map(|(name, indicators)| {
         let counted = format!("count by (state) ({})", states(indicators, None, At::Step));
-        constant(&format!("{counted} or {}", zeros_of_states()), "group", name)
+        let zeros = State::ALL.map(|state| constant(&format!("0 * count({})", evaluated(indicators)), "state", state.as_str()));
+        constant(&format!("{counted} or {}", zeros.join(" or ")), "group", name)
     });
     parts.collect::<Vec<_>>().join("\nor ")
 }
@@ -111,13 +136,14 @@ pub fn states_by_group(groups: &[(String, Vec<&Indicator>)]) -> String {
 pub fn breaches_by_group(groups: &[(String, Vec<&Indicator>)]) -> String {
     let parts = groups.iter().map(|(name, indicators)| {
         let counted = format!("count({})", states(indicators, Some(State::Breach), At::Step));
-        constant(&format!("{counted} or vector(0)"), "group", name)
+        constant(&or_zero(&counted, &evaluated(indicators)), "group", name)
     });
     parts.collect::<Vec<_>>().join("\nor ")
 }
 
-fn zeros_of_states() -> String {
-    State::ALL.map(|state| constant("vector(0)", "state", state.as_str())).join(" or ")
+/// One series for each of these indicators that an agent evaluates: few, so that they may be looked at for each point of a long range.
+fn evaluated(indicators: &[&Indicator]) -> String {
+    format!("aims_indicator_last_evaluated_timestamp_seconds{{indicator=~\"{}\"}}", joined(indicators, ""))
 }
 
 /// For each of the indicators, its readings by state and what its values come to: the label `column` holds the state, or `sum`, `ratio`,
@@ -230,7 +256,8 @@ pub fn values(indicator: &Indicator, at: At) -> String {
 }
 
 /// For each of the indicators its worst values, one row for each combination of the labels; the label `column` holds the indicator. `keys` are
-/// new labels, each made of those that it joins. Spans of time are in days. With samples, the column [`SAMPLES`] has the smallest size behind a row.
+/// new labels, each made of those that it joins. Spans of time are in days. The column [`STATE`] has the worst state of a row as a number. With
+/// samples, the column [`SAMPLES`] has the smallest size behind a row.
 pub fn matrix(indicators: &[&Indicator], keys: &[(&str, &[&str])], with_samples: bool) -> String {
     let by: Vec<_> = keys.iter().map(|(name, _)| *name).collect();
     let placed = |vector: String| keys.iter().fold(vector, |vector, (name, labels)| join_labels(&vector, name, labels));
@@ -247,12 +274,18 @@ pub fn matrix(indicators: &[&Indicator], keys: &[(&str, &[&str])], with_samples:
         };
         constant(&bounded, "column", indicator.id.as_str())
     });
+    let in_state = |state: State| format!("{} * {}", state.badness(), states(indicators, Some(state), At::Step));
+    let worst = placed(format!("({})", State::WORST_FIRST.map(in_state).join(" or ")));
+    let worst = constant(&format!("topk({ROWS}, max by ({}) ({worst}))", by.join(", ")), "column", STATE);
     let samples = with_samples.then(|| {
         let sizes = selector("aims_indicator_samples", &format!("indicator=~\"{}\"", joined(indicators, "")), At::Step);
         constant(&format!("bottomk({ROWS}, min by ({}) ({}))", by.join(", "), placed(sizes)), "column", SAMPLES)
     });
-    parts.chain(samples).collect::<Vec<_>>().join("\nor ")
+    parts.chain([worst]).chain(samples).collect::<Vec<_>>().join("\nor ")
 }
+
+/// The column of a row's worst state.
+pub const STATE: &str = "worst_state";
 
 /// The column of sample sizes.
 pub const SAMPLES: &str = "samples";
@@ -265,24 +298,33 @@ fn join_labels(vector: &str, name: &str, labels: &[&str]) -> String {
     if labels == [name] {
         return vector.to_owned();
     }
-    let labels: Vec<_> = labels.iter().map(|label| format!("\"{label}\"")).collect();
-    format!("label_join({vector}, \"{name}\", \" \", {})", labels.join(", "))
+    let quoted: Vec<_> = labels.iter().map(|label| format!("\"{label}\"")).collect();
+    let joined = format!("label_join({vector}, \"{name}\", \" \", {})", quoted.join(", "));
+    if labels.contains(&"feature") && labels.contains(&"role") { without_echo(&joined, name) } else { joined }
+}
+
+/// A prediction or target that is called what it is: `prediction prediction` becomes `prediction`.
+fn without_echo(vector: &str, name: &str) -> String {
+    format!(r#"label_replace({vector}, "{name}", "$1$2", "{name}", "prediction (prediction(?: .*)?)|target (target(?: .*)?)")"#)
 }
 
 /// The worst series of an indicator at the end of the range, over all of it.
 pub fn worst_over_time(indicator: &Indicator, count: usize) -> String {
-    let last = values(indicator, At::End);
-    let worst = match Worst::of(indicator) {
-        Worst::Most => format!("topk({count}, {last})"),
-        Worst::Least => format!("bottomk({count}, {last})"),
-        Worst::Magnitude => format!("topk({count}, abs({last}))"),
+    let worst = |at| {
+        let last = values(indicator, at);
+        match Worst::of(indicator) {
+            Worst::Most => format!("topk({count}, {last})"),
+            Worst::Least => format!("bottomk({count}, {last})"),
+            Worst::Magnitude => format!("topk({count}, abs({last}))"),
+        }
     };
-    format!("{} and {worst}", values(indicator, At::Step))
+    format!("{} and {}", values(indicator, At::Step), at_the_end(worst, |at| values(indicator, at)))
 }
 
-/// The readings that are not fine: at most [`ROWS`] in breach or with a warning, with their values (spans of time in days), breaches first; and at
-/// most as many unknown ones, which have none.
-pub fn troubled_values(indicators: &[&Indicator]) -> String {
+/// The readings that are not fine: at most [`ROWS`] in breach or with a warning, breaches first, and at most as many unknown ones. The label `where`
+/// joins `within`, `rule` has the limit, and `column` is `value` (spans of time in days; unknown readings have none) or `since`: the first moment
+/// of the range at which the reading was in this state, in milliseconds, where that is not the range's own beginning.
+pub fn troubled(indicators: &[&Indicator], within: &[String]) -> String {
     let (times, others): (Vec<_>, Vec<_>) = indicators.iter().copied().partition(|indicator| Measure::of(indicator).is_time());
     let mut values = labelled_values(&others);
     if !times.is_empty() {
@@ -290,7 +332,23 @@ pub fn troubled_values(indicators: &[&Indicator]) -> String {
     }
     let in_state = |state| states(&[], Some(state), At::Step);
     let judged = format!("topk({ROWS}, 2 * {} or {})", in_state(State::Breach), in_state(State::Warning));
-    format!("{judged} * 0 + ignoring (state) group_left () {values}\nor\ntopk({ROWS}, {}) * NaN", in_state(State::Unknown))
+    let unknown = format!("topk({ROWS}, {})", in_state(State::Unknown));
+    let valued = format!("{judged} * 0 + ignoring (state) group_left () {values}\nor\n{unknown} * NaN");
+    let seen = format!("min_over_time(timestamp({})[$__range:$__interval])", selector(STATES, r#"state!="ok""#, At::Step));
+    let since = format!("({seen} and ({judged} or {unknown}) > time() - 0.97 * $__range_s) * 1000");
+    let quoted: String = within.iter().map(|label| format!(", \"{label}\"")).collect();
+    let row = |aggregate: &str, vector: &str| format!("{aggregate} by (state, system, indicator, where) (label_join({vector}, \"where\", \" \"{quoted}))");
+    let columns = [constant(&row("max", &valued), "column", "value"), constant(&row("min", &since), "column", "since")];
+    with_rule(&titled_with_unit(&columns.join("\nor ")))
+}
+
+/// Adds the limit that was exceeded as the label `rule`. A state does not say which of several limits of its level it was.
+fn with_rule(vector: &str) -> String {
+    const RULES: &str = "group by (indicator, level, rule) (aims_indicator_threshold)";
+    let only = format!(r#"label_replace({RULES} and on (indicator, level) (count by (indicator, level) ({RULES}) == 1), "state", "$1", "level", "(.+)")"#);
+    let other = format!("group by (indicator, state) ({})", selector(STATES, r#"state!="ok""#, At::Step));
+    let several = format!(r#"label_replace({other}, "rule", "one of several", "state", "breach|warning")"#);
+    format!("({vector})\n* on (indicator, state) group_left (rule) ({only}\nor on (indicator, state) {several})")
 }
 
 /// Adds a label with the same value everywhere. Names of groups and ids hold nothing that PromQL or Grafana would read as a reference.

@@ -7,7 +7,7 @@ use crate::{indicator::Indicator, threshold::State};
 
 use super::{
     dashboard::{Dashboard, Row, agent_variable, indicator_link, system_variables},
-    field,
+    field, obligations,
     panel::Panel,
     places::{Home, Places},
     query::{self, At, Measure},
@@ -35,7 +35,12 @@ pub fn dashboard(places: &Places, agent: &str) -> Dashboard {
             Row::new("").add(24, 2, legend()),
             Row::new("").add(6, 5, within_limits()).add(6, 5, systems_without_breach()).add(6, 5, late()).maybe(6, 5, nonconformities(places)),
             Row::new("Where we stand").maybe(24, of_clauses, by_clause(&clauses)).maybe(24, of_inputs, by_input(&inputs)),
-            Row::new("How it went").maybe(8, 9, breaches_by_clause(&clauses)).add(8, 9, course_of_states()).maybe(8, 9, ageing(places)),
+            Row::new("How it went")
+                .maybe(8, 9, breaches_by_clause(&clauses))
+                .add(8, 9, course_of_states())
+                .maybe(8, 9, ageing(places))
+                .add(12, 8, systems_over_time())
+                .add(12, 8, obligations::late_over_time()),
             Row::new("Monitoring and measurement").add(24, 12, time_in_breach()),
             improvement(places),
             planning(places),
@@ -59,7 +64,7 @@ fn within_limits() -> Panel {
     let troubled = query::selector(query::STATES, r#"state!="ok""#, At::Step);
     let all = query::states(&[], None, At::Step);
     Panel::stat("Readings within limits", "Share of all readings that are within their limits now. Unknown readings count as not within limits.")
-        .now(&format!("1 - (count({troubled}) or vector(0)) / count({all})"), "within limits")
+        .now(&format!("1 - ({}) / count({all})", query::or_zero(&format!("count({troubled})"), &all)), "within limits")
         .set("unit", json!("percentunit"))
         .set("decimals", json!(0))
         .set("min", json!(0))
@@ -67,38 +72,49 @@ fn within_limits() -> Panel {
         .set("color", json!({ "mode": "fixed", "fixedColor": field::color(State::Ok) }))
 }
 
-fn systems_without_breach() -> Panel {
+/// The share of systems of which something is known and nothing is in breach. Of a system all of whose readings are unknown nobody can say so.
+fn share_without_breach() -> String {
     let breach = query::states(&[], Some(State::Breach), At::Step);
-    let systems = query::systems();
-    let share = format!("1 - (count(group by (system) ({breach}) and on (system) {systems}) or vector(0)) / count({systems})");
-    Panel::stat("Breach-free systems", "Share of the systems in the inventory that have no reading in breach, now and over the range.")
-        .over_time(&share, "without a breach")
+    let known = query::selector(query::STATES, r#"state=~"ok|warning""#, At::Step);
+    let systems = query::systems(At::Step);
+    let fine = format!("count({systems} and on (system) {known} unless on (system) {breach})");
+    format!("({}) / count({systems})", query::or_zero(&fine, &systems))
+}
+
+fn systems_without_breach() -> Panel {
+    Panel::stat(
+        "Breach-free systems",
+        "Share of the systems in the inventory that have no reading in breach now. A system of which nothing is known is not among them.",
+    )
+    .now(&share_without_breach(), "without a breach")
+    .set("unit", json!("percentunit"))
+    .set("decimals", json!(0))
+    .set("min", json!(0))
+    .set("max", json!(1))
+    .set("color", json!({ "mode": "fixed", "fixedColor": field::color(State::Ok) }))
+}
+
+fn systems_over_time() -> Panel {
+    Panel::lines("Breach-free systems over time", "Share of the systems in the inventory of which something was known and nothing was in breach.")
+        .over_time(&share_without_breach(), "without a breach")
         .max_points(60)
         .set("unit", json!("percentunit"))
-        .set("decimals", json!(0))
         .set("min", json!(0))
         .set("max", json!(1))
-        .options(&json!({ "graphMode": "area" }))
         .set("color", json!({ "mode": "fixed", "fixedColor": field::color(State::Ok) }))
 }
 
 fn late() -> Panel {
-    Panel::stat("Late obligations", "Assessments, audits, reviews, training and the like whose day has passed, now and over the range.")
-        .over_time(&format!("sum({}) or vector(0)", super::obligations::late_by_kind()), "late")
-        .max_points(60)
-        .set("min", json!(0))
-        .options(&json!({ "graphMode": "area" }))
-        .set("color", json!({ "mode": "fixed", "fixedColor": field::color(State::Warning) }))
+    let late = query::or_zero(&format!("sum({})", obligations::late_by_kind()), &obligations::known());
+    let panel = Panel::stat("Late obligations", "Assessments, audits, reviews, training and the like whose day has passed, now.").now(&late, "late");
+    panel.set("thresholds", field::steps("text", &[(1.0, field::color(State::Warning))]))
 }
 
 fn nonconformities(places: &Places) -> Option<Panel> {
     let open = query::values(places.find(NONCONFORMITIES)?, At::Step);
-    let graded = |panel: Panel, (grade, state)| panel.field(grade, &json!({ "color": { "mode": "fixed", "fixedColor": field::color(state) } }));
-    let panel = Panel::stat("Open nonconformities", "Nonconformities that are not closed, by grade, now and over the range.")
-        .over_time(&format!("sum by (grade) ({open})"), "{{grade}}")
-        .max_points(60)
-        .set("min", json!(0))
-        .options(&json!({ "graphMode": "area" }));
+    let graded = |panel: Panel, (grade, state)| panel.field(grade, &field::unless_none(field::color(state)));
+    let panel =
+        Panel::stat("Open nonconformities", "Nonconformities that are not closed, by grade, now.").now(&format!("sum by (grade) ({open})"), "{{grade}}");
     Some([("major", State::Breach), ("minor", State::Warning)].into_iter().fold(panel, graded))
 }
 
@@ -121,7 +137,7 @@ fn breaches_by_clause(groups: &Groups<'_>) -> Option<Panel> {
 fn by_input(groups: &Groups<'_>) -> Option<Panel> {
     let about = "Readings that inform each input of the management review. Changes of issues (b) and opportunities for improvement (e) are matters for people, \
                  not for indicators.";
-    (!groups.is_empty()).then(|| states_by_group("State by input", about, "Input", groups))
+    (!groups.is_empty()).then(|| states_by_group("State by input of 9.3.2 (b and e are for people to tell)", about, "Input", groups))
 }
 
 fn course_of_states() -> Panel {

@@ -32,7 +32,7 @@ pub fn summary(title: &str, intro: &str, indicators: &[&Indicator]) -> Option<Pa
         return None;
     }
     let measures: Vec<_> = Measure::ALL.into_iter().filter(|measure| indicators.iter().any(|one| Measure::of(one) == *measure)).collect();
-    let columns: Vec<_> = ["title"].into_iter().chain(measures.iter().map(|measure| measure.column())).chain(["breach", "warning", "unknown", "ok"]).collect();
+    let columns: Vec<_> = ["title"].into_iter().chain(measures.iter().map(|measure| measure.column())).chain(State::WORST_FIRST.map(State::as_str)).collect();
     let table = Panel::table(title, &about(intro, indicators))
         .pivot(&query::summary(indicators))
         .order(&columns, &[])
@@ -73,18 +73,31 @@ pub fn system_column() -> Value {
 /// A column that says what a row of a matrix is about: its name, the labels that it joins, its heading.
 pub type Key = (&'static str, &'static [&'static str], &'static str);
 
-/// Values of several indicators side by side, coloured where their limits are exceeded; the worst of the first indicator on top.
+/// The heading of the worst state of a row.
+const ROW_STATE: &str = "State";
+
+/// Values of several indicators side by side, coloured where their limits are exceeded; what is worst on top, then by the first indicator.
 pub fn matrix(title: &str, intro: &str, indicators: &[&Indicator], keys: &[Key]) -> Option<Panel> {
     let first = indicators.first()?;
     // Only what is measured for a feature or a group states how many rows it saw.
     let with_samples = indicators.iter().any(|indicator| indicator.columns().facts().iter().any(|fact| fact.starts_with("fact_n_")));
     let joined: Vec<_> = keys.iter().map(|(name, labels, _)| (*name, *labels)).collect();
-    let columns: Vec<_> = keys.iter().map(|(name, ..)| *name).chain(indicators.iter().map(|indicator| indicator.id.as_str())).chain([query::SAMPLES]).collect();
+    let columns: Vec<_> = keys
+        .iter()
+        .map(|(name, ..)| *name)
+        .chain([query::STATE])
+        .chain(indicators.iter().map(|indicator| indicator.id.as_str()))
+        .chain([query::SAMPLES])
+        .collect();
     let is_higher_worse = matches!(first.direction, Direction::Higher | Direction::Abs);
     let table = Panel::table(title, &about(intro, indicators))
         .pivot(&query::matrix(indicators, &joined, with_samples))
         .order(&columns, &[])
-        .sorted_by(&first.title, is_higher_worse);
+        .sorted_by(ROW_STATE, true)
+        .sorted_by(&first.title, is_higher_worse)
+        .field(query::STATE, &json!({
+            "displayName": ROW_STATE, "custom.width": 105, "mappings": field::state_numbers(), "custom.cellOptions": { "type": "color-background", "mode": "basic" },
+        }));
     let table = keys.iter().fold(table, |table, (name, _, heading)| {
         let is_last = keys.last().is_some_and(|(last, ..)| last == name);
         let links = if is_last { indicators.iter().map(|indicator| page_link(indicator)).collect() } else { json!([]) };
@@ -114,16 +127,34 @@ fn page_link(indicator: &Indicator) -> Value {
 }
 
 /// The worst series of an indicator over time, with its limits.
-pub fn course(indicator: &Indicator, legend: &str) -> Panel {
+pub fn course(indicator: &Indicator) -> Panel {
     const SERIES: usize = 6;
-    let intro = format!("The {SERIES} series that are worst now. Where a line ends, the value became unknown. Dashed lines are the limits.");
+    let intro = format!(
+        "The {SERIES} series that are worst at the end of the range, or were when they were last known. Where a line ends, the value became unknown. Dashed lines are the limits."
+    );
     let limits = field::rule_steps(indicator, field::PLAIN, 1.0);
     let has_limits = limits["steps"].as_array().is_some_and(|steps| steps.len() > 1);
     Panel::lines(&indicator.title, &about(&intro, &[indicator]))
-        .over_time(&query::worst_over_time(indicator, SERIES), legend)
+        .over_time(&query::worst_over_time(indicator, SERIES), &legend(indicator))
+        .transform("renameByRegex", &json!({ "regex": r"/\b(prediction|target) \1\b/g", "renamePattern": "$1" }))
+        .transform("renameByRegex", &json!({ "regex": "/ {2,}/g", "renamePattern": " " }))
         .set("unit", json!(field::unit(indicator)))
         .set("thresholds", limits)
         .custom(&json!({ "thresholdsStyle": { "mode": if has_limits { "dashed" } else { "off" } } }))
+}
+
+/// All labels that tell series of the indicator apart, so that no two have the same name. What it is about stands first, the model last.
+fn legend(indicator: &Indicator) -> String {
+    const ELSEWHERE: [&str; 3] = ["risk_tier", "lifecycle", "owner_role"];
+    const FIRST: [&str; 5] = ["system", "feature", "role", "attribute", "subgroup"];
+    const LAST: [&str; 3] = ["segment", "model", "version"];
+    let place = |label: &str| {
+        let last = || LAST.iter().position(|last| *last == label).map(|place| FIRST.len() + 1 + place);
+        FIRST.iter().position(|first| *first == label).or_else(last).unwrap_or(FIRST.len())
+    };
+    let mut labels: Vec<_> = indicator.columns().labels().iter().map(String::as_str).filter(|label| !ELSEWHERE.contains(label)).collect();
+    labels.sort_by_key(|label| place(label));
+    labels.iter().map(|label| format!("{{{{{label}}}}}")).collect::<Vec<_>>().join(" ")
 }
 
 /// Readings by state for each group of indicators, with the share that is fine.
@@ -137,7 +168,7 @@ pub fn states_by_group(title: &str, about: &str, heading: &str, groups: &[(Strin
         .transform("merge", &json!({}))
         .transform("calculateField", &sum)
         .transform("calculateField", &share)
-        .order(&["group", SHARE, "breach", "warning", "unknown", "ok"], &["Readings"])
+        .order(&["group", SHARE, "breach", "unknown", "warning", "ok"], &["Readings"])
         .options(&json!({ "enablePagination": false }))
         .sorted_by(heading, false)
         .field("group", &json!({ "displayName": heading, "custom.minWidth": 170, "custom.wrapText": true }))

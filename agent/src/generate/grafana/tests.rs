@@ -54,6 +54,7 @@ fn filled(query: &str) -> String {
     let values = [
         ("$__rate_interval", "1m"),
         ("$__interval", "1m"),
+        ("$__range_s", "3600"),
         ("$__range", "1h"),
         ("$risk_tier", ".*"),
         ("$owner_role", ".*"),
@@ -63,7 +64,7 @@ fn filled(query: &str) -> String {
     ];
     let filled = values.iter().fold(query.to_owned(), |text, (name, value)| text.replace(name, value));
     // References of `label_replace` to what its pattern found, and the end of a pattern.
-    let own = ["\"$1\"", "\"$1-$2\"", "\"^$\""].iter().fold(filled.clone(), |text, own| text.replace(own, ""));
+    let own = ["\"$1\"", "\"$1-$2\"", "\"$1$2\"", "\"^$\""].iter().fold(filled.clone(), |text, own| text.replace(own, ""));
     assert!(!own.contains('$'), "a variable that nobody fills: {filled}");
     filled
 }
@@ -149,6 +150,94 @@ fn what_variables_ask_for_exists() {
             assert!(unknown.is_empty(), "{file}: {unknown:?}");
         }
     }
+}
+
+/// The functions that a query calls.
+#[derive(Default)]
+struct Calls(BTreeSet<&'static str>);
+
+impl ExprVisitor for Calls {
+    type Error = Infallible;
+
+    fn pre_visit(&mut self, expr: &Expr) -> Result<bool, Infallible> {
+        if let Expr::Call(call) = expr {
+            self.0.insert(call.func.name);
+        }
+        Ok(true)
+    }
+}
+
+/// A number that comes of no series, as `vector(0)` does, says of an agent that is gone that all is well.
+#[test]
+fn no_panel_makes_a_number_of_nothing() {
+    let makes_numbers = |query: &str| {
+        let mut calls = Calls::default();
+        let Ok(_) = walk_expr(&mut calls, &parser::parse(query).unwrap_or_else(|error| panic!("{error}: {query}")));
+        ["vector", "absent", "absent_over_time"].iter().any(|name| calls.0.contains(name))
+    };
+    assert!(makes_numbers("sum(count(aims_indicator_state) or vector(0))"));
+    for (file, dashboard) in dashboards(&with_own()) {
+        for query in queries(&dashboard) {
+            assert!(!makes_numbers(&query), "{file}: {query}");
+        }
+    }
+}
+
+/// What says "now" asks for now: the steps of a query over a range are aligned, so that its last one can be as old as a step is long.
+#[test]
+fn numbers_and_tables_are_of_now() {
+    for (file, dashboard) in dashboards(&with_own()) {
+        for panel in panels(&dashboard).filter(|panel| ["stat", "bargauge", "table", "barchart", "gauge"].contains(&panel["type"].as_str().unwrap())) {
+            for target in panel["targets"].as_array().unwrap() {
+                assert_eq!((&target["instant"], &target["range"]), (&Value::Bool(true), &Value::Bool(false)), "{file}: {}", panel["title"]);
+            }
+        }
+    }
+}
+
+/// A series is chosen by its last sample in the range, so that a gap at the very end empties no panel.
+#[test]
+fn what_is_worst_at_the_end_survives_a_gap_there() {
+    for (file, dashboard) in dashboards(&with_own()) {
+        for query in queries(&dashboard).iter().filter(|query| query.contains("@ end()")) {
+            assert!(query.contains("[1h] @ end())"), "{file}: {query}");
+        }
+    }
+}
+
+/// Ruling 20, wherever states have an order: columns of tables, numbers of the timeline.
+#[test]
+fn states_stand_in_the_order_of_badness() {
+    let order = ["breach", "unknown", "warning", "ok"];
+    for (file, dashboard) in dashboards(&built_in()) {
+        for panel in panels(&dashboard) {
+            let columns = panel["transformations"].as_array().into_iter().flatten().filter_map(|one| one["options"]["indexByName"].as_object());
+            for columns in columns.filter(|columns| columns.contains_key("breach") && columns.contains_key("unknown")) {
+                let places: Vec<_> = order.iter().map(|state| columns[*state].as_u64()).collect();
+                assert!(places.is_sorted(), "{file}: {}: {columns:?}", panel["title"]);
+            }
+        }
+    }
+    let numbers = field::state_numbers();
+    let names = ["0", "1", "2", "3"].map(|number| numbers[0]["options"][number]["text"].as_str().unwrap().to_owned());
+    assert_eq!(names, ["✓ ok", "▲ warning", "? unknown", "✗ breach"]);
+}
+
+/// Two series of a course differ in some label of the indicator, so that all of them are in the legend.
+#[test]
+fn legends_tell_series_apart() {
+    let catalogue = built_in();
+    let operations = &dashboards(&catalogue)["grafana/operations.json"];
+    let mut found = 0;
+    for panel in panels(operations).filter(|panel| panel["type"] == "timeseries") {
+        let (title, legend) = (panel["title"].as_str().unwrap(), panel["targets"][0]["legendFormat"].as_str().unwrap());
+        let indicator = catalogue.iter().find(|indicator| indicator.title == title).unwrap_or_else(|| panic!("{title}"));
+        for label in indicator.columns().labels().iter().filter(|label| !["risk_tier", "lifecycle", "owner_role"].contains(&label.as_str())) {
+            assert!(legend.contains(&format!("{{{{{label}}}}}")), "{title}: {legend}");
+            found += 1;
+        }
+    }
+    assert!(found > 20, "{found}");
 }
 
 #[test]

@@ -42,7 +42,8 @@ fn about() -> Vec<String> {
     let lines = [
         "An alert fires while the agent's verdict on a reading is breach (severity critical) or warning; its value is the reading.",
         "Limits are not repeated here: they are the agent's, and the description shows those that are in force.",
-        "The label risk_tier is that of the system, to route by. The link runbook_url is set with `clause9 generate rules --runbook-base URL`.",
+        "The label risk_tier is that of the system, to route by. The link runbook_url is set by `runbook_url` in the configuration, or with",
+        "`clause9 generate rules --runbook-base URL`. `--rules-for older` leaves out keep_firing_for, which older servers refuse.",
         "A reading that becomes unknown ends its alert; Clause9BreachUnknown in agent.rules.yml then says so.",
     ];
     lines.map(str::to_owned).to_vec()
@@ -78,7 +79,7 @@ fn alert(indicator: &Indicator, level: Level, settings: &Settings) -> Alert {
         labels,
         expression: expression(indicator, level),
         hold: is_statistical(indicator).then_some(STATISTICAL_HOLD),
-        keep: Some(KEEP),
+        keep: settings.keeps_firing.then_some(KEEP),
         summary: Template::default().text(&format!("{}: {level}", one_line(&indicator.title))).label(", ", "system"),
         description: description(indicator, level),
         runbook: settings.runbook(id),

@@ -125,6 +125,41 @@ fn a_link_leads_to_where_the_runbooks_are_published() {
     assert!(links.contains("https://wiki.example.org/aims/drift_psi.md") && links.iter().all(|link| link.starts_with("https://wiki.example.org/aims/")));
 }
 
+/// `promtool` of 2.41 and vmalert 1.79 refuse a file with one field that they don't know.
+#[test]
+fn older_servers_get_rules_without_the_field_that_they_refuse() {
+    let text = |keeps_firing| files(&built_in(), &Settings { keeps_firing, ..Settings::default() }).into_iter().map(|file| file.text).collect::<String>();
+    // The comment that tells of the flag stands in both.
+    let uses = |text: &str| text.matches("keep_firing_for:").count();
+    assert!(uses(&text(true)) > 50);
+    assert_eq!(uses(&text(false)), 0);
+    let without: Vec<_> = text(true).lines().filter(|line| !line.contains("keep_firing_for:")).map(str::to_owned).collect();
+    assert_eq!(text(false).lines().map(str::to_owned).collect::<Vec<_>>(), without, "nothing else differs");
+}
+
+/// No rule gives a number where there is no series: neither `vector` nor a bare number makes one out of nothing.
+#[test]
+fn no_rule_makes_a_number_of_nothing() {
+    struct Made(Vec<&'static str>);
+    impl ExprVisitor for Made {
+        type Error = Infallible;
+
+        fn pre_visit(&mut self, expression: &Expr) -> Result<bool, Infallible> {
+            if let Expr::Call(call) = expression {
+                self.0.push(call.func.name);
+            }
+            Ok(true)
+        }
+    }
+    for file in rules(&with_own()) {
+        for expression in file.alerts.iter().map(|rule| &rule.expression).chain(file.recordings.iter().map(|rule| &rule.expression)) {
+            let mut made = Made(Vec::new());
+            let Ok(_) = walk_expr(&mut made, &parser::parse(expression).unwrap_or_else(|error| panic!("{error}: {expression}")));
+            assert!(!made.0.contains(&"vector"), "{}: {expression}", file.name);
+        }
+    }
+}
+
 /// Due dates that an indicator tells are left to it while the agent is alive, for as long as it does.
 #[test]
 fn the_countdown_knows_who_else_tells() {

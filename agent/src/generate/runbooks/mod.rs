@@ -29,7 +29,7 @@ fn mark() -> String {
 fn index(catalogue: &Catalogue) -> String {
     let mut text = String::from(
         "# Runbooks\n\nWhat to do when clause9 alerts. The name of an alert of a reading is that of its indicator: `DriftPsi` belongs to `drift_psi`. \
-         An alert's `runbook_url` leads to its page; `clause9 generate rules --runbook-base URL` sets where the pages are published.\n\n\
+         An alert's `runbook_url` leads to its page; `runbook_url` in the configuration, or `clause9 generate rules --runbook-base URL`, says where the pages are published.\n\n\
          - `severity=critical`: a requirement is not met, or nothing can be said any more. `severity=warning`: see to it in working hours.\n\
          - No page says that all is well: a reading is fine, in warning, in breach or *unknown*, and unknown is not fine.\n\n\
          ## The watch itself\n\n| Alert | Severity | Page |\n|---|---|---|\n",
