@@ -115,7 +115,10 @@ impl dyn Database + '_ {
     /// What each row comes to.
     pub(crate) fn rows<T>(&self, sql: &str, values: &[Cell<'_>], mut read: impl FnMut(&dyn Row) -> Result<T, Error>) -> Result<Vec<T>, Error> {
         let mut rows = Vec::new();
-        self.each(sql, values, |row| Ok(rows.push(read(row)?)))?;
+        self.each(sql, values, |row| {
+            rows.push(read(row)?);
+            Ok(())
+        })?;
         Ok(rows)
     }
 

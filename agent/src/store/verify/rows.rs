@@ -14,6 +14,9 @@ use crate::{
     },
 };
 
+/// The seal of a row, or what is wrong with it.
+type Sealed = Result<Digest, String>;
+
 /// A table of rows that are sealed.
 struct Table {
     name: &'static str,
@@ -27,9 +30,9 @@ struct Table {
     /// Columns, and how rows that begin with them are called.
     named_by: &'static str,
     called: fn(&dyn Row) -> Result<String, Error>,
-    /// Columns, the first of them those of its name, and the seal of rows that begin with them, or what is wrong with it.
+    /// Columns, the first of them those of its name, and the seal of rows that begin with them.
     sealed_by: &'static str,
-    seal: fn(&dyn Row) -> Result<Result<Digest, String>, Error>,
+    seal: fn(&dyn Row) -> Result<Sealed, Error>,
 }
 
 static RECORDS: Table = Table {
@@ -67,7 +70,7 @@ static READINGS: Table = Table {
 };
 
 impl Table {
-    fn checked(&self, row: &dyn Row, seal: Digest, is_whole: bool) -> Result<Result<Digest, String>, Error> {
+    fn checked(&self, row: &dyn Row, seal: Digest, is_whole: bool) -> Result<Sealed, Error> {
         Ok(if is_whole { Ok(seal) } else { Err(format!("{} is not what was stored", (self.called)(row)?)) })
     }
 
