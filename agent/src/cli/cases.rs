@@ -198,6 +198,15 @@ async fn registers_are_kept_in_several_languages() {
     }
 }
 
+#[tokio::test]
+async fn a_header_of_another_language_yields_to_one_that_is_there() {
+    let risks = "ref_id,id,system,due,Frist\nX,R-1,a,2027-01-01,soon\n";
+    let board = of(&[("systems.csv", "id,owner_role\na,x\n"), ("risks.csv", risks)]).await.unwrap();
+    assert_eq!(board.sources[0].records["cases"], 1);
+    let wrong = of(&[("risks.csv", "id,system,Frist,Termin\nR-1,a,2027-01-01,2027-01-02\n")]).await.unwrap_err();
+    assert!(wrong.contains("`Frist` and `Termin` both mean `due`"), "{wrong}");
+}
+
 #[test]
 fn a_file_is_explained() {
     let connector = crate::connector::Registry::load(None, &mut crate::document::Mistakes::default()).get("register").unwrap().description.clone();

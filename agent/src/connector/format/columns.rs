@@ -29,6 +29,8 @@ pub struct Wanted {
     pub judged: BTreeMap<String, Judged>,
     /// Header → field.
     fields: HashMap<String, String>,
+    /// Headers that stand for their field only where no other does: written with a `~` before them.
+    weak: HashSet<String>,
 }
 
 /// A field by which indicators judge. `status or closed_at` is either.
@@ -64,7 +66,12 @@ impl TryFrom<RawWanted> for Wanted {
         let mut wanted = Self { required: raw.required, judged: raw.judged, ..Self::default() };
         wanted.names = raw.names.iter().map(|name| if name == "*" { name.clone() } else { normalised(name) }).collect();
         for (field, headers) in raw.columns.into_iter().flatten() {
-            wanted.columns.entry(field).or_default().extend(headers);
+            let known = wanted.columns.entry(field).or_default();
+            for header in headers {
+                let strong = header.strip_prefix('~').map(str::to_owned);
+                wanted.weak.extend(strong.as_deref().map(normalised));
+                known.push(strong.unwrap_or(header));
+            }
         }
         for (field, headers) in &wanted.columns {
             for header in headers.iter().chain([field]) {
@@ -124,7 +131,11 @@ impl Wanted {
         let mut mistakes = Vec::new();
         let mut targets = HashMap::new();
         let mut taken: HashMap<&str, &Header> = HashMap::new();
-        for header in &table.headers {
+        // A weak one yields to any other, wherever it stands.
+        let is_weak = |header: &&Header| self.weak.contains(&header.name) && !own.contains_key(header.name.as_str());
+        let (weak, strong): (Vec<_>, Vec<_>) = table.headers.iter().partition(is_weak);
+        let mut strongly: HashSet<&str> = HashSet::new();
+        for header in strong.into_iter().chain(weak) {
             if let Some(mistake) = self.twin_of_a_field(table, header, own) {
                 mistakes.push(mistake);
                 continue;
@@ -133,6 +144,13 @@ impl Wanted {
                 Ok(target) => {
                     if let Target::Field(field) = &target {
                         let (field, _) = self.columns.get_key_value(field).expect("targets are fields of this stream");
+                        if is_weak(&header) && strongly.contains(field.as_str()) {
+                            targets.insert(header.name.clone(), Target::Attribute(header.name.clone()));
+                            continue;
+                        }
+                        if !is_weak(&header) {
+                            strongly.insert(field);
+                        }
                         if let Some(twin) = taken.insert(field, header) {
                             mistakes.push(self.both(table, field, twin, header));
                         }
