@@ -202,7 +202,7 @@ fn check_tells_every_mistake_and_eval_has_exit_codes() {
     std::fs::write(folder.join("registers/reviews.csv"), "id,kind,system,due\nR-1,impact_assessment,a,tomorrow\n").expect("a written register");
     let (code, text) = run(&["check", "--config", config]);
     assert_eq!(code, Some(1));
-    assert!(text.contains("reviews.csv") && text.contains("row 2") && text.contains("review.due: a text of 8 characters"), "{text}");
+    assert!(text.contains("reviews.csv") && text.contains("row 2: column D, `due` (review.due): a text of 8 characters"), "{text}");
 }
 
 #[test]
