@@ -215,7 +215,10 @@ impl Panel {
     /// Names and colours for fields that are called like states.
     pub fn state_fields(self) -> Self {
         State::ALL.into_iter().fold(self, |panel, state| {
-            panel.field(state.as_str(), &json!({ "displayName": field::name(state) })).field(state.as_str(), &field::unless_none(field::color(state)))
+            // In one override: after the first the field goes by its new name.
+            let mut look = field::unless_none(field::color(state));
+            look["displayName"] = json!(field::name(state));
+            panel.field(state.as_str(), &look)
         })
     }
 
