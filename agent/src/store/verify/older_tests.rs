@@ -17,8 +17,7 @@ fn older(homes: Homes<'_>) -> Home {
     let connection = home.other();
     core::migrate_to(connection, 1).unwrap();
     let mut chain = Chain { connection, previous: GENESIS, entry: 0 };
-    let versions: [(_, _, i64, i64, Option<(i64, i64)>); 3] =
-        [("1", "open", 100, 1, Some((200, 2))), ("2", "open", 100, 1, None), ("1", "closed", 200, 2, None)];
+    let versions = [("1", "open", 100_i64, 1_i64, Some((200_i64, 2_i64))), ("2", "open", 100, 1, None), ("1", "closed", 200, 2, None)];
     let mut lines = [Vec::new(), Vec::new()];
     for (id, status, from, entry, until) in versions {
         let body = format!(r#"{{"fields":{{"kind":"incident","status":"{status}","is_open":{}}}}}"#, i64::from(status == "open"));
@@ -38,7 +37,7 @@ fn older(homes: Homes<'_>) -> Home {
     chain.append(200, "poll", "versions", std::mem::take(&mut lines[1]));
     let labels = r#"{"system":"a"}"#;
     let line = |sign: char, measured: f64, state: &str| format!("{sign} incidents_open {labels} {:?} None {state} None None {{}} m1", Some(measured));
-    let readings: [(f64, &str, i64, Option<i64>, i64, Option<i64>); 2] = [(2.0, "ok", 100, Some(250), 3, Some(4)), (1.0, "breach", 250, None, 4, None)];
+    let readings = [(2.0, "ok", 100_i64, Some(250_i64), 3_i64, Some(4_i64)), (1.0, "breach", 250, None, 4, None)];
     for (measured, state, from, until, entry, until_entry) in readings {
         let sql = "INSERT INTO reading_intervals (indicator, labels, measured, state, facts, thresholds, held_from, held_until, from_entry, until_entry)
                    VALUES ('incidents_open', ?1, ?2, ?3, '{}', 'm1', ?4, ?5, ?6, ?7)";
