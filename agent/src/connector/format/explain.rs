@@ -1,4 +1,4 @@
-//! What becomes of tables, for people: the same steps as in [`super::assign`], with each of them written down.
+//! What becomes of tables, for people: the same steps as in [`super::assign()`], with each of them written down.
 
 use std::collections::BTreeMap;
 
