@@ -234,6 +234,14 @@ fn a_file_is_explained() {
         ]
     );
     assert_eq!(crate::connector::said_of(&own, &tables), own);
+
+    // In a column that is the field itself an unknown word counts as nothing.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("systems.csv");
+    std::fs::write(&path, "id,lifecycle,risk tier\na,Live,Very high\nb,Blubb,low\n").unwrap();
+    let tables = crate::connector::explain_files(&connector, &path, &crate::connector::Own::default()).unwrap();
+    let words: Vec<_> = tables[0].words.iter().map(|word| format!("{} {}", word.word, word.is_open)).collect();
+    assert_eq!(words, ["Blubb true", "Live false", "Very high false", "low false"]);
     let template = crate::connector::template(&connector, "risks").unwrap();
     assert_eq!(template[..3], ["id", "system", "due"].map(str::to_owned));
 }

@@ -1,6 +1,11 @@
 //! `clause9 registers`: what a register file is taken for, and how an empty one begins.
 
-use std::{collections::BTreeMap, path::Path, process::ExitCode, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    process::ExitCode,
+    sync::Arc,
+};
 
 use anyhow::{Context as _, bail};
 
@@ -86,6 +91,10 @@ fn shown(table: &Explained) -> String {
     let width = table.columns.iter().map(|(header, _)| header.chars().count()).max().unwrap_or(0);
     lines.extend(table.columns.iter().map(|(header, became)| format!("  {header:<width$}  {became}")));
     for word in &table.words {
+        if word.is_open {
+            lines.push(format!("  {}: no list knows `{}`, in {} rows: say in `values` what it means", word.field, word.word, word.rows));
+            continue;
+        }
         let counts = word.counts_as.as_deref().map_or_else(|| "nothing".to_owned(), |word| format!("`{word}`"));
         let doubt = if word.in_doubt { ", which no list knows: say in `values` what it means" } else { "" };
         lines.push(format!("  {}: `{}` counts as {counts} in {} rows{doubt}", word.field, word.word, word.rows));
@@ -95,15 +104,22 @@ fn shown(table: &Explained) -> String {
     lines.join("\n") + "\n"
 }
 
-/// How many records of each kind there are, how many of the cases are open, and how many of all are in doubt.
+/// How many words of doubts are named at most.
+const NAMED: usize = 5;
+
+/// How many records of each kind there are, how many of the cases are open, and which of all are in doubt, with the words or places.
 fn counts<'r>(records: impl Iterator<Item = &'r Record>) -> String {
     let mut counts: BTreeMap<(&str, String), (usize, usize)> = BTreeMap::new();
-    let mut doubts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut doubts: BTreeMap<(&str, &str), (usize, BTreeSet<&str>)> = BTreeMap::new();
     for record in records {
         let count = counts.entry((record.shape.table, record.kind().unwrap_or_default().to_owned())).or_default();
         count.0 += 1;
         count.1 += usize::from(record.shape.name == "case" && record.value("is_open").as_integer() == Some(1));
-        record.doubts.iter().for_each(|doubt| *doubts.entry(doubt.reason.as_str()).or_default() += 1);
+        for doubt in &record.doubts {
+            let (count, words) = doubts.entry((doubt.reason.as_str(), &doubt.field)).or_default();
+            *count += 1;
+            words.insert(&doubt.value);
+        }
     }
     let mut lines = vec!["records:".to_owned()];
     for ((table, kind), (all, open)) in counts {
@@ -111,6 +127,10 @@ fn counts<'r>(records: impl Iterator<Item = &'r Record>) -> String {
         let open = if table == "cases" { format!(", {open} open") } else { String::new() };
         lines.push(format!("  {table}{kind}: {all}{open}"));
     }
-    lines.extend(doubts.iter().map(|(reason, count)| format!("  in doubt ({reason}): {count}")));
+    for ((reason, field), (count, words)) in doubts {
+        let named: Vec<_> = words.iter().take(NAMED).map(|word| format!("`{word}`")).collect();
+        let more = if words.len() > NAMED { ", ..." } else { "" };
+        lines.push(format!("  in doubt ({reason}), {field}: {count} ({}{more})", named.join(", ")));
+    }
     lines.join("\n") + "\n"
 }

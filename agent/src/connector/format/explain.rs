@@ -40,8 +40,10 @@ pub struct Word {
     pub word: String,
     /// What it counts as; `None`: nothing.
     pub counts_as: Option<String>,
-    /// Whether no list knows it.
+    /// Whether no list knows it, and it counts as the careful choice.
     pub in_doubt: bool,
+    /// Whether no list knows it, and there is nothing that it counts as: most fields refuse it.
+    pub is_open: bool,
     /// In how many rows it stands.
     pub rows: usize,
 }
@@ -103,6 +105,7 @@ fn words(table: &Table, taker: &Taker<'_>) -> Vec<Word> {
                 word,
                 counts_as: (!counts.is_null()).then(|| cut(&text(&counts))),
                 in_doubt: !odd.is_empty(),
+                is_open: taker.is_open(name, field, cell),
                 rows: 0,
             });
             known.rows += 1;

@@ -199,6 +199,12 @@ impl Taker<'_> {
         self.wanted.words.contains_key(field) || [name, field].iter().any(|column| self.told.values.contains_key(*column))
     }
 
+    /// Whether neither a list nor the source knows the word in a field's cell, so that the record's own check judges it.
+    pub(super) fn is_open(&self, name: &str, field: &str, cell: &Json) -> bool {
+        let cell = self.own(name, Some(field), cell.clone());
+        self.wanted.words.get(field).zip(word(&cell)).is_some_and(|(words, word)| words.meaning(&word, name == field) == Meaning::Open)
+    }
+
     /// A field's cell as it counts.
     pub(super) fn field(&self, name: &str, field: &str, cell: Json, place: &str, odd: &mut Vec<Odd>) -> Result<Json, FormatError> {
         if let Some(error) = error_in(&cell) {
