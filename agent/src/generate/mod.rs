@@ -1,6 +1,8 @@
 //! Files that follow from the catalogue: Grafana dashboards, Prometheus rules with their tests, runbooks. Each module gives texts; writing them,
 //! or comparing them with what is there, is done here. Nothing here knows of records or of the store.
 
+#[cfg(test)]
+mod calls;
 pub mod grafana;
 pub mod prometheus;
 pub mod runbooks;

@@ -1,7 +1,5 @@
 //! Evidence of the release whose entries covered neither times nor sources: how it is sealed once, and how what it covers is checked.
 
-use std::ops::ControlFlow;
-
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -114,16 +112,14 @@ const ENDS: [(char, &str); 2] = [('+', "from_entry"), ('-', "until_entry")];
 fn record_lines(connection: &dyn Database, entry: i64) -> Result<Lines, Error> {
     let mut lines = Vec::new();
     for (sign, column) in ENDS {
-        let mut wrong = None;
         let sql = format!("SELECT shape, id, digest, body FROM record_versions WHERE {column} = ?1");
-        connection.walk(&sql, &[entry.into()], &mut |row| {
+        let wrong = connection.find(&sql, &[entry.into()], |row| {
             let (shape, id, digest, body): (String, String, Digest, String) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
             if Digest::of(body.as_bytes()) != digest {
-                wrong = Some(format!("the {shape} `{id}` is not what was stored"));
-                return Ok(ControlFlow::Break(()));
+                return Ok(Some(format!("the {shape} `{id}` is not what was stored")));
             }
             lines.push(format!("{sign} {shape} {id:?} {digest}"));
-            Ok(ControlFlow::Continue(()))
+            Ok(None)
         })?;
         if let Some(wrong) = wrong {
             return Ok(Err(wrong));

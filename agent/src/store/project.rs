@@ -1,7 +1,5 @@
 //! Records into the tables that indicators query, and the digest of those tables, which every change of a row goes into.
 
-use std::fmt::Write as _;
-
 use super::{
     Error,
     names::{self, Names},
@@ -33,11 +31,7 @@ impl<'r> Row<'r> {
     /// Puts it into its table.
     pub(super) fn insert(self, transaction: &dyn Database, change: &mut Sum) -> Result<(), Error> {
         change.add(&self.digest());
-        let mut sql = format!("INSERT INTO {} VALUES (?1", self.table);
-        for number in 2..=self.cells.len() {
-            let _ = write!(sql, ", ?{number}");
-        }
-        sql.push(')');
+        let sql = format!("INSERT INTO {} VALUES ({})", self.table, sql::placeholders(self.cells.len()));
         transaction.execute(&sql, &self.cells)?;
         Ok(())
     }

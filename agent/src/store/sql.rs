@@ -3,7 +3,10 @@
 //! The SQL of the store is written once, in what SQLite and PostgreSQL share, with `?1`, `?2` for its values. Where they share no words, [`Dialect`]
 //! says whose to take.
 
-use std::{fmt, ops::ControlFlow};
+use std::{
+    fmt::{self, Write as _},
+    ops::ControlFlow,
+};
 
 use super::{Error, tables::Dialect};
 use crate::record::{Digest, Value};
@@ -122,14 +125,19 @@ impl dyn Database + '_ {
         Ok(rows)
     }
 
+    /// What the first row comes to that comes to anything. Those after it are not read.
+    pub(super) fn find<T>(&self, sql: &str, values: &[Cell<'_>], mut read: impl FnMut(&dyn Row) -> Result<Option<T>, Error>) -> Result<Option<T>, Error> {
+        let mut found = None;
+        self.walk(sql, values, &mut |row| {
+            found = read(row)?;
+            Ok(if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })?;
+        Ok(found)
+    }
+
     /// What the first row comes to.
     pub(crate) fn first<T>(&self, sql: &str, values: &[Cell<'_>], mut read: impl FnMut(&dyn Row) -> Result<T, Error>) -> Result<Option<T>, Error> {
-        let mut first = None;
-        self.walk(sql, values, &mut |row| {
-            first = Some(read(row)?);
-            Ok(ControlFlow::Break(()))
-        })?;
-        Ok(first)
+        self.find(sql, values, |row| read(row).map(Some))
     }
 
     /// What the only row comes to.
@@ -153,8 +161,16 @@ impl dyn Database + '_ {
 
 /// The statement that inserts a row. Its values are those of the columns, in this order.
 pub(crate) fn insert_statement(table: &str, columns: &[&str]) -> String {
-    let marks: Vec<_> = (1..=columns.len()).map(|number| format!("?{number}")).collect();
-    format!("INSERT INTO {table} ({}) VALUES ({})", columns.join(", "), marks.join(", "))
+    format!("INSERT INTO {table} ({}) VALUES ({})", columns.join(", "), placeholders(columns.len()))
+}
+
+/// So many placeholders: `?1, ?2, ?3`.
+pub(super) fn placeholders(count: usize) -> String {
+    let mut text = String::from("?1");
+    for number in 2..=count {
+        let _ = write!(text, ", ?{number}");
+    }
+    text
 }
 
 /// A transaction, or a part of the one that is open. Dropped without [`Self::commit`], by a panic too, it leaves nothing behind.

@@ -44,6 +44,15 @@ pub struct SourceRow {
     pub last_success_at: Option<i64>,
 }
 
+#[cfg(test)]
+impl SourceRow {
+    /// A source that was never read.
+    pub(crate) fn unread(name: &str) -> Self {
+        let (connector, kind) = ("records".to_owned(), "register_file".to_owned());
+        Self { name: name.to_owned(), connector, kind, interval_seconds: 300, stale_after_seconds: 900, last_success_at: None }
+    }
+}
+
 /// One row of the table `plan_checks`: what was found for an entry of the monitoring plan. Counts are counts of series.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PlanCheckRow {
@@ -295,16 +304,8 @@ mod tests {
     #[test]
     fn sources_are_replaced_whole() {
         let database: &dyn Database = &Sqlite::with_record_tables().unwrap();
-        let row = |name: &str| SourceRow {
-            name: name.into(),
-            connector: "mlflow".into(),
-            kind: "model_registry".into(),
-            interval_seconds: 300,
-            stale_after_seconds: 900,
-            last_success_at: None,
-        };
-        replace_sources(database, &[row("a"), row("b")]).unwrap();
-        replace_sources(database, &[row("c")]).unwrap();
+        replace_sources(database, &["a", "b"].map(SourceRow::unread)).unwrap();
+        replace_sources(database, &[SourceRow::unread("c")]).unwrap();
         let names: String = database.one("SELECT group_concat(name) FROM sources", &[], |row| row.get(0)).unwrap();
         assert_eq!(names, "c");
     }

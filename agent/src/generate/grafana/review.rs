@@ -65,11 +65,8 @@ fn within_limits() -> Panel {
     let all = query::states(&[], None, At::Step);
     Panel::stat("Readings within limits", "Share of all readings that are within their limits now. Unknown readings count as not within limits.")
         .now(&format!("1 - ({}) / count({all})", query::or_zero(&format!("count({troubled})"), &all)), "within limits")
-        .set("unit", json!("percentunit"))
+        .share_of_fine()
         .set("decimals", json!(0))
-        .set("min", json!(0))
-        .set("max", json!(1))
-        .set("color", json!({ "mode": "fixed", "fixedColor": field::color(State::Ok) }))
 }
 
 /// The share of systems of which something is known and nothing is in breach. Of a system all of whose readings are unknown nobody can say so.
@@ -81,27 +78,29 @@ fn share_without_breach() -> String {
     format!("({}) / count({systems})", query::or_zero(&fine, &systems))
 }
 
+impl Panel {
+    /// Shows a share of what is fine, of nothing to all.
+    fn share_of_fine(self) -> Self {
+        let color = json!({ "mode": "fixed", "fixedColor": field::color(State::Ok) });
+        self.set("unit", json!("percentunit")).set("min", json!(0)).set("max", json!(1)).set("color", color)
+    }
+}
+
 fn systems_without_breach() -> Panel {
     Panel::stat(
         "Breach-free systems",
         "Share of the systems in the inventory that have no reading in breach now. A system of which nothing is known is not among them.",
     )
     .now(&share_without_breach(), "without a breach")
-    .set("unit", json!("percentunit"))
+    .share_of_fine()
     .set("decimals", json!(0))
-    .set("min", json!(0))
-    .set("max", json!(1))
-    .set("color", json!({ "mode": "fixed", "fixedColor": field::color(State::Ok) }))
 }
 
 fn systems_over_time() -> Panel {
     Panel::lines("Breach-free systems over time", "Share of the systems in the inventory of which something was known and nothing was in breach.")
         .over_time(&share_without_breach(), "without a breach")
         .max_points(60)
-        .set("unit", json!("percentunit"))
-        .set("min", json!(0))
-        .set("max", json!(1))
-        .set("color", json!({ "mode": "fixed", "fixedColor": field::color(State::Ok) }))
+        .share_of_fine()
 }
 
 fn late() -> Panel {

@@ -11,7 +11,7 @@ use promql_parser::{
 use serde_json::Value;
 
 use super::*;
-use crate::board::Board;
+use crate::{board::Board, generate::calls::calls};
 
 /// As many as a browser asks for at once without making a Prometheus with little memory stumble.
 const QUERIES: usize = 20;
@@ -152,28 +152,12 @@ fn what_variables_ask_for_exists() {
     }
 }
 
-/// The functions that a query calls.
-#[derive(Default)]
-struct Calls(BTreeSet<&'static str>);
-
-impl ExprVisitor for Calls {
-    type Error = Infallible;
-
-    fn pre_visit(&mut self, expr: &Expr) -> Result<bool, Infallible> {
-        if let Expr::Call(call) = expr {
-            self.0.insert(call.func.name);
-        }
-        Ok(true)
-    }
-}
-
 /// A number that comes of no series, as `vector(0)` does, says of an agent that is gone that all is well.
 #[test]
 fn no_panel_makes_a_number_of_nothing() {
     let makes_numbers = |query: &str| {
-        let mut calls = Calls::default();
-        let Ok(_) = walk_expr(&mut calls, &parser::parse(query).unwrap_or_else(|error| panic!("{error}: {query}")));
-        ["vector", "absent", "absent_over_time"].iter().any(|name| calls.0.contains(name))
+        let calls = calls(query);
+        ["vector", "absent", "absent_over_time"].iter().any(|name| calls.contains(name))
     };
     assert!(makes_numbers("sum(count(aims_indicator_state) or vector(0))"));
     for (file, dashboard) in dashboards(&with_own()) {

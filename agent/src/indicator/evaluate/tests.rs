@@ -140,14 +140,7 @@ fn indicators_read_the_sources_and_plan_checks_that_they_are_shown() {
         })
     };
     assert_eq!(values(&evaluator), [(0.0, 0.0), (1.0, 1.0)]);
-    let source = SourceRow {
-        name: "x".into(),
-        connector: "records".into(),
-        kind: "register_file".into(),
-        interval_seconds: 300,
-        stale_after_seconds: 900,
-        last_success_at: None,
-    };
+    let source = SourceRow::unread("x");
     evaluator.projection.show_sources(std::slice::from_ref(&source)).unwrap();
     evaluator.projection.show_plan_checks(&[PlanCheckRow { source: "x".into(), id: "p".into(), ..PlanCheckRow::default() }]).unwrap();
     assert_eq!(values(&evaluator), [(1.0, 1.0), (0.0, 0.0)]);

@@ -1,7 +1,5 @@
 //! The rows of the history: each as it was sealed, under an entry that vouches for it, at that entry's time.
 
-use std::ops::ControlFlow;
-
 use super::{Entry, Finding, Place};
 use crate::{
     record::Digest,
@@ -95,19 +93,13 @@ pub(super) fn readings(connection: &dyn Database, entry: &Entry<'_>) -> Result<O
 
 fn under(connection: &dyn Database, entry: &Entry<'_>, table: &Table) -> Result<Option<String>, Error> {
     let mut seals = Seals::default();
-    let mut wrong = None;
     for ((column, time), put) in ENDS.into_iter().zip([Seals::open as fn(&mut Seals, Digest), Seals::close]) {
         let sql = format!("SELECT {}, r.{time} FROM {} r WHERE r.{column} = ?1 ORDER BY r.{}", table.sealed_by, table.name, table.order);
-        connection.walk(&sql, &[entry.number.into()], &mut |row| {
+        let wrong = connection.find(&sql, &[entry.number.into()], |row| {
             if row.get::<Option<i64>>(row.width() - 1)? != Some(entry.at) {
-                wrong = Some(other_time(table, row)?);
-                return Ok(ControlFlow::Break(()));
+                return other_time(table, row).map(Some);
             }
-            match (table.seal)(row)? {
-                Ok(seal) => put(&mut seals, seal),
-                Err(what) => wrong = Some(what),
-            }
-            Ok(if wrong.is_none() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+            Ok((table.seal)(row)?.map(|seal| put(&mut seals, seal)).err())
         })?;
         if wrong.is_some() {
             return Ok(wrong);
@@ -145,11 +137,7 @@ pub(super) fn times(connection: &dyn Database, entry: &Entry<'_>) -> Result<Opti
 pub(super) fn older(connection: &dyn Database, entry: &Entry<'_>) -> Result<Option<String>, Error> {
     for table in [&RECORDS, &READINGS] {
         let sql = format!("SELECT {} FROM {} r WHERE r.from_entry < ?1 ORDER BY r.{}", table.sealed_by, table.name, table.order);
-        let mut wrong = None;
-        connection.walk(&sql, &[entry.number.into()], &mut |row| {
-            wrong = (table.seal)(row)?.err();
-            Ok(if wrong.is_none() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
-        })?;
+        let wrong = connection.find(&sql, &[entry.number.into()], |row| Ok((table.seal)(row)?.err()))?;
         if wrong.is_some() {
             return Ok(wrong);
         }

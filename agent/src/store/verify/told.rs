@@ -135,14 +135,12 @@ impl Told {
     }
 
     fn memory_differs(&self, connection: &dyn Database) -> Result<Option<String>, Error> {
-        let (mut seen, mut strange) = (0, None);
-        connection.each("SELECT indicator, labels, memory FROM waiting_rules ORDER BY indicator, labels", &[], |row| {
+        let mut seen = 0;
+        let strange = connection.find("SELECT indicator, labels, memory FROM waiting_rules ORDER BY indicator, labels", &[], |row| {
             let key: (String, String) = (row.get(0)?, row.get(1)?);
-            if self.memory.get(&key) != Some(&row.get(2)?) {
-                strange.get_or_insert_with(|| format!("what rules remember of the reading {} {} is not what was stored", key.0, key.1));
-            }
             seen += 1;
-            Ok(())
+            let differs = self.memory.get(&key) != Some(&row.get(2)?);
+            Ok(differs.then(|| format!("what rules remember of the reading {} {} is not what was stored", key.0, key.1)))
         })?;
         Ok(strange.or_else(|| (seen < self.memory.len()).then(|| "what rules remember of a reading is missing".to_owned())))
     }

@@ -53,15 +53,7 @@ fn what_fails_fills_nothing() {
 #[test]
 fn what_is_shown_stands_before_the_table() {
     let mut projection = Projection::in_memory().unwrap();
-    let source = SourceRow {
-        name: "x".into(),
-        connector: "records".into(),
-        kind: "register_file".into(),
-        interval_seconds: 300,
-        stale_after_seconds: 900,
-        last_success_at: None,
-    };
-    projection.show_sources(&[source]).unwrap();
+    projection.show_sources(&[SourceRow::unread("x")]).unwrap();
     for reader in projection.readers() {
         assert_eq!((count(reader.database(), "sources"), count(reader.database(), "main.sources")), (1, 0));
     }
