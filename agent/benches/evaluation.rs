@@ -52,7 +52,7 @@ fn evaluate(path: &std::path::Path) {
     let mut evaluator = Evaluator::new(Projection::open(path).expect("the database was just made"));
     evaluator.projection.show_sources(&sources()).expect("temporary tables");
     let catalogue = Catalogue::built_in().expect("a test proves it");
-    let moment = Moment { now: NOW, today: NOW / DAY };
+    let moment = Moment::at(NOW, Zone::UTC);
     let (mut total, before) = (Duration::ZERO, processor_time());
     println!("{:<55} {:>9} {:>10}", "indicator", "readings", "median ms");
     for indicator in catalogue.iter() {

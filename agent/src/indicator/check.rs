@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Functions that both engines have with the same meaning. Those that read the clock or the dice are left out for another reason: a reading
-/// must follow from records, `:now` and `:today` alone.
+/// must follow from records and the moment (`MOMENTS`) alone.
 const FUNCTIONS: &[&str] = &[
     "abs",
     "avg",
@@ -38,6 +38,7 @@ const FUNCTIONS: &[&str] = &[
     "rank",
     "replace",
     "row_number",
+    "sqrt",
     "substr",
     "sum",
     "trim",
@@ -48,7 +49,7 @@ const FUNCTIONS: &[&str] = &[
 const FREE_TABLES: &[&str] = &["attributes", "doubts"];
 
 /// Names of placeholders that every SQL may use.
-const MOMENTS: &[&str] = &["now", "today"];
+const MOMENTS: &[&str] = &["now", "today", "today_begins_at"];
 
 /// An empty database with the real tables, on which SQL is tried.
 pub(super) struct Checker(Inspector);
@@ -113,16 +114,19 @@ fn expected(why: Why) -> String {
 
 fn placeholders(place: &Place<'_>, found: Vec<Option<String>>, parameters: &[Parameter], mistakes: &mut Mistakes) -> Vec<String> {
     let mut names = Vec::new();
+    let is_declared = |name: &str| parameters.iter().any(|parameter| parameter.name == name);
+    let is_span = |name: &str| super::in_days(name).is_some_and(|days| is_declared(&days));
     for name in found {
         match name {
-            Some(name) if MOMENTS.contains(&name.as_str()) || parameters.iter().any(|parameter| parameter.name == name) => names.push(name),
+            Some(name) if MOMENTS.contains(&name.as_str()) || is_declared(&name) || is_span(&name) => names.push(name),
             Some(name) => mistakes.push(place.mistake("sql", format!("`:{name}` to be declared under `parameters`"))),
             None => mistakes.push(place.mistake("sql", "placeholders with a name: `:today`")),
         }
     }
     for (position, parameter) in parameters.iter().enumerate() {
-        if !names.contains(&parameter.name) || MOMENTS.contains(&parameter.name.as_str()) {
-            mistakes.push(place.mistake(&format!("parameters[{position}].name"), "a name that the SQL uses, other than `now` and `today`"));
+        let is_used = names.iter().any(|name| *name == parameter.name || super::in_days(name).is_some_and(|days| days == parameter.name));
+        if !is_used || MOMENTS.contains(&parameter.name.as_str()) {
+            mistakes.push(place.mistake(&format!("parameters[{position}].name"), "a name that the SQL uses, other than `now`, `today` and `today_begins_at`"));
         }
     }
     names

@@ -10,7 +10,7 @@ use super::{
     raw::{RawCheck, RawExample},
 };
 use crate::{
-    record::{Door, Record, Value, Zone, normalised_key},
+    record::{Door, Presence, Record, Value, Zone, normalised_key},
     store::{
         Projection,
         sql::{Cell, Database, insert_statement},
@@ -115,7 +115,7 @@ impl Example {
         let given = raw.given.into_iter().enumerate();
         let given = given.map(|(position, row)| given_reading(row, now).map_err(|expected| Wrong { path: format!("given[{position}]"), expected }));
         let checks = raw.checks.into_iter().map(check).collect();
-        let moment = Moment { now, today: zone.day_of(now) };
+        let moment = Moment::at(now, zone);
         let given = given.collect::<Result<_, _>>()?;
         Ok(Self { name: raw.name, moment, overrides: raw.parameters, sources, given, checks, records: raw.records, readings: raw.readings, zone })
     }
@@ -157,7 +157,7 @@ fn run_one(engine: &mut dyn Engine, indicator: &Indicator, example: &Example) ->
     engine.clear()?;
     let stored = records(example)?;
     let names = names(&stored);
-    stored.iter().try_for_each(|stored| insert(engine, stored, &names))?;
+    stored.iter().try_for_each(|stored| insert(engine, stored, &names, example.zone))?;
     for source in &example.sources {
         let columns = ["name", "connector", "kind", "interval_seconds", "stale_after_seconds", "last_success_at"];
         let values = [
@@ -222,7 +222,7 @@ fn names(stored: &[Stored]) -> BTreeMap<String, String> {
     named.collect()
 }
 
-fn insert(engine: &mut dyn Engine, stored: &Stored, names: &BTreeMap<String, String>) -> Result<(), String> {
+fn insert(engine: &mut dyn Engine, stored: &Stored, names: &BTreeMap<String, String>, zone: Zone) -> Result<(), String> {
     let Stored { source, observed_at, record } = stored;
     let text = |text: Option<&String>| text.map_or(Value::Null, |text| Value::Text(text.clone()));
     let mut values = vec![Value::Text(source.clone()), Value::Text(record.id.clone()), text(record.url.as_ref()), Value::Integer(*observed_at)];
@@ -230,7 +230,10 @@ fn insert(engine: &mut dyn Engine, stored: &Stored, names: &BTreeMap<String, Str
         let known = record.system_keys.iter().find_map(|key| Some((names.get(&normalised_key(key))?, key)));
         values.extend([text(known.map(|(system, _)| system)), text(known.map(|(_, key)| key).or(record.system_keys.first()))]);
     }
-    values.extend(record.values.iter().cloned());
+    values.extend(record.shape.fields.iter().zip(&record.values).map(|(field, value)| match field.presence {
+        Presence::DayOf(times) => record.day_of(times, zone, *observed_at).map_or(Value::Null, Value::Integer),
+        _ => value.clone(),
+    }));
     engine.insert(record.shape.table, &tables::columns(record.shape), &values)?;
     for (list, rows) in record.shape.lists.iter().zip(&record.lists) {
         let columns: Vec<_> = ["source", "id"].into_iter().chain(list.columns.iter().copied()).collect();

@@ -34,7 +34,7 @@ const LEAST_COMPARED: usize = 8;
 const TIME_LIMIT: Duration = Duration::from_secs(2);
 
 /// The moment of every trial: 2026-03-31T12:00:00Z.
-pub(super) const MOMENT: Moment = Moment { now: 1_774_958_400, today: 20_543 };
+pub(super) const MOMENT: Moment = Moment { now: 1_774_958_400, today: 20_543, today_begins_at: 1_774_915_200 };
 
 /// Whether the catalogue's indicator with this id is local.
 pub(super) fn is_declared(id: &str) -> bool {

@@ -29,7 +29,7 @@ pub use row::{ColumnError, Columns, Measured, Row};
 
 pub use crate::store::sql::Cell;
 use crate::{
-    record::{Digest, Feed},
+    record::{Digest, Feed, Zone},
     store::tables::View,
     threshold::Rule,
 };
@@ -209,6 +209,16 @@ pub struct Moment {
     pub now: i64,
     /// Days since 1970-01-01 in the organisation's time zone.
     pub today: i64,
+    /// When that day began, in epoch seconds.
+    pub today_begins_at: i64,
+}
+
+impl Moment {
+    /// This moment in a time zone.
+    pub fn at(now: i64, zone: Zone) -> Self {
+        let today = zone.day_of(now);
+        Self { now, today, today_begins_at: zone.start_of(today) }
+    }
 }
 
 impl Id {
@@ -298,7 +308,7 @@ impl Indicator {
 
     /// Whether midnight changes its readings.
     pub fn uses_today(&self) -> bool {
-        self.uses("today")
+        self.uses("today") || self.uses("today_begins_at")
     }
 
     fn uses(&self, placeholder: &str) -> bool {
@@ -335,6 +345,11 @@ impl Indicator {
         overrides.get(name).copied().or_else(|| self.parameters.iter().find(|parameter| parameter.name == name).map(|parameter| parameter.default))
     }
 
+    /// The value in seconds of a parameter in days: of `x_days` the placeholder `x_seconds`.
+    fn span(&self, name: &str, overrides: &Overrides) -> Option<f64> {
+        self.parameter(&in_days(name)?, overrides).map(|days| days * DAY_SECONDS)
+    }
+
     /// Digest of the method: the SQL, the views that it reads and the parameters in force. Changes whenever the same records could give another
     /// value.
     pub fn method_digest(&self, overrides: &Overrides) -> Digest {
@@ -359,10 +374,18 @@ impl Indicator {
         match name {
             "now" => Bound::Whole(moment.now),
             "today" => Bound::Whole(moment.today),
-            name => Bound::of(self.parameter(name, overrides).expect("checked: every placeholder is a parameter")),
+            "today_begins_at" => Bound::Whole(moment.today_begins_at),
+            name => Bound::of(self.parameter(name, overrides).or_else(|| self.span(name, overrides)).expect("checked: every placeholder is a parameter")),
         }
     }
 }
+
+/// The parameter in days of which a placeholder is the span in seconds.
+fn in_days(placeholder: &str) -> Option<String> {
+    Some(format!("{}_days", placeholder.strip_suffix("_seconds")?))
+}
+
+const DAY_SECONDS: f64 = 86_400.0;
 
 /// Parameters that a configuration changes, by name.
 pub type Overrides = std::collections::BTreeMap<String, f64>;

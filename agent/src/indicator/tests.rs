@@ -37,6 +37,25 @@ fn every_ruling_has_an_example_that_names_it() {
     }
 }
 
+/// A day is a day of the organisation, and as long as its clocks make it: columns and parameters have days, SQL does not work them out.
+#[test]
+fn no_method_works_out_a_day() {
+    let catalogue = built_in();
+    let methods = catalogue.iter().map(|indicator| (indicator.id.as_str(), &indicator.sql));
+    let views = crate::store::tables::views().iter().map(|view| (view.name.as_str(), &view.sql));
+    let is_home_made = |sql: &str| {
+        let words: Vec<_> = sql.split(|c: char| c.is_whitespace() || c == ',' || c == '(' || c == ')').filter(|word| !word.is_empty()).collect();
+        let is_moment = |word: &str| word.ends_with("_at") || word == ":now";
+        let divides = |words: &[&str]| ["/", "*", "%"].contains(&words[1]) && (is_moment(words[0]) || is_moment(words[2]));
+        ["86400", "86_400", "43200"].iter().any(|number| words.contains(number)) || words.windows(3).any(divides)
+    };
+    let home_made: Vec<_> = methods.chain(views).filter(|(_, sql)| is_home_made(sql)).map(|(name, _)| name).collect();
+    assert!(home_made.is_empty(), "these divide or multiply seconds to get days: {home_made:?}");
+    assert!(
+        is_home_made("SELECT :today - c.opened_at / 86400 FROM c") && is_home_made("SELECT (m.taken_at / 3600)") && is_home_made("x < (:today - 3) * 86400")
+    );
+}
+
 #[test]
 fn parameters_of_one_name_have_one_meaning() {
     let catalogue = built_in();
@@ -176,7 +195,7 @@ fn evaluate_within(limit: Duration, sql: &str) -> Result<Vec<Row>, EvaluationErr
         "INSERT INTO main.systems (source, id, observed_at, lifecycle, in_scope) VALUES ('x', 'a', 0, 'production', 1), ('y', 'a', 0, 'production', 1)";
     projection.fill(|database| database.batch(systems)).unwrap();
     let evaluator = Evaluator::new(projection).limited_to(limit);
-    let evaluation = evaluator.begin(Moment { now: 100, today: 0 }).unwrap();
+    let evaluation = evaluator.begin(Moment::at(100, crate::record::Zone::UTC)).unwrap();
     evaluation.evaluate(catalogue.get("own").unwrap(), &Overrides::new())
 }
 

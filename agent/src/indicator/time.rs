@@ -229,7 +229,7 @@ fn spans(indicator: &Indicator) -> Vec<i64> {
 }
 
 fn rows(evaluator: &Evaluator, indicator: &Indicator, now: i64) -> Rows {
-    let evaluation = evaluator.begin(Moment { now, today: Zone::UTC.day_of(now) }).unwrap();
+    let evaluation = evaluator.begin(Moment::at(now, Zone::UTC)).unwrap();
     let mut rows = Rows::new();
     for row in evaluation.evaluate(indicator, &Overrides::new()).unwrap_or_else(|error| panic!("{error:?}")) {
         rows.entry(row.label("system").map(str::to_owned)).or_default().push(row);

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::{
-    Doubt, DoubtReason, Field, Kind, Presence, Record, Shape, Value, Zone, case,
+    Doubt, DoubtReason, Field, Kind, Presence, Record, Shape, Value, Zone, case, plan,
     read::{Reading, read, text_of},
     review,
     shape::{SHAPES, by_name},
@@ -68,6 +68,9 @@ impl Door {
         if record.shape.field("due_ends_at").is_some() {
             record.derive_end_of_due(self.zone);
         }
+        if record.shape.name == "plan_entry" {
+            plan::derive(record, self.zone);
+        }
     }
 
     fn record(&self, shape: &'static Shape, object: &Map<String, Json>) -> Result<Record, Refusal> {
@@ -101,7 +104,7 @@ impl Door {
     }
 
     fn field(&self, shape: &Shape, field: &Field, json: Option<&Json>, doubts: &mut Vec<Doubt>) -> Result<Typed, Refusal> {
-        if field.presence == Presence::Derived {
+        if !field.presence.is_given() {
             return Ok(Typed::Value(Value::Null));
         }
         let json = json.unwrap_or(&Json::Null);
@@ -169,11 +172,11 @@ fn refuse_unknown(shape: &Shape, object: &Map<String, Json>) -> Result<(), Refus
         COMMON.contains(&name)
             || (name == "system" && shape.belongs_to_system)
             || (name == "grade" && shape.name == "case")
-            || shape.field(name).is_some_and(|field| field.presence != Presence::Derived)
+            || shape.field(name).is_some_and(|field| field.presence.is_given())
             || shape.lists.iter().any(|list| list.field == name)
     };
     let Some(unknown) = object.keys().find(|name| !settable(name)) else { return Ok(()) };
-    let known: Vec<_> = shape.fields.iter().filter(|field| field.presence != Presence::Derived).map(|field| field.name).collect();
+    let known: Vec<_> = shape.fields.iter().filter(|field| field.presence.is_given()).map(|field| field.name).collect();
     Err(refuse(shape.name, &self::name(unknown), "an unknown field", &format!("one of {}, or a key of `attributes`", known.join(", "))))
 }
 

@@ -4,6 +4,7 @@
 mod case;
 mod door;
 mod feed;
+mod plan;
 mod read;
 mod review;
 pub mod shape;
@@ -202,6 +203,12 @@ impl Record {
     /// Whether a time was left out because it lies in the future: the same record is another one when it has come.
     pub fn awaits_time(&self) -> bool {
         self.doubts.iter().any(|doubt| doubt.reason == DoubtReason::FutureTime)
+    }
+
+    /// The day on which the first of these times that is known falls; `observed_at` is when the record was first read as it is.
+    pub fn day_of(&self, times: &[&str], zone: Zone, observed_at: i64) -> Option<i64> {
+        let known = |time: &&str| if *time == "observed_at" { Some(observed_at) } else { self.value(time).as_integer() };
+        times.iter().find_map(known).map(|moment| zone.day_of(moment))
     }
 
     /// Fills the derived end of the due day, of a shape that has one.

@@ -2,7 +2,7 @@
 //! tables from it, the documentation prints it. No I/O and no behaviour beyond looking things up.
 
 use Kind::{Boolean, Day, Integer, PastTime, Real, Text, Time, Word};
-use Presence::{Default, Derived, Optional, Required};
+use Presence::{DayOf, Default, Derived, Optional, Required};
 
 /// One kind of record: its table and fields.
 #[derive(Debug)]
@@ -70,6 +70,16 @@ pub enum Presence {
     Default(&'static str),
     /// Worked out from other fields at the door or by the store; a connector can't set it.
     Derived,
+    /// The day, in the organisation's time zone, of the first of these times that is known. Only the tables that indicators query have it: it
+    /// follows from the record and the zone.
+    DayOf(&'static [&'static str]),
+}
+
+impl Presence {
+    /// Whether a connector can set the field.
+    pub fn is_given(self) -> bool {
+        !matches!(self, Self::Derived | Self::DayOf(_))
+    }
 }
 
 /// A list field: a table `(source, id, <columns>)` with one row per item.
@@ -182,6 +192,8 @@ pub const SHAPES: &[Shape] = &[
             field("created_at", PastTime, Optional, "When the version was registered."),
             field("promoted_at", PastTime, Optional, "When it went into production: from the registry, else the first poll that saw it there (ruling 3)."),
             field("first_seen_at", Time, Derived, "The first poll that saw it."),
+            field("made_day", Day, DayOf(&["created_at", "first_seen_at", "promoted_at"]), "The day it was registered, else first seen, else promoted."),
+            field("promoted_day", Day, DayOf(&["promoted_at"]), "The day it went into production."),
             field("approved", Boolean, Optional, "The registry's own approval mark, when it has one."),
         ],
         lists: &[],
@@ -262,9 +274,16 @@ pub const SHAPES: &[Shape] = &[
             field("n_reference", Integer, Optional, "Rows in the reference window."),
             field("n_current", Integer, Optional, "Rows in the current window."),
             field("n_subgroup", Integer, Optional, "Rows in the smaller of the groups compared."),
+            field("noise_floor", Real, Optional, "What it stays below in 99 of 100 cases by chance alone, as its tool worked out (ruling 18)."),
             field("window_start", Time, Optional, "Start of the current window."),
             field("window_end", Time, Optional, "End of the current window."),
             field("measured_at", PastTime, Optional, "When it was computed."),
+            field(
+                "taken_day",
+                Day,
+                DayOf(&["measured_at", "window_end", "observed_at"]),
+                "The day it was computed, else on which its window ended, else on which it was first read.",
+            ),
             field("tool", Text, Optional, "What computed it."),
             field("tool_limit", Real, Optional, "The tool's own limit."),
             field("tool_verdict", Text, Optional, "The tool's own verdict."),
@@ -298,6 +317,8 @@ pub const SHAPES: &[Shape] = &[
             field("next_due", Day, Optional, "The day the next occasion is due; yields that occasion as a row of its own."),
             field("completed_at", PastTime, Optional, "When it was carried out."),
             field("approved_at", PastTime, Optional, "When its result was approved, signed or reported."),
+            field("completed_day", Day, DayOf(&["completed_at"]), "The day it was carried out."),
+            field("approved_day", Day, DayOf(&["approved_at"]), "The day its result was approved, signed or reported."),
         ],
         lists: &[List { field: "covers", table: "review_covers", columns: &["model", "version"], about: "The model versions it covers; none means all." }],
     },
@@ -335,6 +356,16 @@ pub const SHAPES: &[Shape] = &[
             field("accepted_until", Day, Optional, "Until when the residual risk is accepted."),
             field("significant", Boolean, Optional, "Whether a change is significant (8.4)."),
             field("approved_at", PastTime, Optional, "When it was approved."),
+            field("opened_day", Day, DayOf(&["opened_at"]), "The day it was opened or detected."),
+            field("approved_day", Day, DayOf(&["approved_at"]), "The day it was approved."),
+            field("implemented_day", Day, DayOf(&["implemented_at"]), "The day the action was implemented."),
+            field("closed_day", Day, DayOf(&["closed_at"]), "The day it was closed."),
+            field(
+                "first_day",
+                Day,
+                DayOf(&["opened_at", "approved_at", "implemented_at", "resolved_at", "closed_at"]),
+                "The day it was opened, else the first day known of it.",
+            ),
             field("parent", Text, Optional, "Id of the case it belongs to."),
         ],
         lists: &[List {
@@ -372,6 +403,8 @@ pub const SHAPES: &[Shape] = &[
             field("evidence_at", PastTime, Optional, "When its evidence was recorded."),
             field("evidence_until", Day, Optional, "Until when the evidence counts."),
             field("audited_at", PastTime, Optional, "When it was last audited."),
+            field("evidence_day", Day, DayOf(&["evidence_at"]), "The day its evidence was recorded."),
+            field("audited_day", Day, DayOf(&["audited_at"]), "The day it was last audited."),
         ],
         lists: &[],
     },
@@ -417,6 +450,12 @@ pub const SHAPES: &[Shape] = &[
             field("analyse_every_seconds", Integer, Optional, "How often results are analysed."),
             field("analysed_by", Text, Optional, "The role that analyses."),
             field("last_analysed_at", PastTime, Optional, "When results were last analysed."),
+            field(
+                "analysis_due",
+                Day,
+                Derived,
+                "The day on which its results are next due to be analysed: an interval after the last analysis, else after its first day.",
+            ),
             field("dashboard_uid", Text, Optional, "The uid of the dashboard that is to show it; absent: any."),
             field("panel_contains", Text, Optional, "What the query of the panel that shows it must contain; absent: nothing in particular."),
             field("approved_by", Text, Optional, "The role that approved the entry."),

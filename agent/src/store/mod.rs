@@ -58,6 +58,7 @@ pub struct Store {
     reader: Box<dyn Database>,
     writer: Box<dyn Database>,
     names: names::Names,
+    zone: Zone,
     path: PathBuf,
     /// Of a database that is a file: what holds the folder's lock.
     folder: Option<folder::Folder>,
@@ -127,7 +128,7 @@ impl Store {
         let names = prepare(&writer, zone)?;
         let reader = Sqlite::open_read_only(&path)?;
         folder.remember();
-        Ok(Self { writer: Box::new(writer), reader: Box::new(reader), names, path, folder: Some(folder) })
+        Ok(Self { writer: Box::new(writer), reader: Box::new(reader), names, zone, path, folder: Some(folder) })
     }
 
     /// Makes the tables that indicators query anew from the ledger if they are not what it says, and gives what differed first.
@@ -250,7 +251,8 @@ impl Store {
     /// # Errors
     /// [`Error::Conflict`], [`Error::Full`], or what SQLite reports; nothing is changed then.
     pub fn commit(&mut self, source: &str, delivered: &[Delivered], now: i64) -> Result<Committed, Error> {
-        self.write_named(|transaction, names| records::commit(transaction, source, delivered, names, now))
+        let zone = self.zone;
+        self.write_named(|transaction, names| records::commit(transaction, source, delivered, names, zone, now))
     }
 
     /// Removes the records of sources that are not configured any more. Their versions stay in the history.
@@ -263,7 +265,8 @@ impl Store {
             if configured.contains(&source.as_str()) {
                 continue;
             }
-            let removed = self.write_named(|transaction, names| records::remove_source(transaction, &source, names, now))?;
+            let zone = self.zone;
+            let removed = self.write_named(|transaction, names| records::remove_source(transaction, &source, names, zone, now))?;
             committed.touched.join(&removed.touched);
             committed.removed += removed.removed;
         }

@@ -6,7 +6,7 @@ use super::{
     sql::{self, Cell, Database},
     sum::{self, Sum},
 };
-use crate::record::{Digest, Door, Record, SHAPES, Shape, Value};
+use crate::record::{Digest, Door, Presence, Record, SHAPES, Shape, Value, Zone};
 
 /// A row of a table that indicators query, its values in the order of the table's columns.
 pub(super) struct Row<'r> {
@@ -44,13 +44,17 @@ pub(super) fn name<'c>(cells: impl IntoIterator<Item = Cell<'c>>) -> String {
 }
 
 /// The rows that a record comes to.
-pub(super) fn rows<'r>(source: &'r str, record: &'r Record, observed_at: i64, names: &'r Names) -> Vec<Row<'r>> {
+pub(super) fn rows<'r>(source: &'r str, record: &'r Record, observed_at: i64, names: &'r Names, zone: Zone) -> Vec<Row<'r>> {
     let shape = record.shape;
     let (source, id) = (Cell::from(source), Cell::from(&record.id));
     let (system, upstream_key) = names.resolve(record);
     let place = [system.into(), upstream_key.into()].into_iter().take(if shape.belongs_to_system { 2 } else { 0 });
     let begin = [source, id, record.url.as_deref().into(), observed_at.into()];
-    let mut rows = vec![Row::of(shape.table, begin.into_iter().chain(place).chain(record.values.iter().map(Cell::from)))];
+    let fields = shape.fields.iter().zip(&record.values).map(|(field, value)| match field.presence {
+        Presence::DayOf(times) => record.day_of(times, zone, observed_at).into(),
+        _ => Cell::from(value),
+    });
+    let mut rows = vec![Row::of(shape.table, begin.into_iter().chain(place).chain(fields))];
     for (list, items) in shape.lists.iter().zip(&record.lists) {
         rows.extend(items.iter().map(|item| Row::of(list.table, [source, id].into_iter().chain(item.iter().map(Cell::from)))));
     }
@@ -70,8 +74,16 @@ pub(super) fn rows<'r>(source: &'r str, record: &'r Record, observed_at: i64, na
 }
 
 /// Puts a record into its tables.
-pub(super) fn insert(transaction: &dyn Database, source: &str, record: &Record, observed_at: i64, names: &Names, change: &mut Sum) -> Result<(), Error> {
-    rows(source, record, observed_at, names).into_iter().try_for_each(|row| row.insert(transaction, change))
+pub(super) fn insert(
+    transaction: &dyn Database,
+    source: &str,
+    record: &Record,
+    observed_at: i64,
+    names: &Names,
+    zone: Zone,
+    change: &mut Sum,
+) -> Result<(), Error> {
+    rows(source, record, observed_at, names, zone).into_iter().try_for_each(|row| row.insert(transaction, change))
 }
 
 /// Takes rows out by a statement that returns them whole.
@@ -155,10 +167,12 @@ pub(super) fn renew(transaction: &dyn Database, door: &Door) -> Result<Sum, Erro
         transaction.execute(&format!("DELETE FROM {table}"), &[])?;
     }
     let mut sum = Sum::default();
-    each_system(transaction, door, &mut |source, record, observed_at, names| insert(transaction, source, record, observed_at, names, &mut sum))?;
+    each_system(transaction, door, &mut |source, record, observed_at, names| insert(transaction, source, record, observed_at, names, door.zone, &mut sum))?;
     let names = Names::load(transaction)?;
     names::publish(transaction, &names, &mut sum)?;
-    each_other(transaction, door, &names, &mut |source, record, observed_at, names| insert(transaction, source, record, observed_at, names, &mut sum))?;
+    each_other(transaction, door, &names, &mut |source, record, observed_at, names| {
+        insert(transaction, source, record, observed_at, names, door.zone, &mut sum)
+    })?;
     Ok(sum)
 }
 

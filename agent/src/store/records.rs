@@ -14,7 +14,7 @@ use super::{
     sum::Sum,
     tables::{Dialect, relatives},
 };
-use crate::record::{Digest, Feed, Record, Shape, Value, shape};
+use crate::record::{Digest, Feed, Record, Shape, Value, Zone, shape};
 
 /// A current version, as far as comparing needs it.
 struct Held {
@@ -40,14 +40,14 @@ struct Opening<'d> {
 }
 
 /// Stores a poll inside `transaction`.
-pub(super) fn commit(transaction: &dyn Database, source: &str, delivered: &[Delivered], names: &mut Names, now: i64) -> Result<Committed, Error> {
+pub(super) fn commit(transaction: &dyn Database, source: &str, delivered: &[Delivered], names: &mut Names, zone: Zone, now: i64) -> Result<Committed, Error> {
     let first_poll = source_state(transaction, source)?.first_success_at.is_none();
     let mut differences = Vec::new();
     for stream in delivered {
         compare(transaction, source, stream, first_poll, now, &mut differences)?;
     }
     let is_news = !differences.is_empty();
-    let (committed, seals) = apply(transaction, source, differences, names, now)?;
+    let (committed, seals) = apply(transaction, source, differences, names, zone, now)?;
     remember(transaction, source, delivered, now)?;
     if is_news {
         append(transaction, Kind::Poll, source, seals, now)?;
@@ -56,14 +56,14 @@ pub(super) fn commit(transaction: &dyn Database, source: &str, delivered: &[Deli
 }
 
 /// Takes out a source with all its records. Their versions stay in the history.
-pub(super) fn remove_source(transaction: &dyn Database, source: &str, names: &mut Names, now: i64) -> Result<Committed, Error> {
+pub(super) fn remove_source(transaction: &dyn Database, source: &str, names: &mut Names, zone: Zone, now: i64) -> Result<Committed, Error> {
     let mut differences = Vec::new();
     let nothing = |stream| Delivered { stream, mode: Mode::Snapshot, records: Vec::new(), position: None, feeds: Vec::new() };
     let streams: Vec<_> = streams(transaction, source)?.into_iter().map(nothing).collect();
     for stream in &streams {
         compare(transaction, source, stream, false, now, &mut differences)?;
     }
-    let (committed, seals) = apply(transaction, source, differences, names, now)?;
+    let (committed, seals) = apply(transaction, source, differences, names, zone, now)?;
     transaction.execute("DELETE FROM source_states WHERE source = ?1", &[source.into()])?;
     transaction.execute("DELETE FROM stream_states WHERE source = ?1", &[source.into()])?;
     append(transaction, Kind::Removal, source, seals, now)?;
@@ -140,7 +140,14 @@ fn keep_what_registries_forget(record: &mut Record, previous: Option<&Record>, f
     record.set("promoted_at", promoted);
 }
 
-fn apply(transaction: &dyn Database, source: &str, differences: Vec<Difference<'_>>, names: &mut Names, now: i64) -> Result<(Committed, Seals), Error> {
+fn apply(
+    transaction: &dyn Database,
+    source: &str,
+    differences: Vec<Difference<'_>>,
+    names: &mut Names,
+    zone: Zone,
+    now: i64,
+) -> Result<(Committed, Seals), Error> {
     let (mut committed, mut seals, mut change) = (Committed::default(), Seals::default(), Sum::default());
     let entry = evidence::next(transaction)?;
     let mut inventory_changed = false;
@@ -175,7 +182,7 @@ fn apply(transaction: &dyn Database, source: &str, differences: Vec<Difference<'
         inserted.map_err(|error| twice(error, source, &record))?;
         if is_system {
             committed.touched.add(record.shape, &kind, Some(&record.id));
-            project::insert(transaction, source, &record, now, names, &mut change)?;
+            project::insert(transaction, source, &record, now, names, zone, &mut change)?;
         } else {
             late.push((record, kind));
         }
@@ -189,7 +196,7 @@ fn apply(transaction: &dyn Database, source: &str, differences: Vec<Difference<'
     for (record, kind) in late {
         let system = if record.shape.belongs_to_system { names.resolve(&record).0 } else { None };
         committed.touched.add(record.shape, &kind, system);
-        project::insert(transaction, source, &record, now, names, &mut change)?;
+        project::insert(transaction, source, &record, now, names, zone, &mut change)?;
         relatives.touch(transaction, source, record.shape, &record.id, &kind, &mut committed.touched)?;
     }
     evidence::change_projection(transaction, &change)?;

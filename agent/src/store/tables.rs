@@ -258,7 +258,7 @@ fn sql_type(kind: Kind) -> &'static str {
 fn null(field: &Field) -> &'static str {
     match field.presence {
         Presence::Required | Presence::Default(_) => " NOT NULL",
-        Presence::Optional | Presence::Derived => "",
+        Presence::Optional | Presence::Derived | Presence::DayOf(_) => "",
     }
 }
 

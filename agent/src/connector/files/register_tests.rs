@@ -8,7 +8,7 @@ use crate::{
         format::{Format, FormatError, Layout, Own, OwnColumns, Wanted, assign},
     },
     document::{Document, Mistakes},
-    record::{Door, Presence, Record, Zone},
+    record::{Door, Record, Zone},
 };
 
 const REGISTER: &str = include_str!("../../../../config/connectors/register/connector.yaml");
@@ -94,7 +94,7 @@ fn every_field_of_a_shape_is_read_under_its_own_name() {
             _ => "review",
         };
         let shape = crate::record::shape::by_name(record).unwrap();
-        let settable = shape.fields.iter().filter(|field| field.presence != Presence::Derived && Some(field.name) != shape.kind_field);
+        let settable = shape.fields.iter().filter(|field| field.presence.is_given() && Some(field.name) != shape.kind_field);
         let fields: Vec<_> = settable.map(|field| field.name).chain(shape.lists.iter().map(|list| list.field)).chain(["url"]).collect();
         let missing: Vec<_> = fields.iter().filter(|field| !wanted.columns.contains_key(**field)).collect();
         assert!(missing.is_empty(), "{name}: {missing:?}");
@@ -289,7 +289,7 @@ const ADMITTED: &[(&str, &str, &[&str])] = &[
         "plan.yaml",
         "- id: MP-014\n  what: drift\n  indicator: drift_psi\n  selector: {model: credit-score, feature: '*'}\n  method: PSI\n  measure_every: 1d\n  max_age: 2d\n  analyse_every: 1M\n  analysed_by: role:ml-risk\n  last_analysed: {at: 2026-10-30T09:00:00Z, by: role:ml-risk}\n  thresholds: {warning: 0.1}\n",
         &[
-            "plan_entry MP-014 [] analyse_every_seconds=2678400 analysed_by=ml-risk indicator=drift_psi last_analysed_at=1793350800 max_age_seconds=172800 measure_every_seconds=86400 selector={\"feature\":\"*\",\"model\":\"credit-score\"} technique=PSI warning=0.1 what=drift (thresholds:{\"warning\":0.1})",
+            "plan_entry MP-014 [] analyse_every_seconds=2678400 analysed_by=ml-risk analysis_due=20787 indicator=drift_psi last_analysed_at=1793350800 max_age_seconds=172800 measure_every_seconds=86400 selector={\"feature\":\"*\",\"model\":\"credit-score\"} technique=PSI warning=0.1 what=drift (thresholds:{\"warning\":0.1})",
         ],
     ),
     (

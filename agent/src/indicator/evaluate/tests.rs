@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-const MOMENT: Moment = Moment { now: 1_000_000, today: 11 };
+const MOMENT: Moment = Moment { now: 1_000_000, today: 11, today_begins_at: 950_400 };
 
 const RECORDS: &str = "
     INSERT INTO systems (source, id, observed_at, lifecycle, in_scope) VALUES ('x', 'a', 0, 'production', 1), ('x', 'b', 0, 'production', 1);

@@ -9,7 +9,7 @@ use fastrand::Rng;
 use super::MOMENT;
 use crate::{
     indicator::{Indicator, Own, Reads, examples::Filled},
-    record::{Field, Kind, List, Presence, SHAPES, Shape, Value},
+    record::{Field, Kind, List, Presence, SHAPES, Shape, Value, Zone},
     store::tables,
 };
 
@@ -130,6 +130,16 @@ struct Making<'s, 'i> {
     organisation: Organisation,
 }
 
+/// Fills the days of times that a row has, as the store does.
+fn derive_days(shape: &Shape, row: &mut Filled) {
+    for field in shape.fields {
+        let Presence::DayOf(times) = field.presence else { continue };
+        let time = |name: &&str| row.iter().find(|(column, _)| column == name).and_then(|(_, value)| value.as_integer());
+        let day = times.iter().find_map(time).map_or(Value::Null, |time| Value::Integer(Zone::UTC.day_of(time)));
+        row.push((field.name, day));
+    }
+}
+
 impl Making<'_, '_> {
     /// Records of a shape, with their lists, if the indicator reads one of its tables.
     fn shape(&mut self, shape: &'static Shape) {
@@ -155,7 +165,9 @@ impl Making<'_, '_> {
                 let key = if system.is_some() || self.random.bool() { text("key") } else { Value::Null };
                 row.extend([("system", system.map_or(Value::Null, Value::Text)), ("upstream_key", key)]);
             }
-            row.extend(shape.fields.iter().map(|field| (field.name, self.value(shape, field))));
+            let fields = shape.fields.iter().filter(|field| !matches!(field.presence, Presence::DayOf(_)));
+            row.extend(fields.map(|field| (field.name, self.value(shape, field))));
+            derive_days(shape, &mut row);
             self.organisation.rows.push((shape.table, row));
             lists.iter().for_each(|list| self.items(list, source, &id));
         }

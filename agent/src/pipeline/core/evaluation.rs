@@ -109,7 +109,7 @@ impl Core {
 
     /// Evaluates and judges. All threads see the same records: the only writer waits for them.
     fn make(&mut self, mut work: Vec<(usize, Part)>, now: i64) -> Vec<(usize, Part, Made)> {
-        let moment = Moment { now, today: self.config.zone.day_of(now) };
+        let moment = Moment::at(now, self.config.zone);
         let (slots, config, off) = (&self.slots, &self.config, self.falls.off());
         let around = readings::Surroundings { sources: &self.sources, systems: &self.facts.systems, now };
         let rows = |evaluation: &Result<Evaluation<'_>, store::Error>, slot: &Slot, part: &Part| -> Result<Vec<Row>, EvaluationError> {

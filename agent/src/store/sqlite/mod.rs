@@ -7,6 +7,7 @@ use std::{ops::ControlFlow, path::Path};
 
 use rusqlite::{
     Connection, ErrorCode, OpenFlags, Statement,
+    functions::FunctionFlags,
     types::{ToSqlOutput, ValueRef},
 };
 
@@ -32,7 +33,7 @@ impl Sqlite {
     /// # Errors
     /// What SQLite reports.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        Ok(Self::over(Connection::open(path)?))
+        Self::over(Connection::open(path)?)
     }
 
     /// Has what is committed survive a crash of the process at any moment, and of the machine.
@@ -48,7 +49,7 @@ impl Sqlite {
     /// Opens a database that is there, and can't write.
     pub(super) fn open_read_only(path: &Path) -> Result<Self, Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        Ok(Self::over(Connection::open_with_flags(path, flags)?))
+        Self::over(Connection::open_with_flags(path, flags)?)
     }
 
     /// A database in memory.
@@ -56,7 +57,7 @@ impl Sqlite {
     /// # Errors
     /// What SQLite reports.
     pub fn in_memory() -> Result<Self, Error> {
-        Ok(Self::over(Connection::open_in_memory()?))
+        Self::over(Connection::open_in_memory()?)
     }
 
     /// A database in memory with the tables that indicators query, empty.
@@ -69,9 +70,12 @@ impl Sqlite {
         Ok(database)
     }
 
-    fn over(connection: Connection) -> Self {
+    fn over(connection: Connection) -> Result<Self, Error> {
         connection.set_prepared_statement_cache_capacity(PREPARED);
-        Self(connection)
+        // Noise floors need the one; PostgreSQL has it.
+        let harmless = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
+        connection.create_scalar_function("sqrt", 1, harmless, |values| Ok(values.get::<Option<f64>>(0)?.filter(|number| *number >= 0.0).map(f64::sqrt)))?;
+        Ok(Self(connection))
     }
 
     /// Copies the database of a store, as it was committed last, into a new file.

@@ -38,7 +38,7 @@ impl Home {
             Place::Server(place) => {
                 let (writer, reader) = (place.connect(), place.connect());
                 let names = prepare(&writer, zone).unwrap();
-                Store { reader: Box::new(reader), writer: Box::new(writer), names, path: PathBuf::new(), folder: None }
+                Store { reader: Box::new(reader), writer: Box::new(writer), names, zone, path: PathBuf::new(), folder: None }
             }
         }
     }

@@ -92,18 +92,19 @@ fn each_stored(connection: &dyn Database, table: &str, mut take: impl FnMut(&dyn
 
 /// Calls `take` with every row that must be there of systems.
 fn each_system(connection: &dyn Database, take: &mut dyn FnMut(&Row<'_>)) -> Result<(), Error> {
-    project::each_system(connection, &door(connection)?, &mut |source, record, observed_at, names| {
-        project::rows(source, record, observed_at, names).iter().for_each(&mut *take);
+    let door = door(connection)?;
+    project::each_system(connection, &door, &mut |source, record, observed_at, names| {
+        project::rows(source, record, observed_at, names, door.zone).iter().for_each(&mut *take);
         Ok(())
     })
 }
 
 /// Calls `take` with every other row that must be there. Systems must be as they must be: by their names the others are resolved.
 fn each_other(connection: &dyn Database, take: &mut dyn FnMut(&Row<'_>)) -> Result<(), Error> {
-    let names = Names::load(connection)?;
+    let (names, door) = (Names::load(connection)?, door(connection)?);
     names::rows(&names).for_each(|row| take(&row));
-    project::each_other(connection, &door(connection)?, &names, &mut |source, record, observed_at, names| {
-        project::rows(source, record, observed_at, names).iter().for_each(&mut *take);
+    project::each_other(connection, &door, &names, &mut |source, record, observed_at, names| {
+        project::rows(source, record, observed_at, names, door.zone).iter().for_each(&mut *take);
         Ok(())
     })?;
     history::each_shown(connection, |row| {

@@ -113,7 +113,12 @@ pub(super) fn copy(database: &dyn Database, tables: &BTreeSet<String>, copied: &
 }
 
 /// Views over records alone that many indicators read whole: computing them takes longer than reading what was computed. And their indexes.
-const SHARED: [(&str, &[&str]); 3] = [("judged_measurements", &["system, family"]), ("assessed_models", &[]), ("same_cases", &["source, id", "case_key"])];
+const SHARED: [(&str, &[&str]); 4] = [
+    ("judged_measurements", &["system, family"]),
+    ("occasions", &["system, kind", "kind"]),
+    ("assessed_models", &[]),
+    ("same_cases", &["source, id", "case_key"]),
+];
 
 /// Whether a view is computed once for all indicators that read it.
 pub(super) fn is_shared(view: &str) -> bool {
