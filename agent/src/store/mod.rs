@@ -29,7 +29,7 @@ mod touched;
 mod verify;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
@@ -251,6 +251,14 @@ impl Store {
     /// [`Error::Conflict`], [`Error::Full`], or what SQLite reports; nothing is changed then.
     pub fn commit(&mut self, source: &str, delivered: &[Delivered], now: i64) -> Result<Committed, Error> {
         self.write_named(|transaction, names| records::commit(transaction, source, delivered, names, now))
+    }
+
+    /// The records that are held and that these streams, read whole, do not have any more: stream, shape and id.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn absent(&self, source: &str, delivered: &[Delivered]) -> Result<BTreeSet<(String, String, String)>, Error> {
+        records::absent(&*self.writer, source, delivered)
     }
 
     /// Removes the records of sources that are not configured any more. Their versions stay in the history.
