@@ -8,5 +8,6 @@ mod data_folder; // the data folder while the agent runs: its modes; removed, re
 mod front; // the agent's port: names, origins, half-sent requests
 mod house; // the sources themselves: outside crates stay in their homes
 mod measure; // jobs of the agent that run clause9-measure: records, readings, limits, ends
+mod proxy; // what goes wrong between the agent and its upstreams, by chance that can be had again; the script `faults` makes more of it
 mod real; // against real servers, installed and started by the scripts in peers/
 mod reload; // another configuration while it runs: sources, address, credentials, certificates

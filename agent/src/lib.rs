@@ -17,7 +17,9 @@
 //!    what is written is that the source was read.
 //! 2. Otherwise a worker, a process of that poll alone with limits of time and memory, runs the connector's engine: it walks every page of every stream
 //!    that `connector.yaml` describes, maps each row with jq and hands the objects to the [`record::Door`], which checks and types them.
-//!    Anything wrong anywhere fails the whole poll, with one [`connector::FailureReason`].
+//!    Anything wrong anywhere fails the whole poll, with one [`connector::FailureReason`]. What can't be proved to be all (rows shifted between pages, two
+//!    lists of one upstream contradict each other) is read again, twice at most. When records that are held did not come, the pipeline polls once more:
+//!    what is gone is gone from two polls.
 //! 3. The pipeline hands a complete poll to its core, a thread of its own, which commits it to the [`store`] in one transaction: new and changed
 //!    records become versions, absent ones are closed, systems are resolved by the inventory's names, an evidence entry vouches for all of it.
 //! 4. The core keeps a slot for each indicator, which knows what of it was touched and when time alone will change it. What is touched or due is
@@ -60,7 +62,7 @@
 //!   ([`store::Projection`]).
 //! - Each outside crate has one home, of which a test keeps the list; the SQL of the store is written once, for every engine.
 //! - Only [`schedule`] reads the clock for data; everywhere else `now` is a parameter.
-//! - A poll changes everything or nothing. Nothing that was stored is changed, only closed; what is extended in place (the agent's runs, when sources
+//! - A poll that is complete is complete: each kind of paging has a proof (`connector/page.rs`), and what has none is said. A poll changes everything or nothing. Nothing that was stored is changed, only closed; what is extended in place (the agent's runs, when sources
 //!   were read, what rules remember) stands in the entries of evidence that seal it. What indicators query is made from that, and has a digest.
 //! - No value is ever carried on as if it were fresh: when a number can't be known, it is `unknown` with a reason, and has no sample.
 //! - A configuration is taken over whole, with one transaction for all that it writes, or not at all; what it does not change goes on

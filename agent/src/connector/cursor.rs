@@ -25,6 +25,9 @@ pub struct StreamCursor {
     /// `Last-Modified` of the last answer.
     #[serde(default)]
     pub last_modified: Option<String>,
+    /// Digests of what its rows named and another stream did not have, however often both were read.
+    #[serde(default)]
+    pub torn: Vec<String>,
     /// Digest of connector, settings and address. When it differs, what was read before says nothing.
     #[serde(default)]
     pub method: String,

@@ -136,8 +136,7 @@ pub(super) async fn run(client: &Client, meter: &Meter) -> Result<Printed, Failu
 fn digest(call: &Call, outcome: &Result<Answer, Failure>) -> Digest {
     let text = match outcome {
         Err(failure) => failure.reason.as_str().to_owned(),
-        // The status alone counts.
-        Ok(answer) if call.accept.contains(&answer.status) => answer.status.to_string(),
+        Ok(answer) if answer.status == 304 => answer.status.to_string(),
         Ok(Answer { status, url, body, etag, last_modified, next }) => {
             let validators = is_conditional(call).then_some((etag, last_modified));
             format!("{status} {url} {:?} {validators:?} {next:?}", body.digest())

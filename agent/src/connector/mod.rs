@@ -9,6 +9,9 @@
 //!
 //! A poll first asks again what the last stored one asked (`memo.rs`): when all answers are the same, nothing is mapped. Else it is made in full.
 //!
+//! A poll is complete or none: `page.rs` proves each walk over pages, `run/cross.rs` compares streams that know of each other, and what can't be proved is
+//! read again.
+//!
 //! A poll is all or nothing: [`poll`] gives every record of every stream, or a [`Failure`] with its reason. Pure are `description`,
 //! `template`, `request`, `page`, `cursor`, `format` and `run/rows.rs`; I/O is in `http`, `files`, `program`, `mapper` and `replay`. The only place that knows
 //! the HTTP client is `http`, the only one that knows jq is `expression.rs`. `program` starts programs that print records, and `mapper`
@@ -54,6 +57,7 @@ pub use mapper::{COMMAND as MAP, map_apart, serve as map};
 pub use memo::Memo;
 pub use meter::LogEntry;
 pub use outcome::{Context, Live, Poll, PollMode, StreamPoll};
+pub use page::MOST_WALKS;
 pub use play::Played;
 pub use registry::{Connector, Registry};
 pub use run::{check_live, poll};

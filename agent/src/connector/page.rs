@@ -1,7 +1,16 @@
 //! Paging, with proof of completeness. Pure: what a page said goes in, what to ask next or why this can't be all comes out.
 //!
-//! Rows shift between pages while others write. So a walk counts what came back, not what it asked for; a row may come twice; and a
-//! page with rows but nothing new, of which more should follow, means that the upstream turns in a circle.
+//! Rows shift between pages while others write. So nothing is taken for proof that a deletion leaves as it was:
+//!
+//! - Where rows are counted off (`offset`), each page begins with the last row of the page before. When that row is there, nothing that stood
+//!   before it all along was passed over, whatever was added or deleted meanwhile; when it is not, something may have been.
+//! - Where they can't be (`number`, `token`, `link`), the first page is asked for once more at the end: none of its rows may be missing, but for
+//!   those that new ones pushed off it.
+//! - A `cursor` names a row and no place in a list; nothing shifts.
+//! - Totals that fall from page to page, or are below what has come, contradict themselves and are not believed. Lists that grow are fine. One that
+//!   ends the walk at a page that is full is believed when the page after it has nothing new.
+//!
+//! What can't be proved is [walked again](MOST_WALKS), and is `incomplete` in the end.
 
 use std::collections::HashSet;
 
@@ -12,6 +21,10 @@ use super::{
     expression::{self, Expression, Scope, Val},
     failure::{Failure, FailureReason},
 };
+use crate::record::Digest;
+
+/// How often a list is read at most within one poll: once, and twice more when it changed while it was read.
+pub const MOST_WALKS: u32 = 3;
 
 /// What a page says about the walk.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,13 +42,22 @@ pub(super) enum Facts {
 /// What came with a page.
 #[derive(Debug, Clone)]
 pub(super) struct Seen {
-    /// Rows on it.
-    pub(super) rows: u64,
-    /// Rows on it that no page before had.
-    pub(super) new: u64,
+    /// What tells its rows from all others, in their order.
+    pub(super) rows: Vec<Digest>,
     /// The address in its `Link: rel="next"`.
     pub(super) link: Option<String>,
     pub(super) facts: Facts,
+}
+
+/// How a walk goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// With the next page.
+    Next,
+    /// With the first page once more, to prove that nothing shifted.
+    FirstAgain,
+    /// Not at all: this was all.
+    End,
 }
 
 /// What a request for the next page has beyond the first one's.
@@ -60,12 +82,22 @@ impl Additions {
 #[derive(Debug)]
 pub(super) struct Walk<'d> {
     page: Option<&'d Page>,
-    /// Whether rows have a key, so that distinct ones can be counted.
-    keyed: bool,
     pages: u64,
-    received: u64,
-    distinct: u64,
+    /// How many rows of the upstream's list are behind us.
+    position: u64,
+    /// How many of them the next page repeats.
+    overlap: u64,
+    /// Whether some page did not have to begin where the one before ended.
+    has_gap: bool,
+    /// Whether the total says that all has come, and the page after it is asked for to see.
+    closes: bool,
+    /// The last row of the page before.
+    last: Option<Digest>,
+    first_page: Vec<Digest>,
+    known: HashSet<Digest>,
     first_total: Option<u64>,
+    /// The total, and the number of pages, that the page before stated.
+    stated: (Option<u64>, Option<u64>),
     next: Option<Json>,
     tokens: HashSet<String>,
 }
@@ -109,8 +141,23 @@ fn count(expression: Option<&Expression>, body: &Val, scope: &Scope) -> Result<O
 }
 
 impl<'d> Walk<'d> {
-    pub(super) fn new(page: Option<&'d Page>, keyed: bool) -> Self {
-        Self { page, keyed, pages: 0, received: 0, distinct: 0, first_total: None, next: None, tokens: HashSet::new() }
+    pub(super) fn new(page: Option<&'d Page>) -> Self {
+        let (first_page, known, tokens) = (Vec::new(), HashSet::new(), HashSet::new());
+        Self {
+            page,
+            pages: 0,
+            position: 0,
+            overlap: 0,
+            has_gap: false,
+            closes: false,
+            last: None,
+            first_page,
+            known,
+            first_total: None,
+            stated: (None, None),
+            next: None,
+            tokens,
+        }
     }
 
     /// The number of the page that comes next, from 1.
@@ -127,7 +174,7 @@ impl<'d> Walk<'d> {
             Some(Page::Link) => additions.link = self.next.as_ref().map(plain),
             Some(Page::Offset { param, place, limit, .. }) => {
                 limit.iter().for_each(|(name, limit)| additions.put(*place, name, Json::from(*limit)));
-                additions.put(*place, param, Json::from(self.received));
+                additions.put(*place, param, Json::from(self.position - self.overlap));
             }
             Some(Page::Number { param, place, first, size, .. }) => {
                 size.iter().for_each(|(name, size)| additions.put(*place, name, Json::from(*size)));
@@ -138,11 +185,17 @@ impl<'d> Walk<'d> {
         additions
     }
 
-    /// Takes note of a page. Whether there is more to ask for.
-    pub(super) fn advance(&mut self, seen: Seen) -> Result<bool, Failure> {
+    /// Takes note of a page, and says how to go on.
+    pub(super) fn advance(&mut self, seen: Seen) -> Result<Step, Failure> {
         self.pages += 1;
-        self.received += seen.rows;
-        self.distinct += seen.new;
+        let rows = seen.rows.len() as u64;
+        if self.overlap > 0 && self.last.is_none_or(|last| !seen.rows.contains(&last)) {
+            return Err(incomplete(format!("page {} does not begin where page {} ended; rows shifted between pages", self.pages, self.pages - 1)));
+        }
+        self.has_gap |= self.pages > 1 && self.overlap == 0 && !(rows == 0 && self.first_was_short());
+        self.position += rows - self.overlap.min(rows);
+        let new = seen.rows.iter().filter(|row| self.known.insert(**row)).count();
+        let repeats_only = rows <= self.overlap;
         let more = match (self.page, seen.facts) {
             (None, _) if seen.link.is_some() => {
                 return Err(incomplete("the answer announces a next page, but the stream describes no paging".to_owned()));
@@ -155,17 +208,67 @@ impl<'d> Walk<'d> {
                 return Err(incomplete("there is more, but the answer does not say where it begins".to_owned()));
             }
             (Some(Page::Cursor { .. }), Facts::Cursor { end, .. }) => self.follow(end)?,
-            (Some(Page::Offset { total_cap, .. }), Facts::Count { total, .. }) => {
-                self.counted(seen.rows, total.filter(|total| total_cap.is_none_or(|cap| *total < cap)))?
+            (Some(Page::Offset { total_cap, .. }), Facts::Count { total, pages }) => {
+                let more = self.counted(repeats_only, total.filter(|total| total_cap.is_none_or(|cap| *total < cap)), pages)?;
+                more || self.must_see_the_end(total, rows)
             }
-            (Some(Page::Number { .. }), Facts::Count { pages: Some(pages), .. }) => self.pages < pages,
-            (Some(Page::Number { .. }), Facts::Count { total, .. }) => self.counted(seen.rows, total)?,
+            (Some(Page::Number { .. }), Facts::Count { total, pages }) => self.counted(repeats_only, total, pages)?,
             (Some(_), facts) => unreachable!("{facts:?} are of another kind of paging"),
         };
-        if more && seen.rows > 0 && seen.new == 0 {
+        if more && !self.closes && rows > self.overlap && new == 0 {
             return Err(incomplete(format!("page {} brings nothing new, and yet more is announced", self.pages)));
         }
-        Ok(more)
+        self.remember(seen.rows);
+        Ok(match self.page {
+            _ if more => Step::Next,
+            None | Some(Page::Cursor { .. }) => Step::End,
+            Some(_) => {
+                if self.has_gap {
+                    Step::FirstAgain
+                } else {
+                    Step::End
+                }
+            }
+        })
+    }
+
+    /// Whether the one page before had room left: then nothing can have moved up from the page after it.
+    fn first_was_short(&self) -> bool {
+        match self.page {
+            Some(Page::Offset { limit: Some((_, asked)), .. } | Page::Number { size: Some((_, asked)), .. }) => self.pages == 2 && self.position < *asked,
+            _ => false,
+        }
+    }
+
+    /// Whether a total ends the walk where a page ends: rows beyond it would not show. Asked once; the page after the last one repeats its last row.
+    fn must_see_the_end(&mut self, total: Option<u64>, rows: u64) -> bool {
+        let Some(Page::Offset { overlap: true, limit, .. }) = self.page else { return false };
+        let is_full = if self.pages == 1 { limit.as_ref().is_some_and(|(_, asked)| rows >= *asked) } else { rows >= self.first_page.len() as u64 };
+        self.closes = total.is_some() && is_full && rows > 1 && !self.closes;
+        self.closes
+    }
+
+    /// Keeps what the next page, or the first one asked for once more, is compared with.
+    fn remember(&mut self, rows: Vec<Digest>) {
+        // A page of one row can't begin with the last row of the one before and go on from there.
+        let can_overlap = matches!(self.page, Some(Page::Offset { overlap: true, .. })) && rows.len() > 1;
+        self.overlap = u64::from(can_overlap);
+        self.last = rows.last().copied();
+        if self.pages == 1 {
+            self.first_page = rows;
+        }
+    }
+
+    /// Compares the first page with what it is now that the last one has come. New rows may have pushed some off its end.
+    pub(super) fn confirm(&self, now: &[Digest]) -> Result<(), Failure> {
+        let known: HashSet<_> = self.first_page.iter().collect();
+        let left: Vec<_> = now.iter().filter(|row| known.contains(row)).collect();
+        let in_order = left.iter().zip(&self.first_page).all(|(left, row)| *left == row);
+        let all_pushed = left.is_empty() && !self.first_page.is_empty();
+        if in_order && !all_pushed && now.len() >= self.first_page.len() {
+            return Ok(());
+        }
+        Err(incomplete("the first page has lost rows while the others were read; rows shifted between pages".to_owned()))
     }
 
     fn follow(&mut self, next: Option<Json>) -> Result<bool, Failure> {
@@ -177,17 +280,34 @@ impl<'d> Walk<'d> {
         }
     }
 
-    /// A walk that counts: to the total, or where there is none to an empty page.
-    fn counted(&mut self, rows: u64, total: Option<u64>) -> Result<bool, Failure> {
-        let Some(total) = total else { return Ok(rows > 0) };
-        let first = *self.first_total.get_or_insert(total);
-        if self.received < total {
-            return if rows > 0 { Ok(true) } else { Err(incomplete(format!("page {} is empty after {} of {total} rows", self.pages, self.received))) };
+    /// A walk that counts: to the total or the number of pages, or where there is neither to an empty page.
+    fn counted(&mut self, is_empty: bool, total: Option<u64>, pages: Option<u64>) -> Result<bool, Failure> {
+        let fell = |before: Option<u64>, now: Option<u64>| before.zip(now).is_some_and(|(before, now)| now < before);
+        if fell(self.stated.0, total) || fell(self.stated.1, pages) {
+            return Err(incomplete(format!("page {} announces less than the page before; rows may have been passed over", self.pages)));
         }
-        // Rows written meanwhile may have shifted some out of sight; those that existed all along must be there.
-        let needed = first.min(total);
-        if self.keyed && self.distinct < needed {
-            return Err(incomplete(format!("{} different rows came, {needed} were announced; rows shifted between pages", self.distinct)));
+        self.stated = (total, pages);
+        if let Some(total) = total {
+            return self.up_to(total, is_empty);
+        }
+        Ok(pages.map_or(!is_empty, |pages| self.pages < pages))
+    }
+
+    fn up_to(&mut self, total: u64, is_empty: bool) -> Result<bool, Failure> {
+        let first = *self.first_total.get_or_insert(total);
+        if total < self.position {
+            return Err(incomplete(format!("page {} announces fewer rows than have come", self.pages)));
+        }
+        if self.position < total {
+            return if is_empty {
+                Err(incomplete(format!("page {} is empty after {} rows, and yet more were announced", self.pages, self.position)))
+            } else {
+                Ok(true)
+            };
+        }
+        let different = self.known.len() as u64;
+        if different < first {
+            return Err(incomplete(format!("{different} different rows came, fewer than were announced; rows shifted between pages")));
         }
         Ok(false)
     }
@@ -202,122 +322,4 @@ fn incomplete(message: String) -> Failure {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn expression(text: &str) -> Expression {
-        Expression::compile(text, &expression::Words::default()).unwrap()
-    }
-
-    /// Walks over pages given as bodies with `rows`, and optionally `link`. The queries asked, or what went wrong.
-    fn walk(page: Option<&Page>, keyed: bool, pages: &[Json]) -> Result<Vec<String>, String> {
-        let mut walk = Walk::new(page, keyed);
-        let mut known = HashSet::new();
-        let mut asked = Vec::new();
-        for body in pages {
-            let additions = walk.additions();
-            let query: Vec<_> = additions.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            let json: Vec<_> = additions.json.iter().map(|(name, value)| format!("{name}:{value}")).collect();
-            asked.push([query, json, additions.link.into_iter().collect()].concat().join("&"));
-            let rows: Vec<_> = body["rows"].as_array().unwrap().clone();
-            let new = rows.iter().filter(|row| known.insert(row.to_string())).count() as u64;
-            let facts = facts(page, &expression::from_json(body), &Scope::default()).map_err(|failure| failure.message)?;
-            let link = body["link"].as_str().map(str::to_owned);
-            let more = walk.advance(Seen { rows: rows.len() as u64, new, link, facts }).map_err(|failure| {
-                assert_eq!(failure.reason, FailureReason::Incomplete);
-                failure.message
-            })?;
-            if !more {
-                return Ok(asked);
-            }
-        }
-        Ok([asked, vec!["and more".to_owned()]].concat())
-    }
-
-    #[test]
-    fn tokens() {
-        let page = Page::Token { next: expression(".next"), param: "t".into(), place: Place::Query };
-        let ok = |pages: &[Json]| walk(Some(&page), false, pages).unwrap();
-        assert_eq!(ok(&[json!({"rows": [1]})]), [""]);
-        assert_eq!(ok(&[json!({"rows": [1], "next": ""})]), [""]);
-        // A page may be empty and still have a token.
-        assert_eq!(ok(&[json!({"rows": [1], "next": "a"}), json!({"rows": [], "next": "b"}), json!({"rows": [2]})]), ["", "t=a", "t=b"]);
-        let err = |pages: &[Json]| walk(Some(&page), false, pages).unwrap_err();
-        assert!(err(&[json!({"rows": [1], "next": "a"}), json!({"rows": [2], "next": "a"})]).contains("points back"));
-        assert!(err(&[json!({"rows": [1], "next": "a"}), json!({"rows": [1], "next": "b"})]).contains("nothing new"));
-        assert!(err(&[json!({"rows": [1], "next": {"a": 1}})]).contains("is an object"));
-    }
-
-    #[test]
-    fn offsets() {
-        let page = |total: bool, cap| Page::Offset {
-            param: "offset".into(),
-            place: Place::Query,
-            limit: Some(("limit".into(), 500)),
-            total: total.then(|| expression(".total")),
-            total_cap: cap,
-        };
-        // The server clamps 500 to 2: the walk advances by what came back.
-        let pages = [json!({"rows": [1, 2], "total": 3}), json!({"rows": [3], "total": 3})];
-        assert_eq!(walk(Some(&page(true, None)), true, &pages).unwrap(), ["limit=500&offset=0", "limit=500&offset=2"]);
-        assert_eq!(walk(Some(&page(true, None)), true, &[json!({"rows": [], "total": 0})]).unwrap().len(), 1);
-        // Without a total, or with one that is capped, only an empty page ends the walk.
-        let pages = [json!({"rows": [1, 2], "total": 2}), json!({"rows": [3], "total": 2}), json!({"rows": [], "total": 2})];
-        assert_eq!(walk(Some(&page(false, None)), true, &pages).unwrap().len(), 3);
-        assert_eq!(walk(Some(&page(true, Some(2))), true, &pages).unwrap().len(), 3);
-        for (pages, message) in [
-            (vec![json!({"rows": [1], "total": 3}), json!({"rows": [], "total": 3})], "page 2 is empty after 1 of 3 rows"),
-            (vec![json!({"rows": [1], "total": 3}), json!({"rows": [1], "total": 3})], "page 2 brings nothing new"),
-            (vec![json!({"rows": [1, 2], "total": 3}), json!({"rows": [2], "total": 3})], "2 different rows came, 3 were announced"),
-            (vec![json!({"rows": [1]})], "does not say how much there is: `.total` gives nothing"),
-        ] {
-            let error = walk(Some(&page(true, None)), true, &pages).unwrap_err();
-            assert!(error.contains(message), "{error}");
-        }
-        // A row deleted or added meanwhile is no error: what existed all along was seen.
-        let pages = [json!({"rows": [1, 2], "total": 3}), json!({"rows": [2, 3], "total": 4})];
-        assert_eq!(walk(Some(&page(true, None)), true, &pages).unwrap().len(), 2);
-    }
-
-    #[test]
-    fn page_numbers() {
-        let page = |total: Option<&str>, pages: Option<&str>| Page::Number {
-            param: "page".into(),
-            place: Place::Json,
-            first: 1,
-            size: Some(("size".into(), 2)),
-            total: total.map(expression),
-            pages: pages.map(expression),
-        };
-        let bodies = [json!({"rows": [1, 2], "total": 3, "pages": 2}), json!({"rows": [3], "total": 3, "pages": 2})];
-        assert_eq!(walk(Some(&page(Some(".total"), None)), true, &bodies).unwrap(), ["size:2&page:1", "size:2&page:2"]);
-        assert_eq!(walk(Some(&page(None, Some(".pages"))), true, &bodies).unwrap().len(), 2);
-        assert_eq!(walk(Some(&page(None, None)), true, &bodies).unwrap(), ["size:2&page:1", "size:2&page:2", "and more"]);
-    }
-
-    #[test]
-    fn links() {
-        let pages = [json!({"rows": [1], "link": "/p?2"}), json!({"rows": [2]})];
-        assert_eq!(walk(Some(&Page::Link), false, &pages).unwrap(), ["", "/p?2"]);
-        let circle = [json!({"rows": [1], "link": "/p?2"}), json!({"rows": [2], "link": "/p?2"})];
-        assert!(walk(Some(&Page::Link), false, &circle).unwrap_err().contains("points back"));
-        // A stream that describes no paging must not overlook that there is some.
-        assert!(walk(None, false, &pages).unwrap_err().contains("announces a next page"));
-    }
-
-    #[test]
-    fn cursors() {
-        let page = Page::Cursor { end: expression(".end"), more: expression(".more"), variable: "after".into() };
-        let pages = [json!({"rows": [1], "end": "x", "more": true}), json!({"rows": [2], "end": "y", "more": false})];
-        assert_eq!(walk(Some(&page), false, &pages).unwrap(), ["", "after:\"x\""]);
-        for (pages, message) in [
-            (vec![json!({"rows": [1], "end": null, "more": true})], "does not say where"),
-            (vec![json!({"rows": [1], "end": "x"})], "does not say whether there is more"),
-            (vec![json!({"rows": [1], "end": "x", "more": true}), json!({"rows": [2], "end": "x", "more": true})], "points back"),
-        ] {
-            assert!(walk(Some(&page), false, &pages).unwrap_err().contains(message));
-        }
-    }
-}
+mod tests;

@@ -16,7 +16,7 @@ use super::{
     planning::{self, Surroundings},
     readings,
     slot::{Method, Slot},
-    sources::{Delivery, Sources},
+    sources::{Absent, Delivery, Sources},
     worker::chain,
 };
 use crate::{
@@ -205,7 +205,7 @@ impl Core {
                 let was_problem = self.problems.remove(source).is_some();
                 self.is_quiet &= !was_problem && self.sources.is_mere_success(source, &delivery, SUCCESSES_WAIT);
                 self.touch(&committed.touched);
-                let fed = self.sources.succeeded(source, &delivery, &self.store, took, now);
+                let fed = self.sources.succeeded(source, delivery, &self.store, took, now);
                 self.touch(&fed);
                 Ok(())
             }
@@ -215,6 +215,11 @@ impl Core {
                 Err(failure)
             }
         }
+    }
+
+    /// What is held of a source and absent from a poll of it. What can't be told will be told when the poll is stored.
+    pub fn absent(&self, source: &str, delivery: &Delivery) -> Absent {
+        self.store.absent(source, &delivery.streams).unwrap_or_default()
     }
 
     /// Whether what came of sources may wait.

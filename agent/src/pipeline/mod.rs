@@ -38,8 +38,8 @@ pub use deep::differences;
 pub use inventory::Systems;
 pub use journal::{Journal, PollLog};
 pub use metrics::Metrics;
-pub use poller::{client, deliver, poll_once};
-pub use sources::Delivery;
+pub use poller::{Polled, client, deliver, poll_once, poll_source};
+pub use sources::{Absent, Delivery};
 
 use self::{
     poller::Pollers,

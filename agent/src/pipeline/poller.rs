@@ -17,12 +17,12 @@ use super::{
     journal::{Journal, PollLog},
     metrics::Metrics,
     reconcile::Change,
-    sources::Delivery,
+    sources::{Absent, Delivery},
     worker::{Message, Worker},
 };
 use crate::{
     config::{Config, PolledSource},
-    connector::{self, Client, Context, Failure, FailureReason, LogEntry, Poll, PollMode, Source},
+    connector::{self, Client, Context, Failure, FailureReason, Location, LogEntry, MOST_WALKS, Memo, Poll, PollMode, Source},
     record::{Door, Zone},
     schedule::{self, Schedule, Timer},
     store::{Delivered, Mode},
@@ -189,9 +189,17 @@ impl Poller {
         let poll = guarded(async move {
             let (reply, positions) = oneshot::channel();
             // The core ends only after every poller.
-            let _ = core.send(Message::Positions(name, reply)).await;
-            let poll = poll_once(&client, &positions.await.unwrap_or_default(), Door { now: schedule::now(), zone }).await?;
-            Ok((poll.log.clone(), (poll.memo.clone(), poll.mapped), deliver(poll)))
+            let _ = core.send(Message::Positions(name.clone(), reply)).await;
+            let positions = positions.await.unwrap_or_default();
+            let absent = |delivery| {
+                let (core, name) = (core.clone(), name.clone());
+                async move {
+                    let (reply, absent) = oneshot::channel();
+                    let _ = core.send(Message::Absent(name, delivery, reply)).await;
+                    absent.await.map_err(|_| Failure::internal())
+                }
+            };
+            poll_source(&client, &positions, || Door { now: schedule::now(), zone }, absent).await
         });
         let mut poll = std::pin::pin!(poll);
         let outcome = loop {
@@ -205,7 +213,7 @@ impl Poller {
         };
         let took = started.elapsed();
         let (outcome, found, log) = match outcome {
-            Ok((log, found, delivery)) => (Ok(delivery), Some(found), log),
+            Ok(Polled { delivery, log, memo, mapped }) => (Ok(delivery), Some((memo, mapped)), log),
             Err(failure) => {
                 let log = failure.log.clone();
                 (Err(failure), None, log)
@@ -260,6 +268,80 @@ async fn report(
     }
     journal.add(name, PollLog { at: schedule::now(), took, failure, lines: log.iter().map(ToString::to_string).collect() });
     Some(stored)
+}
+
+/// A complete poll.
+#[derive(Debug)]
+pub struct Polled {
+    /// What it delivers.
+    pub delivery: Delivery,
+    /// Its requests.
+    pub log: Vec<LogEntry>,
+    /// What there is to remember of it once it is stored.
+    pub memo: Option<Arc<Memo>>,
+    /// Whether anything had to be mapped.
+    pub mapped: bool,
+}
+
+impl Polled {
+    fn of(poll: Poll) -> Self {
+        Self { log: poll.log.clone(), memo: poll.memo.clone(), mapped: poll.mapped, delivery: deliver(poll) }
+    }
+}
+
+/// Polls a source, going on from stored positions; once more when something that is held did not come. `absent` says what is.
+///
+/// # Errors
+/// Why the poll failed.
+pub async fn poll_source<F>(
+    client: &Client,
+    positions: &BTreeMap<String, String>,
+    door: impl Fn() -> Door,
+    absent: impl Fn(Delivery) -> F,
+) -> Result<Polled, Failure>
+where
+    F: Future<Output = Result<(Delivery, Absent), Failure>>,
+{
+    let poll = || poll_once(client, positions, door());
+    // What a program measures would only be measured again.
+    if matches!(client.source().location, Location::Program(_)) {
+        return poll().await.map(Polled::of);
+    }
+    let total = client.source().limits.total;
+    let late = || Failure::new(FailureReason::Timeout, format!("the poll, with reading again what did not come, took longer than {} s", total.as_secs()));
+    tokio::time::timeout(total, confirm(poll, absent)).await.unwrap_or_else(|_| Err(late()))
+}
+
+/// Polls until what is absent was absent from two polls, one right after the other: a list that changed while it was read, or an upstream that
+/// showed less for a moment, must not close what is there. Costs nothing when nothing is absent.
+async fn confirm<P, F>(mut poll: impl FnMut() -> P, absent: impl Fn(Delivery) -> F) -> Result<Polled, Failure>
+where
+    P: Future<Output = Result<Poll, Failure>>,
+    F: Future<Output = Result<(Delivery, Absent), Failure>>,
+{
+    let mut missed: Option<Absent> = None;
+    let mut before = Vec::new();
+    for _ in 0..MOST_WALKS {
+        let mut polled = match poll().await {
+            Ok(poll) => Polled::of(poll),
+            Err(failure) => return Err(Failure { log: [before, failure.log.clone()].concat(), ..failure }),
+        };
+        polled.log = [before, polled.log].concat();
+        if polled.delivery.is_unchanged() {
+            return Ok(polled);
+        }
+        let (delivery, gone) = absent(polled.delivery).await?;
+        polled.delivery = delivery;
+        if missed.as_ref().map_or(gone.is_empty(), |missed| gone.is_subset(missed)) {
+            polled.delivery.note_emptied(&gone);
+            return Ok(polled);
+        }
+        before = polled.log;
+        before.push(LogEntry { note: format!("{} records that are held did not come; everything is read again", gone.len()), ..LogEntry::default() });
+        missed = Some(gone);
+    }
+    let message = "records that are held did not come, each time others; the source shows now more, now less of what it has";
+    Err(Failure { log: before, ..Failure::new(FailureReason::Incomplete, message) })
 }
 
 /// Polls once, going on from stored positions.
@@ -348,6 +430,7 @@ mod tests {
             while let Some(message) = messages.recv().await {
                 match message {
                     Message::Positions(_, reply) => drop(reply.send(BTreeMap::new())),
+                    Message::Absent(_, delivery, reply) => drop(reply.send((delivery, Absent::new()))),
                     Message::Polled { outcome, reply, .. } => {
                         unchanged.push(outcome.unwrap().streams.iter().all(|stream| stream.mode == Mode::Unchanged && stream.records.is_empty()));
                         // Where nothing is said, the source is not polled any more.
@@ -376,6 +459,55 @@ mod tests {
         assert_eq!(polls(&["a", "b", "b", "b"], vec![Ok(()), refused(), Ok(()), Ok(())]).await, (vec![false, false, false, true], 1), "a change is not lost");
         assert_eq!(polls(&["a", "b", "a"], vec![Ok(()), refused(), Ok(())]).await, (vec![false, false, true], 1), "as it is stored");
         assert_eq!(polls(&["a", "a"], Vec::new()).await, (vec![false, false], 0), "nobody said that it was stored");
+    }
+
+    /// Polls that bring these records each, of a source of which `held` are held. What came of it: how many polls there were, what was delivered in
+    /// the end, and its notes.
+    async fn confirmed(held: &[&str], polls: &[&[&str]]) -> Result<(usize, Vec<String>, Vec<String>), Failure> {
+        let door = Door { now: 0, zone: Zone::UTC };
+        let record = |id: &&str| door.admit(&serde_json::json!({"record": "system", "id": id})).unwrap().remove(0);
+        let mut made = 0;
+        let poll = || {
+            let records = polls[made].iter().map(record).collect();
+            made += 1;
+            let (cursor, feeds, notes) = (connector::StreamCursor::default(), Vec::new(), Vec::new());
+            let stream = connector::StreamPoll { name: "s".to_owned(), mode: PollMode::Snapshot, records, cursor, feeds, notes };
+            std::future::ready(Ok(Poll { streams: vec![stream], log: vec![LogEntry::default()], ..Poll::default() }))
+        };
+        let absent = |delivery: Delivery| {
+            let is_there = |id: &str| delivery.streams[0].records.iter().any(|record| record.id == id);
+            let gone = held.iter().filter(|id| !is_there(id)).map(|id| ("s".to_owned(), "system".to_owned(), (*id).to_owned())).collect();
+            std::future::ready(Ok((delivery, gone)))
+        };
+        let Polled { log, delivery, .. } = confirm(poll, absent).await?;
+        let repeats = log.iter().filter(|entry| entry.note.contains("everything is read again")).count();
+        assert_eq!(log.len(), made + repeats);
+        let ids = delivery.streams[0].records.iter().map(|record| record.id.clone()).collect();
+        Ok((made, ids, delivery.notes.into_iter().map(|note| note.text).collect()))
+    }
+
+    #[tokio::test]
+    async fn what_is_gone_is_gone_from_two_polls() {
+        let all = ["a", "b", "c"];
+        let told = async |polls: &[&[&str]]| confirmed(&all, polls).await.map(|(polls, ids, notes)| (polls, ids.join(""), notes.len()));
+        let is = |polls, ids: &str, notes| Ok((polls, ids.to_owned(), notes));
+        assert_eq!(told(&[&["a", "b", "c", "d"]]).await, is(1, "abcd", 0), "nothing is gone: one poll");
+        assert_eq!(told(&[&["a", "b"], &["a", "b"]]).await, is(2, "ab", 0), "gone from both");
+        assert_eq!(told(&[&["a", "b"], &["a", "b", "c"]]).await, is(2, "abc", 0), "it was only missed");
+        assert_eq!(told(&[&[], &["a", "c"]]).await, is(2, "ac", 0));
+        assert_eq!(told(&[&["a", "b"], &["b", "c"], &["b", "c"]]).await, is(3, "bc", 0), "one was missed, and another deleted then");
+        let failure = told(&[&["a", "b"], &["b", "c"], &["a", "c"]]).await.unwrap_err();
+        assert_eq!((failure.reason, failure.log.len()), (FailureReason::Incomplete, 6));
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_has_nothing_any_more_is_looked_at_twice_and_told() {
+        let many = ["a", "b", "c", "d", "e"];
+        let (polls, ids, notes) = confirmed(&many, &[&[], &[]]).await.unwrap();
+        assert_eq!((polls, ids.len()), (2, 0));
+        assert!(notes[0].starts_with("there were 5 records at the poll before, and none now"), "{notes:?}");
+        assert_eq!(confirmed(&many, &[&[], &many]).await.unwrap(), (2, many.map(str::to_owned).to_vec(), Vec::new()));
+        assert_eq!(confirmed(&many[1..], &[&[], &[]]).await.unwrap().2, Vec::<String>::new(), "a few are no surprise");
     }
 
     #[tokio::test]

@@ -9,7 +9,7 @@ use std::{
 use crate::{
     board::SourceStatus,
     config::{Config, PolledSource},
-    connector::{Failure, Location, Note},
+    connector::{Failure, Location, Note, NoteKind},
     indicator::Reads,
     record::Feed,
     schedule::{self, Staleness},
@@ -27,7 +27,36 @@ pub struct Delivery {
     pub notes: Vec<Note>,
 }
 
+/// Records that are held and that a poll did not bring: stream, shape and id.
+pub type Absent = BTreeSet<(String, String, String)>;
+
+/// A stream that had as many records and has none now is told: the upstream may show less than there is.
+const MANY: usize = 5;
+
 impl Delivery {
+    /// Notes which streams had many records and have none now.
+    pub(super) fn note_emptied(&mut self, absent: &Absent) {
+        for stream in self.streams.iter().filter(|stream| stream.records.is_empty()) {
+            let gone = absent.iter().filter(|(name, ..)| *name == stream.stream).count();
+            if gone >= MANY {
+                let text = format!(
+                    "there were {gone} records at the poll before, and none now, however often it was read; look whether the upstream still shows them"
+                );
+                self.notes.push(Note { kind: NoteKind::Emptied, place: stream.stream.clone(), text });
+            }
+        }
+    }
+
+    /// Takes over the notes of streams that had been emptied and are still empty.
+    fn keep_emptied(&mut self, before: &[Note]) {
+        let still = before.iter().filter(|note| {
+            let is_empty = self.streams.iter().any(|stream| stream.stream == note.place && stream.records.is_empty());
+            note.kind == NoteKind::Emptied && is_empty && !self.notes.contains(note)
+        });
+        let still: Vec<_> = still.cloned().collect();
+        self.notes.extend(still);
+    }
+
     /// Whether all of it is as it is stored.
     pub(super) fn is_unchanged(&self) -> bool {
         self.streams.iter().all(|stream| stream.mode == Mode::Unchanged)
@@ -96,7 +125,7 @@ impl Sources {
     }
 
     /// Notes a complete poll. Gives everything that it feeds, if it was stale or feeds something else now.
-    pub(super) fn succeeded(&mut self, name: &str, delivery: &Delivery, store: &Store, took: Duration, now: i64) -> Touched {
+    pub(super) fn succeeded(&mut self, name: &str, mut delivery: Delivery, store: &Store, took: Duration, now: i64) -> Touched {
         let Some(source) = self.0.iter_mut().find(|source| source.name == name) else { return Touched::default() };
         let before = source.stale.then(Vec::new).unwrap_or_else(|| source.feeds());
         source.fed = Some(delivery.streams.iter().flat_map(|stream| stream.feeds.iter().cloned()).collect());
@@ -104,6 +133,11 @@ impl Sources {
         source.stale = false;
         source.failure = None;
         source.pages = delivery.pages;
+        delivery.keep_emptied(&source.notes);
+        let tells = |note: &&Note| matches!(note.kind, NoteKind::Contradicted | NoteKind::Emptied) && !source.notes.contains(note);
+        for note in delivery.notes.iter().filter(tells) {
+            tracing::warn!(source = name, stream = note.place, "{}", note.text);
+        }
         source.notes.clone_from(&delivery.notes);
         source.took = took;
         if delivery.is_unchanged() {

@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::{
     core::{Core, Evaluated},
     metrics::Metrics,
-    sources::Delivery,
+    sources::{Absent, Delivery},
 };
 use crate::{
     board::Board,
@@ -31,6 +31,8 @@ pub(super) enum Message {
     /// A poll ended. The reply says whether its records were stored. There is none when this source is not polled any more, or with other
     /// settings: what it was asked for then is nobody's business now.
     Polled { source: Arc<Source>, outcome: Result<Delivery, Failure>, took: Duration, reply: oneshot::Sender<Result<(), Failure>> },
+    /// A poll read everything, and what of its source is held may be absent from it. Gives both back.
+    Absent(String, Delivery, oneshot::Sender<(Delivery, Absent)>),
     /// Where a source's next poll goes on.
     Positions(String, oneshot::Sender<std::collections::BTreeMap<String, String>>),
     /// The tables that indicators query are not what the ledger says.
@@ -168,6 +170,11 @@ impl State {
                 let result = self.core.take_in(&source.name, outcome, took, now);
                 let _ = reply.send(result);
                 !self.core.can_wait(now)
+            }
+            Message::Absent(source, delivery, reply) => {
+                let absent = self.core.absent(&source, &delivery);
+                let _ = reply.send((delivery, absent));
+                false
             }
             Message::Positions(source, reply) => {
                 let positions = self.core.positions(&source).unwrap_or_default();

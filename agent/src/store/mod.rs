@@ -29,7 +29,7 @@ mod touched;
 mod verify;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
@@ -253,6 +253,14 @@ impl Store {
     pub fn commit(&mut self, source: &str, delivered: &[Delivered], now: i64) -> Result<Committed, Error> {
         let zone = self.zone;
         self.write_named(|transaction, names| records::commit(transaction, source, delivered, names, zone, now))
+    }
+
+    /// The records that are held and that these streams, read whole, do not have any more: stream, shape and id.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn absent(&self, source: &str, delivered: &[Delivered]) -> Result<BTreeSet<(String, String, String)>, Error> {
+        records::absent(&*self.writer, source, delivered)
     }
 
     /// Removes the records of sources that are not configured any more. Their versions stay in the history.

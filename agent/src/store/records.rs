@@ -55,6 +55,23 @@ pub(super) fn commit(transaction: &dyn Database, source: &str, delivered: &[Deli
     Ok(committed)
 }
 
+/// The records that are held and would be gone if this were stored: stream, shape and id.
+pub(super) fn absent(connection: &dyn Database, source: &str, delivered: &[Delivered]) -> Result<BTreeSet<(String, String, String)>, Error> {
+    let mut absent = BTreeSet::new();
+    for stream in delivered.iter().filter(|stream| stream.mode == Mode::Snapshot) {
+        let delivered: HashSet<_> = stream.records.iter().map(|record| (record.shape.name, record.id.as_str())).collect();
+        let sql = "SELECT shape, id FROM record_versions WHERE source = ?1 AND stream = ?2 AND held_until IS NULL";
+        connection.each(sql, &[source.into(), (&stream.stream).into()], |row| {
+            let (shape, id): (String, String) = (row.get(0)?, row.get(1)?);
+            if !delivered.contains(&(shape.as_str(), id.as_str())) {
+                absent.insert((stream.stream.clone(), shape, id));
+            }
+            Ok(())
+        })?;
+    }
+    Ok(absent)
+}
+
 /// Takes out a source with all its records. Their versions stay in the history.
 pub(super) fn remove_source(transaction: &dyn Database, source: &str, names: &mut Names, zone: Zone, now: i64) -> Result<Committed, Error> {
     let mut differences = Vec::new();
@@ -97,6 +114,7 @@ fn compare<'d>(
     }
     // Of changes alone, a few records among what may be hundreds of thousands, each is looked up.
     let mut held = if stream.mode == Mode::Snapshot { Some(held_versions(transaction, source, &stream.stream)?) } else { None };
+    let mut gone = Gone { source, first_poll, last: None };
     for record in &stream.records {
         let mut record = record.clone();
         let key = (record.shape.name, record.id.clone());
@@ -105,7 +123,12 @@ fn compare<'d>(
             None => held_version(transaction, source, &stream.stream, key.0, &key.1)?,
         };
         if record.shape.name == "model_version" {
-            let previous = before.as_ref().map(|held| stored(transaction, record.shape, &record.id, held.version)).transpose()?;
+            let version = match &before {
+                Some(held) => Some(held.version),
+                None => gone.last(transaction, &record.id)?,
+            };
+            let previous = version.map(|version| stored(transaction, record.shape, &record.id, version)).transpose()?;
+            let previous = previous.filter(|previous| is_same(previous, &record, before.is_some()));
             keep_what_registries_forget(&mut record, previous.as_ref(), first_poll, now);
         }
         let body = record.body();
@@ -122,6 +145,40 @@ fn compare<'d>(
         differences.push(Difference { shape, id, closes: Some(gone), opens: None });
     }
     Ok(())
+}
+
+/// Whether a record is the one that was stored under its id (ruling 23). A registry gives the number of a deleted version to another one when
+/// the model is made again; when it was made tells them apart. One that was there all along is another only when both times are known and differ;
+/// one that was gone is known again only by its time.
+fn is_same(previous: &Record, record: &Record, is_held: bool) -> bool {
+    let (before, now) = (previous.value("created_at"), record.value("created_at"));
+    if *before == Value::Null || *now == Value::Null { is_held } else { before == now }
+}
+
+/// The model versions of a source that are gone, read when the first record comes that may be one of them.
+struct Gone<'s> {
+    source: &'s str,
+    first_poll: bool,
+    last: Option<HashMap<String, i64>>,
+}
+
+impl Gone<'_> {
+    /// The last version that was held of the record with this id.
+    fn last(&mut self, transaction: &dyn Database, id: &str) -> Result<Option<i64>, Error> {
+        if self.first_poll {
+            return Ok(None);
+        }
+        if self.last.is_none() {
+            let mut last = HashMap::new();
+            let sql = "SELECT id, max(version) FROM record_versions WHERE source = ?1 AND shape = 'model_version' AND held_until IS NOT NULL GROUP BY id";
+            transaction.each(sql, &[self.source.into()], |row| {
+                last.insert(row.get(0)?, row.get(1)?);
+                Ok(())
+            })?;
+            self.last = Some(last);
+        }
+        Ok(self.last.as_ref().and_then(|last| last.get(id).copied()))
+    }
 }
 
 /// Registries don't say when a version was first there or when its alias was set, so the store keeps that from poll to poll (ruling 3).

@@ -17,6 +17,8 @@ on_every_engine! {
     systems_are_resolved_at_the_door_and_again_when_the_inventory_changes,
     an_ambiguous_inventory_is_refused_whole,
     ruling_3_promotion_is_the_first_poll_that_saw_it,
+    ruling_23_a_version_that_comes_back_is_known_by_the_time_it_was_made,
+    what_would_be_gone_is_told_before_it_is,
     doubts_lists_and_attributes_are_queryable,
     record_tables_are_made_anew_when_the_zone_changes,
     readings_are_intervals,
@@ -147,6 +149,45 @@ fn ruling_3_promotion_is_the_first_poll_that_saw_it(homes: Homes<'_>) {
     store.commit("r", &[snapshot("s", &[version("1", false), version("2", true), version("3", true)])], 3000).unwrap();
     store.commit("r", &[snapshot("s", &[version("1", true), version("2", true), version("3", true)])], 4000).unwrap();
     assert_eq!(promoted(&store), ["1 4000 1000", "2 2000 1000", "3 2000 2000"], "taken out and put back is a new promotion");
+}
+
+/// What comes back is what it was only when it was made when that was.
+fn ruling_23_a_version_that_comes_back_is_known_by_the_time_it_was_made(homes: Homes<'_>) {
+    let home = homes();
+    let mut store = home.open(Zone::UTC);
+    let version =
+        |id: &str, created: Value| json!({"record": "model_version", "id": id, "model": "m", "version": id, "in_production": true, "created_at": created});
+    let promoted = |store: &Store| rows(store, "SELECT id, promoted_at, first_seen_at FROM model_versions ORDER BY id");
+    let all = [version("1", json!(50)), version("2", json!(60)), version("3", json!(null)), version("4", json!(80))];
+    store.commit("r", &[snapshot("s", &all)], 1000).unwrap();
+    let told = ["1 50 1000", "2 60 1000", "3 1000 1000", "4 80 1000"];
+    assert_eq!(promoted(&store), told);
+    store.commit("r", &[snapshot("s", &[])], 2000).unwrap();
+    // The first is the same; the second was made again; nothing tells of the third; the fourth comes later still.
+    store.commit("r", &[snapshot("s", &[version("1", json!(50)), version("2", json!(1500)), version("3", json!(null))])], 3000).unwrap();
+    assert_eq!(promoted(&store), ["1 50 1000", "2 3000 3000", "3 3000 3000"]);
+    store.commit("r", &[changes("s", &[version("4", json!(80))], "p")], 4000).unwrap();
+    assert_eq!(promoted(&store)[3], "4 80 1000");
+    // Deleted and made again between two polls, it was never gone.
+    store.commit("r", &[changes("s", &[version("1", json!(4500)), version("3", json!(7))], "p")], 5000).unwrap();
+    assert_eq!(promoted(&store), ["1 5000 5000", "2 3000 3000", "3 3000 3000", "4 80 1000"]);
+    // What another source had under this id is another thing.
+    store.commit("other", &[snapshot("s", &[])], 5000).unwrap();
+    store.commit("other", &[snapshot("s", &[version("4", json!(80))])], 6000).unwrap();
+    assert_eq!(rows(&store, "SELECT promoted_at, first_seen_at FROM model_versions WHERE source = 'other'"), ["6000 6000"]);
+}
+
+fn what_would_be_gone_is_told_before_it_is(homes: Homes<'_>) {
+    let home = homes();
+    let mut store = home.open(Zone::UTC);
+    store.commit("t", &[snapshot("s", &[incident("1", "a", "open"), incident("2", "a", "open")]), snapshot("u", &[incident("3", "a", "open")])], 100).unwrap();
+    let absent = |delivered: &[Delivered]| {
+        let absent = store.absent("t", delivered).unwrap();
+        absent.into_iter().map(|(stream, shape, id)| format!("{stream} {shape} {id}")).collect::<Vec<_>>()
+    };
+    assert!(absent(&[snapshot("s", &[incident("2", "a", "closed"), incident("1", "a", "open")])]).is_empty());
+    assert_eq!(absent(&[snapshot("s", &[incident("2", "a", "open")]), snapshot("u", &[])]), ["s case 1", "u case 3"]);
+    assert!(absent(&[changes("s", &[], "p"), Delivered { mode: Mode::Unchanged, ..snapshot("u", &[]) }]).is_empty());
 }
 
 fn doubts_lists_and_attributes_are_queryable(homes: Homes<'_>) {

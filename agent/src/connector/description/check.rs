@@ -62,7 +62,8 @@ pub(super) fn description(document: &Document, text: &str, proved: bool, mistake
     let variant_names: Vec<_> = variants.iter().map(|variant| variant.name.clone()).collect();
     let headers = checker.headers("headers", &raw.headers);
     let about = stream::About { transport: raw.transport, variants: &variant_names, streams: raw.streams.len() };
-    let streams = stream::streams(&mut checker, raw.streams, &about);
+    let mut streams = stream::streams(&mut checker, raw.streams, &about);
+    let cross_checks = stream::cross_checks(&mut checker, raw.cross_checks, &mut streams);
     let settings = raw.settings.into_iter().map(|(name, setting)| Setting {
         name,
         default: setting.default.unwrap_or_default(),
@@ -86,6 +87,7 @@ pub(super) fn description(document: &Document, text: &str, proved: bool, mistake
         headers,
         probe,
         variants,
+        cross_checks,
     })
 }
 

@@ -48,6 +48,7 @@ pub struct Description {
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
     pub(super) probe: Option<Probe>,
     pub(super) variants: Vec<Variant>,
+    pub(super) cross_checks: Vec<CrossCheck>,
 }
 
 /// Two are equal when their text is: everything else is made from it.
@@ -219,6 +220,10 @@ pub struct Stream {
     pub(super) lookups: Vec<Lookup>,
     pub(super) errors: Option<Expression>,
     pub(super) optional_status: Vec<u16>,
+    /// Whether an answer with one of those statuses says that there is no such thing.
+    pub(super) gone: Option<Expression>,
+    /// What of its rows is compared with other streams.
+    pub(super) compared: Vec<Side>,
     pub(super) conditional: bool,
     /// The variants in which it runs; empty: all.
     pub(super) only: Vec<String>,
@@ -243,7 +248,43 @@ pub(super) struct Rows {
     pub(super) expression: Expression,
     /// Whether the text ended in `[]`, which was taken off: then a missing list can be told from an empty one.
     pub(super) listed: bool,
-    pub(super) absent_is_empty: bool,
+    pub(super) absent: Absent,
+    /// Where a list may be absent: whether it is there, be it null.
+    pub(super) is_there: Option<Expression>,
+}
+
+/// What a page without the list of rows means.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Absent {
+    /// A mistake.
+    #[default]
+    Error,
+    /// No rows. A list that is there and null is a mistake all the same.
+    Empty,
+    /// No rows, and so does one that is null.
+    EmptyOrNull,
+}
+
+/// What the rows of one stream name, and the rows of another have.
+#[derive(Debug)]
+pub(super) struct CrossCheck {
+    /// Position of the stream whose rows name something.
+    pub(super) rows: usize,
+    /// Position of the stream that has it.
+    pub(super) among: usize,
+    /// What it is that is named and not there, for people.
+    pub(super) about: String,
+}
+
+/// One stream's side of a comparison.
+#[derive(Debug)]
+pub(super) struct Side {
+    /// Position of the comparison.
+    pub(super) check: usize,
+    /// Whether its keys are those that exist, or those that are named.
+    pub(super) exists: bool,
+    pub(super) keys: Expression,
 }
 
 #[derive(Debug)]
@@ -272,7 +313,7 @@ pub(super) struct Cursor {
 pub(super) enum Page {
     Token { next: Expression, param: String, place: Place },
     Link,
-    Offset { param: String, place: Place, limit: Option<(String, u64)>, total: Option<Expression>, total_cap: Option<u64> },
+    Offset { param: String, place: Place, limit: Option<(String, u64)>, total: Option<Expression>, total_cap: Option<u64>, overlap: bool },
     Number { param: String, place: Place, first: u64, size: Option<(String, u64)>, total: Option<Expression>, pages: Option<Expression> },
     Cursor { end: Expression, more: Expression, variable: String },
 }

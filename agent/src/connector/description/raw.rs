@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value as Json;
 
-use super::{ConnectorKind, Format, Method, Mode, Place, Transport};
+use super::{Absent, ConnectorKind, Format, Method, Mode, Place, Transport};
 use crate::connector::{
     auth::AuthKind,
     format::{Documents, Wanted},
@@ -49,6 +49,22 @@ pub(super) struct Connector {
     pub(super) variants: Vec<Variant>,
     /// What is read, in this order.
     pub(super) streams: Vec<Stream>,
+    /// What the rows of one stream name, the rows of another have. Where they don't, both were read while something changed, or rows are missing:
+    /// they are read again, at most twice; if it is still so, the rows are kept and the source says so.
+    #[serde(default)]
+    pub(super) cross_checks: Vec<CrossCheck>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct CrossCheck {
+    /// The stream whose rows name something.
+    pub(super) rows: String,
+    /// jq: one of its rows → the keys that it names, any number of them; null is none.
+    pub(super) names: String,
+    /// The stream that has it, of mode `snapshot`, and the path of the key in its rows, as in a lookup: `registered_models.name`.
+    pub(super) among: String,
+    /// What is named and not there, for people: `versions of models that are not listed`.
+    pub(super) about: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -157,10 +173,11 @@ pub(super) struct Stream {
     /// jq: a page → rows. Default for files: each row of the table, or the document as it is.
     #[serde(default)]
     pub(super) rows: Option<String>,
-    /// What a page without the list of rows means. Default: a mistake.
+    /// What a page without the list of rows means: `error`, `empty`, or `empty_or_null` where the upstream sends null for an empty list.
+    /// Default: a mistake.
     #[serde(default)]
     pub(super) absent: Absent,
-    /// jq: a row → what tells it from others.
+    /// jq: a row → what tells it from others: a text, a number, or a list of such, none of which may be missing. Paging needs it.
     #[serde(default)]
     pub(super) key: Option<String>,
     #[serde(default)]
@@ -177,9 +194,13 @@ pub(super) struct Stream {
     /// jq: an error that an answer with a good status reports.
     #[serde(default)]
     pub(super) errors: Option<String>,
-    /// Statuses that mean: this one has gone meanwhile, no rows.
+    /// Statuses that mean: this one has gone meanwhile, no rows. Only with `gone`.
     #[serde(default)]
     pub(super) optional_status: Vec<u16>,
+    /// jq on the body of an answer with one of those statuses: whether it says, in the upstream's own words, that there is no such thing. Any
+    /// proxy, wrong address or redirect can answer 404.
+    #[serde(default)]
+    pub(super) gone: Option<String>,
     /// Whether to ask only for changes with `If-None-Match` and `If-Modified-Since`.
     #[serde(default)]
     pub(super) conditional: bool,
@@ -189,14 +210,6 @@ pub(super) struct Stream {
     /// jq: a row → records. Default: none, the stream serves others.
     #[serde(default)]
     pub(super) records: Option<String>,
-}
-
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Absent {
-    #[default]
-    Error,
-    Empty,
 }
 
 #[derive(Debug, Deserialize)]
@@ -229,9 +242,13 @@ pub(super) struct Offset {
     /// jq: how many rows there are. Without it the walk ends at an empty page.
     #[serde(default)]
     pub(super) total: Option<String>,
-    /// The total that means "or more": from there on only an empty page ends the walk.
+    /// The total that means "or more": from there on only a page of nothing new ends the walk.
     #[serde(default)]
     pub(super) total_cap: Option<u64>,
+    /// Whether a page may begin anywhere, so that each can begin with the last row of the page before: that proves that no row was passed
+    /// over. Default: true. `false` for upstreams that take only multiples of the limit.
+    #[serde(default)]
+    pub(super) overlap: Option<bool>,
     #[serde(default, rename = "in")]
     pub(super) place: Place,
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{
-    Cursor, ForEach, Lookup, Mode, Origin, Page, Rows, Stream, Transport,
+    Absent, CrossCheck, Cursor, ForEach, Lookup, Mode, Origin, Page, Rows, Side, Stream, Transport,
     check::{BASE, Checker, TransposeOk},
     raw,
 };
@@ -56,6 +56,33 @@ pub(super) fn streams(checker: &mut Checker<'_>, raw: Vec<raw::Stream>, about: &
     streams
 }
 
+/// What streams name of one another. Each then has its side of it.
+pub(super) fn cross_checks(checker: &mut Checker<'_>, raw: Vec<raw::CrossCheck>, streams: &mut [Stream]) -> Vec<CrossCheck> {
+    let mut checks = Vec::new();
+    for (position, raw) in raw.into_iter().enumerate() {
+        let path = format!("cross_checks[{position}]");
+        let (among, key) = raw.among.split_once('.').unwrap_or((raw.among.as_str(), ""));
+        let mut find = |at: &str, name: &str| {
+            let found = streams.iter().position(|stream| stream.name == name && !stream.conditional);
+            if found.is_none() {
+                checker.wrong(&format!("{path}.{at}"), format!("a stream of this connector, without `conditional`; `{name}` is none"));
+            }
+            found
+        };
+        let (rows, among) = (find("rows", &raw.rows), find("among", among));
+        let names = checker.expression(&format!("{path}.names"), &raw.names, BASE);
+        let keys = checker.expression(&format!("{path}.among"), &format!(".{key}"), BASE);
+        let (Some(rows), Some(among), Some(names), Some(keys)) = (rows, among, names, keys) else { continue };
+        if streams[among].mode == Mode::Changes {
+            checker.wrong(&format!("{path}.among"), "a stream of mode `snapshot`: in one of changes most rows are absent");
+        }
+        streams[rows].compared.push(Side { check: checks.len(), exists: false, keys: names });
+        streams[among].compared.push(Side { check: checks.len(), exists: true, keys });
+        checks.push(CrossCheck { rows, among, about: raw.about });
+    }
+    checks
+}
+
 fn stream(checker: &mut Checker<'_>, path: &str, raw: raw::Stream, about: &About<'_>, earlier: &mut Earlier) -> Option<Stream> {
     let at = |key: &str| format!("{path}.{key}");
     let for_each = for_each(checker, path, &raw, earlier);
@@ -74,6 +101,7 @@ fn stream(checker: &mut Checker<'_>, path: &str, raw: raw::Stream, about: &About
     let key = checker.optional(&at("key"), raw.key.as_deref(), &variables);
     let errors = checker.optional(&at("errors"), raw.errors.as_deref(), &variables);
     let cursor = raw.cursor.as_ref().map(|cursor| self::cursor(checker, path, cursor, &variables)).transpose_ok();
+    let gone = checker.optional(&at("gone"), raw.gone.as_deref(), &variables);
     let page = raw.page.as_ref().map(|page| self::page(checker, &at("page"), page, &variables)).transpose_ok();
     let rows = rows(checker, path, &raw, about.transport, &variables);
     variables.push("index");
@@ -99,6 +127,8 @@ fn stream(checker: &mut Checker<'_>, path: &str, raw: raw::Stream, about: &About
         lookups: lookups?,
         errors: errors?,
         optional_status: raw.optional_status,
+        gone: gone?,
+        compared: Vec::new(),
         conditional: raw.conditional,
         only: raw.only,
         records: records?,
@@ -206,6 +236,12 @@ fn modes(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, earlier: &Ear
     if !raw.optional_status.is_empty() && raw.for_each.is_none() {
         checker.wrong(&format!("{path}.optional_status"), "`for_each` beside it: a whole stream can't vanish");
     }
+    if raw.optional_status.is_empty() == raw.gone.is_some() {
+        checker.wrong(&format!("{path}.gone"), "`optional_status` and `gone` together: the status alone may be anybody's");
+    }
+    if raw.page.as_ref().is_some_and(|page| !matches!(page, raw::Page::Cursor(_) | raw::Page::Link(false))) && raw.key.is_none() {
+        checker.wrong(&format!("{path}.key"), "what tells a row from others: without it nothing shows that rows shifted between pages");
+    }
 }
 
 fn rows(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, transport: Transport, variables: &[&str]) -> Option<Rows> {
@@ -220,7 +256,17 @@ fn rows(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, transport: Tra
     };
     let list = text.strip_suffix("[]").filter(|list| !list.is_empty() && !list.contains(['|', ',', ' ']));
     let expression = checker.expression(&path, list.unwrap_or(text), variables)?;
-    Some(Rows { expression, listed: list.is_some(), absent_is_empty: raw.absent == raw::Absent::Empty })
+    let is_there = list.filter(|_| raw.absent == Absent::Empty).and_then(is_there);
+    let is_there = is_there.map(|text| checker.expression(&path, &text, variables)).transpose_ok()?;
+    Some(Rows { expression, listed: list.is_some(), absent: raw.absent, is_there })
+}
+
+/// jq that says whether the list `.a.b` is there at all, if that can be said of it.
+fn is_there(list: &str) -> Option<String> {
+    let (before, name) = list.rsplit_once('.')?;
+    let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let before = if before.is_empty() { "." } else { before };
+    plain.then(|| format!("{before} | type == \"object\" and has(\"{name}\")"))
 }
 
 /// Where a stream says that its rows come from.
@@ -268,7 +314,8 @@ fn page(checker: &mut Checker<'_>, path: &str, raw: &raw::Page, variables: &[&st
             if raw.limit_param.is_some() != raw.limit.is_some() {
                 checker.wrong(&at("offset.limit_param"), "`limit_param` and `limit` together");
             }
-            Page::Offset { param: raw.param.clone(), place: raw.place, limit: sized(&raw.limit_param, raw.limit), total, total_cap: raw.total_cap }
+            let (limit, overlap) = (sized(&raw.limit_param, raw.limit), raw.overlap.unwrap_or(true));
+            Page::Offset { param: raw.param.clone(), place: raw.place, limit, total, total_cap: raw.total_cap, overlap }
         }
         raw::Page::Number(raw) => {
             let total = checker.optional(&at("number.total"), raw.total.as_deref(), variables)?;

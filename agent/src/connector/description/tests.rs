@@ -55,9 +55,13 @@ streams:
     lookup: { models: models.name }
     request: { path: "/runs/{{ row.run }}" }
     optional_status: [404]
+    gone: .code == "NOT_FOUND"
     rows: .metrics[]
     records: '{ record: "measurement", id: "\($parent.run)/\($index)" }'
     only: [v2]
+cross_checks:
+  - { rows: versions, names: .name, among: models.name, about: models of versions are not listed }
+  - { rows: models, names: .latest[], among: models.name, about: others }
 "#;
 
 #[test]
@@ -69,6 +73,8 @@ fn a_good_description_is_read_whole() {
     let kept: Vec<_> = description.streams.iter().map(|stream| stream.kept).collect();
     assert_eq!(kept, [true, true, false]);
     assert!(description.streams[0].rows.listed);
+    let compared: Vec<Vec<_>> = description.streams.iter().map(|stream| stream.compared.iter().map(|side| (side.check, side.exists)).collect()).collect();
+    assert_eq!(compared, [vec![(0, true), (1, false), (1, true)], vec![(0, false)], vec![]]);
 }
 
 #[test]
@@ -109,7 +115,17 @@ fn every_mistake_has_its_line() {
         ),
         ("{ path: \"/runs/{{ row.run }}\" }", "{ path: /runs, headers: { \"ö\": x } }", "streams[2].request.headers.ö: \"x\"; expected a header's name"),
         ("    rows: .metrics[]\n", "", "streams[2].rows: nothing; expected jq that yields the rows of a page"),
-        ("optional_status: [404]", "conditional: true", "streams[2].conditional: true; expected `false`"),
+        ("optional_status: [404]\n    gone: .code == \"NOT_FOUND\"", "conditional: true", "streams[2].conditional: true; expected `false`"),
+        ("    gone: .code == \"NOT_FOUND\"\n", "", "streams[2].gone: nothing; expected `optional_status` and `gone` together"),
+        ("optional_status: [404]", "optional_status: []", "streams[2].gone: \".code == \\\"NOT_FOUND\\\"\"; expected `optional_status` and `gone` together"),
+        ("    key: key\n", "", "streams[1].key: nothing; expected what tells a row from others"),
+        ("rows: versions, names: .name", "rows: nobody, names: .name", "cross_checks[0].rows: \"nobody\"; expected a stream of this connector"),
+        ("names: .latest[]", "names: latest", "cross_checks[1].names: jq: undefined filter `latest`"),
+        (
+            "names: .latest[], among: models.name",
+            "names: .latest[], among: versions.name",
+            "cross_checks[1].among: \"versions.name\"; expected a stream of mode `snapshot`",
+        ),
         ("name: metrics", "name: models", "streams[2].name: \"models\"; expected a name that no other stream has"),
         ("name: good", "name: Good One", "c.yaml:1: name: \"Good One\"; expected a name of lower-case letters"),
     ] {

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::{FormatError, Table, bounds::check_json, objects, objects::Objects, table_name, text};
+use super::{FormatError, Table, bounds::check_json, keys, objects, objects::Objects, table_name, text};
 
 pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Vec<Table>, FormatError> {
     objects::tables(file, document(file, bytes)?, &|key, index| match key {
@@ -15,10 +15,15 @@ pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Vec<Table>, FormatError> 
 pub(super) fn document(file: &str, bytes: &[u8]) -> Result<Json, FormatError> {
     let text = text(file, bytes)?;
     check_json(file, text)?;
-    serde_json::from_str(text).map_err(|error| {
+    let document = serde_json::from_str(text).map_err(|error| {
         let place = format!("{file} line {}", error.line());
         FormatError::new(place, format!("not JSON: {}", without_position(&error)), "one JSON document")
-    })
+    })?;
+    keys::twice(text.as_bytes()).map_or(Ok(document), |(line, column)| Err(twice(format!("{file} line {line}"), column)))
+}
+
+fn twice(place: String, column: usize) -> FormatError {
+    FormatError::new(place, format!("a key that stands twice in one object, at column {column}"), "each key once: of two values one would be lost")
 }
 
 /// One object per line; blank lines are left out.
@@ -30,6 +35,9 @@ pub(super) fn read_lines(file: &str, bytes: &[u8]) -> Result<Table, FormatError>
         let place = format!("{file} line {}", index + 1);
         let row: Json = serde_json::from_str(line)
             .map_err(|error| FormatError::new(place.clone(), format!("not JSON: {}", without_position(&error)), "one JSON object on each line"))?;
+        if let Some((_, column)) = keys::twice(line.as_bytes()) {
+            return Err(twice(place, column));
+        }
         objects.push(place, row)?;
     }
     Ok(objects.finish())
@@ -81,6 +89,9 @@ mod tests {
         ] {
             assert_eq!(read("r.json", text.as_bytes()).unwrap_err().to_string(), message, "{text}");
         }
+        let error = read("r.json", b"{\"systems\": [{\"id\": 1}],\n \"systems\": []}").unwrap_err().to_string();
+        assert_eq!(error, "r.json line 2: a key that stands twice in one object, at column 10; expected each key once: of two values one would be lost");
+        assert!(read_lines("r.ndjson", b"{}\n{\"a\": 1, \"a\": 2}\n").unwrap_err().to_string().starts_with("r.ndjson line 2: a key that stands twice"));
         let error = read_lines("r.ndjson", b"{}\n{\"a\": 1} {\"a\": 2}\n").unwrap_err().to_string();
         assert_eq!(error, "r.ndjson line 2: not JSON: trailing characters at column 10; expected one JSON object on each line");
     }

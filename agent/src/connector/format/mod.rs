@@ -10,6 +10,7 @@ mod explain;
 mod grid;
 mod header;
 mod json;
+pub mod keys;
 mod layout;
 mod lines;
 mod objects;

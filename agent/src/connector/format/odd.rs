@@ -59,6 +59,10 @@ pub enum NoteKind {
     LeftOut,
     /// A word that no list knows. It is told itself, on the source's page and nowhere else.
     UnknownWord,
+    /// Two lists of an upstream contradict each other: what one names, the other does not have.
+    Contradicted,
+    /// A stream that had many records has none now.
+    Emptied,
 }
 
 /// The longest piece of a word that is kept with its record.

@@ -11,6 +11,7 @@ use crate::{
         description::Format,
         expression::{self, Val},
         failure::{Failure, FailureReason},
+        format::keys,
         meter::Meter,
     },
     record::Digest,
@@ -92,12 +93,17 @@ impl Body {
         if start.is_empty() {
             return wrong("the answer is empty, JSON was expected; check `url` and `auth`");
         }
-        serde_json::from_slice(bytes).or_else(|error| {
+        let value = serde_json::from_slice(bytes).or_else(|error| {
             if error.is_eof() {
                 return Err(Failure::new(FailureReason::Truncated, "the answer's JSON ends in the middle"));
             }
             wrong(&format!("the answer is not JSON (line {}, column {})", error.line(), error.column()))
-        })
+        })?;
+        match keys::twice(bytes) {
+            // Of two lists of the same name one would be taken, and the other lost without a word.
+            Some((line, column)) => wrong(&format!("the answer has a key twice in one object (line {line}, column {column})")),
+            None => Ok(value),
+        }
     }
 }
 
@@ -126,6 +132,8 @@ mod tests {
             ("application/json", "{\"a\": [1, ", Err(FailureReason::Truncated)),
             ("application/json", "{\"a\": hush}", Err(FailureReason::NotExpectedFormat)),
             ("application/json", "{} {}", Err(FailureReason::NotExpectedFormat)),
+            ("application/json", "{\"rows\": [1], \"rows\": []}", Err(FailureReason::NotExpectedFormat)),
+            ("application/json", "{\"rows\": [{\"a\": 1, \"a\": 2}]}", Err(FailureReason::NotExpectedFormat)),
         ] {
             assert_eq!(decode(content_type, text), expected, "{content_type} {text}");
         }

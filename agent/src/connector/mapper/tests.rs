@@ -120,7 +120,7 @@ async fn the_limit_holds_wherever_jq_may_stand() {
         ("all", stream(&format!("rows: '{LOOP}'"))),
         ("all", stream(&format!("rows: '.items[]', key: '{LOOP}'"))),
         ("all", stream(&format!("rows: '.items[]', errors: '{LOOP}'"))),
-        ("all", stream(&format!("rows: '.items[]', page: {{ token: {{ next: '{LOOP}', param: t }} }}"))),
+        ("all", stream(&format!("rows: '.items[]', key: .id, page: {{ token: {{ next: '{LOOP}', param: t }} }}"))),
         ("all", stream(&format!("rows: '.items[]', key: .id, page: {{ offset: {{ param: o, total: '{LOOP}' }} }}"))),
         ("all", stream("rows: '.items[]'").replace("path: /x", &format!("path: '/{{{{ {LOOP} }}}}'"))),
         ("all", two(&format!("for_each: one, where: '{LOOP}', request: {{path: /x}}"))),

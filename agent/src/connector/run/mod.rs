@@ -1,5 +1,6 @@
 //! One poll: which variant, who are we, then each stream in its order. All of it or nothing.
 
+mod cross;
 #[cfg(test)]
 mod document_tests;
 mod lookup;
@@ -20,12 +21,15 @@ use super::{
     failure::{Failure, FailureReason},
     mapper,
     memo::{self, Memo},
-    meter::Meter,
+    meter::{LogEntry, Meter},
     outcome::{Context, Live, Poll, PollMode, StreamPoll},
+    page::MOST_WALKS,
     request,
 };
 use crate::{record::Door, schedule};
+use cross::Torn;
 use merge::Admitted;
+use rows::Named;
 use walk::Walked;
 
 /// Reads a source: every page of every stream, every row mapped, every record valid.
@@ -101,16 +105,33 @@ pub(super) async fn all(client: &Client, context: &Context, meter: &Arc<Meter>) 
     if client.connector().transport == Transport::Files {
         return merge::merge(tables::all(&run).await?);
     }
+    let streams = &client.connector().streams;
     let mut done: Vec<Option<Done>> = Vec::new();
-    let mut outcomes = Vec::new();
-    for (position, stream) in client.connector().streams.iter().enumerate() {
-        let finished = if run.runs(stream) { run.stream(position, &done).await? } else { None };
-        done.push(finished.map(|Finished { outcome, admitted, done }| {
-            outcomes.push((outcome, admitted));
-            done
+    let mut read: Vec<Option<(StreamPoll, Vec<Admitted>)>> = Vec::new();
+    let (mut duplicates, mut walks) = (0, 1);
+    while let Some(stream) = streams.get(done.len()) {
+        let finished = if run.runs(stream) { run.stream(done.len(), &done).await? } else { None };
+        let (outcome, one) = finished.map(|Finished { outcome, admitted, duplicates, done }| ((outcome, admitted, duplicates), done)).unzip();
+        done.push(one);
+        read.push(outcome.map(|(outcome, admitted, again)| {
+            duplicates += again;
+            (outcome, admitted)
         }));
+        let torn = cross::torn(client.connector(), &done);
+        let news = torn.iter().filter(|torn| !run.knows(torn)).map(|torn| torn.from).min();
+        match news.filter(|_| walks < MOST_WALKS) {
+            Some(from) => {
+                walks += 1;
+                let note = format!("what another stream names is not there; read again from {}", streams[from].name);
+                meter.log(LogEntry { stream: stream.name.clone(), page: 1, note, ..LogEntry::default() });
+                done.truncate(from);
+                read.truncate(from);
+            }
+            None => torn.into_iter().for_each(|torn| torn.tell(&mut read)),
+        }
     }
-    merge::merge(outcomes)
+    let (streams, more) = merge::merge(read.into_iter().flatten().collect())?;
+    Ok((streams, duplicates + more))
 }
 
 /// What stays the same throughout a poll.
@@ -131,12 +152,14 @@ struct Done {
     rows: Arc<Vec<Val>>,
     /// Whether it was read whole.
     whole: bool,
+    named: Named,
 }
 
 /// A stream that was read.
 struct Finished {
     outcome: StreamPoll,
     admitted: Vec<Admitted>,
+    duplicates: u64,
     done: Done,
 }
 
@@ -266,8 +289,8 @@ impl Run {
             (cursor.etag, cursor.last_modified) = (None, None);
         }
         let outcome = StreamPoll { name: stream.name.clone(), mode, records: Vec::new(), cursor, feeds: stream.feeds.clone(), notes: Vec::new() };
-        let done = Done { rows: Arc::new(walked.kept), whole };
-        Ok(Some(Finished { outcome, admitted: walked.admitted, done }))
+        let done = Done { rows: Arc::new(walked.kept), whole, named: walked.named };
+        Ok(Some(Finished { outcome, admitted: walked.admitted, duplicates: walked.duplicates, done }))
     }
 
     fn cursor(&self, turn: &Turn, walked: &Walked, whole: bool) -> StreamCursor {
@@ -283,6 +306,13 @@ impl Run {
             etag: walked.etag.clone(),
             last_modified: walked.last_modified.clone(),
             method: self.method.clone(),
+            ..StreamCursor::default()
         }
+    }
+
+    /// Whether the poll before left it so as well: then it is no change while the streams were read.
+    fn knows(&self, torn: &Torn<'_>) -> bool {
+        let stream = &self.connector().streams[torn.rows].name;
+        cursor::known(&self.cursors, stream, &self.method).is_some_and(|known| known.torn.contains(&torn.digest()))
     }
 }

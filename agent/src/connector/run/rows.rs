@@ -1,6 +1,9 @@
 //! From a page to rows, from rows to records. Pure, and run off the runtime's threads.
 
-use std::collections::HashSet;
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    ops::Range,
+};
 
 use serde_json::Value as Json;
 
@@ -8,7 +11,7 @@ use super::merge::Admitted;
 use crate::{
     connector::{
         cursor,
-        description::Stream,
+        description::{Absent, Stream},
         expression::{self, Expression, Scope, Val},
         failure::{Failure, FailureReason},
         format::Columns,
@@ -21,11 +24,35 @@ use crate::{
 pub(super) struct Gathered {
     /// Rows, when another stream needs them. Of rows with the same key, the last.
     pub(super) kept: Vec<Val>,
-    pub(super) admitted: Vec<Admitted>,
     pub(super) rows: u64,
     pub(super) changed_at: Option<i64>,
-    known: HashSet<Digest>,
-    positions: std::collections::HashMap<Digest, usize>,
+    /// What its rows name, for each comparison with another stream that it takes part in.
+    pub(super) named: Named,
+    pub(super) admitted: Vec<Admitted>,
+    known: HashMap<Digest, Known>,
+    positions: HashMap<Digest, usize>,
+    /// Records of rows that came once more, on a later page.
+    superseded: HashSet<usize>,
+    pages: u64,
+}
+
+/// Keys by comparison: its position in the description, and whether they are those that are named or those that exist.
+pub(super) type Named = BTreeMap<(usize, bool), HashSet<String>>;
+
+/// A row that has come.
+#[derive(Debug)]
+struct Known {
+    page: u64,
+    records: Range<usize>,
+}
+
+impl Gathered {
+    /// The records, and how many came more than once, on several pages.
+    pub(super) fn records(self) -> (Vec<Admitted>, u64) {
+        let again = self.superseded.len() as u64;
+        let records = self.admitted.into_iter().enumerate().filter(|(index, _)| !self.superseded.contains(index));
+        (records.map(|(_, record)| record).collect(), again)
+    }
 }
 
 /// A page of a stream, or a table of a file.
@@ -81,46 +108,85 @@ pub(super) fn rows(stream: &Stream, body: &Val, scope: &Scope) -> Result<Vec<Val
     if !rows.listed {
         let missing = outputs.iter().any(|row| matches!(row, Val::Null));
         return match missing {
-            true if rows.absent_is_empty => Ok(outputs.into_iter().filter(|row| !matches!(row, Val::Null)).collect()),
+            true if rows.absent != Absent::Error => Ok(outputs.into_iter().filter(|row| !matches!(row, Val::Null)).collect()),
             true => Err(wrong("expected rows, found nothing".to_owned())),
             false => Ok(outputs),
         };
     }
     match outputs.into_iter().next().unwrap_or_default() {
         Val::Arr(items) => Ok(items.to_vec()),
-        Val::Null if rows.absent_is_empty => Ok(Vec::new()),
+        Val::Null if rows.absent == Absent::EmptyOrNull => Ok(Vec::new()),
+        // A list that is not there is one thing, a list that is null another: upstreams leave out what is empty, or they don't.
+        Val::Null if rows.absent == Absent::Empty && !is_there(stream, body, scope)? => Ok(Vec::new()),
         other => Err(wrong(format!("expected a list, found {}", expression::type_of(&other)))),
     }
 }
 
+fn is_there(stream: &Stream, body: &Val, scope: &Scope) -> Result<bool, Failure> {
+    let Some(is_there) = &stream.rows.is_there else { return Ok(true) };
+    let found = is_there.one(body.clone(), scope).map_err(|error| mapping(format!("rows `{}`: {error}", stream.rows.expression.shown())))?;
+    Ok(matches!(found, Val::Bool(true)))
+}
+
+/// What an upstream sends as a row is an object with something in it. What is none would have no key, or the same as others of its kind.
+fn refuse_nothing(row: &Val) -> Result<(), Failure> {
+    match row {
+        Val::Null => Err(mapping("expected a row, found nothing".to_owned())),
+        Val::Obj(entries) if entries.is_empty() => Err(mapping("expected a row, found an object with nothing in it".to_owned())),
+        _ => Ok(()),
+    }
+}
+
 impl Sheet<'_> {
-    /// Takes rows: identity, cursor, records. How many of them were new.
-    pub(super) fn take(&self, rows: Vec<Val>, places: Option<&[String]>, parent: &Val, scope: &mut Scope, into: &mut Gathered) -> Result<u64, Failure> {
+    /// Takes rows: identity, cursor, records. What tells each from all others.
+    pub(super) fn take(&self, rows: Vec<Val>, places: Option<&[String]>, parent: &Val, scope: &mut Scope, into: &mut Gathered) -> Result<Vec<Digest>, Failure> {
         scope.set("parent", parent.clone());
-        let mut new = 0;
+        into.pages += 1;
+        let mut identities = Vec::with_capacity(rows.len());
         for (index, row) in rows.into_iter().enumerate() {
             let place = places.and_then(|places| places.get(index)).cloned();
             let at = || place.clone().unwrap_or_else(|| format!("{}, row {}", self.place, index + 1));
             scope.set("index", expression::from_json(&into.rows.into()));
+            if self.base.is_some() {
+                refuse_nothing(&row).map_err(|failure| failure.at(&at()))?;
+            }
             let identity = self.identity(&row, parent, scope).map_err(|failure| failure.at(&at()))?;
-            new += u64::from(into.known.insert(identity));
+            identities.push(identity);
             into.changed_at = into.changed_at.max(self.changed_at(&row, scope).map_err(|failure| failure.at(&at()))?);
             let records = self.records(&row, scope).map_err(|failure| failure.at(&at()))?;
+            self.name(&row, scope, into).map_err(|failure| failure.at(&at()))?;
+            let first = into.admitted.len();
             into.admitted.extend(records.into_iter().map(|record| Admitted { record, place: place.clone() }));
+            let known = Known { page: into.pages, records: first..into.admitted.len() };
+            let before = into.known.insert(identity, known);
+            // The same row on a later page is the row as it is now. Twice on one page is another matter.
+            if let Some(before) = before.filter(|before| self.stream.page.is_some() && before.page < into.pages) {
+                into.superseded.extend(before.records);
+            }
             into.rows += 1;
             if self.stream.kept {
                 keep(into, identity, row);
             }
         }
-        Ok(new)
+        Ok(identities)
+    }
+
+    /// Notes what a row names, where that is compared with another stream.
+    fn name(&self, row: &Val, scope: &Scope, into: &mut Gathered) -> Result<(), Failure> {
+        for side in &self.stream.compared {
+            let keys = side.keys.run(row.clone(), scope).map_err(|error| mapping(format!("cross_checks `{}`: {error}", side.keys.shown())))?;
+            let keys = keys.iter().filter(|key| !matches!(key, Val::Null)).map(expression::text_of);
+            into.named.entry((side.check, side.exists)).or_default().extend(keys);
+        }
+        Ok(())
     }
 
     fn identity(&self, row: &Val, parent: &Val, scope: &Scope) -> Result<Digest, Failure> {
         let value = match &self.stream.key {
             None => expression::to_json(row),
             Some(key) => match key.one(row.clone(), scope) {
-                Ok(Val::Null) => return Err(mapping(format!("key `{}`: nothing", key.shown()))),
-                Ok(value) => expression::to_json(&value),
+                Ok(value) if is_key(&value) => expression::to_json(&value),
+                Ok(value) => return Err(mapping(format!("key `{}`: {}", key.shown(), missing_part(&value)))),
                 Err(error) => return Err(mapping(format!("key `{}`: {error}", key.shown()))),
             },
         };
@@ -189,6 +255,22 @@ fn complete(json: &mut Json, base: Option<&str>) {
     let Some(base) = base else { return };
     if let Some(Json::String(url)) = json.get_mut("url").filter(|url| url.as_str().is_some_and(|url| url.starts_with('/'))) {
         url.insert_str(0, base);
+    }
+}
+
+/// A key is a text or a number, or a list of such: of several parts none may be missing.
+fn is_key(value: &Val) -> bool {
+    match value {
+        Val::Arr(parts) => !parts.is_empty() && parts.iter().all(|part| matches!(part, Val::TStr(_) | Val::Num(_))),
+        value => matches!(value, Val::TStr(_) | Val::Num(_)),
+    }
+}
+
+fn missing_part(value: &Val) -> &'static str {
+    let part = |part: &Val| !matches!(part, Val::TStr(_) | Val::Num(_));
+    match value {
+        Val::Arr(parts) => parts.iter().find(|found| part(found)).map_or("nothing", expression::type_of),
+        value => expression::type_of(value),
     }
 }
 

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Instant};
 use super::{
     Done, Run,
     merge::Admitted,
-    rows::{Gathered, Sheet},
+    rows::{Gathered, Named, Sheet},
 };
 use crate::{
     connector::{
@@ -142,7 +142,7 @@ fn map(run: &Run, taken: Vec<Option<Taken>>) -> Result<Read, Failure> {
         let cursor = StreamCursor { swept_at: Some(run.door.now), method: run.method.clone(), ..StreamCursor::default() };
         let outcome = StreamPoll { name: stream.name.clone(), mode: PollMode::Snapshot, records: Vec::new(), cursor, feeds, notes };
         read.push((outcome, gathered.admitted));
-        done.push(Some(Done { rows: Arc::new(gathered.kept), whole: true }));
+        done.push(Some(Done { rows: Arc::new(gathered.kept), whole: true, named: Named::default() }));
     }
     match mistakes.first() {
         None => Ok(read),
@@ -162,11 +162,11 @@ fn stream_rows(run: &Run, position: usize, done: &[Option<Done>], rows: Vec<Row>
             let places = vec![row.place.clone(); values.len()];
             let sheet = Sheet { stream, door: &run.door, place: &stream.name, base: None, columns: row.columns.as_deref() };
             let first = gathered.admitted.len();
-            let new = sheet.take(values, Some(&places), &Val::Null, &mut scope, &mut gathered)?;
+            sheet.take(values, Some(&places), &Val::Null, &mut scope, &mut gathered)?;
             if let Some(admitted) = gathered.admitted.get_mut(first) {
                 admitted.record.doubts.extend(row.odd.iter().map(doubt));
             }
-            Ok(new)
+            Ok(())
         });
         mistakes.extend(taken.err());
     }

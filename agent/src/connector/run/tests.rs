@@ -47,9 +47,9 @@ async fn pages_become_records() {
     });
     let poll = poll.await.unwrap();
     assert_eq!(ids(&poll), ["1", "2"]);
-    assert_eq!((poll.pages, poll.requests, poll.duplicates), (3, 3, 1));
+    assert_eq!((poll.pages, poll.requests, poll.duplicates), (4, 4, 1), "the first page once more at the end");
     assert_eq!(poll.streams[0].mode, PollMode::Snapshot);
-    assert_eq!(poll.log.len(), 3);
+    assert_eq!(poll.log.len(), 4);
     assert_eq!((poll.log[1].path.as_str(), poll.log[1].page, poll.log[1].status), ("/s", 2, Some(200)));
 }
 
@@ -81,6 +81,7 @@ async fn streams_walk_and_look_up_others() {
   where: .run != null
   request: {path: '/runs/{{ row.run }}'}
   optional_status: [404]
+  gone: .code == \"gone\"
   rows: .metrics[]
   absent: empty
   records: '{record: \"measurement\", id: ($parent.id + \"/\" + .key), family: \"drift\", method: .key, value: .value, system: $parent.model}'
@@ -99,7 +100,7 @@ async fn streams_walk_and_look_up_others() {
             ),
             "/runs/r%2F1" => Reply::json(200, &json!({"metrics": [{"key": "psi", "value": 0.25}]})),
             "/runs/bare" => Reply::json(200, &json!({})),
-            _ => Reply::json(404, &json!({})),
+            _ => Reply::json(404, &json!({"code": "gone"})),
         }
     });
     let poll = poll.await.unwrap();
@@ -146,6 +147,198 @@ async fn a_stream_of_changes_sweeps_then_asks_from_its_cursor() {
     assert_eq!(asked[0], (None, None));
     assert_eq!(asked[1], (Some(">=2026-01-15T11:58:00Z".to_owned()), Some("1768478280000".to_owned())));
     assert_eq!(asked[2], (None, None));
+}
+
+/// Twelve cases by offset, five to a page, from a server that does something to its list each time before it answers.
+async fn cases_while(change: impl Fn(usize, &mut Vec<u64>) + Send + Sync + 'static) -> (Result<Vec<String>, crate::connector::Failure>, Vec<u64>) {
+    let text = connector(
+        "streams:
+- name: cases
+  feeds: [cases]
+  request: {path: /c}
+  page: {offset: {param: offset, total: .total}}
+  rows: .items[]
+  key: .id
+  records: '{record: \"case\", id: \"\\(.id)\", kind: \"incident\"}'
+",
+    );
+    let state = Mutex::new(((1..=12).collect::<Vec<u64>>(), 0));
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&asked);
+    let poll = poll_with(&text, Auth::None, move |received| {
+        let (list, count) = &mut *state.lock().unwrap();
+        change(*count, list);
+        *count += 1;
+        let offset: u64 = query(received, "offset").unwrap().parse().unwrap();
+        seen.lock().unwrap().push(offset);
+        let items: Vec<_> = list.iter().skip(usize::try_from(offset).unwrap()).take(5).map(|id| json!({"id": id})).collect();
+        Reply::json(200, &json!({"items": items, "total": list.len()}))
+    });
+    let poll = poll.await;
+    (poll.map(|poll| ids(&poll)), asked.lock().unwrap().clone())
+}
+
+#[tokio::test]
+async fn a_list_that_shrinks_while_it_is_read_is_read_again() {
+    let all = |ids: &[u64]| ids.iter().map(u64::to_string).collect::<Vec<_>>();
+    let (ids, asked) = cases_while(|_, _| {}).await;
+    assert_eq!((ids.unwrap(), asked), (all(&(1..=12).collect::<Vec<_>>()), vec![0, 4, 8]));
+    // A case of the first page is deleted before the second is asked for: the sixth would be passed over, and the count fit.
+    let (ids, asked) = cases_while(|count, list| {
+        if count == 1 {
+            drop(list.remove(0))
+        }
+    })
+    .await;
+    assert_eq!((ids.unwrap(), asked), (all(&(2..=12).collect::<Vec<_>>()), vec![0, 4, 0, 4, 8]));
+    // The same, and another one opened, so that the total stays.
+    let swap = |count: usize, list: &mut Vec<u64>| {
+        if count == 2 {
+            list.remove(3);
+            list.push(13)
+        }
+    };
+    let (ids, asked) = cases_while(swap).await;
+    assert_eq!((ids.unwrap().len(), asked), (12, vec![0, 4, 8, 0, 4, 8]));
+    // A list that grows at its end is read once.
+    let (ids, asked) = cases_while(|count, list| {
+        if count > 0 && count < 3 {
+            list.push(20 + count as u64)
+        }
+    })
+    .await;
+    assert_eq!((ids.unwrap().len(), asked), (14, vec![0, 4, 8, 12]));
+    // One that shrinks without end is never read whole.
+    let (failure, asked) = cases_while(|count, list| {
+        if count > 0 && list.len() > 6 {
+            drop(list.remove(0))
+        }
+    })
+    .await;
+    let failure = failure.unwrap_err();
+    assert_eq!(failure.reason, FailureReason::Incomplete);
+    assert!(failure.message.ends_with("it was read three times, and never as a whole"), "{failure}");
+    assert_eq!(asked, [0, 4, 0, 4, 0, 4]);
+    assert_eq!(failure.log.iter().filter(|entry| entry.note.contains("read again from the first page")).count(), 2);
+}
+
+#[tokio::test]
+async fn a_row_on_two_pages_is_the_row_as_it_is_now() {
+    let handler = |received: &Received| match query(received, "t").as_deref() {
+        None => Reply::json(200, &json!({"items": [{"id": 1, "name": "a"}, {"id": 2, "name": "b"}], "next": "p2"})),
+        _ => Reply::json(200, &json!({"items": [{"id": 2, "name": "changed"}, {"id": 3, "name": "c"}]})),
+    };
+    let poll = poll_with(connector(SYSTEMS), Auth::None, handler).await.unwrap();
+    let names: Vec<_> = poll.streams[0].records.iter().map(|record| record.value("name").as_text().unwrap().to_owned()).collect();
+    assert_eq!((names, poll.duplicates), (vec!["a".to_owned(), "changed".to_owned(), "c".to_owned()], 1));
+    assert!(poll.streams[0].records.iter().all(|record| record.doubts.is_empty()));
+    assert_eq!(poll.requests, 3, "the first page once more");
+}
+
+#[tokio::test]
+async fn a_list_that_is_null_and_rows_that_are_nothing_are_failures() {
+    let text = |absent: &str, key: &str| {
+        connector(&format!(
+            "streams: [{{name: s, feeds: [systems], request: {{path: /s}}, rows: '.a.items[]', absent: {absent}, key: '{key}', records: '{{record: \"system\", id: .id}}'}}]\n"
+        ))
+    };
+    let told = async |absent: &str, key: &str, body: serde_json::Value| {
+        let poll = poll_with(text(absent, key), Auth::None, move |_| Reply::json(200, &body)).await;
+        poll.map(|poll| ids(&poll).len()).map_err(|failure| {
+            assert_eq!(failure.reason, FailureReason::Mapping);
+            failure.message
+        })
+    };
+    assert_eq!(told("empty", ".id", json!({"a": {}})).await, Ok(0));
+    assert_eq!(told("empty", ".id", json!({"a": {"items": []}})).await, Ok(0));
+    assert_eq!(told("empty_or_null", ".id", json!({"a": {"items": null}})).await, Ok(0));
+    assert_eq!(told("empty", "[.id, .of]", json!({"a": {"items": [{"id": "x", "of": 1}]}})).await, Ok(1));
+    for (absent, key, body, message) in [
+        ("empty", ".id", json!({"a": {"items": null}}), "test: s, page 1: rows `.a.items`: expected a list, found nothing"),
+        ("error", ".id", json!({"a": {}}), "expected a list, found nothing"),
+        ("empty", ".id", json!({"a": {"items": {}}}), "expected a list, found an object"),
+        ("empty", ".id", json!({"a": {"items": [{"id": "x"}, null]}}), "page 1, row 2: expected a row, found nothing"),
+        ("empty", ".id", json!({"a": {"items": [{}]}}), "page 1, row 1: expected a row, found an object with nothing in it"),
+        ("empty", ".id", json!({"a": {"items": ["x"]}}), "page 1, row 1: key `.id`: a value has no \"id\": it is of another type"),
+        ("empty", ".id", json!({"a": {"items": [{"id": {"a": 1}}]}}), "page 1, row 1: key `.id`: an object"),
+        ("empty", "[.id, .of]", json!({"a": {"items": [{"id": "x"}]}}), "page 1, row 1: key `[.id, .of]`: nothing"),
+    ] {
+        let found = told(absent, key, body.clone()).await.unwrap_err();
+        assert!(found.contains(message), "{body}: {found}");
+    }
+}
+
+#[tokio::test]
+async fn a_404_counts_in_the_upstreams_own_words_only() {
+    let text = connector(
+        "streams:
+- {name: list, request: {path: /list}, rows: '.items[]', key: .id}
+- {name: each, feeds: [systems], for_each: list, request: {path: '/each/{{ row.id }}'}, optional_status: [404], gone: .code == \"GONE\", rows: '.items[]', records: '{record: \"system\", id: .id}'}
+",
+    );
+    let told = async |reply: fn() -> Reply| {
+        let poll = poll_with(&text, Auth::None, move |received| match received.path.as_str() {
+            "/list" => Reply::json(200, &json!({"items": [{"id": "a"}]})),
+            _ => reply(),
+        });
+        poll.await.map(|poll| ids(&poll).len()).map_err(|failure| (failure.reason, failure.message))
+    };
+    assert_eq!(told(|| Reply::json(404, &json!({"code": "GONE"}))).await, Ok(0));
+    for reply in [
+        || Reply::json(404, &json!({"code": "NO_SUCH_PATH"})),
+        || Reply::json(404, &json!(null)),
+        || Reply::new(404, "text/html", "<html>a proxy's page</html>"),
+        || Reply::new(404, "text/plain", ""),
+    ] {
+        let (reason, message) = told(reply).await.unwrap_err();
+        assert_eq!(reason, FailureReason::NotFound);
+        assert!(message.contains("/each/{{ row.id }} answered 404, but not in the upstream's own words"), "{message}");
+    }
+}
+
+/// Two lists of a registry, read one after the other. Each answer is what `answers` says, in their order; the last one stays.
+async fn registry(models: &'static [&'static [&'static str]], versions: &'static [&'static [&'static str]]) -> (crate::connector::Poll, usize) {
+    let text = connector(
+        "streams:
+- {name: models, request: {path: /m}, rows: '.items[]', key: .id}
+- {name: versions, feeds: [model_versions], request: {path: /v}, rows: '.items[]', key: .id, records: '{record: \"model_version\", id, model: .id, version: \"1\"}'}
+cross_checks:
+- {rows: versions, names: .id, among: models.id, about: models of versions are not listed}
+- {rows: models, names: .id, among: versions.id, about: versions of models are not listed}
+",
+    );
+    let counts = [AtomicUsize::new(0), AtomicUsize::new(0)];
+    let server = Loopback::start(move |received| {
+        let (answers, count) = if received.path == "/m" { (models, &counts[0]) } else { (versions, &counts[1]) };
+        let ids = answers[count.fetch_add(1, Ordering::SeqCst).min(answers.len() - 1)];
+        Reply::json(200, &json!({"items": ids.iter().map(|id| json!({"id": id})).collect::<Vec<_>>()}))
+    });
+    let server = server.await.unwrap();
+    let client = Client::new(source(&description(&text), server.url(), Auth::None)).unwrap();
+    let first = poll(&client, &context(BTreeMap::new())).await.unwrap();
+    let asked = usize::try_from(first.requests).unwrap();
+    let cursors = first.streams.iter().map(|stream| (stream.name.clone(), stream.cursor.clone())).collect();
+    let again = poll(&client, &context(cursors)).await.unwrap();
+    assert_eq!(again.requests, 2, "what is known to be so is not read again for it");
+    (first, asked)
+}
+
+#[tokio::test]
+async fn lists_that_contradict_each_other_are_read_again_and_then_told() {
+    let notes = |poll: &crate::connector::Poll| poll.streams.iter().flat_map(|stream| &stream.notes).map(|note| note.text.clone()).collect::<Vec<_>>();
+    let (poll, asked) = registry(&[&["a", "b"]], &[&["a", "b"]]).await;
+    assert_eq!((ids(&poll).len(), asked, notes(&poll).len()), (2, 2, 0));
+    // A model was deleted between two pages of the first list, and another one was passed over with it.
+    let (poll, asked) = registry(&[&["a"], &["a", "b"]], &[&["a", "b"]]).await;
+    assert_eq!((ids(&poll).len(), asked, notes(&poll).len()), (2, 4, 0));
+    // A page of the second was left out.
+    let (poll, asked) = registry(&[&["a", "b"]], &[&["b"], &["b"], &["a", "b"]]).await;
+    assert_eq!((ids(&poll).len(), asked, notes(&poll).len()), (2, 6, 0));
+    // It stays so: kept, and told.
+    let (poll, asked) = registry(&[&["a"]], &[&["a", "b", "c"]]).await;
+    assert_eq!((ids(&poll).len(), asked), (3, 6));
+    assert!(notes(&poll)[0].starts_with("2 models of versions are not listed: it was so each time"), "{:?}", notes(&poll));
+    assert_eq!(poll.streams[1].notes[0].kind, crate::connector::NoteKind::Contradicted);
 }
 
 #[tokio::test]

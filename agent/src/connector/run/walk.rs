@@ -8,16 +8,16 @@ use tokio::{sync::Semaphore, task::JoinSet};
 use super::{
     Run, Turn,
     merge::Admitted,
-    rows::{self, Gathered, Sheet},
+    rows::{self, Gathered, Named, Sheet},
 };
 use crate::connector::{
     description::{ForEach, Format, Origin, Request, Stream},
-    expression::{Scope, Val},
+    expression::{Expression, Scope, Val},
     failure::{Failure, FailureReason},
-    http::{Body, Call},
+    http::{Answer, Body, Call},
     mapper,
     meter::LogEntry,
-    page::{self, Facts, Seen},
+    page::{self, Facts, MOST_WALKS, Seen, Step},
     request::Prepared,
 };
 
@@ -27,6 +27,9 @@ pub(super) struct Walked {
     pub(super) kept: Vec<Val>,
     pub(super) admitted: Vec<Admitted>,
     pub(super) rows: u64,
+    /// Records that came more than once, on several pages.
+    pub(super) duplicates: u64,
+    pub(super) named: Named,
     pub(super) changed_at: Option<i64>,
     pub(super) etag: Option<String>,
     pub(super) last_modified: Option<String>,
@@ -84,6 +87,10 @@ pub(super) async fn walk_all(run: &Arc<Run>, turn: Arc<Turn>, groups: Vec<Vec<Va
         whole.kept.extend(part.kept);
         whole.admitted.extend(part.admitted);
         whole.rows += part.rows;
+        whole.duplicates += part.duplicates;
+        for (side, keys) in part.named {
+            whole.named.entry(side).or_default().extend(keys);
+        }
         whole.changed_at = whole.changed_at.max(part.changed_at);
         whole.unchanged |= part.unchanged;
         (whole.etag, whole.last_modified) = (part.etag, part.last_modified);
@@ -91,15 +98,36 @@ pub(super) async fn walk_all(run: &Arc<Run>, turn: Arc<Turn>, groups: Vec<Vec<Va
     Ok(whole)
 }
 
-/// One walk over pages, for rows that share their request.
+/// Walks over pages, for rows that share their request; again when it could not be proved that all rows came.
 async fn walk(run: &Arc<Run>, turn: &Arc<Turn>, parents: Vec<Val>) -> Result<Walked, Failure> {
     let stream = &run.connector().streams[turn.position];
     let parents = Arc::new(parents);
+    for _ in 1..MOST_WALKS {
+        match walk_once(run, turn, &parents).await {
+            Err(failure) if failure.reason == FailureReason::Incomplete => {
+                let note = format!("{}; read again from the first page", failure.message);
+                run.meter.log(LogEntry { stream: stream.name.clone(), page: 1, note, ..LogEntry::default() });
+            }
+            outcome => return outcome,
+        }
+    }
+    walk_once(run, turn, &parents).await.map_err(|mut failure| {
+        if failure.reason == FailureReason::Incomplete {
+            failure.message.push_str("; it was read three times, and never as a whole");
+        }
+        failure
+    })
+}
+
+/// One walk over pages.
+async fn walk_once(run: &Arc<Run>, turn: &Arc<Turn>, parents: &Arc<Vec<Val>>) -> Result<Walked, Failure> {
+    let stream = &run.connector().streams[turn.position];
     let scope = turn.scope.clone().with("row", parents[0].clone());
     let prepared =
         Prepared::new(request(stream), &scope).map_err(|error| Failure::new(FailureReason::Mapping, format!("{}: request: {error}", stream.name)))?;
     let web = run.client.web();
-    let mut walk = page::Walk::new(stream.page.as_ref(), stream.key.is_some());
+    let mut walk = page::Walk::new(stream.page.as_ref());
+    let first = walk.additions();
     let mut gathered = Gathered::default();
     let mut walked = Walked::default();
     let mut previous = None;
@@ -115,6 +143,7 @@ async fn walk(run: &Arc<Run>, turn: &Arc<Turn>, parents: Vec<Val>) -> Result<Wal
             return Ok(Walked { unchanged: true, ..walked });
         }
         if stream.optional_status.contains(&answer.status) {
+            refuse_foreign(stream, &turn.scope, &call, &answer).map_err(at)?;
             let path = call.shown.1.clone();
             let note = format!("{}: has gone meanwhile, no rows", answer.status);
             run.meter.log(LogEntry {
@@ -129,15 +158,43 @@ async fn walk(run: &Arc<Run>, turn: &Arc<Turn>, parents: Vec<Val>) -> Result<Wal
             return Ok(walked);
         }
         (walked.etag, walked.last_modified) = (answer.etag, answer.last_modified);
-        let (seen, back) = read(run, turn, &parents, answer.body, number, answer.next, gathered).await.map_err(at)?;
-        run.meter.log_rows(&stream.name, number, seen.rows);
+        let (seen, back) = read(run, turn, parents, answer.body, number, answer.next, gathered).await.map_err(at)?;
+        run.meter.log_rows(&stream.name, number, seen.rows.len() as u64);
         gathered = back;
         previous = Some(answer.url);
-        if !walk.advance(seen).map_err(at)? || turn.first_page_only {
-            let Gathered { kept, admitted, rows, changed_at, .. } = gathered;
-            return Ok(Walked { kept, admitted, rows, changed_at, ..walked });
+        let step = walk.advance(seen).map_err(at)?;
+        if turn.first_page_only || step == Step::End {
+            return Ok(ended(walked, gathered));
+        }
+        if step == Step::FirstAgain {
+            let call = prepared.call(web.base(), &first, &stream.name, 1, None)?;
+            let at = |failure: Failure| failure.at(&format!("{}, page 1 once more", stream.name));
+            run.meter.take_page().map_err(at)?;
+            let answer = web.send(&call, &run.meter).await.map_err(at)?;
+            let (seen, _) = read(run, turn, parents, answer.body, 1, answer.next, Gathered::default()).await.map_err(at)?;
+            run.meter.log_rows(&stream.name, 1, seen.rows.len() as u64);
+            walk.confirm(&seen.rows).map_err(|failure| failure.at(&stream.name))?;
+            return Ok(ended(walked, gathered));
         }
     }
+}
+
+fn ended(walked: Walked, mut gathered: Gathered) -> Walked {
+    let (kept, named) = (std::mem::take(&mut gathered.kept), std::mem::take(&mut gathered.named));
+    let (rows, changed_at) = (gathered.rows, gathered.changed_at);
+    let (admitted, duplicates) = gathered.records();
+    Walked { kept, admitted, rows, duplicates, named, changed_at, ..walked }
+}
+
+/// Anything between us and the upstream can answer 404, and so can another address; only the upstream's own words say that there is no such thing.
+fn refuse_foreign(stream: &Stream, scope: &Scope, call: &Call, answer: &Answer) -> Result<(), Failure> {
+    let says_so = |gone: &Expression| answer.body.decode(Format::Json).is_ok_and(|body| matches!(gone.one(body, scope), Ok(Val::Bool(true))));
+    if stream.gone.as_ref().is_some_and(says_so) {
+        return Ok(());
+    }
+    let reason = if matches!(answer.status, 404 | 410) { FailureReason::NotFound } else { FailureReason::UnexpectedStatus };
+    let advice = "but not in the upstream's own words for what is gone; check `url`, and what lies between";
+    Err(Failure::new(reason, format!("{}{} answered {}, {advice}", call.shown.0, call.shown.1, answer.status)))
 }
 
 fn request(stream: &Stream) -> &Request {
@@ -182,17 +239,16 @@ fn take(run: &Run, turn: &Turn, parents: &[Val], body: &Body, number: u64, link:
     let place = format!("page {number}");
     let base = run.client.web().base().as_str().trim_end_matches('/');
     let sheet = Sheet { stream, door: &run.door, place: &place, base: Some(base), columns: None };
-    let mut seen = Seen { rows: 0, new: 0, link, facts: Facts::None };
+    let mut seen = Seen { rows: Vec::new(), link, facts: Facts::None };
     for (index, parent) in parents.iter().enumerate() {
         let mut scope: Scope = turn.scope.clone().with("parent", parent.clone());
         rows::refuse_reported(stream, &body, &scope)?;
         let rows = rows::rows(stream, &body, &scope)?;
-        let count = rows.len() as u64;
         let facts = page::facts(stream.page.as_ref(), &body, &scope)?;
-        let new = sheet.take(rows, None, parent, &mut scope, &mut into)?;
+        let identities = sheet.take(rows, None, parent, &mut scope, &mut into)?;
         // The page is one, however many rows share it.
         if index == 0 {
-            (seen.rows, seen.new, seen.facts) = (count, new, facts);
+            (seen.rows, seen.facts) = (identities, facts);
         }
     }
     Ok((seen, into))

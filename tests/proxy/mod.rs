@@ -1,0 +1,389 @@
+//! A proxy between the agent and its upstreams that does everything that goes wrong on the way, and upstreams that change while they are read.
+//!
+//! Two agents have the same upstreams. One of them is told the truth; the other one's polls go through the proxy. After each such poll either
+//! nothing has changed and the reason is said, or its readings are those of the one that was told the truth, before or after what changed meanwhile.
+//! Then it is polled once more, without a fault, and must have recovered. What no protocol can show is listed in `lies.rs`.
+//!
+//! `tests/faults N SEED` makes N such polls; the same seed makes the same ones. What fails says seed, step and fault.
+
+mod airflow;
+mod faults;
+mod grafana;
+mod lies;
+mod mlflow;
+mod random;
+mod redmine;
+mod registers;
+mod rules;
+mod upstream;
+
+use clause9::{
+    config::Config,
+    connector::{
+        Client, Failure, NoteKind, Source,
+        replay::loopback::{Loopback, Received, Reply},
+    },
+    pipeline::{Core, poll_source},
+    record::Door,
+};
+use faults::{Case, FAULTS, Fault};
+use random::Random;
+use registers::Register;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use upstream::{SYSTEMS, UPSTREAMS, Upstream, World};
+
+/// 2026-03-02T09:00:00Z.
+const BEGIN: i64 = 1_772_442_000;
+
+/// Between two faulted polls, in seconds.
+const STEP: i64 = 420;
+
+/// Polls of `tests/run`.
+const SOME: usize = 500;
+
+/// One upstream and what is about to happen to its answers.
+struct Line {
+    upstream: &'static Upstream,
+    world: World,
+    /// What is true from the answer of this number on.
+    next: Option<(usize, World)>,
+    asked: usize,
+    fault: Option<&'static Fault>,
+    /// How many answers that can be bent are left alone.
+    spared: usize,
+    /// Whether every answer after that is bent, or one.
+    goes_on: bool,
+    bent: usize,
+    random: Random,
+}
+
+impl Line {
+    fn answer(&mut self, received: &Received) -> Reply {
+        if let Some((_, world)) = self.next.take_if(|(at, _)| self.asked >= *at) {
+            self.world = world;
+        }
+        self.asked += 1;
+        let good = (self.upstream.answer)(&self.world, received);
+        let Some(fault) = self.fault.filter(|_| self.goes_on || self.bent == 0) else { return good };
+        let mut case = Case { random: &mut self.random, upstream: self.upstream, world: &self.world, received, good: good.clone() };
+        match (fault.bend)(&mut case) {
+            Some(_) if self.spared > 0 => {
+                self.spared -= 1;
+                good
+            }
+            Some(bad) => {
+                self.bent += 1;
+                bad
+            }
+            None => good,
+        }
+    }
+
+    /// What is true in the end; from now on nothing is bent.
+    fn settle(&mut self) {
+        self.fault = None;
+        if let Some((_, world)) = self.next.take() {
+            self.world = world;
+        }
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An agent: its core, and a client for each source.
+struct Agent {
+    core: Core,
+    clients: BTreeMap<String, Client>,
+    folder: tempfile::TempDir,
+}
+
+/// A reading: its value, or why there is none, and its state.
+type Readings = BTreeMap<String, String>;
+
+impl Agent {
+    fn start(sources: &str, register: &Register) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::create_dir(folder.path().join("registers")).expect("a folder");
+        let systems: String =
+            SYSTEMS.iter().map(|system| format!("- {{ id: {system}, name: {system}, owner_role: owner, risk_tier: high, lifecycle: production }}\n")).collect();
+        std::fs::write(folder.path().join("systems.yaml"), format!("systems:\n{systems}")).expect("a written file");
+        register.write(&folder.path().join("registers"));
+        let inventory = "  - { name: inventory, connector: register, path: systems.yaml, every: 1d, stale_after: 1000d }\n";
+        let cases = "  - { name: registers, connector: register, path: registers, every: 1d, stale_after: 100d }\n";
+        let text = format!("organisation: {{ name: Example, timezone: Europe/Berlin }}\ndata_dir: data\nsources:\n{inventory}{cases}{sources}");
+        let file = folder.path().join("agent.yaml");
+        std::fs::write(&file, text).expect("a written file");
+        let config = Config::load(&file, BEGIN).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let client = |source: &Source| {
+            let mut source = source.clone();
+            let limits = &mut source.limits;
+            (limits.read, limits.total, limits.requests_per_second) = (Duration::from_millis(250), Duration::from_secs(60), f64::INFINITY);
+            (limits.retries, limits.first_pause, limits.longest_pause, limits.concurrency) = (2, Duration::from_millis(1), Duration::from_millis(5), 1);
+            Client::new(source).expect("settings that work")
+        };
+        let clients = config.sources.iter().map(|polled| (polled.source.name.clone(), client(&polled.source))).collect();
+        let core = Core::open(Arc::new(config), BEGIN).expect("a store");
+        Self { core, clients, folder }
+    }
+
+    fn registers(&self) -> std::path::PathBuf {
+        self.folder.path().join("registers")
+    }
+
+    /// Polls a source as the agent does, and stores what comes of it. Notes that contradictions or emptied lists left, or the failure.
+    async fn poll(&mut self, source: &str, now: i64) -> Result<Vec<String>, Failure> {
+        let client = self.clients[source].clone();
+        let positions = self.core.positions(source).expect("a store");
+        let door = Door { now, zone: self.core.config().zone };
+        let core = &self.core;
+        let absent = |delivery| {
+            let absent = core.absent(source, &delivery);
+            std::future::ready(Ok((delivery, absent)))
+        };
+        let polled = poll_source(&client, &positions, || door, absent).await;
+        let (outcome, memo) = match polled {
+            Ok(polled) => (Ok(polled.delivery), polled.memo),
+            Err(failure) => (Err(failure), None),
+        };
+        let told = outcome.as_ref().map(|delivery| delivery.notes.clone()).unwrap_or_default();
+        self.core.take_in(source, outcome, Duration::ZERO, now)?;
+        client.remember(memo);
+        let tells = told.into_iter().filter(|note| matches!(note.kind, NoteKind::Contradicted | NoteKind::Emptied));
+        Ok(tells.map(|note| note.text).collect())
+    }
+
+    fn readings(&mut self, now: i64) -> Readings {
+        self.core.evaluate(now);
+        let board = self.core.board(now);
+        let readings = board.panels.iter().flat_map(|panel| panel.readings.iter().map(move |reading| (panel, reading)));
+        readings
+            .map(|(panel, reading)| {
+                let labels: Vec<_> = reading.row.labels().map(|(name, value)| format!("{name}={value}")).collect();
+                (format!("{}{{{}}}", panel.indicator.id, labels.join(",")), format!("{:?} {}", reading.row.measured, reading.state))
+            })
+            .collect()
+    }
+}
+
+/// What one faulted poll came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Outcome {
+    /// It failed, and nothing changed.
+    Refused,
+    /// The truth, before or after.
+    True,
+    /// Kept, with a word about it.
+    Told,
+    /// A lie that no protocol can show.
+    Lie,
+}
+
+/// Where two sets of readings differ, for a message.
+fn difference(left: &Readings, right: &Readings) -> Vec<String> {
+    let keys: BTreeSet<_> = left.keys().chain(right.keys()).collect();
+    let differ = keys.into_iter().filter(|key| left.get(*key) != right.get(*key));
+    differ.take(8).map(|key| format!("  {key}: {:?} and not {:?}", left.get(key), right.get(key))).collect()
+}
+
+struct Campaign {
+    seed: u64,
+    random: Random,
+    now: i64,
+    lines: Vec<(Arc<Mutex<Line>>, Loopback)>,
+    register: Register,
+    told: Agent,
+    lied_to: Agent,
+    counts: BTreeMap<(String, &'static str), BTreeMap<Outcome, usize>>,
+}
+
+impl Campaign {
+    async fn start(seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let mut lines = Vec::new();
+        let mut sources = String::new();
+        for upstream in UPSTREAMS {
+            let world = (upstream.begin)(&mut random, BEGIN - 3600);
+            let random = Random::new(random.next());
+            let line = Line { upstream, world, next: None, asked: 0, fault: None, spared: 0, goes_on: false, bent: 0, random };
+            let line = Arc::new(Mutex::new(line));
+            let shared = Arc::clone(&line);
+            let server = Loopback::start(move |received| locked(&shared).answer(received)).await.expect("a free port");
+            sources.push_str(&format!("  - {}\n", upstream.source.replace("{url}", server.url().as_str())));
+            lines.push((line, server));
+        }
+        let register = Register::begin(&mut random);
+        let (told, lied_to) = (Agent::start(&sources, &register), Agent::start(&sources, &register));
+        let mut campaign = Self { seed, random, now: BEGIN, lines, register, told, lied_to, counts: BTreeMap::new() };
+        let names: Vec<_> = campaign.told.clients.keys().cloned().collect();
+        for name in names {
+            for agent in [&mut campaign.told, &mut campaign.lied_to] {
+                agent.poll(&name, BEGIN).await.unwrap_or_else(|failure| panic!("{name}, told the truth: {failure}"));
+            }
+        }
+        let (right, found) = (campaign.told.readings(BEGIN), campaign.lied_to.readings(BEGIN));
+        assert_eq!(difference(&found, &right), Vec::<String>::new(), "two agents that are told the same");
+        campaign
+    }
+
+    /// Faulted polls of upstreams and registers: each upstream with each fault, in an order by chance, again and again.
+    async fn run(&mut self, polls: usize) {
+        let mut order: Vec<(usize, usize)> = Vec::new();
+        for step in 0..polls {
+            if order.is_empty() {
+                order = (0..=UPSTREAMS.len()).flat_map(|upstream| (0..self.faults(upstream)).map(move |fault| (upstream, fault))).collect();
+                for last in (1..order.len()).rev() {
+                    order.swap(last, self.random.below(last + 1));
+                }
+            }
+            let (upstream, fault) = order.pop().expect("there are faults");
+            self.now += STEP;
+            let (name, fault, outcome) = if upstream < UPSTREAMS.len() { self.upstream(step, upstream, fault).await } else { self.files(step, fault).await };
+            *self.counts.entry((name, fault)).or_default().entry(outcome).or_default() += 1;
+        }
+    }
+
+    /// The faults of an upstream, one more that is only a deletion while it is read; or those of files.
+    fn faults(&self, upstream: usize) -> usize {
+        if upstream < UPSTREAMS.len() { FAULTS.len() + 1 } else { registers::FAULTS.len() }
+    }
+
+    async fn upstream(&mut self, step: usize, upstream: usize, fault: usize) -> (String, &'static str, Outcome) {
+        let line = Arc::clone(&self.lines[upstream].0);
+        let (upstream, fault) = (&UPSTREAMS[upstream], FAULTS.get(fault));
+        let fault_name = fault.map_or("a row deleted while it is read", |fault| fault.name);
+        let goes_on = self.random.one_in(2);
+        let before = self.told.readings(self.now);
+        {
+            let mut line = locked(&line);
+            let mut world = line.world.clone();
+            let changes = if fault.is_none() { 1 } else { self.random.below(3) };
+            for _ in 0..changes {
+                if fault.is_none() { (upstream.delete)(&mut world, &mut self.random) } else { (upstream.change)(&mut world, &mut self.random, self.now) }
+            }
+            let at = self.random.below(if fault.is_none() { 12 } else { 6 });
+            line.next = Some((at, world));
+            (line.asked, line.bent, line.fault, line.goes_on, line.spared) = (0, 0, fault, goes_on, self.random.below(4));
+        }
+        let outcome = self.lied_to.poll(upstream.name, self.now).await;
+        let shown = self.lied_to.readings(self.now);
+        let bent = locked(&line).bent;
+        locked(&line).settle();
+        let place =
+            format!("seed {}, step {step}: {} with {fault_name}{}, {bent} answers bent", self.seed, upstream.name, if goes_on { ", each time" } else { "" });
+        let truth = self.told.poll(upstream.name, self.now).await;
+        assert!(truth.is_ok(), "{place}: told the truth: {truth:?}");
+        let after = self.told.readings(self.now);
+        let may_lie = goes_on && bent > 0 && lies::is_a_lie(upstream.name, fault_name);
+        let outcome = judge(&place, outcome, &shown, &before, &after, may_lie, false);
+        self.recover(&place, upstream.name, &after).await;
+        (upstream.name.to_owned(), fault_name, outcome)
+    }
+
+    async fn files(&mut self, step: usize, fault: usize) -> (String, &'static str, Outcome) {
+        let fault = registers::FAULTS[fault];
+        let place = format!("seed {}, step {step}: registers with {fault}", self.seed);
+        let before = self.told.readings(self.now);
+        self.register.change(&mut self.random);
+        let can_be_told = self.register.spoil(&self.lied_to.registers(), fault, &mut self.random);
+        let outcome = self.lied_to.poll("registers", self.now).await;
+        let shown = self.lied_to.readings(self.now);
+        let folders: [&Path; 2] = [&self.told.registers(), &self.lied_to.registers()];
+        folders.iter().for_each(|folder| self.register.write(folder));
+        let truth = self.told.poll("registers", self.now).await;
+        assert!(truth.is_ok(), "{place}: told the truth: {truth:?}");
+        let after = self.told.readings(self.now);
+        let outcome = judge(&place, outcome, &shown, &before, &after, !can_be_told, true);
+        self.recover(&place, "registers", &after).await;
+        ("registers".to_owned(), fault, outcome)
+    }
+
+    /// A poll without a fault makes everything good again.
+    async fn recover(&mut self, place: &str, source: &str, after: &Readings) {
+        let outcome = self.lied_to.poll(source, self.now).await;
+        assert!(outcome.is_ok(), "{place}: afterwards, told the truth: {outcome:?}");
+        let shown = self.lied_to.readings(self.now);
+        assert!(shown == *after, "{place}: it did not recover:\n{}", difference(&shown, after).join("\n"));
+    }
+
+    /// How often each fault was played, and what came of it.
+    fn table(&self) -> String {
+        let mut lines = vec!["| source | fault | refused | true | told | a lie |".to_owned(), "|---|---|---|---|---|---|".to_owned()];
+        for ((source, fault), counts) in &self.counts {
+            let count = |outcome| counts.get(&outcome).copied().unwrap_or(0);
+            lines.push(format!(
+                "| {source} | {fault} | {} | {} | {} | {} |",
+                count(Outcome::Refused),
+                count(Outcome::True),
+                count(Outcome::Told),
+                count(Outcome::Lie)
+            ));
+        }
+        lines.join("\n")
+    }
+}
+
+fn judge(
+    place: &str,
+    outcome: Result<Vec<String>, Failure>,
+    shown: &Readings,
+    before: &Readings,
+    after: &Readings,
+    may_lie: bool,
+    may_be_unknown: bool,
+) -> Outcome {
+    let is_known = |readings: &Readings| {
+        readings.iter().all(|(key, reading)| shown.get(key).is_some_and(|shown| shown == reading || (may_be_unknown && shown.ends_with("unknown"))))
+    };
+    match outcome {
+        Err(failure) => {
+            assert!(!failure.message.is_empty());
+            assert!(shown == before, "{place}: failed ({}: {failure}), and yet changed:\n{}", failure.reason, difference(shown, before).join("\n"));
+            Outcome::Refused
+        }
+        Ok(_) if shown == before || shown == after => Outcome::True,
+        Ok(told) if !told.is_empty() => Outcome::Told,
+        Ok(_) if may_be_unknown && (is_known(before) || is_known(after)) => Outcome::True,
+        Ok(_) if may_lie => Outcome::Lie,
+        Ok(_) => panic!(
+            "{place}: taken for true:\nas it was before\n{}\nas it is after\n{}",
+            difference(shown, before).join("\n"),
+            difference(shown, after).join("\n")
+        ),
+    }
+}
+
+/// `CLAUSE9_FAULTS` polls from `CLAUSE9_SEED`, both by default as many as `tests/run` has time for. With `CLAUSE9_FAULTS_TABLE` the counts are
+/// written there.
+#[test]
+fn whatever_comes_from_upstreams_is_refused_or_true() {
+    let number = |name: &str, default: u64| std::env::var(name).ok().map_or(default, |text| text.parse().expect("a number"));
+    let (polls, seed) = (usize::try_from(number("CLAUSE9_FAULTS", SOME as u64)).expect("a number"), number("CLAUSE9_SEED", 1));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let began = std::time::Instant::now();
+    let table = runtime.block_on(async {
+        let mut campaign = Campaign::start(seed).await;
+        campaign.run(polls).await;
+        campaign.table()
+    });
+    println!("{polls} polls from seed {seed} in {:.0} s\n\n{table}", began.elapsed().as_secs_f64());
+    if let Some(path) = std::env::var_os("CLAUSE9_FAULTS_TABLE") {
+        std::fs::write(path, table).expect("a written table");
+    }
+}
+
+/// A lie is of a fault that there is, and of an upstream that there is.
+#[test]
+fn lies_are_faults_of_upstreams() {
+    for lie in lies::LIES {
+        assert!(FAULTS.iter().any(|fault| fault.name == lie.fault), "{}", lie.fault);
+        assert!(UPSTREAMS.iter().any(|upstream| upstream.name == lie.upstream), "{}", lie.upstream);
+        assert!(!lie.reason.is_empty());
+    }
+}
