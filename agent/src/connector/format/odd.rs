@@ -59,6 +59,8 @@ pub enum NoteKind {
     LeftOut,
     /// A word that no list knows. It is told itself, on the source's page and nowhere else.
     UnknownWord,
+    /// What a source's credentials may not see, or what could not be found out about that.
+    Unseen,
 }
 
 /// The longest piece of a word that is kept with its record.

@@ -143,7 +143,7 @@ async fn walk(run: &Arc<Run>, turn: &Arc<Turn>, parents: Vec<Val>) -> Result<Wal
 fn request(stream: &Stream) -> &Request {
     match &stream.origin {
         Origin::Request(request) => request,
-        Origin::Tables(_) | Origin::Documents(_) => unreachable!("streams of files are not walked; the description was checked"),
+        Origin::Again(_) | Origin::Tables(_) | Origin::Documents(_) => unreachable!("only streams with a request are walked; the description was checked"),
     }
 }
 
