@@ -48,7 +48,7 @@ fn field<'r>(record: &'r Value, name: &str) -> &'r Value {
 
 #[test]
 fn mlflow() {
-    let mlflow = Mlflow::start();
+    let mlflow = Mlflow::start_with_workspaces();
     let url = format!("url: \"{}\"", mlflow.url);
     assert!(read("mlflow", &url).is_empty(), "an empty registry is read as one");
 
@@ -119,6 +119,63 @@ fn mlflow() {
     let records = read("mlflow", &format!("{url}, settings: {{ metrics: all, production: [challenger] }}"));
     has(record(&records, "model_version", "credit-scorer/1"), &json!({ "in_production": 0 }));
     assert!(records.iter().any(|((shape, _), body)| shape == "measurement" && field(body, "version") == "4"), "all versions' runs were asked for");
+    mlflow_three(&mlflow, &url, &experiment);
+}
+
+/// What only MLflow 3 has: logged models with metrics of their own, prompts, workspaces.
+fn mlflow_three(mlflow: &Mlflow, url: &str, monitoring: &Value) {
+    // Two models of one run: the run shows one value for both, the last.
+    let (a, b) = (mlflow.log_model("a"), mlflow.log_model("b"));
+    let run = mlflow.create_run(&[("n_reference", 50_000.0), ("n_current", 50_000.0), ("bins", 10.0), ("performance.auc", 0.8)], &[]);
+    mlflow.log_metric_of(&a, &run, "drift.psi.income", 0.40);
+    mlflow.log_metric_of(&b, &run, "drift.psi.income", 0.02);
+    mlflow.register("credit-a", &a, Some(&run));
+    mlflow.register("credit-b", &b, Some(&run));
+    // A model of no run, measured in two runs; one of them is a monitoring job's, which measures another model too.
+    let alone = mlflow.log_model("alone");
+    let elsewhere = mlflow.create_run(&[], &[]);
+    mlflow.log_metric_of(&alone, &elsewhere, "performance.auc", 0.9);
+    mlflow.register("alone", &alone, None);
+    let tags = json!([{ "key": "aims.model", "value": "alone" }]);
+    let job = mlflow.http().post("/runs/create", &json!({ "experiment_id": monitoring, "start_time": 1_790_000_000_000_u64, "tags": tags }));
+    let job = job["run"]["info"]["run_id"].as_str().expect("a run id").to_owned();
+    mlflow.log_metric_of(&alone, &job, "performance.auc", 0.7);
+    mlflow.log_metric_of(&b, &job, "performance.auc", 0.6);
+    mlflow.log_metrics(&job, &[("n_current", 300.0)]);
+    let is_prompt = json!([{ "key": "mlflow.prompt.is_prompt", "value": "true" }]);
+    mlflow.http().post("/registered-models/create", &json!({ "name": "greeting", "tags": is_prompt }));
+    mlflow.http().post("/model-versions/create", &json!({ "name": "greeting", "source": "dummy-source", "tags": is_prompt }));
+    mlflow.set_alias("greeting", "production", 1);
+    let lending = mlflow.in_workspace("lending");
+    lending.post("/registered-models/create", &json!({ "name": "hidden" }));
+    lending.post("/model-versions/create", &json!({ "name": "hidden", "source": "s3://hidden" }));
+
+    let records = read("mlflow", url);
+    let of = |model: &str, method: &str| {
+        let found = records.iter().filter(|((shape, _), body)| shape == "measurement" && field(body, "model") == model && field(body, "method") == method);
+        found.map(|(_, body)| (field(body, "value").as_f64().expect("a value"), field(body, "n_current").as_i64())).collect::<Vec<_>>()
+    };
+    assert_eq!(of("credit-a", "psi"), [(0.40, Some(50_000))], "its own value, not the run's last");
+    assert_eq!(of("credit-b", "psi"), [(0.02, Some(50_000))]);
+    assert_eq!(of("credit-a", "auc"), [(0.8, Some(50_000))], "what no model of the run has is the run's");
+    assert_eq!(of("credit-b", "auc"), [(0.6, Some(300))], "what it has itself is its own");
+    assert_eq!(of("alone", "auc"), [(0.7, Some(300))], "the newest, beside what stands in its run; a version needs no run");
+    has(record(&records, "model_version", "greeting/1"), &json!({ "kind": "prompt", "in_production": 1 }));
+    has(record(&records, "model_version", "credit-a/1"), &json!({ "kind": "model", "in_production": 1 }));
+
+    assert_eq!(ids(&read("mlflow", &format!("{url}, settings: {{ workspace: lending }}")), "model_version"), ["hidden/1"]);
+    let told = check_live("mlflow", url);
+    assert!(told.contains("this server has workspaces, and only the one called default is read") && !told.contains("all good"), "{told}");
+}
+
+/// What `check --live` says of a source.
+fn check_live(connector: &str, source: &str) -> String {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let config = folder.path().join("agent.yaml");
+    let text = format!("organisation: {{ name: Example, timezone: UTC }}\nsources:\n  - {{ name: it, connector: {connector}, {source} }}\n");
+    std::fs::write(&config, text).expect("a written configuration");
+    let output = clause9(&["check", "--live", "--config", config.to_str().expect("a UTF-8 path")]);
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 #[test]
@@ -213,6 +270,17 @@ fn airflow_reads(airflow: &Airflow, source: &str) {
     has(run, &json!({ "outcome": "success", "pipeline": "by_hand" }));
     assert!(field(run, "started_at").is_i64() && field(run, "ended_at").as_i64() >= field(run, "started_at").as_i64(), "{run}");
 
+    // A run of an interval that is long gone: it says so, whenever it ran.
+    let old = airflow.trigger_for("by_hand", "2026-02-01T00:00:00Z");
+    assert_eq!(airflow.wait_run("by_hand", &old), "success");
+    let again = read("airflow", source);
+    has(record(&again, "run", &format!("by_hand/{old}")), &json!({ "outcome": "success", "run_type": "manual", "interval_end": 1_769_904_000 }));
+    let due = |run: &str| {
+        let run = record(&again, "run", &format!("by_hand/{run}"));
+        ["interval_end", "due_at"].iter().find_map(|name| field(run, name).as_i64()).expect("what it is about")
+    };
+    assert!(due(&good) > due(&old), "the newest interval is not that of the newest success");
+
     // What is cleared runs again: the run is no longer a failure.
     airflow.pause("fails");
     let path = format!("/dags/fails/dagRuns/{}/clear", failed.replace('+', "%2B").replace(':', "%3A"));
@@ -264,8 +332,59 @@ fn redmine() {
     has(case(&action), &json!({ "kind": "corrective_action", "parent": major, "due": 20_849 }));
     has(case(&rejected), &json!({ "kind": "change", "is_open": 0 }));
 
+    redmine_closed_and_listed(&redmine, &source);
+    redmine_kinds(&source);
+    redmine_own_issues(&redmine);
     // Redmine may answer an unknown key with 200 and an empty list; here it must not look like "no incident".
     redmine_refuses(&redmine);
+}
+
+/// The issues of a closed project stay where they belong; key/value lists come as what their entries are called.
+fn redmine_closed_and_listed(redmine: &Redmine, source: &str) {
+    redmine.create_project("Old Ops", "old-ops");
+    let listed = redmine.field("System");
+    let fraud =
+        listed["possible_values"].as_array().expect("a list").iter().find(|entry| entry["label"] == "fraud-detection").expect("an entry")["value"].clone();
+    let issue = |project: &str, fields: Value| {
+        let body = json!({ "issue": { "project_id": project, "tracker_id": redmine.tracker("Incident"), "priority_id": redmine.priority("Normal"), "subject": "s", "custom_fields": fields } });
+        redmine.http().post("/issues.json", &body)["issue"]["id"].to_string()
+    };
+    let old = issue("old-ops", json!([]));
+    let named = issue("ai-ops", json!([{ "id": listed["id"], "value": fraud }]));
+    redmine.http().put("/projects/old-ops/close.json", &json!({}));
+    let records = read("redmine", source);
+    has(record(&records, "case", &old), &json!({ "system": ["old-ops", "Old Ops"], "is_open": 1 }));
+    has(record(&records, "case", &named), &json!({ "system": ["fraud-detection"] }));
+}
+
+/// A kind of case that nothing here stands for is unknown, and not none.
+fn redmine_kinds(source: &str) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let config = folder.path().join("agent.yaml");
+    std::fs::create_dir(folder.path().join("registers")).expect("a folder");
+    std::fs::write(folder.path().join("registers/systems.yaml"), "- { id: credit-scoring, risk_tier: high, lifecycle: production }\n")
+        .expect("a written register");
+    let text = format!("organisation: {{ name: Example, timezone: UTC }}\nregisters: registers/\nsources:\n  - {{ name: it, connector: redmine, {source} }}\n");
+    std::fs::write(&config, text).expect("a written configuration");
+    let eval = |indicator: &str| {
+        let output = clause9(&["eval", "--config", config.to_str().expect("a UTF-8 path"), "--indicator", indicator]);
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    };
+    for indicator in ["risks_above_tolerance", "management_review_actions_overdue"] {
+        let told = eval(indicator);
+        assert!(told.contains("no source provides cases("), "{indicator}: {told}");
+    }
+    assert!(!eval("incidents_open").contains("no source provides"), "a tracker stands for incidents");
+}
+
+/// A key that sees only its own issues proves nothing.
+fn redmine_own_issues(redmine: &Redmine) {
+    let key = redmine.create_member("own", "Own issues");
+    let told = check_live("redmine", &format!("url: \"{}\", auth: {{ api_key: {key} }}", redmine.url));
+    assert!(told.contains("this user sees only its own issues") && !told.contains("all good"), "{told}");
+    let key = redmine.create_member("all", "Manager");
+    let told = check_live("redmine", &format!("url: \"{}\", auth: {{ api_key: {key} }}", redmine.url));
+    assert!(told.contains("whether there are projects that it does not see could not be found out") && !told.contains("all good"), "{told}");
 }
 
 fn redmine_refuses(redmine: &Redmine) {

@@ -25,7 +25,7 @@ pub(super) fn execute(args: &args::Check) -> anyhow::Result<ExitCode> {
     let failures = examples(&config.catalogue);
     failures.iter().for_each(|failure| println!("{failure}"));
     let runtime = runtime()?;
-    let live_failures = if args.live { runtime.block_on(live(&config)) } else { 0 };
+    let (live_failures, unseen) = if args.live { runtime.block_on(live(&config)) } else { (0, 0) };
     let jobs: Vec<_> = config.sources.iter().filter_map(|polled| jobs::incomplete(&polled.source)).collect();
     let differences = if args.deep { deep(&config)? } else { 0 };
     let now = schedule::now();
@@ -41,7 +41,7 @@ pub(super) fn execute(args: &args::Check) -> anyhow::Result<ExitCode> {
     }
     jobs.iter().chain(&strangers).for_each(|wrong| println!("{wrong}"));
     let wrong = once.failures.len() + live_failures + jobs.len() + strangers.len();
-    println!("{}", verdict(wrong, failures.len(), differences));
+    println!("{}", verdict(wrong, failures.len(), differences, unseen));
     let wrong = wrong + failures.len() + differences;
     Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::from(super::ERROR) })
 }
@@ -55,7 +55,7 @@ fn examples(catalogue: &Catalogue) -> Vec<String> {
     catalogue.iter().filter_map(|indicator| examples::run_on(&mut engine, indicator).err()).flatten().collect()
 }
 
-fn verdict(sources: usize, examples: usize, differences: usize) -> String {
+fn verdict(sources: usize, examples: usize, differences: usize, unseen: usize) -> String {
     let mut wrong = Vec::new();
     if sources > 0 {
         wrong.push(format!("{sources} of the sources are not good"));
@@ -66,7 +66,11 @@ fn verdict(sources: usize, examples: usize, differences: usize) -> String {
     if differences > 0 {
         wrong.push(format!("{differences} of the stored readings are not what comes out"));
     }
-    if wrong.is_empty() { "all good".to_owned() } else { wrong.join("; ") }
+    match (wrong.is_empty(), unseen) {
+        (true, 0) => "all good".to_owned(),
+        (true, unseen) => format!("good as far as these credentials see: {unseen} told above could not be vouched for"),
+        (false, _) => wrong.join("; "),
+    }
 }
 
 /// Evaluates everything whole on a copy of the database. Gives the number of readings that are stored otherwise.
@@ -93,8 +97,9 @@ fn reads_files(polled: &PolledSource) -> bool {
 }
 
 /// Makes one authenticated request to each server, runs each job once, and says what it could read. Gives the number of failures.
-async fn live(config: &Config) -> usize {
-    let mut failures = 0;
+/// And the number of things that the credentials may not see, or that could not be found out.
+async fn live(config: &Config) -> (usize, usize) {
+    let (mut failures, mut unseen) = (0, 0);
     for polled in config.sources.iter().filter(|polled| !reads_files(polled)) {
         let name = &polled.source.name;
         let context = Context { cursors: std::collections::BTreeMap::new(), door: Door { now: schedule::now(), zone: config.zone } };
@@ -107,6 +112,8 @@ async fn live(config: &Config) -> usize {
             Ok(live) => {
                 let variant = live.variant.map(|variant| format!(" ({variant})")).unwrap_or_default();
                 println!("{name}: answers{variant}; the first page of {} has {} rows, which make {} records", live.stream, live.rows, live.records);
+                live.notes.iter().for_each(|note| println!("not seen: {name}: {}: {}", note.place, note.text));
+                unseen += live.notes.len();
             }
             Err(failure) => {
                 failures += 1;
@@ -114,5 +121,5 @@ async fn live(config: &Config) -> usize {
             }
         }
     }
-    failures
+    (failures, unseen)
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::secret::Secret;
 
@@ -13,7 +13,7 @@ use super::{
 };
 
 /// The kinds of credentials; a connector names those that its upstream takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AuthKind {
     /// No credentials.
@@ -69,6 +69,19 @@ impl AuthKind {
 }
 
 impl Auth {
+    /// Credentials of this kind with nothing in them, where the real ones must not be.
+    pub(super) fn stand_in(kind: AuthKind) -> Self {
+        let nothing = || Secret::new("");
+        let login = || Login { user: String::new(), password: nothing() };
+        match kind {
+            AuthKind::None => Self::None,
+            AuthKind::Basic => Self::Basic(login()),
+            AuthKind::Bearer => Self::Bearer(nothing()),
+            AuthKind::ApiKey => Self::ApiKey(nothing()),
+            AuthKind::Login => Self::Login(login()),
+        }
+    }
+
     /// Which kind these are.
     pub fn kind(&self) -> AuthKind {
         match self {

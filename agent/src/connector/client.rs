@@ -8,6 +8,7 @@ use std::{
 use serde_json::Value as Json;
 
 use super::{
+    auth::AuthKind,
     description::{Description, Transport},
     expression::{self, Val},
     failure::{Failure, FailureReason},
@@ -115,6 +116,14 @@ impl Client {
 
     pub(super) fn settings(&self) -> Val {
         self.0.settings.clone()
+    }
+
+    /// The kind of its credentials.
+    pub(super) fn auth(&self) -> AuthKind {
+        match &self.0.source.location {
+            Location::Http(http) => http.auth.kind(),
+            Location::Files(_) | Location::Program(_) => AuthKind::None,
+        }
     }
 
     pub(super) fn web(&self) -> &Upstream {

@@ -1,6 +1,6 @@
 //! How far a stream has been read: what the store keeps between polls, and what follows from it for the next one. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::DateTime;
 use serde::{Deserialize, Serialize};
@@ -9,6 +9,7 @@ use super::{
     description::Cursor,
     expression::{self, Val},
 };
+use crate::record::Feed;
 
 /// How far a stream has been read. The store keeps it; it counts only when the poll that made it was stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,9 +29,43 @@ pub struct StreamCursor {
     /// Digests of what its rows named and another stream did not have, however often both were read.
     #[serde(default)]
     pub torn: Vec<String>,
+    /// Which kinds of records its upstream can hold, where that depends on how it is set up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kinds: Option<Kinds>,
     /// Digest of connector, settings and address. When it differs, what was read before says nothing.
     #[serde(default)]
     pub method: String,
+}
+
+/// Which kinds of records an upstream can hold, could, and can't any more.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kinds {
+    /// Those that it can hold, as it is set up.
+    pub stands: BTreeSet<String>,
+    /// Those that it ever could, or that a record was of.
+    pub ever: BTreeSet<String>,
+    /// Those that it could and can't any more: no record of them says anything.
+    pub lost: BTreeSet<String>,
+}
+
+impl StreamCursor {
+    /// What its stream's upstream could hold and can't any more, of that shape.
+    pub fn lost(&self, table: &str) -> Option<Feed> {
+        let lost: Vec<_> = self.kinds.iter().flat_map(|kinds| &kinds.lost).map(String::as_str).collect();
+        if lost.is_empty() { None } else { Feed::parse(&format!("{table}({})", lost.join(", "))).ok() }
+    }
+}
+
+impl Kinds {
+    /// What is known after a poll by which the upstream can hold `stands` and that read records of the kinds `seen`; all of them if it read
+    /// `whole`.
+    pub(super) fn next(&self, stands: BTreeSet<String>, seen: &BTreeSet<String>, whole: bool) -> Self {
+        let now: BTreeSet<String> = &stands | seen;
+        let ever = &self.ever | &now;
+        // Between two whole readings, records of a kind may be there though none of them changed.
+        let missing = if whole { ever.clone() } else { &self.lost | &self.stands };
+        Self { lost: &missing - &now, stands, ever }
+    }
 }
 
 /// How far a stream has been read, as far as that says anything for this method.

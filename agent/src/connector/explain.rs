@@ -58,6 +58,6 @@ pub fn registers(connector: &Description) -> impl Iterator<Item = (&str, &str)> 
 fn wanted(stream: &Stream) -> Option<&Wanted> {
     match &stream.origin {
         Origin::Tables(wanted) => Some(wanted),
-        Origin::Request(_) | Origin::Documents(_) => None,
+        Origin::Request(_) | Origin::Again(_) | Origin::Documents(_) => None,
     }
 }

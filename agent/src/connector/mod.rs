@@ -48,7 +48,7 @@ mod upstream;
 
 pub use auth::{Auth, AuthKind, Login};
 pub use client::Client;
-pub use cursor::StreamCursor;
+pub use cursor::{Kinds, StreamCursor};
 pub use description::{ConnectorKind, Description, KeyHeader, Mode, Setting, Stream, Transport};
 pub use explain::{explain_files, registers, said_of, template};
 pub use failure::{Failure, FailureReason};

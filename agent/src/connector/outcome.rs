@@ -48,7 +48,7 @@ pub struct StreamPoll {
     pub cursor: StreamCursor,
     /// The shapes (and kinds) that were read.
     pub feeds: Vec<Feed>,
-    /// What people should know of the tables that were read.
+    /// What people should know of what was read, and of what was not.
     pub notes: Vec<Note>,
 }
 
@@ -74,6 +74,8 @@ pub struct Live {
     pub rows: u64,
     /// Records that they make.
     pub records: u64,
+    /// What the credentials may not see, or what could not be found out.
+    pub notes: Vec<Note>,
     /// Requests made.
     pub log: Vec<LogEntry>,
 }

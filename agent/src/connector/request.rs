@@ -7,6 +7,7 @@ use reqwest::{
 use serde_json::{Map, Value as Json};
 
 use super::{
+    client::Client,
     description::{Method, Request},
     expression::{self, RunError, Scope, Val},
     failure::{Failure, FailureReason},
@@ -106,10 +107,10 @@ fn texts(template: &JsonTemplate, scope: &Scope) -> Result<Vec<String>, RunError
 }
 
 /// The names and values that every expression of a poll knows.
-pub(super) fn base_scope(source: &str, settings: Val, vars: Val, now: i64) -> Scope {
+pub(super) fn base_scope(client: &Client, vars: Val, now: i64) -> Scope {
     let [now, midnight] = [now, memo::midnight(now)].map(|moment| expression::from_json(&Json::from(moment)));
-    let scope = Scope::default().with("source", expression::text(source)).with("settings", settings).with("vars", vars);
-    scope.with("now", now).with("midnight", midnight)
+    let scope = Scope::default().with("source", expression::text(&client.source().name)).with("settings", client.settings()).with("vars", vars);
+    scope.with("auth", expression::text(client.auth().as_str())).with("now", now).with("midnight", midnight)
 }
 
 #[cfg(test)]

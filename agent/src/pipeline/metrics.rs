@@ -46,6 +46,8 @@ own_metrics! {
         pub source_doubtful_records: IntGaugeVec["source", "reason"],
         /// Fields by which indicators judge and for which a register of the source has no column; its entries count as the source's page says.
         pub source_unstated_fields: IntGaugeVec["source"],
+        /// What the source's credentials may not see, or what could not be found out about that; the source's page says each.
+        pub source_unseen: IntGaugeVec["source"],
         /// Evaluations of indicators.
         pub evaluations_total: IntCounter,
         /// How long the last evaluation took.
@@ -92,6 +94,7 @@ impl Metrics {
         self.source_overruns_total.with_label_values(&[source]);
         self.source_pages.with_label_values(&[source]);
         self.source_unstated_fields.with_label_values(&[source]);
+        self.source_unseen.with_label_values(&[source]);
         self.source_polls_total.with_label_values(&[source, "complete", ""]);
         for reason in FailureReason::ALL {
             self.source_polls_total.with_label_values(&[source, "failed", reason.as_str()]);
@@ -113,8 +116,9 @@ impl Metrics {
             self.source_poll_interval_seconds.with_label_values(&name).set(source.interval);
             self.source_poll_duration_seconds.with_label_values(&name).set(source.took.as_secs_f64());
             self.source_pages.with_label_values(&name).set(whole(source.pages));
-            let unstated = source.notes.iter().filter(|note| note.kind == NoteKind::Unstated).count();
-            self.source_unstated_fields.with_label_values(&name).set(whole(unstated as u64));
+            let count = |kind: NoteKind| whole(source.notes.iter().filter(|note| note.kind == kind).count() as u64);
+            self.source_unstated_fields.with_label_values(&name).set(count(NoteKind::Unstated));
+            self.source_unseen.with_label_values(&name).set(count(NoteKind::Unseen));
             for shape in SHAPES {
                 let held = source.records.get(shape.table).copied();
                 let feeds = source.feeds.iter().any(|feed| feed.starts_with(shape.table));
@@ -148,6 +152,7 @@ impl Metrics {
             &self.source_poll_interval_seconds,
             &self.source_pages,
             &self.source_unstated_fields,
+            &self.source_unseen,
         ] {
             let _ = vector.remove_label_values(&labels);
         }

@@ -357,6 +357,7 @@ pub async fn poll_once(client: &Client, positions: &BTreeMap<String, String>, do
 /// A poll in the store's terms.
 pub fn deliver(poll: Poll) -> Delivery {
     let notes = poll.streams.iter().flat_map(|stream| stream.notes.iter().cloned()).collect();
+    let lost = poll.streams.iter().filter_map(|stream| stream.cursor.lost(stream.feeds.first()?.table())).collect();
     let streams = poll.streams.into_iter().map(|stream| Delivered {
         stream: stream.name,
         mode: match stream.mode {
@@ -368,7 +369,7 @@ pub fn deliver(poll: Poll) -> Delivery {
         position: Some(serde_json::to_string(&stream.cursor).expect("a cursor always serialises")),
         feeds: stream.feeds,
     });
-    Delivery { streams: streams.collect(), pages: poll.pages, notes }
+    Delivery { streams: streams.collect(), pages: poll.pages, notes, lost }
 }
 
 /// A source as a configuration has it, made ready to be polled by itself.

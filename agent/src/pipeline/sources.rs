@@ -9,7 +9,7 @@ use std::{
 use crate::{
     board::SourceStatus,
     config::{Config, PolledSource},
-    connector::{Failure, Location, Note, NoteKind},
+    connector::{Failure, Location, Note, NoteKind, Stream, StreamCursor},
     indicator::Reads,
     record::Feed,
     schedule::{self, Staleness},
@@ -23,8 +23,10 @@ pub struct Delivery {
     pub streams: Vec<Delivered>,
     /// Pages read.
     pub pages: u64,
-    /// What people should know of the tables that were read.
+    /// What people should know of what was read, and of what was not.
     pub notes: Vec<Note>,
+    /// What its upstream could hold and can't any more: that there is none of it says nothing.
+    pub lost: Vec<Feed>,
 }
 
 /// Records that are held and that a poll did not bring: stream, shape and id.
@@ -86,6 +88,8 @@ struct Source {
     described: Vec<Feed>,
     /// What it fed at its last complete poll; `None`: never read.
     fed: Option<Vec<Feed>>,
+    /// What its upstream could hold and can't any more.
+    lost: Vec<Feed>,
     last_success_at: Option<i64>,
     /// The last moment at which that counts.
     last_fresh_at: i64,
@@ -105,6 +109,7 @@ impl Sources {
             let mut source = Source::new(polled);
             let state = store.source_state(&source.name)?;
             source.note_read(state.last_success_at);
+            source.lost = lost(polled, &state.positions);
             source.fed = state.last_success_at.map(|_| state.feeds);
             source.count(store)?;
             if let Some(known) = before.0.iter().find(|known| known.name == source.name) {
@@ -128,6 +133,8 @@ impl Sources {
     pub(super) fn succeeded(&mut self, name: &str, mut delivery: Delivery, store: &Store, took: Duration, now: i64) -> Touched {
         let Some(source) = self.0.iter_mut().find(|source| source.name == name) else { return Touched::default() };
         let before = source.stale.then(Vec::new).unwrap_or_else(|| source.feeds());
+        let lost = delivery.lost.len() + source.lost.len() > 0 && delivery.lost != source.lost;
+        source.lost.clone_from(&delivery.lost);
         source.fed = Some(delivery.streams.iter().flat_map(|stream| stream.feeds.iter().cloned()).collect());
         source.note_read(Some(now));
         source.stale = false;
@@ -145,7 +152,7 @@ impl Sources {
         } else if let Err(error) = source.count(store) {
             tracing::warn!(source = name, error = %error, "records could not be counted");
         }
-        if before == source.feeds() { Touched::default() } else { Touched::feeds(&source.feeds()) }
+        if before == source.feeds() && !lost { Touched::default() } else { Touched::feeds(&source.feeds()) }
     }
 
     /// Notes a failed poll.
@@ -237,7 +244,12 @@ impl Sources {
         let mut gaps = Gaps::default();
         for source in self.0.iter().filter(|source| source.stale && source.feeds_any(reads.iter().filter_map(Reads::feed))) {
             let needed = || source.feeds_any(reads.iter().filter(|read| !read.is_optional()).filter_map(Reads::feed));
-            gaps.add(source, !source.is_job || needed());
+            gaps.add(source, source.staleness(), !source.is_job || needed());
+        }
+        for source in self.0.iter().filter(|source| source.wanted.is_none()) {
+            if let Some(lost) = source.lost.iter().find(|lost| reads.iter().filter_map(Reads::feed).any(|feed| feed.overlaps(lost))) {
+                gaps.add(source, format!("the source `{}` can't hold {lost} any more", source.name), true);
+            }
         }
         gaps
     }
@@ -268,8 +280,7 @@ impl Gaps {
         self.everywhere.as_ref().or_else(partial).map(String::as_str)
     }
 
-    fn add(&mut self, source: &Source, concerns_no_system: bool) {
-        let reason = source.staleness();
+    fn add(&mut self, source: &Source, reason: String, concerns_no_system: bool) {
         match &source.covers {
             None => self.everywhere = self.everywhere.take().or(Some(reason)),
             Some(systems) => {
@@ -281,6 +292,15 @@ impl Gaps {
             }
         }
     }
+}
+
+/// What the streams of a source could hold and can't any more, as its last poll left it.
+fn lost(polled: &PolledSource, positions: &BTreeMap<String, String>) -> Vec<Feed> {
+    let of = |stream: &Stream| {
+        let cursor: StreamCursor = serde_json::from_str(positions.get(&stream.name)?).ok()?;
+        cursor.lost(stream.feeds.first()?.table())
+    };
+    polled.source.connector.streams.iter().filter_map(of).collect()
 }
 
 impl Source {
@@ -299,6 +319,7 @@ impl Source {
             wanted: polled.feeds.clone(),
             described: description.feeds().cloned().collect(),
             fed: None,
+            lost: Vec::new(),
             last_success_at: None,
             last_fresh_at: 0,
             stale: true,

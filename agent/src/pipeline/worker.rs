@@ -301,7 +301,7 @@ mod tests {
         let mut state = state(folder.path());
         let end_of_poll = |state: &mut State, source: &Arc<Source>| {
             let (reply, mut answer) = oneshot::channel();
-            let outcome = Ok(Delivery { streams: Vec::new(), pages: 7, notes: Vec::new() });
+            let outcome = Ok(Delivery { streams: Vec::new(), pages: 7, notes: Vec::new(), lost: Vec::new() });
             let is_news = state.take(Message::Polled { source: Arc::clone(source), outcome, took: Duration::ZERO, reply });
             (is_news, answer.try_recv().is_ok(), state.core.board(schedule::now()).sources[0].pages)
         };

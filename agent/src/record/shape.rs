@@ -183,7 +183,8 @@ pub const SHAPES: &[Shape] = &[
         belongs_to_system: true,
         kind_field: None,
         fields: &[
-            field("model", Text, Required, "The model's name in the registry."),
+            field("kind", Word(&["model", "prompt", "agent"]), Default("model"), "What it is a version of. Drift, bias and validation are asked of models."),
+            field("model", Text, Required, "The model's name in the registry, or the prompt's."),
             field("version", Text, Required, "The version, as the registry writes it."),
             field("stage", Text, Optional, "Stage, where the registry has stages."),
             field("aliases", Text, Optional, "Aliases, comma separated, sorted."),
@@ -207,8 +208,9 @@ pub const SHAPES: &[Shape] = &[
         fields: &[
             field("dataset", Text, Optional, "The data set it makes."),
             field("paused", Boolean, Default("0"), "Whether it is switched off."),
+            field("pauses_after_failures", Integer, Optional, "After so many failed runs in a row the upstream switches it off itself."),
             field("broken", Boolean, Default("0"), "Whether the upstream can't load its definition."),
-            field("freshness_limit_seconds", Integer, Optional, "Oldest acceptable age of its newest successful run, in seconds."),
+            field("freshness_limit_seconds", Integer, Optional, "Oldest acceptable age of the data that it made, in seconds (ruling 15)."),
             field("created_at", PastTime, Optional, "When it first existed, when known."),
         ],
         lists: &[],
@@ -221,7 +223,10 @@ pub const SHAPES: &[Shape] = &[
         kind_field: None,
         fields: &[
             field("pipeline", Text, Required, "Id of the pipeline, in the same source."),
+            field("run_type", Word(&["scheduled", "manual", "event", "backfill"]), Optional, "What it was started by; a backfill fills intervals of the past."),
             field("outcome", Word(&["success", "failed", "running", "queued", "cancelled", "skipped"]), Required, "How it stands or ended."),
+            field("interval_end", Time, Optional, "The end of the interval of data that it is about (ruling 15)."),
+            field("due_at", Time, Optional, "When it was to run (ruling 15)."),
             field("started_at", PastTime, Optional, "Start."),
             field("ended_at", PastTime, Optional, "End; NULL while it runs."),
             field("checks_executed", Integer, Optional, "Data checks executed."),

@@ -10,6 +10,7 @@ use maud::{DOCTYPE, Markup, html};
 use super::words;
 use crate::{
     board::{Board, Panel, SourceStatus},
+    connector::NoteKind,
     pipeline::{Configuration, Handle},
     threshold::State as Verdict,
 };
@@ -221,9 +222,12 @@ pub async fn source(State(handle): State<Handle>, Path(name): Path<String>) -> R
         p { "Relied on for " span.code { (source.feeds.join(", ")) } "." }
         h2 { "Records" }
         ul { @for (table, count) in &source.records { li { (table) ": " (count) } } @for (reason, count) in &source.doubts { li { "odd (" (reason) "): " (count) } } }
-        @if !source.notes.is_empty() {
-            h2 { "What its tables do not say" }
-            ul { @for note in &source.notes { li { (note.place) ": " (note.text) } } }
+        @for (title, unseen) in [("What its credentials do not see", true), ("What its tables do not say", false)] {
+            @let notes: Vec<_> = source.notes.iter().filter(|note| (note.kind == NoteKind::Unseen) == unseen).collect();
+            @if !notes.is_empty() {
+                h2 { (title) }
+                ul { @for note in notes { li { (note.place) ": " (note.text) } } }
+            }
         }
         h2 { "Latest polls" }
         @for poll in &polls {

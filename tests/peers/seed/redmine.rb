@@ -25,5 +25,10 @@ end
 field('AI system', 'string', trackers)
 field('Severity', 'list', trackers, possible_values: %w[critical high medium low])
 field('Grade', 'list', trackers, possible_values: %w[major minor])
+system = field('System', 'enumeration', trackers)
+%w[credit-scoring fraud-detection].each_with_index { |name, at| system.enumerations.create!(name: name, position: at + 1) }
+
+# Whoever has it passes every question about who he is, and sees nothing.
+Role.create!(name: 'Own issues', issues_visibility: 'own', permissions: %i[view_issues add_issues])
 
 Project.create!(name: 'AI operations', identifier: 'ai-ops', is_public: false, enabled_module_names: ['issue_tracking'], trackers: trackers)

@@ -16,6 +16,44 @@ impl Mlflow {
         Self { peer, http }
     }
 
+    /// The same with workspaces; whoever names none is in the one called `default`.
+    pub fn start_with_workspaces() -> Self {
+        let peer = Peer::start_with("mlflow", |dir, _| std::fs::write(dir.join("workspaces"), "").expect("a written file"));
+        let http = Http::new(&format!("{}/api/2.0/mlflow", peer.url), Login::None);
+        Self { peer, http }
+    }
+
+    /// The same server's other workspace.
+    pub fn in_workspace(&self, name: &str) -> Http {
+        Http::new(&self.peer.url, Login::None).post("/api/3.0/mlflow/workspaces", &json!({ "name": name }));
+        let login = Login::Header { name: "X-MLFLOW-WORKSPACE", value: name.to_owned() };
+        Http::new(&format!("{}/api/2.0/mlflow", self.peer.url), login)
+    }
+
+    /// A model logged on its own, as MLflow 3 has them. Gives its id.
+    pub fn log_model(&self, name: &str) -> String {
+        let reply = self.http.post("/logged-models", &json!({ "experiment_id": "0", "name": name }));
+        let id = reply["model"]["info"]["model_id"].as_str().unwrap_or_else(|| panic!("no id in {reply}")).to_owned();
+        self.http.patch(&format!("/logged-models/{id}"), &json!({ "model_id": id, "status": "LOGGED_MODEL_READY" }));
+        id
+    }
+
+    /// A value that is a logged model's, logged in a run.
+    pub fn log_metric_of(&self, model: &str, run: &str, key: &str, value: f64) {
+        let body = json!({ "run_id": run, "model_id": model, "key": key, "value": number(value), "timestamp": milliseconds(), "step": 0 });
+        self.http.post("/runs/log-metric", &body);
+        // What counts is the newest value; two of one millisecond are equally new.
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+
+    /// A version made of a logged model, in production. `run` is the run that it was logged in, if any.
+    pub fn register(&self, model: &str, logged: &str, run: Option<&str>) {
+        self.create_model(model, &[]);
+        let body = json!({ "name": model, "source": format!("models:/{logged}"), "run_id": run, "model_id": logged });
+        self.http.post("/model-versions/create", &body);
+        self.set_alias(model, "production", 1);
+    }
+
     /// For requests that have no method here. Paths are relative to `/api/2.0/mlflow`.
     pub fn http(&self) -> &Http {
         &self.http

@@ -46,6 +46,42 @@ impl Redmine {
         self.peer.fact("api_key")
     }
 
+    pub fn tracker(&self, name: &str) -> u64 {
+        id(&self.trackers, name)
+    }
+
+    pub fn priority(&self, name: &str) -> u64 {
+        id(&self.priorities, name)
+    }
+
+    /// A custom field, as an administrator sees it.
+    pub fn field(&self, name: &str) -> Value {
+        let mut reply = self.http.get("/custom_fields.json");
+        let fields = reply["custom_fields"].as_array_mut().unwrap_or_else(|| panic!("no fields"));
+        fields.iter_mut().find(|field| field["name"] == name).unwrap_or_else(|| panic!("no field {name}")).take()
+    }
+
+    /// A further project with all trackers.
+    pub fn create_project(&self, name: &str, identifier: &str) {
+        let trackers: Vec<_> = self.trackers.values().collect();
+        let project =
+            json!({ "name": name, "identifier": identifier, "is_public": false, "enabled_module_names": ["issue_tracking"], "tracker_ids": trackers });
+        self.http.post("/projects.json", &json!({ "project": project }));
+    }
+
+    /// A user with this role in every project there is. Gives its key.
+    pub fn create_member(&self, login: &str, role: &str) -> String {
+        let user = json!({ "login": login, "firstname": login, "lastname": "User", "mail": format!("{login}@example.org"), "password": "a-long-password" });
+        let user = self.http.post("/users.json", &json!({ "user": user }))["user"]["id"].clone();
+        let roles = ids(&self.http, "/roles.json", "roles");
+        for project in ids(&self.http, "/projects.json", "projects").into_values() {
+            let membership = json!({ "membership": { "user_id": user, "role_ids": [id(&roles, role)] } });
+            self.http.post(&format!("/projects/{project}/memberships.json"), &membership);
+        }
+        let reply = self.http.get(&format!("/users/{user}.json"));
+        reply["user"]["api_key"].as_str().unwrap_or_else(|| panic!("no key in {reply}")).to_owned()
+    }
+
     /// Gives the issue's number.
     pub fn create(&self, issue: &Issue) -> u64 {
         let fields: Vec<Value> = issue.fields.iter().map(|(name, value)| json!({ "id": id(&self.fields, name), "value": value })).collect();

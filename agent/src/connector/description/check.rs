@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Variables that every expression has.
-pub(super) const BASE: &[&str] = &["settings", "vars", "source", "now", "midnight"];
+pub(super) const BASE: &[&str] = &["settings", "vars", "source", "auth", "now", "midnight"];
 
 /// Variables of a login.
 const LOGIN: &[&str] = &["settings", "vars", "source", "now", "user", "password"];

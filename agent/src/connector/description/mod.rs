@@ -228,6 +228,10 @@ pub struct Stream {
     /// The variants in which it runs; empty: all.
     pub(super) only: Vec<String>,
     pub(super) records: Option<Expression>,
+    /// The kinds that the upstream can hold, where that depends on how it is set up.
+    pub(super) kinds: Option<Expression>,
+    /// What the credentials may not see, or what could not be found out.
+    pub(super) unseen: Option<Expression>,
     /// Whether a later stream walks its rows or looks them up.
     pub(super) kept: bool,
 }
@@ -236,6 +240,8 @@ pub struct Stream {
 #[derive(Debug)]
 pub(super) enum Origin {
     Request(Request),
+    /// Rows of these streams once more.
+    Again(Again),
     /// Tables of files.
     Tables(Wanted),
     /// Whole files.
@@ -294,6 +300,14 @@ pub(super) struct ForEach {
     pub(super) filter: Option<Expression>,
 }
 
+/// Streams whose rows are taken once more.
+#[derive(Debug)]
+pub(super) struct Again {
+    /// Their positions.
+    pub(super) streams: Vec<usize>,
+    pub(super) filter: Option<Expression>,
+}
+
 #[derive(Debug)]
 pub(super) struct Lookup {
     pub(super) name: String,
@@ -316,6 +330,13 @@ pub(super) enum Page {
     Offset { param: String, place: Place, limit: Option<(String, u64)>, total: Option<Expression>, total_cap: Option<u64>, overlap: bool },
     Number { param: String, place: Place, first: u64, size: Option<(String, u64)>, total: Option<Expression>, pages: Option<Expression> },
     Cursor { end: Expression, more: Expression, variable: String },
+}
+
+impl Stream {
+    /// Whether it is read by a request of its own to which there must be an answer.
+    pub(super) fn stands_alone(&self) -> bool {
+        matches!(self.origin, Origin::Request(_)) && self.for_each.is_none() && self.optional_status.is_empty()
+    }
 }
 
 impl Description {
@@ -359,13 +380,24 @@ impl Description {
     pub(super) fn documents(&self) -> Option<(&Stream, &Documents)> {
         self.streams.iter().find_map(|stream| match &stream.origin {
             Origin::Documents(documents) => Some((stream, documents)),
-            Origin::Request(_) | Origin::Tables(_) => None,
+            Origin::Request(_) | Origin::Again(_) | Origin::Tables(_) => None,
         })
     }
 
     /// Whether this word stands anywhere in it: when not, no expression uses what it names.
     pub(super) fn mentions(&self, word: &str) -> bool {
         self.text.split(|character: char| !character.is_alphanumeric() && character != '_').any(|known| known == word)
+    }
+
+    /// The streams that one needs to have been read whole before its turn.
+    pub(super) fn needed_by(&self, position: usize) -> impl Iterator<Item = usize> {
+        let stream = &self.streams[position];
+        let again = match &stream.origin {
+            Origin::Again(again) => again.streams.as_slice(),
+            Origin::Request(_) | Origin::Tables(_) | Origin::Documents(_) => &[],
+        };
+        let walked = stream.for_each.iter().map(|for_each| for_each.stream);
+        walked.chain(again.iter().copied()).chain(stream.lookups.iter().map(|lookup| lookup.stream))
     }
 
     /// What its streams yield, each once.

@@ -161,6 +161,9 @@ pub(super) struct Stream {
     pub(super) mode: Mode,
     #[serde(default)]
     pub(super) request: Option<Request>,
+    /// Streams whose rows are taken once more, now that those after them are read, instead of a request: each row is a page of this one.
+    #[serde(default)]
+    pub(super) again: Vec<String>,
     /// For transport `files`: which tables.
     #[serde(default)]
     pub(super) files: Option<Wanted>,
@@ -185,7 +188,7 @@ pub(super) struct Stream {
     /// The stream whose rows are walked, one request for each.
     #[serde(default)]
     pub(super) for_each: Option<String>,
-    /// jq on a row that would be walked: whether it is.
+    /// jq on a row that would be walked, or taken again: whether it is.
     #[serde(default, rename = "where")]
     pub(super) filter: Option<String>,
     /// Rows of other streams by key: `models: registered_models.name`.
@@ -194,7 +197,7 @@ pub(super) struct Stream {
     /// jq: an error that an answer with a good status reports.
     #[serde(default)]
     pub(super) errors: Option<String>,
-    /// Statuses that mean: this one has gone meanwhile, no rows. Only with `gone`.
+    /// Statuses that mean: this one has gone meanwhile, no rows. In a stream that feeds nothing itself: the upstream has no such thing.
     #[serde(default)]
     pub(super) optional_status: Vec<u16>,
     /// jq on the body of an answer with one of those statuses: whether it says, in the upstream's own words, that there is no such thing. Any
@@ -210,6 +213,14 @@ pub(super) struct Stream {
     /// jq: a row → records. Default: none, the stream serves others.
     #[serde(default)]
     pub(super) records: Option<String>,
+    /// jq, run once when the stream was read, with its lookups and `$rows`, how many it had: the kinds of `feeds` that the upstream can hold as
+    /// it is set up. Others are fed only once a record of theirs was seen. Default: all of them.
+    #[serde(default)]
+    pub(super) kinds: Option<String>,
+    /// jq, run as `kinds`: what these credentials may not see of what the stream counts, or what nobody could find out. `{refuse: text}` fails the
+    /// poll, `{tell: text}` is told beside it.
+    #[serde(default)]
+    pub(super) unseen: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

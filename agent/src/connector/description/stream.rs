@@ -3,12 +3,15 @@
 use std::collections::HashMap;
 
 use super::{
-    Absent, CrossCheck, Cursor, ForEach, Lookup, Mode, Origin, Page, Rows, Side, Stream, Transport,
+    Absent, Again, CrossCheck, Cursor, ForEach, Lookup, Mode, Origin, Page, Rows, Side, Stream, Transport,
     check::{BASE, Checker, TransposeOk},
     raw,
 };
 use crate::{
-    connector::format::{Documents, Wanted},
+    connector::{
+        expression::Expression,
+        format::{Documents, Wanted},
+    },
     record::Feed,
 };
 
@@ -89,7 +92,7 @@ fn stream(checker: &mut Checker<'_>, path: &str, raw: raw::Stream, about: &About
     let lookups = lookups(checker, path, &raw, earlier);
     let mut variables = BASE.to_vec();
     let mut request_variables = BASE.to_vec();
-    if raw.for_each.is_some() {
+    if raw.for_each.is_some() || !raw.again.is_empty() {
         variables.push("parent");
         request_variables.push("row");
     }
@@ -103,15 +106,23 @@ fn stream(checker: &mut Checker<'_>, path: &str, raw: raw::Stream, about: &About
     let cursor = raw.cursor.as_ref().map(|cursor| self::cursor(checker, path, cursor, &variables)).transpose_ok();
     let gone = checker.optional(&at("gone"), raw.gone.as_deref(), &variables);
     let page = raw.page.as_ref().map(|page| self::page(checker, &at("page"), page, &variables)).transpose_ok();
+    let looked_up = raw.lookup.keys().map(String::as_str);
+    if !raw.again.is_empty() {
+        variables.extend(looked_up.clone());
+    }
     let rows = rows(checker, path, &raw, about.transport, &variables);
     variables.push("index");
-    variables.extend(raw.lookup.keys().map(String::as_str));
+    variables.extend(looked_up.clone().filter(|_| raw.again.is_empty()));
     let records = checker.optional(&at("records"), raw.records.as_deref(), &variables);
+    let whole: Vec<_> = BASE.iter().copied().chain(looked_up).chain(["rows"]).collect();
+    let kinds = checker.optional(&at("kinds"), raw.kinds.as_deref(), &whole);
+    let unseen = checker.optional(&at("unseen"), raw.unseen.as_deref(), &whole);
     modes(checker, path, &raw, earlier);
     for (position, name) in raw.only.iter().enumerate().filter(|(_, name)| !about.variants.contains(name)) {
         checker.wrong(&format!("{path}.only[{position}]"), format!("a variant, {name:?} is none"));
     }
-    let from = From { request: raw.request, tables: raw.files, documents: raw.documents };
+    let again = again(checker, path, &raw, earlier);
+    let from = From { request: raw.request, again: again?, tables: raw.files, documents: raw.documents };
     let origin = origin(checker, path, from, about, &request_variables);
     Some(Stream {
         name: raw.name,
@@ -132,6 +143,8 @@ fn stream(checker: &mut Checker<'_>, path: &str, raw: raw::Stream, about: &About
         conditional: raw.conditional,
         only: raw.only,
         records: records?,
+        kinds: kinds?,
+        unseen: unseen?,
         kept: false,
     })
 }
@@ -159,8 +172,8 @@ fn feeds(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, transport: Tr
 
 fn for_each(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, earlier: &mut Earlier) -> Option<Option<ForEach>> {
     let Some(name) = &raw.for_each else {
-        if raw.filter.is_some() {
-            checker.wrong(&format!("{path}.where"), "`for_each` beside it");
+        if raw.filter.is_some() && raw.again.is_empty() {
+            checker.wrong(&format!("{path}.where"), "`for_each` or `again` beside it");
         }
         return Some(None);
     };
@@ -168,10 +181,42 @@ fn for_each(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, earlier: &
     if earlier.modes[stream] == Mode::Changes && raw.mode == Mode::Snapshot {
         checker.wrong(&format!("{path}.mode"), format!("`changes`, because `{name}` yields only what changed"));
     }
+    Some(Some(ForEach { stream, filter: filter(checker, path, raw)? }))
+}
+
+/// Which of the rows that stand before a stream it takes.
+fn filter(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream) -> Option<Option<Expression>> {
     let lookups = raw.lookup.keys().map(String::as_str);
     let variables: Vec<_> = BASE.iter().copied().chain(lookups).collect();
-    let filter = checker.optional(&format!("{path}.where"), raw.filter.as_deref(), &variables)?;
-    Some(Some(ForEach { stream, filter }))
+    checker.optional(&format!("{path}.where"), raw.filter.as_deref(), &variables)
+}
+
+/// The streams whose rows are taken once more; there are none for a stream with rows of its own.
+fn again(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, earlier: &mut Earlier) -> Option<Option<Again>> {
+    let mut streams = Vec::new();
+    for (position, name) in raw.again.iter().enumerate() {
+        let at = format!("{path}.again[{position}]");
+        let stream = refer(checker, &at, name, earlier)?;
+        if earlier.modes[stream] == Mode::Changes {
+            checker.wrong(&at, format!("a stream of mode `snapshot`: of `{name}` most rows are absent"));
+        }
+        streams.push(stream);
+    }
+    if streams.is_empty() {
+        return Some(None);
+    }
+    let beside = [
+        ("request", raw.request.is_some()),
+        ("for_each", raw.for_each.is_some()),
+        ("page", raw.page.is_some()),
+        ("conditional", raw.conditional),
+        ("optional_status", !raw.optional_status.is_empty()),
+        ("mode", raw.mode == Mode::Changes),
+    ];
+    for (key, _) in beside.iter().filter(|(_, given)| *given) {
+        checker.wrong(&format!("{path}.{key}"), "nothing, because `again` takes rows that were read");
+    }
+    Some(Some(Again { streams, filter: filter(checker, path, raw)? }))
 }
 
 fn lookups(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, earlier: &mut Earlier) -> Option<Vec<Lookup>> {
@@ -180,7 +225,7 @@ fn lookups(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, earlier: &m
     for (name, text) in &raw.lookup {
         let path = format!("{path}.lookup.{name}");
         checker.name(&path, name);
-        let taken = BASE.contains(&name.as_str()) || ["row", "parent", "index", "since", "since_epoch"].contains(&name.as_str());
+        let taken = BASE.contains(&name.as_str()) || ["row", "rows", "parent", "index", "since", "since_epoch"].contains(&name.as_str());
         let split = text.split_once('.').filter(|_| !taken);
         let Some((stream, key)) = split else {
             checker.wrong(&path, if taken { "another name, this one is taken" } else { "a stream and a path in its rows: `models.name`" });
@@ -233,8 +278,14 @@ fn modes(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, earlier: &Ear
     if raw.conditional && !raw.lookup.is_empty() {
         checker.wrong(&format!("{path}.conditional"), "`false`: unchanged rows may be joined with rows that changed");
     }
-    if !raw.optional_status.is_empty() && raw.for_each.is_none() {
-        checker.wrong(&format!("{path}.optional_status"), "`for_each` beside it: a whole stream can't vanish");
+    if !raw.optional_status.is_empty() && raw.for_each.is_none() && !raw.feeds.is_empty() {
+        checker.wrong(&format!("{path}.optional_status"), "`for_each` beside it: a whole stream that feeds something can't vanish");
+    }
+    if raw.conditional && (raw.unseen.is_some() || raw.kinds.is_some()) {
+        checker.wrong(&format!("{path}.conditional"), "`false`: what can be seen and held is found out anew by each poll");
+    }
+    if raw.kinds.is_some() && raw.feeds.len() != 1 {
+        checker.wrong(&format!("{path}.kinds"), "`feeds` with one shape that has kinds");
     }
     if raw.optional_status.is_empty() == raw.gone.is_some() {
         checker.wrong(&format!("{path}.gone"), "`optional_status` and `gone` together: the status alone may be anybody's");
@@ -249,6 +300,7 @@ fn rows(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, transport: Tra
     let text = match (&raw.rows, transport) {
         (Some(rows), _) => rows.trim(),
         (None, Transport::Files) => ".",
+        (None, Transport::Http) if !raw.again.is_empty() => ".",
         (None, Transport::Http) => {
             checker.wrong(&path, "jq that yields the rows of a page, such as `.items[]`");
             return None;
@@ -272,27 +324,29 @@ fn is_there(list: &str) -> Option<String> {
 /// Where a stream says that its rows come from.
 struct From {
     request: Option<raw::Request>,
+    again: Option<Again>,
     tables: Option<Wanted>,
     documents: Option<Documents>,
 }
 
 fn origin(checker: &mut Checker<'_>, path: &str, from: From, about: &About<'_>, variables: &[&str]) -> Option<Origin> {
     match (about.transport, from) {
-        (Transport::Http, From { request: Some(request), tables: None, documents: None }) => {
+        (Transport::Http, From { again: Some(again), request: None, tables: None, documents: None }) => Some(Origin::Again(again)),
+        (Transport::Http, From { request: Some(request), again: None, tables: None, documents: None }) => {
             let path = format!("{path}.request");
             let request = checker.request(&path, request, variables)?;
             checker.json_only(&path, &request);
             Some(Origin::Request(request))
         }
-        (Transport::Files, From { request: None, tables: Some(tables), documents: None }) => Some(Origin::Tables(tables)),
-        (Transport::Files, From { request: None, tables: None, documents: Some(documents) }) => {
+        (Transport::Files, From { request: None, again: None, tables: Some(tables), documents: None }) => Some(Origin::Tables(tables)),
+        (Transport::Files, From { request: None, again: None, tables: None, documents: Some(documents) }) => {
             if about.streams > 1 {
                 checker.wrong(&format!("{path}.documents"), "no other stream in a connector that reads documents");
             }
             Some(Origin::Documents(documents))
         }
         (Transport::Http, _) => {
-            checker.wrong(&format!("{path}.request"), "a request, and neither `files` nor `documents`");
+            checker.wrong(&format!("{path}.request"), "a request or `again`, and neither `files` nor `documents`");
             None
         }
         (Transport::Files, _) => {

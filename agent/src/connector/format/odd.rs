@@ -63,6 +63,8 @@ pub enum NoteKind {
     Contradicted,
     /// A stream that had many records has none now.
     Emptied,
+    /// What a source's credentials may not see, or what could not be found out about that.
+    Unseen,
 }
 
 /// The longest piece of a word that is kept with its record.

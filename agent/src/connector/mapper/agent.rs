@@ -193,7 +193,7 @@ async fn outcome(last: Ask, bytes: Vec<u8>) -> io::Result<Result<Outcome, Failur
             let streams = tokio::task::spawn_blocking(move || wire::streams(told, &bytes)).await.map_err(io::Error::other)??;
             Ok(Outcome::Streams(streams, duplicates))
         }
-        Ask::Live { variant, stream, rows, records } => Ok(Outcome::Live(Live { variant, stream, rows, records, log: Vec::new() })),
+        Ask::Live { variant, stream, rows, records, notes } => Ok(Outcome::Live(Live { variant, stream, rows, records, notes, log: Vec::new() })),
         Ask::Token(token) => Ok(Outcome::Token(token)),
         Ask::Failed(broken) => Err(broken.failure()),
         Ask::Page | Ask::Log(_) | Ask::Rows(..) | Ask::Files(_) | Ask::Send(..) | Ask::Run(_) => return Err(io::ErrorKind::InvalidData.into()),

@@ -31,7 +31,7 @@ use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, sync::OnceLock};
 use serde_json::{Map, Value as Json};
 
 use super::{
-    auth::Login,
+    auth::{AuthKind, Login},
     client::Client,
     cursor::StreamCursor,
     description::Description,
@@ -110,7 +110,7 @@ pub(super) async fn look(start: &Start, client: &Client, context: &Context, mete
 async fn on_behalf(start: &Start, client: &Client, context: &Context, meter: &Meter, task: Task) -> Result<Outcome, Failure> {
     let source = client.source();
     let place = match &source.location {
-        Location::Http(http) => Place::Server(http.base.to_string()),
+        Location::Http(http) => Place::Server(http.base.to_string(), http.auth.kind()),
         Location::Files(files) => Place::Files(files.path.clone(), files.own.clone()),
         Location::Program(program) => Place::Program {
             path: program.path.clone(),
@@ -151,7 +151,7 @@ where
         Json::Object(settings) => settings,
         _ => Map::new(),
     };
-    let source = wire::Source::new("login", &connector.text, &settings, Place::Server(base.to_string()), limits);
+    let source = wire::Source::new("login", &connector.text, &settings, Place::Server(base.to_string(), AuthKind::Login), limits);
     let job = Job::new(task, source, &door, &BTreeMap::new());
     let send = &send;
     let outcome = agent::run(start, &job, limits, meter, |wanted| async move {

@@ -9,6 +9,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::{
     connector::{
+        auth::AuthKind,
         cursor::StreamCursor,
         failure::{Failure, FailureReason},
         format::{Note, Own},
@@ -56,9 +57,15 @@ pub(super) struct Source {
 
 #[derive(Serialize, Deserialize)]
 pub(super) enum Place {
-    Server(String),
+    /// Its address, and the kind of the credentials, which themselves stay with the agent.
+    Server(String, AuthKind),
     Files(PathBuf, Own),
-    Program { path: Option<PathBuf>, arguments: Vec<String>, folder: PathBuf, expects: Map<String, Json> },
+    Program {
+        path: Option<PathBuf>,
+        arguments: Vec<String>,
+        folder: PathBuf,
+        expects: Map<String, Json>,
+    },
 }
 
 /// What a worker says.
@@ -78,6 +85,7 @@ pub(super) enum Ask {
         stream: String,
         rows: u64,
         records: u64,
+        notes: Vec<Note>,
     },
     Token(String),
     Failed(Broken),

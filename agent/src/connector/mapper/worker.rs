@@ -110,7 +110,9 @@ fn work(job: Job, agent: &Agent) {
     let worked = thread::Builder::new().stack_size(STACK).spawn(move || {
         let (message, bytes) = match perform(job, agent_runtime(), &told) {
             Ok(Outcome::Streams(streams, duplicates)) => wire::lines(&streams, duplicates),
-            Ok(Outcome::Live(live)) => (Ask::Live { variant: live.variant, stream: live.stream, rows: live.rows, records: live.records }, Vec::new()),
+            Ok(Outcome::Live(live)) => {
+                (Ask::Live { variant: live.variant, stream: live.stream, rows: live.rows, records: live.records, notes: live.notes }, Vec::new())
+            }
             Ok(Outcome::Token(token)) => (Ask::Token(token), Vec::new()),
             Err(failure) => (Ask::Failed(Broken::of(&failure)), Vec::new()),
         };
@@ -152,9 +154,9 @@ fn perform(job: Job, runtime: io::Result<tokio::runtime::Runtime>, agent: &Agent
 
 fn location(place: Place) -> Result<Location, Failure> {
     Ok(match place {
-        Place::Server(base) => {
+        Place::Server(base, kind) => {
             let base = base.parse().map_err(|_| Failure::internal())?;
-            Location::Http(Http { base, auth: Auth::None, tls: Tls::default(), allow_redirects_to: Vec::new() })
+            Location::Http(Http { base, auth: Auth::stand_in(kind), tls: Tls::default(), allow_redirects_to: Vec::new() })
         }
         Place::Files(path, own) => Location::Files(Files { path, own }),
         Place::Program { path, arguments, folder, expects } => {

@@ -1,11 +1,13 @@
 //! One poll: which variant, who are we, then each stream in its order. All of it or nothing.
 
+mod again;
 mod cross;
 #[cfg(test)]
 mod document_tests;
 mod lookup;
 mod merge;
 mod rows;
+mod sight;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -16,7 +18,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     client::Client,
     cursor::{self, StreamCursor},
-    description::{Description, Mode, Stream, Transport, Variant},
+    description::{Description, Mode, Origin, Stream, Transport, Variant},
     expression::{self, Scope, Val},
     failure::{Failure, FailureReason},
     mapper,
@@ -78,14 +80,42 @@ pub(super) async fn look(client: &Client, context: &Context, meter: &Arc<Meter>)
         let stream = streams.iter().map(|(outcome, _)| outcome.name.as_str()).collect::<Vec<_>>().join(", ");
         return Ok(Live { stream, rows: records, records, ..Live::default() });
     }
-    let position = client.connector().streams.iter().position(|stream| run.runs(stream) && stream.for_each.is_none());
-    let position = position.ok_or_else(|| Failure::new(FailureReason::Configuration, "no stream that stands on its own"))?;
-    let stream = &client.connector().streams[position];
-    let mut turn = run.turn(position, &[])?;
-    turn.first_page_only = true;
-    let walked = walk::walk_all(&run, Arc::new(turn), vec![vec![Val::Null]]).await?;
-    let records = walked.admitted.len() as u64;
-    Ok(Live { variant: run.variant.clone(), stream: stream.name.clone(), rows: walked.rows, records, log: Vec::new() })
+    let streams = &client.connector().streams;
+    let first = streams.iter().position(|stream| run.runs(stream) && stream.stands_alone());
+    let first = first.ok_or_else(|| Failure::new(FailureReason::Configuration, "no stream that stands on its own"))?;
+    let mut live = Live { variant: run.variant.clone(), stream: streams[first].name.clone(), ..Live::default() };
+    let mut done = Vec::new();
+    for (position, pages) in looked_at(&run, first).into_iter().enumerate() {
+        let finished = match pages {
+            Some(pages) => run.stream(position, &done, pages).await?,
+            None => None,
+        };
+        done.push(finished.map(|finished| {
+            if position == first {
+                (live.rows, live.records) = (finished.rows, finished.admitted.len() as u64);
+            }
+            live.notes.extend(finished.outcome.notes);
+            finished.done
+        }));
+    }
+    Ok(live)
+}
+
+/// What a first look reads of each stream: the first page of the first, and of those that say what the credentials may not see; of what these
+/// need to know it, everything.
+fn looked_at(run: &Run, first: usize) -> Vec<Option<Pages>> {
+    let streams = &run.connector().streams;
+    let mut looked_at: Vec<_> = streams.iter().map(|stream| (stream.unseen.is_some() && run.runs(stream)).then_some(Pages::First)).collect();
+    looked_at[first].get_or_insert(Pages::First);
+    // A stream refers to earlier ones only.
+    for position in (0..streams.len()).rev() {
+        if looked_at[position] == Some(Pages::All) || (looked_at[position].is_some() && streams[position].unseen.is_some()) {
+            for needed in run.connector().needed_by(position).filter(|needed| run.runs(&streams[*needed])) {
+                looked_at[needed] = Some(Pages::All);
+            }
+        }
+    }
+    looked_at
 }
 
 async fn in_time<T>(client: &Client, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
@@ -110,8 +140,8 @@ pub(super) async fn all(client: &Client, context: &Context, meter: &Arc<Meter>) 
     let mut read: Vec<Option<(StreamPoll, Vec<Admitted>)>> = Vec::new();
     let (mut duplicates, mut walks) = (0, 1);
     while let Some(stream) = streams.get(done.len()) {
-        let finished = if run.runs(stream) { run.stream(done.len(), &done).await? } else { None };
-        let (outcome, one) = finished.map(|Finished { outcome, admitted, duplicates, done }| ((outcome, admitted, duplicates), done)).unzip();
+        let finished = if run.runs(stream) { run.stream(done.len(), &done, Pages::All).await? } else { None };
+        let (outcome, one) = finished.map(|Finished { outcome, admitted, duplicates, done, .. }| ((outcome, admitted, duplicates), done)).unzip();
         done.push(one);
         read.push(outcome.map(|(outcome, admitted, again)| {
             duplicates += again;
@@ -160,7 +190,15 @@ struct Finished {
     outcome: StreamPoll,
     admitted: Vec<Admitted>,
     duplicates: u64,
+    rows: u64,
     done: Done,
+}
+
+/// How much of a stream is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pages {
+    First,
+    All,
 }
 
 /// One stream's turn in a poll: what all its requests share.
@@ -174,16 +212,15 @@ struct Turn {
 
 async fn begin(client: &Client, context: &Context, meter: &Arc<Meter>) -> Result<Run, Failure> {
     let now = context.door.now;
-    let source = &client.source().name;
     if client.connector().transport == Transport::Files {
-        let scope = request::base_scope(source, client.settings(), Val::Null, now);
+        let scope = request::base_scope(client, Val::Null, now);
         return Ok(Run::new(client, context, meter, None, scope));
     }
     let (variant, vars) = match variant(client, now, meter).await? {
         Some(variant) => (Some(variant.name.clone()), expression::from_json(&variant.vars)),
         None => (None, Val::Null),
     };
-    let scope = request::base_scope(source, client.settings(), vars, now);
+    let scope = request::base_scope(client, vars, now);
     probe(client, &scope, meter).await?;
     Ok(Run::new(client, context, meter, variant, scope))
 }
@@ -191,7 +228,7 @@ async fn begin(client: &Client, context: &Context, meter: &Arc<Meter>) -> Result
 /// The first variant whose request is answered. One that the upstream does not know is passed over; any other failure is one.
 async fn variant<'c>(client: &'c Client, now: i64, meter: &Meter) -> Result<Option<&'c Variant>, Failure> {
     let variants = &client.connector().variants;
-    let scope = request::base_scope(&client.source().name, client.settings(), Val::Null, now);
+    let scope = request::base_scope(client, Val::Null, now);
     for variant in variants {
         mapper::at(|| format!("variant {}", variant.name));
         let call = request::render(&variant.request, client.web().base(), &scope, "variant")?;
@@ -266,16 +303,13 @@ impl Run {
     }
 
     /// Reads one stream. `None` when there is nothing that it could be read from.
-    async fn stream(self: &Arc<Self>, position: usize, done: &[Option<Done>]) -> Result<Option<Finished>, Failure> {
+    async fn stream(self: &Arc<Self>, position: usize, done: &[Option<Done>], pages: Pages) -> Result<Option<Finished>, Failure> {
         let stream = &self.connector().streams[position];
-        let turn = Arc::new(self.turn(position, done)?);
+        let mut turn = self.turn(position, done)?;
+        turn.first_page_only = pages == Pages::First;
+        let turn = Arc::new(turn);
+        let Some(walked) = self.walk(stream, &turn, done).await? else { return Ok(None) };
         let parent = stream.for_each.as_ref().map(|for_each| done[for_each.stream].as_ref());
-        let groups = match (&stream.for_each, parent) {
-            (Some(for_each), Some(Some(parent))) => walk::groups(self, &turn, stream, for_each, &parent.rows)?,
-            (Some(_), _) => return Ok(None),
-            (None, _) => vec![vec![Val::Null]],
-        };
-        let walked = walk::walk_all(self, Arc::clone(&turn), groups).await?;
         let parent_whole = parent.flatten().is_none_or(|parent| parent.whole);
         let whole = parent_whole && turn.since.is_none();
         let mode = match (walked.unchanged, stream.mode) {
@@ -283,14 +317,31 @@ impl Run {
             (false, Mode::Changes) if !whole => PollMode::Changes,
             (false, _) => PollMode::Snapshot,
         };
-        let mut cursor = self.cursor(&turn, &walked, whole);
+        let notes = sight::notes(stream, &turn, walked.rows)?;
+        let held = sight::held(stream, &turn, &walked, whole)?;
+        let mut cursor = StreamCursor { kinds: held.kinds, ..self.cursor(&turn, &walked, whole) };
         if self.connector().mentions("now") || self.connector().mentions("midnight") || walked.admitted.iter().any(|admitted| admitted.record.awaits_time()) {
             // The same answer may mean something else later.
             (cursor.etag, cursor.last_modified) = (None, None);
         }
-        let outcome = StreamPoll { name: stream.name.clone(), mode, records: Vec::new(), cursor, feeds: stream.feeds.clone(), notes: Vec::new() };
+        let outcome = StreamPoll { name: stream.name.clone(), mode, records: Vec::new(), cursor, feeds: held.feeds, notes };
         let done = Done { rows: Arc::new(walked.kept), whole, named: walked.named };
-        Ok(Some(Finished { outcome, admitted: walked.admitted, duplicates: walked.duplicates, done }))
+        Ok(Some(Finished { outcome, admitted: walked.admitted, duplicates: walked.duplicates, rows: walked.rows, done }))
+    }
+
+    /// Takes one stream's rows. `None` when there is nothing that they could be taken from.
+    async fn walk(self: &Arc<Self>, stream: &Stream, turn: &Arc<Turn>, done: &[Option<Done>]) -> Result<Option<Walked>, Failure> {
+        if let Origin::Again(again) = &stream.origin {
+            return again::take(self, turn, again, done).await;
+        }
+        let groups = match &stream.for_each {
+            Some(for_each) => match &done[for_each.stream] {
+                Some(parent) => walk::groups(self, turn, stream, for_each, &parent.rows)?,
+                None => return Ok(None),
+            },
+            None => vec![vec![Val::Null]],
+        };
+        walk::walk_all(self, Arc::clone(turn), groups).await.map(Some)
     }
 
     fn cursor(&self, turn: &Turn, walked: &Walked, whole: bool) -> StreamCursor {
@@ -305,6 +356,7 @@ impl Run {
             swept_at: if whole { Some(self.door.now) } else { known.swept_at },
             etag: walked.etag.clone(),
             last_modified: walked.last_modified.clone(),
+            kinds: None,
             method: self.method.clone(),
             ..StreamCursor::default()
         }

@@ -124,7 +124,7 @@ fn log(run: &Run, stream: &str, file: &str, rows: &[Row]) -> Result<(), Failure>
 fn wanted(stream: &Stream) -> Option<&Wanted> {
     match &stream.origin {
         Origin::Tables(wanted) => Some(wanted),
-        Origin::Request(_) | Origin::Documents(_) => None,
+        Origin::Request(_) | Origin::Again(_) | Origin::Documents(_) => None,
     }
 }
 

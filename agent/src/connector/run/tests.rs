@@ -515,3 +515,136 @@ async fn mistakes_in_files_are_all_told() {
     let failure = poll(&files(&folder.path().join("nowhere")), &context(BTreeMap::new())).await.unwrap_err();
     assert_eq!(failure.reason, FailureReason::File);
 }
+
+const HELD: &str = "
+- name: server
+  request: {path: /server}
+  optional_status: [404]
+  rows: '{ as: \"server\", sees: .sees }'
+  key: .as
+- {name: kinds, request: {path: /kinds}, rows: '.[]', key: .name}
+- name: cases
+  feeds: [cases]
+  lookup: { server: server.as, kinds: kinds.name }
+  kinds: '$kinds[] | .name'
+  unseen: |
+    $server.server.sees as $sees
+    | if $sees == \"own\" then { refuse: \"only own cases are seen\" } elif $sees == \"all\" then empty
+      elif $rows == 0 then { refuse: \"no case is seen by \\($sees)\" } else { tell: \"what is seen could not be found out\" } end
+  request: {path: /cases}
+  rows: '.[]'
+  key: .id
+  records: '{record: \"case\", id, kind}'
+";
+
+/// An upstream with these answers; what is absent is 404.
+fn answers(server: serde_json::Value, kinds: serde_json::Value, cases: serde_json::Value) -> impl Fn(&Received) -> Reply + Send + Sync + 'static {
+    move |received| match received.path.as_str() {
+        "/server" if server.is_null() => Reply::json(404, &json!({})),
+        "/server" => Reply::json(200, &json!({ "sees": server })),
+        "/kinds" => Reply::json(200, &kinds),
+        _ => Reply::json(200, &cases),
+    }
+}
+
+#[tokio::test]
+async fn what_the_credentials_do_not_see_is_told_or_refused() {
+    let text = connector(&format!("streams:{HELD}"));
+    let kinds = || json!([{"name": "incident"}]);
+    let one = || json!([{"id": 1, "kind": "incident"}]);
+    for (name, sees, cases, expected) in [
+        ("all is seen", json!("all"), one(), Ok(vec![])),
+        ("all is seen, and there is nothing", json!("all"), json!([]), Ok(vec![])),
+        ("the server does not tell", json!(null), one(), Ok(vec!["what is seen could not be found out"])),
+        ("only a part is seen", json!("own"), one(), Err("cases: only own cases are seen")),
+        // What an upstream sent is not quoted.
+        ("nothing is seen", json!("hush"), json!([]), Err("cases: these credentials do not see all")),
+    ] {
+        let outcome = poll_with(&text, Auth::None, answers(sees.clone(), kinds(), cases.clone())).await;
+        let server = Loopback::start(answers(sees, kinds(), cases)).await.unwrap();
+        let client = Client::new(source(&description(&text), server.url(), Auth::None)).unwrap();
+        let live = crate::connector::check_live(&client, &context(BTreeMap::new())).await;
+        match expected {
+            Ok(texts) => {
+                let notes: Vec<_> = outcome.as_ref().unwrap().streams.iter().flat_map(|stream| &stream.notes).map(|note| note.text.as_str()).collect();
+                assert_eq!(notes, texts, "{name}");
+                let live = live.unwrap();
+                assert_eq!(live.notes.iter().map(|note| note.text.as_str()).collect::<Vec<_>>(), texts, "{name}: a first look");
+                assert_eq!((live.stream.as_str(), live.rows), ("kinds", 1), "{name}");
+            }
+            Err(message) => {
+                for failure in [outcome.unwrap_err(), live.unwrap_err()] {
+                    assert_eq!((failure.reason, failure.message), (FailureReason::Forbidden, format!("test: {message}")), "{name}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_an_upstream_could_hold_stays_fed_and_is_lost_when_it_can_not() {
+    let steps = [
+        ("one stands", json!([{"name": "incident"}]), json!([]), "cases(incident)", ""),
+        ("another is seen", json!([{"name": "incident"}]), json!([{"id": 1, "kind": "risk"}]), "cases(incident, risk)", ""),
+        ("the seen one went", json!([{"name": "incident"}]), json!([]), "cases(incident, risk)", "cases(risk)"),
+        ("none stands", json!([]), json!([]), "cases(incident, risk)", "cases(incident, risk)"),
+        ("a record of it is there", json!([]), json!([{"id": 1, "kind": "risk"}]), "cases(incident, risk)", "cases(incident)"),
+    ];
+    let now = Arc::new(AtomicUsize::new(0));
+    let (step, told) = (Arc::clone(&now), steps.clone());
+    let server = Loopback::start(move |received: &Received| {
+        let (_, kinds, cases, ..) = &told[step.load(Ordering::SeqCst)];
+        answers(json!("all"), kinds.clone(), cases.clone())(received)
+    });
+    let server = server.await.unwrap();
+    let client = Client::new(source(&description(&connector(&format!("streams:{HELD}"))), server.url(), Auth::None)).unwrap();
+    let mut cursors = BTreeMap::new();
+    for (index, (name, _, _, feeds, lost)) in steps.iter().enumerate() {
+        now.store(index, Ordering::SeqCst);
+        let polled = poll(&client, &context(cursors)).await.unwrap();
+        let stream = polled.streams.last().unwrap();
+        assert_eq!(stream.feeds.iter().map(ToString::to_string).collect::<Vec<_>>(), [*feeds], "{name}");
+        assert_eq!(stream.cursor.lost("cases").map(|lost| lost.to_string()).unwrap_or_default(), *lost, "{name}");
+        cursors = polled.streams.into_iter().map(|stream| (stream.name, stream.cursor)).collect();
+    }
+}
+
+#[tokio::test]
+async fn rows_are_taken_again_when_more_is_known() {
+    let text = connector(
+        "streams:
+- {name: runs, request: {path: /runs}, rows: '.[]', key: .id}
+- {name: reports, request: {path: /reports}, rows: '.[]', key: .id}
+- name: named
+  again: [runs, reports]
+  lookup: { runs: runs.id }
+  where: .model != null
+  rows: '.model | select(. != $runs.r1.not) | { id: . }'
+  key: .id
+- {name: models, for_each: named, request: {path: '/models/{{ row.id }}'}, rows: '.', key: .id}
+- name: metrics
+  feeds: [measurements(drift)]
+  again: [runs]
+  lookup: { models: models.id }
+  records: '{record: \"measurement\", id, family: \"drift\", method: \"psi\", value: $models[.model // \"\"].psi, system: $parent.model}'
+",
+    );
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&asked);
+    let poll = poll_with(&text, Auth::None, move |received| {
+        seen.lock().unwrap().push(received.path.clone());
+        match received.path.as_str() {
+            "/runs" => Reply::json(200, &json!([{"id": "r1", "model": "a", "not": "c"}, {"id": "r2", "model": "a"}, {"id": "r3"}])),
+            "/reports" => Reply::json(200, &json!([{"id": "p", "model": "b"}, {"id": "q", "model": "c"}])),
+            path => Reply::json(200, &json!({"id": path.trim_start_matches("/models/"), "psi": 0.4})),
+        }
+    });
+    let poll = poll.await.unwrap();
+    let mut asked = asked.lock().unwrap().clone();
+    asked[2..].sort();
+    assert_eq!(asked, ["/runs", "/reports", "/models/a", "/models/b"], "each once, and no request for what is taken again");
+    let metrics = poll.streams.last().unwrap();
+    let values: Vec<_> = metrics.records.iter().map(|record| (record.id.as_str(), record.value("value").clone())).collect();
+    assert_eq!(values, [("r1", crate::record::Value::Real(0.4)), ("r2", crate::record::Value::Real(0.4)), ("r3", crate::record::Value::Null)]);
+    assert_eq!(metrics.mode, PollMode::Snapshot);
+}

@@ -179,7 +179,8 @@ async fn walk_once(run: &Arc<Run>, turn: &Arc<Turn>, parents: &Arc<Vec<Val>>) ->
     }
 }
 
-fn ended(walked: Walked, mut gathered: Gathered) -> Walked {
+/// What a walk gathered, with what its answers said.
+pub(super) fn ended(walked: Walked, mut gathered: Gathered) -> Walked {
     let (kept, named) = (std::mem::take(&mut gathered.kept), std::mem::take(&mut gathered.named));
     let (rows, changed_at) = (gathered.rows, gathered.changed_at);
     let (admitted, duplicates) = gathered.records();
@@ -188,7 +189,8 @@ fn ended(walked: Walked, mut gathered: Gathered) -> Walked {
 
 /// Anything between us and the upstream can answer 404, and so can another address; only the upstream's own words say that there is no such thing.
 fn refuse_foreign(stream: &Stream, scope: &Scope, call: &Call, answer: &Answer) -> Result<(), Failure> {
-    let says_so = |gone: &Expression| answer.body.decode(Format::Json).is_ok_and(|body| matches!(gone.one(body, scope), Ok(Val::Bool(true))));
+    let body = answer.body.decode(Format::Json).unwrap_or(Val::Null);
+    let says_so = |gone: &Expression| matches!(gone.one(body, scope), Ok(Val::Bool(true)));
     if stream.gone.as_ref().is_some_and(says_so) {
         return Ok(());
     }
@@ -200,7 +202,7 @@ fn refuse_foreign(stream: &Stream, scope: &Scope, call: &Call, answer: &Answer) 
 fn request(stream: &Stream) -> &Request {
     match &stream.origin {
         Origin::Request(request) => request,
-        Origin::Tables(_) | Origin::Documents(_) => unreachable!("streams of files are not walked; the description was checked"),
+        Origin::Again(_) | Origin::Tables(_) | Origin::Documents(_) => unreachable!("only streams with a request are walked; the description was checked"),
     }
 }
 

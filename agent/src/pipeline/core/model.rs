@@ -392,6 +392,7 @@ fn delivery(rows: &[Value], now: i64) -> Delivery {
         streams: vec![Delivered { stream: "all".into(), mode: Mode::Snapshot, records, position: None, feeds: Vec::new() }],
         pages: 1,
         notes: Vec::new(),
+        lost: Vec::new(),
     }
 }
 

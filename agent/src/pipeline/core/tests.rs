@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     connector::FailureReason,
-    record::{Door, Zone},
+    record::{Door, Feed, Zone},
     store::{Delivered, Mode, sql::Database, sqlite::Sqlite},
     threshold::State,
 };
@@ -81,6 +81,7 @@ fn delivery(rows: &[Value], now: i64) -> Delivery {
         streams: vec![Delivered { stream: "all".into(), mode: Mode::Snapshot, records, position: None, feeds: Vec::new() }],
         pages: 1,
         notes: Vec::new(),
+        lost: Vec::new(),
     }
 }
 
@@ -129,9 +130,37 @@ fn no_incident_known_is_no_incident_only_while_the_tracker_is_read() {
     assert!(bench.readings("incidents_open", stale).contains(&"a critical 1 breach".to_owned()), "recovery, although no record changed");
 }
 
+#[test]
+fn a_kind_that_a_tracker_can_not_hold_is_unknown_and_not_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("agent.yaml");
+    let text = "organisation: { name: Example, timezone: UTC }\nsources:\n  - { name: inventory, connector: records, path: a, every: 1h, feeds: [systems] }\n\
+        \x20 - { name: tracker, connector: records, path: b, every: 1h }\n";
+    std::fs::write(&file, text).unwrap();
+    let core = Core::open(Arc::new(Config::load(&file, NOON).unwrap()), NOON).unwrap();
+    let mut bench = Bench { folder, core };
+    bench.deliver("inventory", &[system("a")], NOON);
+    let fed = |lost: &[&str]| {
+        let feeds = vec![Feed::parse("cases(incident)").unwrap()];
+        let lost = lost.iter().map(|lost| Feed::parse(lost).unwrap()).collect();
+        let stream = Delivered { stream: "all".into(), mode: Mode::Snapshot, records: Vec::new(), position: None, feeds };
+        Delivery { streams: vec![stream], pages: 1, notes: Vec::new(), lost }
+    };
+    for (moment, lost, incidents) in [
+        (NOON, &[][..], "a critical 0 ok"),
+        (NOON + MINUTE, &["cases(incident)"][..], "a critical - unknown: the source `tracker` can't hold cases(incident) any more"),
+        (NOON + 2 * MINUTE, &[][..], "a critical 0 ok"),
+    ] {
+        bench.core.take_in("tracker", Ok(fed(lost)), Duration::ZERO, moment).unwrap();
+        bench.core.evaluate(moment);
+        assert!(bench.readings("incidents_open", moment).contains(&incidents.to_owned()), "{:?}", bench.readings("incidents_open", moment));
+        assert_eq!(bench.readings("risk_treatments_overdue", moment), ["- - - unknown: no source provides cases(risk_treatment), cases(risk)"]);
+    }
+}
+
 fn unchanged() -> Delivery {
     let stream = Delivered { stream: "all".into(), mode: Mode::Unchanged, records: Vec::new(), position: None, feeds: Vec::new() };
-    Delivery { streams: vec![stream], pages: 1, notes: Vec::new() }
+    Delivery { streams: vec![stream], pages: 1, notes: Vec::new(), lost: Vec::new() }
 }
 
 #[test]
