@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use super::{args, check, runtime};
 use crate::{
     config::Config,
-    connector::{Client, Connector, Registry},
+    connector::{Client, Connector, NoteKind, Registry},
     document::{Mistakes, nearest},
     pipeline::{client, poll_once},
     record::{Door, Record, Zone},
@@ -113,6 +113,9 @@ fn live(name: &str, source: &str, config: &Path) -> anyhow::Result<ExitCode> {
     }
     let records: Vec<_> = poll.streams.iter().flat_map(|stream| &stream.records).collect();
     records.iter().for_each(|record| print(record));
+    for note in poll.streams.iter().flat_map(|stream| &stream.notes).filter(|note| note.kind == NoteKind::Unseen) {
+        eprintln!("not seen: {}: {}", note.place, note.text);
+    }
     eprintln!("{} records in {} pages", records.len(), poll.pages);
     Ok(ExitCode::SUCCESS)
 }
