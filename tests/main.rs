@@ -10,3 +10,4 @@ mod house; // the sources themselves: outside crates stay in their homes
 mod measure; // jobs of the agent that run clause9-measure: records, readings, limits, ends
 mod real; // against real servers, installed and started by the scripts in peers/
 mod reload; // another configuration while it runs: sources, address, credentials, certificates
+mod words; // what the program says: every mistake in one round, names that mean nothing, filters, closed pipes
