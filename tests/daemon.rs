@@ -83,7 +83,7 @@ fn a_reload_takes_over_what_is_good_and_keeps_what_was() {
     assert!(refused.text.starts_with("data_dir: can't be changed while the agent runs"), "{}", refused.text);
     assert_eq!(agent.wait_metric("clause9_config_last_reload_successful "), "0");
 
-    let with_limit = format!("{good}thresholds: [{{ indicator: incidents_open, when: {{ severity: low }}, breach: \">= 1\" }}]\n");
+    let with_limit = format!("{good}thresholds: [{{ indicator: incidents_open, when: {{ severity: low }}, breach: \">= 1\", and: {{}} }}]\n");
     std::fs::write(&config, with_limit).expect("a written configuration");
     agent.signal("HUP");
     agent.wait_metric("aims_indicator_state{indicator=\"incidents_open\",severity=\"low\",state=\"breach\",system=\"a\"} ");

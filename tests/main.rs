@@ -11,3 +11,4 @@ mod measure; // jobs of the agent that run clause9-measure: records, readings, l
 mod proxy; // what goes wrong between the agent and its upstreams, by chance that can be had again; the script `faults` makes more of it
 mod real; // against real servers, installed and started by the scripts in peers/
 mod reload; // another configuration while it runs: sources, address, credentials, certificates
+mod words; // what the program says: every mistake in one round, names that mean nothing, filters, closed pipes

@@ -67,7 +67,7 @@ fn sources_that_did_not_change_go_on_with_their_polls() {
     agent.wait_metric_until(&complete("b"), |polls| polls == "1");
     assert_eq!(a.counts(), (1, 2), "neither polled again nor logged in again");
     // A value that no poll depends on.
-    take_over(&agent, |text| text + "thresholds: [{ indicator: incidents_open, when: { severity: low }, breach: \">= 1\" }]\n");
+    take_over(&agent, |text| text + "thresholds: [{ indicator: incidents_open, when: { severity: low }, breach: \">= 1\", and: {} }]\n");
     a.release();
     agent.wait_metric_until(&complete("a"), |polls| polls == "2");
     agent.wait_metric("aims_indicator_state{indicator=\"incidents_open\",severity=\"low\",state=\"breach\",system=\"a\"} ");

@@ -78,6 +78,9 @@
 //! - Secrets are of the type [`secret::Secret`]; nothing that is logged, shown or returned as an error holds one.
 //! - No `unsafe`.
 
+// What is printed with these panics when the reader of a pipe goes away; `cli::out` does not.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod board;
 pub mod cli;
 pub mod config;
@@ -98,3 +101,6 @@ pub mod store;
 pub mod threshold;
 pub mod trend;
 pub mod web;
+
+/// Version, commit and features of this build, as `clause9 --version` tells them.
+pub const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("CLAUSE9_COMMIT"), "; ", env!("CLAUSE9_FEATURES"), ")");

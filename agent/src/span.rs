@@ -35,6 +35,23 @@ pub fn text(span: Duration) -> String {
     if out.is_empty() { "0s".to_owned() } else { out }
 }
 
+/// Units in words, largest first, in seconds. Weeks are days: nobody counts them together with hours.
+const WORDS: [(&str, u64); 4] = [("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1)];
+
+/// Writes a span in words: `1 hour 30 minutes`; parts of a second are left out.
+pub fn words(span: Duration) -> String {
+    let mut seconds = span.as_secs();
+    let mut parts = Vec::new();
+    for (unit, size) in WORDS {
+        let count = seconds / size;
+        if count > 0 {
+            parts.push(format!("{count} {unit}{}", if count == 1 { "" } else { "s" }));
+            seconds %= size;
+        }
+    }
+    if parts.is_empty() { "0 seconds".to_owned() } else { parts.join(" ") }
+}
+
 /// A span in a configuration file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span(pub Duration);
@@ -68,6 +85,9 @@ mod tests {
         {
             let span = parse(written).unwrap();
             assert_eq!((span.as_secs(), text(span).as_str()), (seconds, again));
+        }
+        for (seconds, expected) in [(0, "0 seconds"), (1, "1 second"), (5_400, "1 hour 30 minutes"), (86_400, "1 day"), (5_184_000, "60 days")] {
+            assert_eq!(words(Duration::from_secs(seconds)), expected);
         }
         for wrong in ["", "5", "m", "0s", "5 minutes", "-5m", "1.5h", "99999999999999999999s"] {
             assert_eq!(parse(wrong), None, "{wrong}");

@@ -2,9 +2,9 @@
 //! what is not there. Connections and TLS are `server`'s; pages for people are the caller's.
 
 use axum::Router;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware;
-use axum::response::{IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 
 use crate::exporter::Exporter;
@@ -79,8 +79,14 @@ pub(crate) fn has_slots_kept(path: &str) -> bool {
     [METRICS, HEALTHY, READY].contains(&path)
 }
 
-async fn not_found() -> Response {
-    plain(StatusCode::NOT_FOUND, "not found\n")
+/// What a browser is shown where there is nothing.
+const NOT_FOUND: &str = "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Not found</title></head>\
+    <body><h1>Not found</h1><p>There is nothing at this address. <a href=\"/\">To the first page</a></p></body></html>\n";
+
+/// Browsers are shown the way back; programs get one line.
+async fn not_found(headers: HeaderMap) -> Response {
+    let is_browser = headers.get(header::ACCEPT).and_then(|accepted| accepted.to_str().ok()).is_some_and(|accepted| accepted.contains("text/html"));
+    if is_browser { (StatusCode::NOT_FOUND, Html(NOT_FOUND)).into_response() } else { plain(StatusCode::NOT_FOUND, "not found\n") }
 }
 
 async fn method_not_allowed() -> Response {

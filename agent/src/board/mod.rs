@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use crate::{
     connector::Note,
     indicator::{Indicator, Measured, Row},
-    threshold::{State, Threshold},
+    threshold::{Level, State, Threshold},
 };
 
 /// Everything that is shown, at one moment.
@@ -28,6 +28,51 @@ pub struct Board {
     pub systems: Arc<BTreeMap<String, SystemStatus>>,
     /// Where the records of the next open occasions can be looked at.
     pub review_links: Arc<Vec<ReviewLink>>,
+    /// Parameters of indicators that differ from the catalogue's.
+    pub parameters: BTreeMap<String, f64>,
+    /// Indicators that are switched off, with the reason where one was given.
+    pub off: BTreeMap<String, Option<String>>,
+    /// What indicators need and nobody provides.
+    pub missing: Vec<Missing>,
+    /// Names of the configuration that should be systems of the inventory and are none, each with its place.
+    pub unmatched: Vec<String>,
+}
+
+/// Records that nobody provides, and the indicators that are unknown for want of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Missing {
+    /// The records: `cases(risk)`.
+    pub feeds: Vec<String>,
+    /// The ids of the indicators.
+    pub indicators: Vec<String>,
+    /// The registers that hold such records.
+    pub registers: Vec<String>,
+    /// The connectors that read such records from servers or from files of other tools.
+    pub connectors: Vec<String>,
+}
+
+/// A limit in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limit {
+    /// What it leads to.
+    pub level: Level,
+    /// The rule as it is written: `breach: >= 0.2 when system=credit-scoring`. Readings name it so.
+    pub rule: Arc<str>,
+    /// The rule in words, without its level.
+    pub words: String,
+    /// Whether the configuration has it, and not the catalogue.
+    pub overrides: bool,
+}
+
+/// A rule that is hit, but not for as long as it asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// The rule as it is written.
+    pub rule: Arc<str>,
+    /// Since when it is hit, epoch seconds.
+    pub since: i64,
+    /// When it comes into force if that goes on, epoch seconds.
+    pub until: i64,
 }
 
 /// An indicator and its readings.
@@ -35,10 +80,10 @@ pub struct Board {
 pub struct Panel {
     /// The indicator.
     pub indicator: Arc<Indicator>,
-    /// The limits in force.
+    /// The numbers in force with which values are compared.
     pub thresholds: Vec<Threshold>,
-    /// The rules that they belong to, in full.
-    pub rules: Vec<Arc<str>>,
+    /// The limits in force in full, those of the configuration first.
+    pub limits: Vec<Limit>,
     /// Its readings, sorted by labels.
     pub readings: Vec<Arc<Reading>>,
     /// When it was last evaluated, epoch seconds. It holds until something that it depends on changes, and is evaluated again then.
@@ -58,6 +103,8 @@ pub struct Reading {
     pub state: State,
     /// The rule that was hit, as text.
     pub rule: Option<Arc<str>>,
+    /// The worst rule that would make it worse, but waits.
+    pub waiting: Option<Waiting>,
     /// Whether any rule is for it. Without one it is `ok` because nobody asked.
     pub judged: bool,
     /// Since when it is in its state, epoch seconds.
@@ -138,9 +185,14 @@ impl Panel {
         self.readings.iter().filter(|reading| reading.verdict() == verdict).count()
     }
 
+    /// The limit that a reading names by its rule.
+    pub fn limit(&self, rule: &str) -> Option<&Limit> {
+        self.limits.iter().find(|limit| &*limit.rule == rule)
+    }
+
     /// An indicator that was not evaluated yet.
-    pub fn empty(indicator: &Arc<Indicator>, thresholds: Vec<Threshold>, rules: Vec<Arc<str>>) -> Self {
-        Self { indicator: Arc::clone(indicator), thresholds, rules, readings: Vec::new(), evaluated_at: 0, waits: false, unstored: false }
+    pub fn empty(indicator: &Arc<Indicator>, thresholds: Vec<Threshold>, limits: Vec<Limit>) -> Self {
+        Self { indicator: Arc::clone(indicator), thresholds, limits, readings: Vec::new(), evaluated_at: 0, waits: false, unstored: false }
     }
 }
 
@@ -153,7 +205,7 @@ impl Board {
         let unknown = |reading: &Arc<Reading>| {
             let mut row = reading.row.clone();
             row.measured = Measured::Unknown(reason.to_owned());
-            Arc::new(Reading { row, state: State::Unknown, rule: None, judged: reading.judged, since: self.at })
+            Arc::new(Reading { row, state: State::Unknown, rule: None, waiting: None, judged: reading.judged, since: self.at })
         };
         let mut board = self.clone();
         for panel in &mut board.panels {

@@ -8,7 +8,7 @@ use crate::store::Anchor;
 
 /// Watches AI systems the way Clause 9 of ISO/IEC 42001 asks for.
 #[derive(Debug, Parser)]
-#[command(name = "clause9", version, about, long_about = None, max_term_width = 120, subcommand_required = true, arg_required_else_help = true)]
+#[command(name = "clause9", version, long_version = crate::BUILD, about, long_about = None, max_term_width = 120, subcommand_required = true, arg_required_else_help = true)]
 #[command(after_help = "Exit codes: 0 fine, 1 error or wrong usage, 2 breach or warning and 3 unknown, where --fail-on asks for them.")]
 pub struct Cli {
     /// How log lines are written to standard error.
@@ -161,7 +161,7 @@ pub enum Connectors {
         #[arg(long, requires = "config", value_name = "NAME")]
         source: Option<String>,
         /// The configuration that has the source.
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, short, value_name = "FILE")]
         config: Option<PathBuf>,
     },
 }
@@ -181,7 +181,7 @@ pub enum Registers {
         /// A file of registers, or a folder of them.
         file: PathBuf,
         /// A configuration whose `columns`, `values` and the like count. Default: nothing is said of the file.
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, short, value_name = "FILE")]
         config: Option<PathBuf>,
     },
 }
@@ -216,7 +216,7 @@ pub struct Generate {
     pub out: PathBuf,
     /// A configuration whose indicators count, those of your own included. Dashboards link to its `external_url`, or to where it has the agent
     /// `listen`; alerts to its `runbook_url`. Default: the built-in catalogue, and an agent at http://127.0.0.1:9420.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, short, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Where the runbooks are published: alerts link to URL/ID.md. Default: the `runbook_url` of the configuration, else the folder
     /// dashboards/runbooks.

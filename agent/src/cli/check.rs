@@ -1,49 +1,91 @@
 //! `clause9 check`: proves the configuration and all it refers to.
 
-use std::process::ExitCode;
+use std::{collections::BTreeSet, process::ExitCode};
 
-use super::{args, jobs, once, runtime};
+use super::{args, counted, jobs, once, runtime, say, tell};
 use crate::{
     config::{Config, PolledSource},
     connector::{self, Context, Location, NoteKind},
     document::Mistakes,
     indicator::{Catalogue, examples},
-    pipeline::{client, differences},
+    pipeline::{client, differences, unmatched},
     record::Door,
     schedule,
     store::{self, DATABASE_FILE},
+    threshold::RuleSet,
 };
 
 pub(super) fn execute(args: &args::Check) -> anyhow::Result<ExitCode> {
-    let config = match Config::load(&args.config.config, schedule::now()) {
-        Ok(config) => config,
-        Err(mistakes) => return Ok(refused(&mistakes)),
-    };
-    let counts = (config.sources.len(), config.registry.iter().count(), config.catalogue.iter().len());
-    println!("{}: {} sources, {} connectors, {} indicators", args.config.config.display(), counts.0, counts.1, counts.2);
-    config.web.open_to_others(config.listen).iter().chain(&store::open_to_others(&config.data_dir)).for_each(|warning| println!("warning: {warning}"));
-    let failures = examples(&config.catalogue);
-    failures.iter().for_each(|failure| println!("{failure}"));
-    let runtime = runtime()?;
-    let (live_failures, unseen) = if args.live { runtime.block_on(live(&config)) } else { (0, 0) };
-    let jobs: Vec<_> = config.sources.iter().filter_map(|polled| jobs::incomplete(&polled.source)).collect();
-    let differences = if args.deep { deep(&config)? } else { 0 };
     let now = schedule::now();
-    let once = runtime.block_on(once::poll(config, reads_files, now))?;
-    let strangers = if once.failures.is_empty() { jobs::strangers(&once.core)? } else { Vec::new() };
-    for (source, failure) in &once.failures {
-        println!("{source}: {failure}");
+    let (config, mistakes) = Config::examine(&args.config.config, now);
+    let runtime = runtime()?;
+    let config = match config {
+        Some(config) if mistakes.is_empty() => config,
+        config => {
+            // What the configuration refers to is looked at all the same, so that one round tells everything.
+            for failure in config.map(|config| runtime.block_on(once::files(&config, now))).into_iter().flatten() {
+                tell!("{failure}");
+            }
+            return Ok(refused(&mistakes));
+        }
+    };
+    let counts = [(config.sources.len(), "source"), (config.registry.iter().count(), "connector"), (config.catalogue.iter().len(), "indicator")];
+    say!("{}: {}", args.config.config.display(), counts.map(|(count, what)| counted(count, what)).join(", "));
+    config.web.open_to_others(config.listen).iter().chain(&store::open_to_others(&config.data_dir)).for_each(|warning| say!("warning: {warning}"));
+    in_force(&config);
+    let failures = examples(&config.catalogue);
+    failures.iter().for_each(|failure| say!("{failure}"));
+    let (mut faulty, unseen) = if args.live { runtime.block_on(live(&config)) } else { (BTreeSet::new(), 0) };
+    for (source, lack) in config.sources.iter().filter_map(|polled| Some((&polled.source.name, jobs::incomplete(&polled.source)?))) {
+        say!("{lack}");
+        faulty.insert(source.clone());
     }
+    let differences = if args.deep { deep(&config)? } else { 0 };
+    let once = runtime.block_on(once::poll(config, reads_files, now))?;
+    for (source, failure) in once.failures.iter().filter(|(source, _)| !faulty.contains(source)) {
+        say!("{source}: {failure}");
+    }
+    faulty.extend(once.failures.iter().map(|(source, _)| source.clone()));
     for source in once.core.board(now).sources {
         // What stands in cells is for the source's page.
         let told = source.notes.iter().filter(|note| note.kind != NoteKind::UnknownWord);
-        told.for_each(|note| println!("note: {}: {}: {}", source.name, note.place, note.text));
+        told.for_each(|note| say!("note: {}: {}: {}", source.name, note.place, note.text));
     }
-    jobs.iter().chain(&strangers).for_each(|wrong| println!("{wrong}"));
-    let wrong = once.failures.len() + live_failures + jobs.len() + strangers.len();
-    println!("{}", verdict(wrong, failures.len(), differences, unseen));
-    let wrong = wrong + failures.len() + differences;
-    Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::from(super::ERROR) })
+    let strangers = strangers(&once)?;
+    strangers.iter().for_each(|stranger| say!("{stranger}"));
+    let wrong = [
+        (faulty.len(), "source is not good", "sources are not good"),
+        (strangers.len(), "name is no system of the inventory", "names are no systems of the inventory"),
+        (failures.len(), "example of the indicators does not hold", "examples of the indicators do not hold"),
+        (differences, "stored reading is not what comes out", "stored readings are not what comes out"),
+    ];
+    say!("{}", verdict(&wrong, unseen));
+    Ok(if wrong.iter().all(|(count, ..)| *count == 0) { ExitCode::SUCCESS } else { ExitCode::from(super::ERROR) })
+}
+
+/// Says what differs from the catalogue: indicators that are off, and limits with those in whose place they stand.
+fn in_force(config: &Config) {
+    for (id, reason) in &config.off {
+        say!("off: {id}{}", reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default());
+    }
+    for (id, overrides) in &config.overrides {
+        let Some(indicator) = config.catalogue.get(id.as_str()) else { continue };
+        for (rule, replaced) in RuleSet::resolve(&indicator.rules, overrides).overrides() {
+            let instead = if replaced.is_empty() { "the catalogue has none of this level".to_owned() } else { format!("in place of {}", replaced.join("; ")) };
+            say!("limit: {id}: {rule}; {instead}");
+        }
+    }
+}
+
+/// Names of systems that the inventory does not have. An alias is not enough: readings bear ids. Nothing is said where a server may have the inventory,
+/// since it was not asked, nor where the inventory could not be read.
+fn strangers(once: &once::Once) -> anyhow::Result<Vec<String>> {
+    let config = once.core.config();
+    let reads_systems = |name: &String| config.sources.iter().any(|polled| polled.source.name == *name && reads_files(polled));
+    if config.asks_for_systems() || once.failures.iter().any(|(source, _)| reads_systems(source)) {
+        return Ok(Vec::new());
+    }
+    Ok(unmatched(config, &once.core.systems()?))
 }
 
 /// Runs the examples of every indicator, those of one's own above all. Gives the failures.
@@ -55,17 +97,9 @@ fn examples(catalogue: &Catalogue) -> Vec<String> {
     catalogue.iter().filter_map(|indicator| examples::run_on(&mut engine, indicator).err()).flatten().collect()
 }
 
-fn verdict(sources: usize, examples: usize, differences: usize, unseen: usize) -> String {
-    let mut wrong = Vec::new();
-    if sources > 0 {
-        wrong.push(format!("{sources} of the sources are not good"));
-    }
-    if examples > 0 {
-        wrong.push(format!("{examples} of the indicators' examples do not hold"));
-    }
-    if differences > 0 {
-        wrong.push(format!("{differences} of the stored readings are not what comes out"));
-    }
+fn verdict(wrong: &[(usize, &str, &str)], unseen: usize) -> String {
+    let wrong = wrong.iter().filter(|(count, ..)| *count > 0).map(|(count, one, more)| format!("{count} {}", if *count == 1 { one } else { more }));
+    let wrong: Vec<_> = wrong.collect();
     match (wrong.is_empty(), unseen) {
         (true, 0) => "all good".to_owned(),
         (true, unseen) => format!("good as far as these credentials see: {unseen} told above could not be vouched for"),
@@ -77,18 +111,18 @@ fn verdict(sources: usize, examples: usize, differences: usize, unseen: usize) -
 fn deep(config: &Config) -> anyhow::Result<usize> {
     let database = config.data_dir.join(DATABASE_FILE);
     if !database.exists() {
-        println!("{}: there is no database yet to look at", database.display());
+        say!("{}: there is no database yet to look at", database.display());
         return Ok(0);
     }
     let differences = differences(config)?;
-    differences.iter().for_each(|difference| println!("{difference}"));
+    differences.iter().for_each(|difference| say!("{difference}"));
     Ok(differences.len())
 }
 
 /// Prints mistakes, one a line.
 pub(super) fn refused(mistakes: &Mistakes) -> ExitCode {
-    eprintln!("{mistakes}");
-    eprintln!("error: {} {} in the configuration", mistakes.len(), if mistakes.len() == 1 { "mistake" } else { "mistakes" });
+    tell!("{mistakes}");
+    tell!("error: {} in the configuration", counted(mistakes.len(), "mistake"));
     ExitCode::from(super::ERROR)
 }
 
@@ -96,10 +130,10 @@ fn reads_files(polled: &PolledSource) -> bool {
     matches!(polled.source.location, Location::Files(_))
 }
 
-/// Makes one authenticated request to each server, runs each job once, and says what it could read. Gives the number of failures.
-/// And the number of things that the credentials may not see, or that could not be found out.
-async fn live(config: &Config) -> (usize, usize) {
-    let (mut failures, mut unseen) = (0, 0);
+/// Makes one authenticated request to each server, runs each job once, and says what it could read. Gives the sources that failed, and the number of
+/// things that the credentials may not see, or that could not be found out.
+async fn live(config: &Config) -> (BTreeSet<String>, usize) {
+    let (mut failed, mut unseen) = (BTreeSet::new(), 0);
     for polled in config.sources.iter().filter(|polled| !reads_files(polled)) {
         let name = &polled.source.name;
         let context = Context { cursors: std::collections::BTreeMap::new(), door: Door { now: schedule::now(), zone: config.zone } };
@@ -108,18 +142,25 @@ async fn live(config: &Config) -> (usize, usize) {
             Err(failure) => Err(failure),
         };
         match result {
-            Ok(live) if matches!(polled.source.location, Location::Program(_)) => println!("{name}: ran to its end and printed {} records", live.records),
+            Ok(live) if matches!(polled.source.location, Location::Program(_)) => say!("{name}: ran to its end and printed {}", records(live.records)),
             Ok(live) => {
                 let variant = live.variant.map(|variant| format!(" ({variant})")).unwrap_or_default();
-                println!("{name}: answers{variant}; the first page of {} has {} rows, which make {} records", live.stream, live.rows, live.records);
-                live.notes.iter().for_each(|note| println!("not seen: {name}: {}: {}", note.place, note.text));
+                let rows = counted(usize::try_from(live.rows).unwrap_or(usize::MAX), "row");
+                // Streams that others look things up in make no records of their own.
+                let made = if live.records == 0 { String::new() } else { format!(", {}", records(live.records)) };
+                say!("{name}: good: answers{variant}, and the first page of {} could be read ({rows}{made})", live.stream);
+                live.notes.iter().for_each(|note| say!("not seen: {name}: {}: {}", note.place, note.text));
                 unseen += live.notes.len();
             }
             Err(failure) => {
-                failures += 1;
-                println!("{name}: {failure}");
+                say!("{name}: {failure}");
+                failed.insert(name.clone());
             }
         }
     }
-    (failures, unseen)
+    (failed, unseen)
+}
+
+fn records(count: u64) -> String {
+    counted(usize::try_from(count).unwrap_or(usize::MAX), "record")
 }

@@ -4,7 +4,11 @@ use std::{fmt::Write as _, path::Path, process::ExitCode};
 
 use anyhow::{Context as _, bail};
 
-use super::{args, check, runtime};
+use super::{
+    args, check,
+    out::{counted, out, say, tell},
+    runtime,
+};
 use crate::{
     config::Config,
     connector::{Client, Connector, NoteKind, Registry},
@@ -45,7 +49,7 @@ fn list(registry: &Registry) -> anyhow::Result<ExitCode> {
         let own = if connector.built_in { "" } else { " (your own)" };
         writeln!(text, "{:<width$}  {:<16}  {}{own}", description.name, description.kind.as_str(), description.about)?;
     }
-    super::print(&text)?;
+    out(format_args!("{text}"));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -59,7 +63,7 @@ fn show(connector: &Connector) -> anyhow::Result<ExitCode> {
         writeln!(text, "# setting {} (default {}): {}", setting.name, setting.default, setting.about)?;
     }
     writeln!(text, "{}", description.text.trim_end())?;
-    super::print(&text)?;
+    out(format_args!("{text}"));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -76,22 +80,22 @@ fn test(connector: &Connector) -> anyhow::Result<ExitCode> {
     let runtime = runtime()?;
     let mut wrong = 0;
     for case in &cases {
-        eprintln!("{}: {}", case.name, case.about);
+        tell!("{}: {}", case.name, case.about);
         match runtime.block_on(connector.play(case)) {
             Ok(played) => {
-                played.written.iter().for_each(|record| println!("{record}"));
+                played.written.iter().for_each(|record| say!("{record}"));
                 for difference in &played.differences {
                     wrong += 1;
-                    eprintln!("{}: {difference}", case.name);
+                    tell!("{}: {difference}", case.name);
                 }
             }
             Err(failure) => {
                 wrong += 1;
-                eprintln!("{}: {failure}", case.name);
+                tell!("{}: {failure}", case.name);
             }
         }
     }
-    eprintln!("{} cases, {wrong} differences", cases.len());
+    tell!("{}, {}", counted(cases.len(), "case"), counted(wrong, "difference"));
     Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::from(super::ERROR) })
 }
 
@@ -109,14 +113,14 @@ fn live(name: &str, source: &str, config: &Path) -> anyhow::Result<ExitCode> {
     }
     let poll = runtime()?.block_on(once(&client(polled)?, config.zone))?;
     for entry in &poll.log {
-        eprintln!("{entry}");
+        tell!("{entry}");
     }
     let records: Vec<_> = poll.streams.iter().flat_map(|stream| &stream.records).collect();
     records.iter().for_each(|record| print(record));
     for note in poll.streams.iter().flat_map(|stream| &stream.notes).filter(|note| note.kind == NoteKind::Unseen) {
-        eprintln!("not seen: {}: {}", note.place, note.text);
+        tell!("not seen: {}: {}", note.place, note.text);
     }
-    eprintln!("{} records in {} pages", records.len(), poll.pages);
+    tell!("{} in {}", counted(records.len(), "record"), counted(usize::try_from(poll.pages).unwrap_or(usize::MAX), "page"));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -126,5 +130,5 @@ async fn once(client: &Client, zone: Zone) -> anyhow::Result<crate::connector::P
 
 /// A record as one line of JSON.
 fn print(record: &Record) {
-    println!("{{\"record\":\"{}\",\"id\":{},\"body\":{}}}", record.shape.name, serde_json::json!(record.id), record.body());
+    say!("{{\"record\":\"{}\",\"id\":{},\"body\":{}}}", record.shape.name, serde_json::json!(record.id), record.body());
 }

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use super::{args, args::FailOn, check, once, runtime};
+use super::{args, args::FailOn, check, once, runtime, say, table};
 use crate::{
-    board::Board,
+    board::{Board, Panel, Reading},
     config::Config,
     schedule,
     threshold::State,
@@ -31,12 +31,15 @@ pub(super) fn execute(args: &args::Eval) -> anyhow::Result<ExitCode> {
     }
     once.core.evaluate(now);
     let mut board = once.core.board(now);
+    for name in &board.unmatched {
+        tracing::warn!(name, "a name of the configuration is no system of the inventory, so it means nothing");
+    }
     if !args.indicator.is_empty() {
         board.panels.retain(|panel| args.indicator.iter().any(|id| id == panel.indicator.id.as_str()));
     }
     match args.format {
         args::Format::Table => print_table(&board),
-        args::Format::Json => println!("{:#}", api::readings_json(&board, &[])),
+        args::Format::Json => say!("{:#}", api::readings_json(&board, |_, _| true)),
     }
     Ok(exit_code(&board, &args.fail_on))
 }
@@ -54,25 +57,13 @@ fn exit_code(board: &Board, fail_on: &[FailOn]) -> ExitCode {
 }
 
 fn print_table(board: &Board) {
-    let header = ["STATE", "INDICATOR", "LABELS", "VALUE", "LIMIT OR REASON"].map(str::to_owned);
-    let mut rows = vec![header];
-    for panel in &board.panels {
-        for reading in &panel.readings {
-            rows.push([
-                reading.state.to_string(),
-                panel.indicator.id.to_string(),
-                words::labels(reading),
-                words::value(reading, &panel.indicator.unit, board.at),
-                words::reason(reading).to_owned(),
-            ]);
-        }
-    }
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<_> = (0..4).map(width).collect();
-    for [state, indicator, labels, value, reason] in &rows {
-        let line = format!("{state:<0$}  {indicator:<1$}  {labels:<2$}  {value:>3$}  {reason}", widths[0], widths[1], widths[2], widths[3]);
-        println!("{}", line.trim_end());
-    }
+    let row = |panel: &Panel, reading: &Reading| {
+        let state = reading.verdict().map_or("not judged", State::as_str).to_owned();
+        let value = words::value(reading, &panel.indicator.unit, board.at);
+        [state, value, panel.indicator.id.to_string(), words::labels(reading), words::reason(reading).to_owned()]
+    };
+    let rows: Vec<_> = board.panels.iter().flat_map(|panel| panel.readings.iter().map(move |reading| row(panel, reading))).collect();
+    table::print(["STATE", "VALUE", "INDICATOR", "LABELS", "LIMIT OR REASON"], &rows);
     let counts = State::WORST_FIRST.map(|state| format!("{} {state}", board.count(state)));
-    println!("{}", counts.join(", "));
+    say!("{}", counts.join(", "));
 }

@@ -1,10 +1,14 @@
 //! `clause9 generate`: dashboards, rules and runbooks from the catalogue.
 
-use std::{process::ExitCode, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
 
 use anyhow::Context as _;
 
-use super::{args, check::refused};
+use super::{args, check::refused, counted, say};
 use crate::{
     config::Config,
     generate::{self, Product, Settings},
@@ -38,16 +42,31 @@ pub(super) fn execute(args: &args::Generate) -> anyhow::Result<ExitCode> {
             generate::write(*product, &catalogue, &settings, &args.out)
         };
         let changed = made.with_context(|| format!("{} can't be {}", args.out.display(), if args.check { "read" } else { "written" }))?;
-        for path in &changed {
-            println!("{} {}", if args.check { "out of date:" } else { "wrote" }, args.out.join(path).display());
-        }
+        say!("{}", summary(&args.out.join(product.folder()), &changed, args.check));
         outdated += changed.len();
     }
     if outdated == 0 {
-        println!("{}: up to date", args.out.display());
+        say!("{}: up to date", args.out.display());
     }
     Ok(if args.check && outdated > 0 { ExitCode::from(super::ERROR) } else { ExitCode::SUCCESS })
 }
+
+/// How many files of a folder were written, or are out of date: those by name, as far as somebody would read them.
+fn summary(folder: &Path, changed: &[PathBuf], check: bool) -> String {
+    let count = |what: &str| format!("{}: {} {what}", folder.display(), counted(changed.len(), "file"));
+    match (changed.len(), check) {
+        (0, _) => format!("{}: as it was", folder.display()),
+        (_, false) => count("written or removed"),
+        (all, true) => {
+            let named = changed.iter().take(NAMED).filter_map(|path| path.file_name()).map(|name| name.to_string_lossy());
+            let more = if all > NAMED { format!(" and {} more", all - NAMED) } else { String::new() };
+            format!("{} ({}{more})", count("out of date"), named.collect::<Vec<_>>().join(", "))
+        }
+    }
+}
+
+/// How many files that are out of date are named.
+const NAMED: usize = 10;
 
 fn products(what: args::Product) -> &'static [Product] {
     match what {

@@ -10,21 +10,21 @@ mod generate;
 mod jobs;
 mod logs;
 mod once;
+mod out;
 mod plan;
 mod quickstart;
 mod registers;
 mod run;
+mod table;
 mod verify;
 
-use std::{
-    io::{self, Write as _},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 use clap::CommandFactory as _;
 
 pub use args::Cli;
 use args::Command;
+use out::{counted, say, tell};
 
 use crate::connector;
 
@@ -60,25 +60,22 @@ pub fn execute(cli: Cli) -> ExitCode {
         Command::Generate(args) => generate::execute(&args),
         Command::Map => Ok(connector::map()),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "clause9", &mut io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "clause9", &mut script);
+            out::out(format_args!("{}", String::from_utf8_lossy(&script)));
             Ok(ExitCode::SUCCESS)
         }
     };
-    result.unwrap_or_else(|error| failed(&error))
-}
-
-/// Prints a text. A reader that goes away has read enough.
-fn print(text: &str) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
+    let code = result.unwrap_or_else(|error| failed(&error));
+    match out::take_failure() {
+        Some(error) => failed(&anyhow::Error::new(error).context("standard output can't be written")),
+        None => code,
     }
 }
 
 /// The one place where an error is printed, with its causes.
 fn failed(error: &anyhow::Error) -> ExitCode {
-    eprintln!("error: {error:#}");
+    tell!("error: {error:#}");
     ExitCode::from(ERROR)
 }
 

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use crate::{
     config::{Config, PolledSource},
-    connector::Failure,
+    connector::{Failure, Location},
     pipeline::{Core, client, deliver, poll_once},
     record::Door,
 };
@@ -50,4 +50,17 @@ pub(super) async fn poll(mut config: Config, chosen: impl Fn(&PolledSource) -> b
         }
     }
     Ok(Once { core, failures, _folder: folder })
+}
+
+/// Reads the files of a configuration with mistakes, which is not to be run, and gives what is wrong with them.
+pub(super) async fn files(config: &Config, now: i64) -> Vec<String> {
+    let mut failures = Vec::new();
+    for polled in config.sources.iter().filter(|polled| matches!(polled.source.location, Location::Files(_))) {
+        let outcome = match client(polled) {
+            Ok(client) => poll_once(&client, &BTreeMap::new(), Door { now, zone: config.zone }).await.map(drop),
+            Err(failure) => Err(failure),
+        };
+        failures.extend(outcome.err().map(|failure| format!("{}: {failure}", polled.source.name)));
+    }
+    failures
 }

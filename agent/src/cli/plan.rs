@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::{args, check::refused, eval, once, runtime};
+use super::{args, check::refused, eval, once, runtime, say, table, tell};
 use crate::{board::Board, config::Config, indicator::Measured, pipeline::Core, plan::Finding, schedule, store::tables::PlanCheckRow};
 
 /// The indicator with a reading for each entry: the one place where it is said which shortfall comes first.
@@ -19,14 +19,14 @@ pub(super) fn execute(args: &args::PlanCheck) -> anyhow::Result<ExitCode> {
     let now = schedule::now();
     let mut once = runtime()?.block_on(once::poll(config, |_| true, now))?;
     for (source, failure) in &once.failures {
-        eprintln!("{source}: {failure}");
+        tell!("{source}: {failure}");
     }
     once.core.evaluate(now);
     let board = once.core.board(now);
     let lines = lines(&once.core, &board)?;
     match args.format {
         args::Format::Table => print_table(&lines),
-        args::Format::Json => println!("{:#}", as_json(&lines)),
+        args::Format::Json => say!("{:#}", as_json(&lines)),
     }
     Ok(exit_code(&lines))
 }
@@ -109,16 +109,9 @@ fn explanation(reason: &str, finding: &Finding) -> String {
 }
 
 fn print_table(lines: &[Line]) {
-    let header = ["ENTRY", "WHAT", "SERIES", "VERDICT", "WHY"].map(str::to_owned);
-    let mut rows = vec![header];
-    rows.extend(lines.iter().map(|line| [line.id.clone(), line.what.clone(), line.series.to_string(), line.verdict.word().to_owned(), line.detail.clone()]));
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<_> = (0..4).map(width).collect();
-    for [entry, what, series, verdict, why] in &rows {
-        let line = format!("{entry:<0$}  {what:<1$}  {series:>2$}  {verdict:<3$}  {why}", widths[0], widths[1], widths[2], widths[3]);
-        println!("{}", line.trim_end());
-    }
-    println!("{} of {} covered", covered(lines), lines.len());
+    let rows = lines.iter().map(|line| [line.id.clone(), line.what.clone(), line.series.to_string(), line.verdict.word().to_owned(), line.detail.clone()]);
+    table::print(["ENTRY", "WHAT", "SERIES", "VERDICT", "WHY"], &rows.collect::<Vec<_>>());
+    say!("{} of {} covered", covered(lines), lines.len());
 }
 
 fn as_json(lines: &[Line]) -> serde_json::Value {

@@ -18,7 +18,7 @@ use std::{
 use anyhow::Context as _;
 use include_dir::{Dir, include_dir};
 
-use super::{args, check, run, runtime};
+use super::{args, check, out::out, run, runtime};
 use crate::{config::Config, schedule};
 
 /// The sample organisation. What lies in `upstreams/` is served, everything else is unfolded.
@@ -38,7 +38,7 @@ pub(super) fn execute(args: &args::Quickstart) -> anyhow::Result<ExitCode> {
     free(listen)?;
     runtime()?.block_on(async {
         let _upstreams = upstreams::start(&config, now).await?;
-        run::serve(config, listen, |address| print!("{}", guide(&args.dir, address))).await
+        run::serve(config, listen, |address| out(format_args!("{}", guide(&args.dir, address)))).await
     })?;
     Ok(ExitCode::SUCCESS)
 }

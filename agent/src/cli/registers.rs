@@ -9,7 +9,11 @@ use std::{
 
 use anyhow::{Context as _, bail};
 
-use super::{args, check, runtime};
+use super::{
+    args, check,
+    out::{out, say},
+    runtime,
+};
 use crate::{
     config::Config,
     connector::{self, Description, Explained, Files, Limits, Location, NoteKind, Own, Registry, Source},
@@ -39,14 +43,14 @@ fn template(connector: &Description, register: Option<&str>) -> anyhow::Result<E
     let Some(register) = register else {
         let width = connector::registers(connector).map(|(name, _)| name.len()).max().unwrap_or(0);
         let lines: String = connector::registers(connector).map(|(name, about)| format!("{name:<width$}  {about}\n")).collect();
-        super::print(&lines)?;
+        out(format_args!("{lines}"));
         return Ok(ExitCode::SUCCESS);
     };
     let Some(headers) = connector::template(connector, register) else {
         let near = nearest(register, connector::registers(connector).map(|(name, _)| name));
         bail!("there is no register `{register}`{}", near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default());
     };
-    super::print(&format!("{}\n", headers.join(",")))?;
+    out(format_args!("{}\n", headers.join(",")));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -66,21 +70,21 @@ fn explain(file: &Path, config: Option<&Path>) -> anyhow::Result<ExitCode> {
     let tables = match connector::explain_files(&connector, file, &own) {
         Ok(tables) => tables,
         Err(mistakes) => {
-            println!("{mistakes}");
+            say!("{mistakes}");
             return Ok(ExitCode::from(super::ERROR));
         }
     };
-    super::print(&tables.iter().map(shown).collect::<String>())?;
+    out(format_args!("{}", tables.iter().map(shown).collect::<String>()));
     let location = Location::Files(Files { path: file.to_owned(), own: connector::said_of(&own, &tables) });
     let source = Source { name: "registers".to_owned(), connector, location, limits: Limits::default(), settings: serde_json::Map::new() };
     let client = connector::Client::new(source).map_err(|failure| anyhow::anyhow!("{failure}"))?;
     match runtime()?.block_on(poll_once(&client, &BTreeMap::new(), Door { now: schedule::now(), zone })) {
         Ok(poll) => {
-            super::print(&counts(poll.streams.iter().flat_map(|stream| &stream.records)))?;
+            out(format_args!("{}", counts(poll.streams.iter().flat_map(|stream| &stream.records))));
             Ok(ExitCode::SUCCESS)
         }
         Err(failure) => {
-            println!("\n{failure}");
+            say!("\n{failure}");
             Ok(ExitCode::from(super::ERROR))
         }
     }

@@ -35,6 +35,8 @@ pub(super) fn execute(file: &Path) -> anyhow::Result<ExitCode> {
 /// Serves at `listen` until SIGTERM or SIGINT. `started` is told the address once pages can be asked for.
 pub(super) async fn serve(config: Config, listen: SocketAddr, started: impl FnOnce(SocketAddr)) -> anyhow::Result<()> {
     fault::log_panics();
+    let (sources, indicators) = (config.sources.len(), config.catalogue.iter().len());
+    tracing::info!(version = crate::BUILD, configuration = %config.file.display(), sources, indicators, off = config.off.len(), "clause9 begins");
     let listener = front::open(listen).await?;
     let tls = front::certificate(&config.web).await?;
     let exporter = Exporter::new(OwnMetrics::new(NAMESPACE)?)?;

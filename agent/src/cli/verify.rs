@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
-use super::args;
+use super::{args, counted, say};
 use crate::store::{DATABASE_FILE, Reader};
 
 /// What the store can't tell of itself.
@@ -17,25 +17,26 @@ pub(super) fn execute(args: &args::Verify) -> anyhow::Result<ExitCode> {
     let verified = reader.verify(args.expect.as_ref())?;
     let path = path.display();
     if verified.holds_nothing {
-        println!("{path}: holds nothing yet");
+        say!("{path}: holds nothing yet");
     }
     for finding in &verified.findings {
-        println!("{path}: {finding}");
+        say!("{path}: {finding}");
     }
     if !verified.is_good() {
         return Ok(ExitCode::from(super::ERROR));
     }
     if !verified.holds_nothing {
-        println!("{path}: {} evidence entries, every one as it was stored, and the tables that indicators query as they say", verified.head.entry);
-        println!("last entry: {}", verified.head);
+        let entries = usize::try_from(verified.head.entry).unwrap_or(usize::MAX);
+        say!("{path}: {}, every one as it was stored, and the tables that indicators query as they say", counted(entries, "evidence entry"));
+        say!("last entry: {}", verified.head);
     }
     if let Some(entry) = verified.older_until {
-        println!("entries up to {entry}: of an older release, whose own entries cover neither sources nor times");
+        say!("entries up to {entry}: of an older release, whose own entries cover neither sources nor times");
     }
-    verified.gaps.iter().for_each(|gap| println!("gap: {gap}"));
+    verified.gaps.iter().for_each(|gap| say!("gap: {gap}"));
     match &args.expect {
-        Some(expected) => println!("goes on from {expected}"),
-        None => println!("{BEYOND}"),
+        Some(expected) => say!("goes on from {expected}"),
+        None => say!("{BEYOND}"),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -24,7 +24,7 @@ use url::Url;
 
 use crate::{
     connector::{self, Registry},
-    document::{Document, Mistake, Mistakes},
+    document::{Document, Mistake, Mistakes, REQUIRED},
     indicator::{Catalogue, Id},
     record::{Digest, Feed, Zone},
     schedule::{Schedule, Staleness},
@@ -52,12 +52,14 @@ pub struct Config {
     pub sources: Vec<PolledSource>,
     /// The indicators, built-in and own, without those that are switched off.
     pub catalogue: Arc<Catalogue>,
-    /// Indicators that are switched off.
-    pub disabled: Vec<String>,
+    /// Indicators that are switched off, with the reason where one was given.
+    pub off: BTreeMap<String, Option<String>>,
     /// Parameters of indicators that differ from the catalogue's.
     pub parameters: BTreeMap<String, f64>,
     /// Thresholds that differ from the catalogue's, by indicator.
     pub overrides: BTreeMap<Id, Vec<Override>>,
+    /// Every system that the configuration names.
+    pub named_systems: Vec<NamedSystem>,
     /// The connectors, built-in and own.
     pub registry: Arc<Registry>,
     /// TLS, authentication and names of the agent's own pages.
@@ -67,6 +69,15 @@ pub struct Config {
     /// Folders and files whose change means reading the configuration again: itself, connectors, indicators, files that hold credentials and
     /// certificates.
     pub reload_when_changed: Vec<PathBuf>,
+}
+
+/// A system that the configuration names, by the id that the inventory should have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedSystem {
+    /// The id.
+    pub id: String,
+    /// Where it is named, to be completed with what was expected.
+    pub place: Mistake,
 }
 
 /// One source and when it is polled.
@@ -96,9 +107,25 @@ impl Config {
     /// # Errors
     /// Every mistake in any of the files.
     pub fn load(file: &Path, now: i64) -> Result<Self, Mistakes> {
+        let (config, mistakes) = Self::examine(file, now);
+        mistakes.or(config)
+    }
+
+    /// The same, with whatever can be made of the configuration beside its mistakes, so that what it refers to can be looked at in the same go. With
+    /// mistakes it is not to be run.
+    pub fn examine(file: &Path, now: i64) -> (Option<Self>, Mistakes) {
         let mut mistakes = Mistakes::default();
         let config = load(file, now, &mut mistakes);
-        mistakes.or(config)
+        (config, mistakes)
+    }
+
+    /// Whether a server may have the inventory, so that its systems are not known before it was asked.
+    pub fn asks_for_systems(&self) -> bool {
+        let may_have = |polled: &PolledSource| match &polled.feeds {
+            Some(feeds) => feeds.iter().any(|feed| feed.table() == "systems"),
+            None => polled.source.connector.feeds().any(|feed| feed.table() == "systems"),
+        };
+        self.sources.iter().any(|polled| matches!(polled.source.location, connector::Location::Http(_)) && may_have(polled))
     }
 
     /// The keys by which `next` differs in what a running agent can't change.
@@ -139,12 +166,30 @@ struct Reader<'r> {
     referenced: BTreeSet<PathBuf>,
     zone: Zone,
     now: i64,
+    /// The systems that were named so far.
+    systems: Vec<NamedSystem>,
     mistakes: &'r mut Mistakes,
 }
 
 impl Reader<'_> {
+    /// Notes a mistake, unless the value is told of already.
     fn mistake(&mut self, path: &str, expected: impl Into<String>) {
-        self.mistakes.push(self.document.mistake(path, expected));
+        if !self.document.is_settled(path) {
+            self.mistakes.push(self.document.mistake(path, expected));
+        }
+    }
+
+    /// Notes that a key is missing that must be there. False then.
+    fn required(&mut self, path: &str) -> bool {
+        if !self.document.has(path) {
+            self.mistake(path, REQUIRED);
+        }
+        self.document.has(path) && !self.document.is_settled(path)
+    }
+
+    /// Notes that a system is named.
+    fn system(&mut self, path: &str, id: &str) {
+        self.systems.push(NamedSystem { id: id.to_owned(), place: self.document.mistake(path, "") });
     }
 
     fn path(&self, written: &str) -> PathBuf {
@@ -175,11 +220,12 @@ fn load(file: &Path, now: i64, mistakes: &mut Mistakes) -> Option<Config> {
     let mut document = Document::parse(&shown, &text, mistakes)?;
     let referenced = RefCell::default();
     document.resolve(|reference| look_up(reference, folder, &referenced), mistakes);
-    let raw: raw::File = document.read(mistakes)?;
+    let raw: raw::File = document.read_rest(mistakes)?;
     let zone = Zone::parse(&raw.organisation.timezone);
     let referenced = referenced.into_inner();
-    let mut reader = Reader { document: &document, folder, referenced, zone: zone.unwrap_or(Zone::UTC), now, mistakes };
-    if zone.is_none() {
+    let systems = Vec::new();
+    let mut reader = Reader { document: &document, folder, referenced, zone: zone.unwrap_or(Zone::UTC), now, systems, mistakes };
+    if reader.required("organisation.timezone") && zone.is_none() {
         reader.mistake("organisation.timezone", "an IANA time zone such as Europe/Berlin");
     }
     build(raw, file, &mut reader)
@@ -190,7 +236,7 @@ fn build(raw: raw::File, file: &Path, reader: &mut Reader<'_>) -> Option<Config>
     if listen.is_none() {
         reader.mistake("listen", "an address and a port such as 127.0.0.1:9420");
     }
-    if raw.organisation.name.trim().is_empty() {
+    if reader.required("organisation.name") && raw.organisation.name.trim().is_empty() {
         reader.mistake("organisation.name", "a name");
     }
     let connectors = raw.connectors.as_deref().map(|written| reader.existing("connectors", written));
@@ -199,6 +245,7 @@ fn build(raw: raw::File, file: &Path, reader: &mut Reader<'_>) -> Option<Config>
     let sources = source::all(&raw, &registry, reader);
     let catalogue = thresholds::catalogue(&raw.indicators, indicators.as_deref(), reader);
     let overrides = catalogue.as_ref().map(|catalogue| thresholds::overrides(&raw.thresholds, catalogue, reader)).unwrap_or_default();
+    let off = thresholds::off(&raw.indicators);
     let web = web::prove(raw.web, raw.external_url.as_deref(), reader);
     let runbook_url = raw.runbook_url.as_deref().and_then(|written| web::published("runbook_url", "runbooks'", written, reader));
     let mut reload_when_changed = vec![file.to_owned()];
@@ -211,13 +258,14 @@ fn build(raw: raw::File, file: &Path, reader: &mut Reader<'_>) -> Option<Config>
         digest,
         organisation: raw.organisation.name,
         zone: reader.zone,
-        listen: listen?,
+        listen: listen.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 0).into()),
         data_dir: reader.path(&raw.data_dir),
         sources,
         catalogue,
-        disabled: raw.indicators.disable,
+        off,
         parameters: raw.indicators.parameters,
         overrides,
+        named_systems: std::mem::take(&mut reader.systems),
         registry,
         web,
         runbook_url,

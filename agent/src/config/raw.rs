@@ -1,6 +1,7 @@
 //! The configuration file as it is typed: names, defaults and nothing proved. What it means is decided in `mod.rs`.
 //!
-//! The doc comment of a field is its documentation: meaning, unit, what happens when it is missing.
+//! The doc comment of a field is its documentation: meaning, unit, what happens when it is missing. What is required and yet has a default here is asked
+//! for in `mod.rs`, so that its lack hides no other mistake.
 
 use std::collections::BTreeMap;
 
@@ -18,6 +19,7 @@ use crate::{
 #[derive(Debug, Deserialize)]
 pub struct File {
     /// Who is monitored, and in which time zone its days begin, which can't be changed while the agent runs. Required.
+    #[serde(default)]
     pub organisation: Organisation,
     /// Address and port of the web page and `/metrics`. Default: `127.0.0.1:9420`; opening it wider is a decision, not a default.
     #[serde(default = "default_listen")]
@@ -55,11 +57,13 @@ pub struct File {
 }
 
 /// The organisation.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub struct Organisation {
     /// Its name, shown on pages. Required.
+    #[serde(default)]
     pub name: String,
     /// IANA time zone in which its days begin and cron expressions count: `Europe/Berlin`. Required: a due day depends on it.
+    #[serde(default)]
     pub timezone: String,
 }
 
@@ -114,8 +118,10 @@ fn registers<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option
 #[derive(Debug, Deserialize)]
 pub struct Source {
     /// Its name: lower-case letters, digits and hyphens; unique. Required.
+    #[serde(default)]
     pub name: String,
     /// The connector that knows this kind of upstream; `clause9 connectors list` shows them. Required.
+    #[serde(default)]
     pub connector: String,
     /// Base URL of an HTTP upstream. Required for those.
     pub url: Option<String>,
@@ -208,6 +214,7 @@ pub struct Limits {
 #[derive(Debug, Deserialize)]
 pub struct Threshold {
     /// The indicator. Required.
+    #[serde(default)]
     pub indicator: String,
     /// Labels or properties of the system for which it holds: `{ system: credit-scoring }`, `{ risk_tier: [high] }`. Default: all readings.
     #[serde(default)]
@@ -216,6 +223,9 @@ pub struct Threshold {
     pub breach: Option<String>,
     /// Condition of a warning. Missing: the catalogue's.
     pub warning: Option<String>,
+    /// Conditions on facts, which must hold too: `{ fact_days_late: "> 30" }`; `{}` for none. Default: those that the catalogue's rules of the level
+    /// have in common; required where they differ. Floors, below which nothing can be told from chance, hold whatever is written.
+    pub and: Option<BTreeMap<String, Condition>>,
     /// How long the condition must hold. Default: at once.
     #[serde(rename = "for")]
     pub hold: Option<Span>,
@@ -240,10 +250,12 @@ pub struct Measure {
 #[derive(Debug, Deserialize)]
 pub struct Job {
     /// Its name: lower-case letters, digits and hyphens; no source or other job has it. Required.
+    #[serde(default)]
     pub name: String,
     /// What is measured: `drift`, `bias`, `performance` or `quality`. Required.
     pub command: Command,
     /// Id of the system in the inventory that it is about. While the job is stale, what it feeds is unknown for this system. Required.
+    #[serde(default)]
     pub system: String,
     /// The model, by the name that the registry knows it by. Default: none; the numbers are then about the system.
     pub model: Option<String>,
@@ -316,7 +328,10 @@ impl Command {
 pub struct Indicators {
     /// Folder with indicators of your own; one with the id of a built-in one replaces it. Missing: the built-in ones.
     pub folder: Option<String>,
-    /// Ids of indicators that are not evaluated. Default: none.
+    /// Indicators that are not evaluated, each with the reason, which is shown: `{ suppliers_unassessed: we have no suppliers }`. Default: none.
+    #[serde(default)]
+    pub off: BTreeMap<String, String>,
+    /// Ids of indicators that are not evaluated, without a reason. Default: none.
     #[serde(default)]
     pub disable: Vec<String>,
     /// Parameters of indicators by name: `{ bias_max_age_days: 60 }`. Default: the catalogue's.

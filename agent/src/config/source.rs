@@ -45,7 +45,9 @@ pub(super) fn all(raw: &raw::File, registry: &Registry, reader: &mut Reader<'_>)
 }
 
 fn name<'n>(written: &'n str, path: &str, names: &mut HashSet<&'n str>, reader: &mut Reader<'_>) {
-    if !is_name(written) {
+    if !reader.required(&format!("{path}.name")) {
+        // Told, or told already.
+    } else if !is_name(written) {
         reader.mistake(&format!("{path}.name"), "lower-case letters, digits and hyphens");
     } else if !names.insert(written) {
         reader.mistake(&format!("{path}.name"), "a name that no other source has");
@@ -79,7 +81,10 @@ fn one(raw: &raw::Source, path: &str, registry: &Registry, reader: &mut Reader<'
     let feeds = feeds(raw, path, reader);
     let limits = limits(&raw.limits, path, reader);
     let redirects = urls(&raw.allow_redirects_to, &format!("{path}.allow_redirects_to"), reader);
-    let (connector, schedule) = (connector?, schedule?);
+    for (position, system) in raw.covers.iter().flatten().enumerate() {
+        reader.system(&format!("{path}.covers[{position}]"), system);
+    }
+    let (connector, schedule) = (connector?, schedule.unwrap_or(Schedule::Every(DEFAULT_INTERVAL)));
     settings(raw, &connector, path, reader);
     let location = match connector.transport {
         Transport::Http => http(raw, &connector, redirects, path, reader).map(Location::Http),
@@ -103,7 +108,7 @@ fn one(raw: &raw::Source, path: &str, registry: &Registry, reader: &mut Reader<'
 
 fn connector(raw: &raw::Source, path: &str, registry: &Registry, reader: &mut Reader<'_>) -> Option<Arc<Description>> {
     let found = registry.get(&raw.connector).map(|connector| Arc::clone(&connector.description));
-    if found.is_none() {
+    if reader.required(&format!("{path}.connector")) && found.is_none() {
         let names: Vec<_> = registry.names().collect();
         let expected = nearest(&raw.connector, names.iter().copied()).map_or_else(|| format!("one of {}", names.join(", ")), |near| format!("`{near}`"));
         reader.mistake(&format!("{path}.connector"), expected);

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::secret::Secret;
+use crate::{secret::Secret, threshold::RuleSet};
 
 /// 2026-11-21T20:00:00Z.
 const NOW: i64 = 1_795_291_200;
@@ -209,14 +209,136 @@ fn every_mistake_has_its_message() {
     }
 }
 
+/// What a variable, a type, a name and a meaning are wrong of: one round tells all of it, and each once.
 #[test]
 fn all_mistakes_are_told_at_once() {
-    let text = "organisation: { name: \"\", timezone: Berlin }\nlisten: here\nsources:\n  - { name: a, connector: nope, every: soon }\n  - { name: b, connector: mlflow, url: \"ftp://x\" }\n  - { name: b, connector: redmine, url: \"https://r\" }\n";
+    let text = "organisation: { name: \"\", timezone: Berlin }
+listen: here
+lisen: there
+sources:
+  - { name: a, connector: nope, every: soon }
+  - { name: b, connector: mlflow, url: \"ftp://x\", auth: { bearer: \"${env:CLAUSE9_NOT_SET}\" } }
+  - { name: b, connector: redmine, url: \"https://r\" }
+  - { conector: mlflow, name: c, url: \"https://m\" }
+  - { name: d, connector: mlflow, url: 5 }
+thresholds:
+  - 7
+  - { indicator: drift_pis, breach: \">= 1\" }
+  - { indicator: incidents_open, when: { severity: hihg }, warning: none }
+web: { auth: { basic: { user: u, password: \"${env:CLAUSE9_NOT_SET}\" } } }
+";
     let mistakes = load(text).unwrap_err();
-    assert_eq!(mistakes, ["agent.yaml:4: sources[0].every: \"soon\"; expected a span of time such as 90s, 5m, 1h30m, 2d or 4w"], "types first, then meaning");
-    let mistakes = load(&text.replace(", every: soon", "")).unwrap_err();
-    let paths: Vec<_> = mistakes.iter().map(|mistake| mistake.split(": ").nth(1).unwrap()).collect();
-    assert_eq!(paths, ["organisation.timezone", "listen", "organisation.name", "sources[0].connector", "sources[1].url", "sources[2].name", "sources[2].auth"]);
+    let paths: Vec<_> = mistakes.iter().map(|mistake| mistake.splitn(3, ": ").take(2).collect::<Vec<_>>().join(" ")).collect();
+    assert_eq!(
+        paths,
+        [
+            "agent.yaml:6 sources[1].auth.bearer",
+            "agent.yaml:14 web.auth.basic.password",
+            "agent.yaml:5 sources[0].every",
+            "agent.yaml:9 sources[4].url",
+            "agent.yaml:11 thresholds[0]",
+            "agent.yaml:3 lisen",
+            "agent.yaml:8 sources[3].conector",
+            "agent.yaml:1 organisation.timezone",
+            "agent.yaml:2 listen",
+            "agent.yaml:1 organisation.name",
+            "agent.yaml:5 sources[0].connector",
+            "agent.yaml:6 sources[1].url",
+            "agent.yaml:7 sources[2].name",
+            "agent.yaml:7 sources[2].auth",
+            "agent.yaml:12 thresholds[1].indicator",
+            "agent.yaml:13 thresholds[2].when.severity",
+        ],
+        "{mistakes:#?}"
+    );
+    assert!(mistakes.contains(&"agent.yaml:8: sources[3].conector: an unknown key; expected `connector`".to_owned()), "{mistakes:#?}");
+}
+
+/// What the configuration refers to can be looked at beside its mistakes.
+#[test]
+fn a_configuration_with_mistakes_still_says_what_it_refers_to() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("registers")).unwrap();
+    let file = folder.path().join("agent.yaml");
+    std::fs::write(&file, "organisation: { name: Example }\nlisten: here\nregisters: registers\nthresholds: [{ indicator: x, breach: none }]\n").unwrap();
+    let (config, mistakes) = Config::examine(&file, NOW);
+    assert_eq!((config.unwrap().sources.len(), mistakes.len()), (1, 3), "{mistakes}");
+}
+
+#[test]
+fn what_a_threshold_selects_by_must_be_possible() {
+    let of = |when: &str| load(&format!("{HEAD}registers: registers\nthresholds: [{{ indicator: incidents_open, when: {{ {when} }}, breach: none }}]\n"));
+    for when in ["severity: high", "severity: [high, critical]", "risk_tier: unacceptable", "risk_tier: unknown", "owner_role: anybody", "system: x"] {
+        assert!(of(when).is_ok(), "{when}: {:?}", of(when).err());
+    }
+    for (when, expected) in [
+        ("severity: hihg", "when.severity: \"hihg\"; expected `high`"),
+        ("severity: [high, hihg]", "when.severity[1]: \"hihg\"; expected `high`"),
+        ("risk_tier: hgh", "when.risk_tier: \"hgh\"; expected `high`"),
+        ("lifecycle: alive", "when.lifecycle: \"alive\"; expected one of development, "),
+    ] {
+        let mistakes = of(when).unwrap_err();
+        assert!(mistakes.len() == 1 && mistakes[0].starts_with(&format!("agent.yaml:3: thresholds[0].{expected}")), "{when}: {mistakes:?}");
+    }
+}
+
+/// Systems are known when the inventory was read; until then the configuration keeps where it names which.
+#[test]
+fn named_systems_are_kept_with_their_places() {
+    let config = load(&format!(
+        "{HEAD}registers: registers\nthresholds: [{{ indicator: drift_psi, when: {{ system: [a, b] }}, breach: none }}]\n\
+         sources: [{{ name: m, connector: mlflow, url: \"https://m\", covers: [c] }}]\n\
+         measure: {{ jobs: [{{ name: j, command: drift, system: d, reference: r, current: c }}] }}\n"
+    ))
+    .unwrap();
+    let mut named: Vec<_> = config.named_systems.iter().map(|named| format!("{} {}", named.id, named.place.path)).collect();
+    named.sort();
+    assert_eq!(named, ["a thresholds[0].when.system[0]", "b thresholds[0].when.system[1]", "c sources[0].covers[0]", "d measure.jobs[0].system"]);
+}
+
+/// Ruling on overrides: what must hold beside the value is inherited where the catalogue's rules of the level agree on it, and must be written where
+/// they don't; a floor is never lifted.
+#[test]
+fn an_override_inherits_what_must_hold_beside_it() {
+    let rules = |threshold: &str| {
+        let config = load(&format!("{HEAD}registers: registers\nthresholds: [{{ {threshold} }}]\n"))?;
+        let (id, overrides) = config.overrides.iter().next().unwrap();
+        let rules = RuleSet::resolve(&config.catalogue.get(id.as_str()).unwrap().rules, overrides);
+        Ok::<_, Vec<String>>(rules.overrides().map(|(rule, _)| rule).collect::<Vec<_>>().join("; "))
+    };
+    assert_eq!(rules("indicator: drift_psi, breach: '>= 0.2'").unwrap(), "breach: >= 0.2 and >= fact_noise_floor");
+    assert_eq!(rules("indicator: drift_psi, breach: '>= 0.2', and: {}").unwrap(), "breach: >= 0.2 and >= fact_noise_floor", "a floor is no limit");
+    let late = "indicator: effectiveness_verification_pending, breach: '>= 3'";
+    assert_eq!(rules(late).unwrap(), "breach: >= 3 and fact_days_late > 30");
+    assert_eq!(rules(&format!("{late}, and: {{}}")).unwrap(), "breach: >= 3");
+    assert_eq!(rules(&format!("{late}, and: {{ fact_days_late: '> 7' }}")).unwrap(), "breach: >= 3 and fact_days_late > 7");
+    assert_eq!(rules("indicator: impact_assessments_overdue, breach: none").unwrap(), "breach: none");
+    let refused = rules("indicator: impact_assessments_overdue, breach: '>= 2'").unwrap_err();
+    assert!(
+        refused.len() == 1
+            && refused[0]
+                .starts_with("agent.yaml:3: thresholds[0].breach: \">= 2\"; expected `and: {...}` beside it, with what must hold of facts, or `and: {}`")
+            && refused[0].contains("`breach: >= 1 and fact_days_late > 30`"),
+        "{refused:?}"
+    );
+    let refused = rules(&format!("{late}, and: {{ fact_days_lte: '> 7' }}")).unwrap_err();
+    assert!(refused[0].contains("thresholds[0].and.fact_days_lte: \"> 7\"; expected one of this indicator's facts"), "{refused:?}");
+}
+
+#[test]
+fn indicators_are_switched_off_with_a_reason() {
+    let of = |written: &str| load(&format!("{HEAD}registers: registers\nindicators: {written}\n"));
+    let config = of("{ off: { supplier_reviews_overdue: we have no suppliers }, disable: [drift_psi] }").unwrap();
+    assert_eq!(config.off, [("drift_psi".to_owned(), None), ("supplier_reviews_overdue".to_owned(), Some("we have no suppliers".to_owned()))].into());
+    assert!(config.catalogue.get("supplier_reviews_overdue").is_none() && config.catalogue.get("drift_psi").is_none());
+    for (written, expected) in [
+        ("{ off: { supplier_review_overdue: none } }", "indicators.off.supplier_review_overdue: \"none\"; expected `supplier_reviews_overdue`"),
+        ("{ off: { drift_psi: \"\" } }", "indicators.off.drift_psi: \"\"; expected the reason"),
+        ("{ off: { drift_psi: x }, disable: [drift_psi] }", "indicators.off.drift_psi: \"x\"; expected "),
+    ] {
+        let mistakes = of(written).unwrap_err();
+        assert!(mistakes.len() == 1 && mistakes[0].contains(expected), "{written}: {mistakes:?}");
+    }
 }
 
 #[test]

@@ -156,6 +156,12 @@ impl Failure {
         Self::new(FailureReason::Internal, format!("clause9 itself has a fault here, {place}; please report it. The source is polled again at its next time"))
     }
 
+    /// The same, with advice after the message: what happened comes first.
+    pub(super) fn advised(mut self, advice: &str) -> Self {
+        self.message = format!("{}. {}", self.message.trim_end_matches('.'), advice.trim());
+        self
+    }
+
     /// The same, with the place put before the message.
     pub(super) fn at(mut self, place: &str) -> Self {
         self.message = format!("{place}: {}", self.message);

@@ -69,7 +69,7 @@ impl de::Error for Error {
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self { node: None, missing: Some(field.to_owned()), expected: "a value, it is required".to_owned() }
+        Self { node: None, missing: Some(field.to_owned()), expected: super::REQUIRED.to_owned() }
     }
 }
 
@@ -140,6 +140,10 @@ impl<'de> de::Deserializer<'de> for Reader<'_> {
     fn deserialize_enum<V: Visitor<'de>>(self, _: &'static str, variants: &'static [&'static str], visitor: V) -> Result<V::Value, Error> {
         let access = match self.data() {
             Data::Text(_) => Variant { reader: self, content: None },
+            // Below the word is what has a mistake already.
+            Data::Map(entries) if entries.len() == 1 && self.hidden.contains(&entries[0].1) => {
+                return Err(Error { node: Some(self.node), missing: Some(entries[0].0.clone()), expected: String::new() });
+            }
             Data::Map(entries) if entries.len() == 1 => Variant { reader: self, content: Some(entries[0].1) },
             _ => return Err(<Error as de::Error>::unknown_variant("", variants).at(self.node)),
         };

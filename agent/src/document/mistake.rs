@@ -37,14 +37,21 @@ impl fmt::Display for Mistake {
 pub struct Mistakes(Vec<Mistake>);
 
 impl Mistakes {
-    /// Adds one.
+    /// Adds one, unless it is there.
     pub fn push(&mut self, mistake: Mistake) {
-        self.0.push(mistake);
+        self.insert(self.len(), mistake);
+    }
+
+    /// Adds one before that at this place, unless it is there.
+    pub(super) fn insert(&mut self, place: usize, mistake: Mistake) {
+        if !self.0.contains(&mistake) {
+            self.0.insert(place.min(self.len()), mistake);
+        }
     }
 
     /// Adds those of another list.
     pub fn append(&mut self, other: Self) {
-        self.0.extend(other.0);
+        other.0.into_iter().for_each(|mistake| self.push(mistake));
     }
 
     /// How many there are.

@@ -6,7 +6,7 @@ mod load;
 mod mistake;
 mod parse;
 
-use std::{collections::HashSet, fmt::Write as _};
+use std::{cell::RefCell, collections::HashSet, fmt::Write as _};
 
 use serde::de::DeserializeOwned;
 
@@ -19,11 +19,24 @@ use crate::record::Digest;
 /// takes a reading of the whole document, so that a file of nothing else would keep the reader busy for hours.
 const MAX_MISTAKES: usize = 100;
 
+/// What is expected of a key that must be there.
+pub const REQUIRED: &str = "a value, it is required";
+
+/// What reading a document found wrong, beside the mistakes themselves.
+struct Found {
+    left_out: HashSet<usize>,
+    misspelt: HashSet<(usize, String)>,
+}
+
 /// A parsed YAML file. Values are nodes; a node knows its line and its path.
 #[derive(Debug)]
 pub struct Document {
     file: String,
     nodes: Vec<Node>,
+    /// What has a mistake already, so that no value has it: nothing else is said of it.
+    left_out: HashSet<usize>,
+    /// Keys that are missing beside an unknown one that was probably meant: the map's node and the key.
+    misspelt: HashSet<(usize, String)>,
 }
 
 #[derive(Debug)]
@@ -63,41 +76,79 @@ impl Document {
     /// Reads the whole document as `T`. Unknown keys are mistakes, and yet no reason to look no further: the value is there all the same,
     /// so that its meaning can be checked in the same go. `None` when a value has the wrong type or is missing. Who gets a value must still ask
     /// whether there were mistakes.
-    ///
-    /// Serde stops at the first error. So each error is noted, its node hidden, and the rest read again, until nothing new turns up or there
-    /// are [`MAX_MISTAKES`].
     pub fn read<T: DeserializeOwned>(&self, mistakes: &mut Mistakes) -> Option<T> {
-        let mut hidden = HashSet::new();
-        loop {
-            let unknown = std::cell::RefCell::new(Vec::new());
-            let result = T::deserialize(decode::Reader { document: self, node: 0, hidden: &hidden, unknown: &unknown });
-            let Err(error) = result else {
-                for (node, key, known) in unknown.into_inner().into_iter().take(MAX_MISTAKES) {
-                    mistakes.push(self.unknown_key(node, &key, known));
-                }
-                // What is hidden is missing from the value, and moves what comes after it.
-                return result.ok().filter(|_| hidden.is_empty());
+        let mut found = Found { left_out: self.left_out.clone(), misspelt: HashSet::new() };
+        let value = self.read_around(&mut found, mistakes);
+        // What is left out is missing from the value, and moves what comes after it.
+        value.filter(|_| found.left_out.is_empty())
+    }
+
+    /// Reads as much of the document as can be read: what has the wrong type, or lacks what it requires, is left out of the value, so that the
+    /// meaning of all the rest can be checked in the same go. From then on paths lead to where the value has what they name, and
+    /// [`Document::is_settled`] tells of what nothing more is to be said. `None` when nothing is left.
+    pub fn read_rest<T: DeserializeOwned>(&mut self, mistakes: &mut Mistakes) -> Option<T> {
+        let mut found = Found { left_out: self.left_out.clone(), misspelt: HashSet::new() };
+        let value = self.read_around(&mut found, mistakes);
+        (self.left_out, self.misspelt) = (found.left_out, found.misspelt);
+        value
+    }
+
+    /// Serde stops at the first error. So each error is noted, its node left out, and the rest read again, until nothing new turns up or there
+    /// are [`MAX_MISTAKES`].
+    fn read_around<T: DeserializeOwned>(&self, found: &mut Found, mistakes: &mut Mistakes) -> Option<T> {
+        let before = found.left_out.len();
+        let unknown = RefCell::new(Vec::new());
+        let mut missing = Vec::new();
+        let value = loop {
+            let error = match T::deserialize(decode::Reader { document: self, node: 0, hidden: &found.left_out, unknown: &unknown }) {
+                Ok(value) => break Some(value),
+                Err(error) => error,
             };
             let node = error.node.unwrap_or(0);
-            let caused_by_hiding = error.missing.as_deref().is_some_and(|key| self.child(node, key).is_some_and(|child| hidden.contains(&child)));
-            if !caused_by_hiding {
-                mistakes.push(self.decode_mistake(node, error));
+            let caused_by_hiding = error.missing.as_deref().is_some_and(|key| self.child(node, key).is_some_and(|child| found.left_out.contains(&child)));
+            match &error.missing {
+                _ if caused_by_hiding => {}
+                Some(key) => missing.push((node, key.clone(), mistakes.len())),
+                None => mistakes.push(self.decode_mistake(node, error)),
             }
-            if node == 0 || !hidden.insert(node) || hidden.len() == MAX_MISTAKES {
-                for (node, key, known) in unknown.into_inner().into_iter().take(MAX_MISTAKES) {
-                    mistakes.push(self.unknown_key(node, &key, known));
-                }
-                return None;
+            if node == 0 || !found.left_out.insert(node) || found.left_out.len() - before >= MAX_MISTAKES {
+                break None;
             }
+        };
+        let mut unknown = unknown.into_inner();
+        let mut seen = HashSet::new();
+        unknown.retain(|(node, key, _)| seen.insert((*node, key.clone())));
+        for (node, key, known) in unknown.into_iter().take(MAX_MISTAKES) {
+            found.misspelt.extend(nearest(&key, known.iter().copied()).map(|near| (node, near.to_owned())));
+            mistakes.push(self.unknown_key(node, &key, known));
         }
+        // The hint beside the unknown key says it better.
+        missing.retain(|(node, key, _)| !found.misspelt.contains(&(*node, key.clone())));
+        for (later, (node, key, place)) in missing.into_iter().enumerate() {
+            let expected = REQUIRED.to_owned();
+            mistakes.insert(place + later, self.decode_mistake(node, decode::Error { node: Some(node), missing: Some(key), expected }));
+        }
+        value
+    }
+
+    /// Whether the value at `path` has a mistake already, lies in one that has, or is missing because its key is misspelt.
+    pub fn is_settled(&self, path: &str) -> bool {
+        let (node, rest) = self.find(path);
+        let mut up = std::iter::successors(Some(node), |node| self.nodes[*node].parent);
+        up.any(|node| self.left_out.contains(&node)) || self.misspelt.contains(&(node, rest.to_owned()))
     }
 
     /// A mistake about the value at `path` (`sources[2].cron`; empty: the whole file) that reading its type could not see.
     /// A path that is not there points at its nearest ancestor.
     pub fn mistake(&self, path: &str, expected: impl Into<String>) -> Mistake {
-        let (node, whole) = self.find(path);
-        let found = if whole { self.shown(node) } else { "nothing".to_owned() };
-        Mistake { file: self.file.clone(), line: Some(self.nodes[node].line), path: path.to_owned(), found, expected: expected.into() }
+        let (node, rest) = self.find(path);
+        let found = if rest.is_empty() { self.shown(node) } else { "nothing".to_owned() };
+        let path = match (self.path(node), rest) {
+            (path, "") => path,
+            (path, rest) if rest.starts_with('[') => path + rest,
+            (path, rest) => join(&path, rest),
+        };
+        Mistake { file: self.file.clone(), line: Some(self.nodes[node].line), path, found, expected: expected.into() }
     }
 
     /// The line of the value at `path`.
@@ -107,14 +158,14 @@ impl Document {
 
     /// Whether something is written at `path`.
     pub fn has(&self, path: &str) -> bool {
-        self.find(path).1
+        self.find(path).1.is_empty()
     }
 
     /// Whether the value at `path`, or one within it, must not be shown.
     pub fn holds_secret(&self, path: &str) -> bool {
-        let (top, whole) = self.find(path);
+        let (top, rest) = self.find(path);
         let is_within = |node: usize| std::iter::successors(Some(node), |node| self.nodes[*node].parent).any(|node| node == top);
-        whole && (0..self.nodes.len()).any(|node| self.nodes[node].secret && is_within(node))
+        rest.is_empty() && (0..self.nodes.len()).any(|node| self.nodes[node].secret && is_within(node))
     }
 
     /// Digest of keys and values, without comments and layout. What must not be shown does not count: a short secret could be guessed from it.
@@ -143,22 +194,25 @@ impl Document {
         Digest::of(all.as_bytes())
     }
 
-    fn find(&self, path: &str) -> (usize, bool) {
-        let mut node = 0;
-        for step in path.split(['.', '[']).filter(|step| !step.is_empty()) {
-            let next = match step.strip_suffix(']') {
-                Some(index) => index.parse().ok().and_then(|index: usize| match &self.nodes[node].data {
-                    Data::List(items) => items.get(index).copied(),
-                    _ => None,
-                }),
-                None => self.child(node, step),
-            };
-            match next {
-                Some(next) => node = next,
-                None => return (node, false),
-            }
+    /// The node at `path`, or its nearest ancestor and what is left of the path. In lists those count that the value has.
+    fn find<'p>(&self, path: &'p str) -> (usize, &'p str) {
+        let (mut node, mut rest) = (0, path);
+        while !rest.is_empty() {
+            let Some((next, after)) = self.step(node, rest) else { break };
+            (node, rest) = (next, after.strip_prefix('.').unwrap_or(after));
         }
-        (node, true)
+        (node, rest)
+    }
+
+    fn step<'p>(&self, node: usize, path: &'p str) -> Option<(usize, &'p str)> {
+        if let Some(indexed) = path.strip_prefix('[') {
+            let (index, after) = indexed.split_once(']')?;
+            let Data::List(items) = &self.nodes[node].data else { return None };
+            let item = items.iter().filter(|item| !self.left_out.contains(item)).nth(index.parse().ok()?)?;
+            return Some((*item, after));
+        }
+        let (key, after) = path.split_at(path.find(['.', '[']).unwrap_or(path.len()));
+        self.child(node, key).map(|child| (child, after))
     }
 
     fn child(&self, node: usize, key: &str) -> Option<usize> {
@@ -341,6 +395,23 @@ mod tests {
         for other in ["a: [1, {b: y}]\npassword: hush\nc: \"${s}\"\n", "a: [1, {d: x}]\npassword: hush\nc: \"${s}\"\n", "a: [1, {b: x}]\nc: \"${s}\"\n"] {
             assert_ne!(of(other, "one"), first, "{other}");
         }
+    }
+
+    /// What is wrong in one place does not keep the rest from being looked at: lists are shorter then, and paths count as the value does.
+    #[test]
+    fn the_rest_of_a_document_is_read_beside_its_mistakes() {
+        let mut mistakes = Mistakes::default();
+        let text = "name: corner\nopen: maybe\nitems:\n  - {id: one}\n  - {id: 2, color: red}\n  - {idd: 3}\n  - {id: 4}\n";
+        let mut document = Document::parse("shop.yaml", text, &mut mistakes).unwrap();
+        let shop: Shop = document.read_rest(&mut mistakes).unwrap();
+        assert_eq!((shop.open, shop.items.iter().map(|item| item.id).collect::<Vec<_>>()), (false, vec![2, 4]));
+        assert_eq!(document.mistake("items[1].id", "5").to_string(), "shop.yaml:7: items[3].id: 4; expected 5");
+        assert_eq!(document.mistake("items[1].colour", "a colour").to_string(), "shop.yaml:7: items[3].colour: nothing; expected a colour");
+        assert!(
+            document.is_settled("open") && document.is_settled("items[0].colour") && !document.is_settled("items[1].colour") && !document.is_settled("name")
+        );
+        let told: Vec<_> = mistakes.iter().map(|mistake| mistake.path.as_str()).collect();
+        assert_eq!(told, ["open", "items[0].id", "items[1].color", "items[2].idd"], "that `id` is missing is told by the hint: {mistakes}");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! YAML text to nodes with places, and references (`${env:NAME}`, `${file:path}`) to their values.
 
+use std::collections::HashSet;
+
 use saphyr::{MarkedYaml, Scalar, YamlData};
 
 use super::{Data, Document, Mistake, Mistakes, Node, Step, join, load::load};
@@ -23,14 +25,14 @@ impl Document {
             mistakes.push(mistake(1, found, String::new()));
             return None;
         };
-        let mut document = Self { file: file.to_owned(), nodes: Vec::new() };
+        let mut document = Self { file: file.to_owned(), nodes: Vec::new(), left_out: HashSet::new(), misspelt: HashSet::new() };
         let before = mistakes.len();
         document.add(root, None, Step::Root, false, mistakes);
         (mistakes.len() == before).then_some(document)
     }
 
     /// Replaces `${...}` in every text by what `lookup` gives for the part between the braces; `$${` stands for `${`.
-    /// A value that a reference was replaced in is a secret from then on.
+    /// A value that a reference was replaced in is a secret from then on; of one whose reference leads nowhere no more is said.
     pub fn resolve(&mut self, lookup: impl Fn(&str) -> Result<String, String>, mistakes: &mut Mistakes) {
         for node in 0..self.nodes.len() {
             let Data::Text(text) = &self.nodes[node].data else { continue };
@@ -42,13 +44,16 @@ impl Document {
                     self.nodes[node].data = Data::Text(text);
                     self.nodes[node].secret = true;
                 }
-                Err((reference, expected)) => mistakes.push(Mistake {
-                    file: self.file.clone(),
-                    line: Some(self.nodes[node].line),
-                    path: self.path(node),
-                    found: format!("${{{reference}}}"),
-                    expected,
-                }),
+                Err((reference, expected)) => {
+                    self.left_out.insert(node);
+                    mistakes.push(Mistake {
+                        file: self.file.clone(),
+                        line: Some(self.nodes[node].line),
+                        path: self.path(node),
+                        found: format!("${{{reference}}}"),
+                        expected,
+                    });
+                }
             }
         }
     }

@@ -65,7 +65,7 @@ impl Product {
     pub const ALL: [Self; 3] = [Self::Dashboards, Self::Rules, Self::Runbooks];
 
     /// The folder, relative to `dashboards/`, that holds nothing but what is generated: files there that are not made any more are out of date.
-    fn folder(self) -> &'static str {
+    pub fn folder(self) -> &'static str {
         match self {
             Self::Dashboards => "grafana",
             Self::Rules => "prometheus",

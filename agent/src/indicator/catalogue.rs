@@ -201,7 +201,7 @@ fn proved(checker: &Checker, place: &Place<'_>, raw: RawIndicator, mistakes: &mu
         check::rules(place, &raw.thresholds, &checked.columns, mistakes);
     }
     let (Some(id), Some(checked), true) = (id, checked, mistakes.len() == before) else { return None };
-    Some(Indicator {
+    let indicator = Indicator {
         id,
         file: place.document.file().to_owned(),
         title: raw.title,
@@ -223,7 +223,9 @@ fn proved(checker: &Checker, place: &Place<'_>, raw: RawIndicator, mistakes: &mu
         views: checked.views,
         tables: checked.tables,
         local: Local::No,
-    })
+    };
+    check::words(place, &indicator, mistakes);
+    Some(indicator)
 }
 
 fn examples(place: &Place<'_>, raws: Vec<RawExample>, mistakes: &mut Mistakes) -> Vec<Example> {

@@ -3,9 +3,9 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{Columns, Own, Parameter, Reads, catalogue::Place};
+use super::{Columns, Indicator, Own, Parameter, Reads, catalogue::Place};
 use crate::{
-    document::Mistakes,
+    document::{Mistakes, nearest},
     record::SHAPES,
     store::{
         sqlite::{Inspector, Sqlite, Why},
@@ -179,9 +179,30 @@ pub(super) fn rules(place: &Place<'_>, rules: &[Rule], columns: &Columns, mistak
                 mistakes.push(place.mistake(&path("and"), format!("facts that the SQL yields: {}", columns.facts().join(", "))));
             }
         }
+        if rule.floor.as_ref().is_some_and(|floor| !columns.facts().contains(floor)) {
+            mistakes.push(place.mistake(&path("floor"), format!("a fact that the SQL yields: {}", columns.facts().join(", "))));
+        }
+        if let Some(floor) = rule.value.facts().find(|fact| fact.ends_with("_floor")) {
+            mistakes.push(place.mistake(&path("value"), format!("limits only; write `floor: {floor}` beside it, which no override lifts")));
+        }
         for name in rule.when.names() {
             if !columns.labels().iter().any(|label| label == name) && systems.field(name).is_none() {
                 mistakes.push(place.mistake(&path(&format!("when.{name}")), format!("a label ({}) or a field of systems", columns.labels().join(", "))));
+            }
+        }
+    }
+}
+
+/// Rules select by words that there can be.
+pub(super) fn words(place: &Place<'_>, indicator: &Indicator, mistakes: &mut Mistakes) {
+    for (position, rule) in indicator.rules.iter().enumerate() {
+        for (name, words) in &rule.when.0 {
+            let Some(known) = indicator.words_of(name) else { continue };
+            if let Some(unknown) = words.iter().find(|word| !known.contains(*word)) {
+                let known = known.iter().map(String::as_str);
+                let expected =
+                    nearest(unknown, known.clone()).map_or_else(|| format!("one of {}", known.collect::<Vec<_>>().join(", ")), |near| format!("`{near}`"));
+                mistakes.push(place.mistake(&format!("thresholds[{position}].when.{name}"), expected));
             }
         }
     }

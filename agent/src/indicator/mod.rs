@@ -16,6 +16,7 @@ mod tests;
 mod time;
 #[cfg(test)]
 mod traps;
+mod vocabulary;
 
 use std::{collections::BTreeSet, fmt, sync::Arc};
 

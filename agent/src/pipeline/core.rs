@@ -13,6 +13,7 @@ use super::{
     falls::Falls,
     in_force,
     inventory::{self, Facts, Systems},
+    missing,
     planning::{self, Surroundings},
     readings,
     slot::{Method, Slot},
@@ -25,6 +26,7 @@ use crate::{
     connector::{Failure, FailureReason},
     indicator::{Evaluator, Id, Own},
     plan::{Evidence, Finding},
+    record::{Feed, shape},
     store::{self, Projection, Store, Touched, tables::SourceRow},
 };
 
@@ -362,7 +364,7 @@ impl Core {
         }
         let evidence = self.plan.shown.as_ref().unwrap_or(const { &Evidence::new() });
         let readings = readings::Surroundings { sources: &self.sources, systems: &self.facts.systems, now };
-        Ok(planning::findings(&entries, &Surroundings { slots: &self.slots, readings, evidence }))
+        Ok(planning::findings(&entries, &Surroundings { slots: &self.slots, readings, evidence, off: &self.config.off }))
     }
 
     /// What was found for each entry of the monitoring plan.
@@ -386,7 +388,18 @@ impl Core {
             sources: self.sources.status(now),
             systems: Arc::clone(&self.facts.systems),
             review_links: Arc::clone(&self.facts.review_links),
+            parameters: self.config.parameters.clone(),
+            off: self.config.off.clone(),
+            missing: missing::missing(&self.slots, &self.sources, &self.config.registry),
+            unmatched: self.unmatched(),
         }
+    }
+
+    /// Names of the configuration that are no systems. While nobody has read the inventory, that is not known.
+    fn unmatched(&self) -> Vec<String> {
+        let systems = shape::by_name("system").map(Feed::all);
+        let is_read = self.sources.read_at(systems.as_slice()).flatten().is_some();
+        if is_read { inventory::unmatched(&self.config, &self.facts.systems) } else { Vec::new() }
     }
 
     /// The inventory, as it is stored.

@@ -12,8 +12,9 @@ use crate::{
 /// All of it.
 pub(super) fn document(config: &Config) -> Value {
     let overrides = config.overrides.iter().map(|(indicator, overrides)| {
-        let rules = RuleSet::resolve(&[], overrides);
-        (indicator.to_string(), (0..rules.len()).map(|rule| rules.text(rule)).collect::<Vec<_>>().into())
+        let of_catalogue = config.catalogue.get(indicator.as_str()).map(|indicator| indicator.rules.as_slice()).unwrap_or_default();
+        let rules = RuleSet::resolve(of_catalogue, overrides);
+        (indicator.to_string(), rules.overrides().map(|(rule, _)| rule).collect::<Vec<_>>().into())
     });
     json!({
         "digest": config.digest.to_string(),
@@ -21,7 +22,8 @@ pub(super) fn document(config: &Config) -> Value {
         "timezone": config.zone.name(),
         "sources": config.sources.iter().map(source).collect::<Vec<_>>(),
         "indicators": config.catalogue.iter().map(|indicator| indicator.id.as_str()).collect::<Vec<_>>(),
-        "disabled": config.disabled,
+        "disabled": config.off.keys().collect::<Vec<_>>(),
+        "reasons": config.off.iter().filter_map(|(id, reason)| Some((id.clone(), reason.clone()?.into()))).collect::<serde_json::Map<_, _>>(),
         "parameters": config.parameters,
         "thresholds": overrides.collect::<serde_json::Map<_, _>>(),
     })
@@ -59,8 +61,8 @@ mod tests {
         let text = "organisation: { name: Example, timezone: Europe/Berlin }
 sources:
   - { name: models, connector: mlflow, url: 'https://mlflow.example.org', auth: { bearer: hush-5f1e8c }, every: 10m, stale_after: 1h, covers: [a] }
-indicators: { disable: [drift_psi], parameters: { failure_window_days: 3 } }
-thresholds: [{ indicator: incidents_open, when: { system: a }, breach: '>= 2', for: 30m }]
+indicators: { disable: [drift_psi], off: { drift_distance: no such data }, parameters: { failure_window_days: 3 } }
+thresholds: [{ indicator: incidents_open, when: { system: a }, breach: '>= 2', and: {}, for: 30m }]
 ";
         std::fs::write(&file, text).unwrap();
         let config = Config::load(&file, 0).unwrap_or_else(|mistakes| panic!("{mistakes}"));
@@ -72,9 +74,10 @@ thresholds: [{ indicator: incidents_open, when: { system: a }, breach: '>= 2', f
         assert_eq!(of_source, expected);
         assert_eq!(
             [&said["timezone"], &said["disabled"], &said["parameters"]],
-            [&json!("Europe/Berlin"), &json!(["drift_psi"]), &json!({ "failure_window_days": 3.0 })]
+            [&json!("Europe/Berlin"), &json!(["drift_distance", "drift_psi"]), &json!({ "failure_window_days": 3.0 })]
         );
         assert_eq!(said["thresholds"], json!({ "incidents_open": ["breach: >= 2 when system=a for 30m"] }));
+        assert_eq!(said["reasons"], json!({ "drift_distance": "no such data" }));
         assert!(!said["indicators"].as_array().unwrap().contains(&json!("drift_psi")));
     }
 }

@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     board::{ReviewLink, SystemStatus},
+    config::{Config, NamedSystem},
+    document::{Mistake, nearest},
     record::shape::SYSTEM_PROPERTIES,
     store::{self, Touched, sql::Database},
 };
@@ -38,6 +40,18 @@ impl Facts {
         }
         Ok(())
     }
+}
+
+/// What the configuration names as systems and the inventory does not have, each with its place and the id that was probably meant. An alias is no id.
+pub fn unmatched(config: &Config, systems: &Systems) -> Vec<String> {
+    let stranger = |named: &NamedSystem| {
+        let expected = match nearest(&named.id, systems.keys().map(String::as_str)) {
+            Some(near) => format!("`{near}`"),
+            None => "the id of a system in the inventory".to_owned(),
+        };
+        Mistake { expected, ..named.place.clone() }.to_string()
+    };
+    config.named_systems.iter().filter(|named| !systems.contains_key(&named.id)).map(stranger).collect()
 }
 
 /// Reads the inventory.

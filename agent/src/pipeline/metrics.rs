@@ -20,6 +20,8 @@ own_metrics! {
         pub config_last_reload_successful: IntGauge,
         /// When the configuration in force was loaded.
         pub config_last_reload_success_timestamp_seconds: IntGauge,
+        /// Names of systems in the configuration (thresholds, covers, jobs) that the inventory does not have: what is said of them means nothing.
+        pub config_unmatched_names: IntGauge,
         /// Whether the last poll of the source was complete (1) or failed (0).
         pub source_up: IntGaugeVec["source", "connector"],
         /// Whether the records of the source are complete: read at least once, and not older than its limit.

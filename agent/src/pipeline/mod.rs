@@ -10,6 +10,7 @@ mod in_force;
 mod inventory;
 mod journal;
 mod metrics;
+mod missing;
 mod planning;
 mod poller;
 mod readings;
@@ -35,7 +36,7 @@ use crate::{
 
 pub use self::core::{Core, Evaluated};
 pub use deep::differences;
-pub use inventory::Systems;
+pub use inventory::{Systems, unmatched};
 pub use journal::{Journal, PollLog};
 pub use metrics::Metrics;
 pub use poller::{Polled, client, deliver, poll_once, poll_source};
@@ -67,6 +68,10 @@ pub struct Handle {
 pub struct Configuration {
     /// The first digits of [`Config::digest`].
     pub digest: String,
+    /// The configuration file.
+    pub file: PathBuf,
+    /// When the agent was started, epoch seconds.
+    pub started: i64,
     /// When it was taken over, or last read again; epoch seconds.
     pub since: i64,
     /// When another one was refused after that, and why. No secret is in it.
@@ -259,7 +264,11 @@ impl Agent {
         self.metrics.config_last_reload_success_timestamp_seconds.set(now);
         let mut digest = self.config.digest.to_string();
         digest.truncate(DIGEST_DIGITS);
-        self.handle.configuration.store(Arc::new(Configuration { digest, since: now, refused: None }));
+        let started = match self.handle.configuration.load().started {
+            0 => now,
+            started => started,
+        };
+        self.handle.configuration.store(Arc::new(Configuration { digest, file: self.config.file.clone(), started, since: now, refused: None }));
     }
 }
 

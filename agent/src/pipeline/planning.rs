@@ -19,16 +19,28 @@ pub(super) struct Surroundings<'a> {
     /// What their readings are judged by.
     pub(super) readings: readings::Surroundings<'a>,
     pub(super) evidence: &'a Evidence,
+    /// Indicators that are switched off, with the reason where one was given.
+    pub(super) off: &'a BTreeMap<String, Option<String>>,
 }
 
 /// Checks every entry.
 pub(super) fn findings(entries: &[Entry], around: &Surroundings<'_>) -> Vec<Finding> {
     let position = |id: &str| around.slots.iter().position(|slot| slot.method.indicator.id.as_str() == id);
     let one = |entry: &Entry| match entry.indicator.as_deref().and_then(position) {
-        None => plan::check(entry, None, around.evidence, around.readings.now),
+        None => {
+            let mut finding = plan::check(entry, None, around.evidence, around.readings.now);
+            let off = entry.indicator.as_ref().and_then(|id| around.off.get(id).map(|reason| switched_off(id, reason.as_deref())));
+            finding.row.flaw = off.or(finding.row.flaw);
+            finding
+        }
         Some(position) => check(entry, position, around),
     };
     entries.iter().map(one).collect()
+}
+
+/// What is wrong with an entry whose indicator is switched off: it was planned, and somebody decided otherwise.
+fn switched_off(id: &str, reason: Option<&str>) -> String {
+    format!("the indicator `{id}` is switched off: {}", reason.unwrap_or("no reason was given"))
 }
 
 fn check(entry: &Entry, position: usize, around: &Surroundings<'_>) -> Finding {

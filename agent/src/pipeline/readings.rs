@@ -8,7 +8,7 @@ use super::{
     sources::{Gaps, Sources},
 };
 use crate::{
-    board::Reading,
+    board::{Reading, Waiting},
     indicator::{EvaluationError, Measured, Row},
     store::Since,
     threshold::{self, Subject},
@@ -65,8 +65,10 @@ fn held(slot: &Slot, mut row: Row, gaps: &Gaps, around: Surroundings<'_>) -> (Ar
     });
     let state = || verdict.state.as_str().into();
     let since = since.map_or_else(|| Since::begin(state(), now), |since| since.then(state(), now));
-    let rule = verdict.rule.map(|position| Arc::clone(&slot.method.texts[position]));
-    let reading = Arc::new(Reading { row, state: verdict.state, rule, judged: verdict.judged, since: since.from });
+    let text = |position: usize| Arc::clone(&slot.method.texts[position]);
+    let rule = verdict.rule.map(text);
+    let waiting = verdict.waiting.map(|waiting| Waiting { rule: text(waiting.rule), since: waiting.since, until: waiting.until });
+    let reading = Arc::new(Reading { row, state: verdict.state, rule, waiting, judged: verdict.judged, since: since.from });
     (labels.into(), Held { reading, memory: verdict.memory, since, verdict_due })
 }
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    board::{Panel, Reading},
+    board::{Limit, Panel, Reading},
     config::Config,
     indicator::{Id, Indicator, Measured, Own, Pass, Reads, Row},
     record::{Feed, Zone},
@@ -98,7 +98,7 @@ const EVERY: i64 = 60;
 impl Slot {
     /// A slot of which nothing is known but what the store holds. It is due at once.
     pub(super) fn new(method: Method, stored: Vec<(String, Stored)>) -> Self {
-        let panel = Arc::new(Panel::empty(&method.indicator, method.rules.thresholds(), method.texts.clone()));
+        let panel = Arc::new(Panel::empty(&method.indicator, method.rules.thresholds(), method.limits()));
         let behind = stored.into_iter().map(|(labels, stored)| (labels.into(), Some(stored))).collect();
         let readings = BTreeMap::new();
         Self {
@@ -127,7 +127,7 @@ impl Slot {
             }
         }
         let readings = slot.panel.readings.clone();
-        let empty = Panel::empty(&method.indicator, method.rules.thresholds(), method.texts.clone());
+        let empty = Panel::empty(&method.indicator, method.rules.thresholds(), method.limits());
         slot.panel = Arc::new(Panel { readings, evaluated_at: slot.panel.evaluated_at, ..empty });
         slot.method = method;
         slot
@@ -310,10 +310,10 @@ impl Slot {
 
     /// Shows what holds.
     pub(super) fn show(&mut self) {
-        let Panel { indicator, thresholds, rules, .. } = &*self.panel;
-        let (indicator, thresholds, rules) = (Arc::clone(indicator), thresholds.clone(), rules.clone());
+        let Panel { indicator, thresholds, limits, .. } = &*self.panel;
+        let (indicator, thresholds, limits) = (Arc::clone(indicator), thresholds.clone(), limits.clone());
         let readings = self.readings.values().map(|held| Arc::clone(&held.reading)).collect();
-        self.panel = Arc::new(Panel { indicator, thresholds, rules, readings, evaluated_at: self.evaluated_at, waits: false, unstored: self.is_behind() });
+        self.panel = Arc::new(Panel { indicator, thresholds, limits, readings, evaluated_at: self.evaluated_at, waits: false, unstored: self.is_behind() });
         self.is_shown = true;
     }
 
@@ -404,6 +404,15 @@ impl Method {
         let digest = crate::record::Digest::of(document(indicator, config, &texts).to_string().as_bytes()).to_string().into();
         let feeds = indicator.reads.iter().filter_map(Reads::feed).cloned().collect();
         Self { indicator: Arc::clone(indicator), rules, texts, digest, feeds }
+    }
+
+    /// The limits in force as people look at them.
+    fn limits(&self) -> Vec<Limit> {
+        let limit = |position: usize| {
+            let (level, rule) = (self.rules.level(position)?, Arc::clone(self.texts.get(position)?));
+            Some(Limit { level, rule, words: self.rules.words(position, &self.indicator.unit), overrides: position >= self.indicator.rules.len() })
+        };
+        self.rules.positions().into_iter().filter_map(limit).collect()
     }
 
     /// Which of the passes of an evaluation it belongs to.

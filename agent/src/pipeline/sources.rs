@@ -138,7 +138,9 @@ impl Sources {
         source.fed = Some(delivery.streams.iter().flat_map(|stream| stream.feeds.iter().cloned()).collect());
         source.note_read(Some(now));
         source.stale = false;
-        source.failure = None;
+        if let Some((reason, _)) = source.failure.take() {
+            tracing::info!(source = name, reason, "the source can be read again");
+        }
         source.pages = delivery.pages;
         delivery.keep_emptied(&source.notes);
         let tells = |note: &&Note| matches!(note.kind, NoteKind::Contradicted | NoteKind::Emptied) && !source.notes.contains(note);
@@ -225,8 +227,8 @@ impl Sources {
         feeding.map(|source| source.last_success_at).min()
     }
 
-    /// Why readings of an indicator that reads this can't be known: nobody provides what it needs, or who does is stale.
-    pub(super) fn gaps(&self, reads: &[Reads]) -> Gaps {
+    /// What an indicator that reads this needs and nobody provides, kind by kind.
+    pub(super) fn missing(&self, reads: &[Reads]) -> Vec<String> {
         let all: Vec<_> = self.0.iter().flat_map(Source::feeds).collect();
         let missing = |optional: bool| -> Vec<String> {
             let chosen = reads.iter().filter(|read| read.is_optional() == optional).filter_map(Reads::feed);
@@ -234,10 +236,15 @@ impl Sources {
         };
         let optional: Vec<_> = reads.iter().filter(|read| read.is_optional()).filter_map(Reads::feed).collect();
         let none_of_them = !optional.is_empty() && !optional.iter().any(|feed| all.iter().any(|fed| fed.overlaps(feed)));
-        let missing = match missing(false) {
+        match missing(false) {
             needed if needed.is_empty() && none_of_them => missing(true),
             needed => needed,
-        };
+        }
+    }
+
+    /// Why readings of an indicator that reads this can't be known: nobody provides what it needs, or who does is stale.
+    pub(super) fn gaps(&self, reads: &[Reads]) -> Gaps {
+        let missing = self.missing(reads);
         if !missing.is_empty() {
             return Gaps { everywhere: Some(format!("no source provides {}", missing.join(", "))), ..Gaps::default() };
         }

@@ -67,7 +67,7 @@ const PUBLISH_EVERY: i64 = 60;
 impl Worker {
     pub(super) fn spawn(core: Core, exporter: Exporter, board: Arc<ArcSwap<Board>>, metrics: Metrics) -> Self {
         let (messages, receiver) = mpsc::channel(QUEUE);
-        let mut state = State { core, exporter, board, metrics, on_page: None, published_at: 0, reported: None };
+        let mut state = State { core, exporter, board, metrics, on_page: None, published_at: 0, reported: None, unmatched: Vec::new() };
         let (fell, has_fallen) = watch::channel(false);
         let work = move || {
             // What a panic leaves half done is not gone on with.
@@ -125,6 +125,8 @@ struct State {
     published_at: i64,
     /// The problem that was logged last, so that it is logged once.
     reported: Option<String>,
+    /// The names of the configuration that were logged last as no systems.
+    unmatched: Vec<String>,
 }
 
 impl State {
@@ -222,6 +224,7 @@ impl State {
 
     fn publish(&mut self, board: Board) {
         self.metrics.show_sources(&board.sources);
+        self.tell_unmatched(&board.unmatched);
         let published = match &self.on_page {
             Some(before) => self.exporter.update(&board.changes(before)),
             None => self.exporter.publish(&board.families()),
@@ -232,6 +235,15 @@ impl State {
             Err(error) => self.report(format!("the page can't be published: {error}")),
         }
         self.board.store(board);
+    }
+
+    /// Tells once which names of the configuration are no systems.
+    fn tell_unmatched(&mut self, unmatched: &[String]) {
+        for name in unmatched.iter().filter(|name| !self.unmatched.contains(name)) {
+            tracing::warn!(name, "a name of the configuration is no system of the inventory, so that what is said of it means nothing");
+        }
+        self.metrics.config_unmatched_names.set(i64::try_from(unmatched.len()).unwrap_or(i64::MAX));
+        self.unmatched = unmatched.to_vec();
     }
 
     fn report(&mut self, problem: String) {
@@ -272,7 +284,7 @@ mod tests {
         let core = Core::open(Arc::new(Config::load(&file, now).unwrap()), now).unwrap();
         let exporter = Exporter::new(OwnMetrics::new("t").unwrap()).unwrap();
         let metrics = Metrics::start(exporter.own()).unwrap();
-        State { core, exporter, board: Arc::default(), metrics, on_page: None, published_at: 0, reported: None }
+        State { core, exporter, board: Arc::default(), metrics, on_page: None, published_at: 0, reported: None, unmatched: Vec::new() }
     }
 
     #[test]

@@ -28,6 +28,9 @@ impl Severity {
         })
     }
 
+    /// The label values.
+    pub const WORDS: &'static [&'static str] = &["critical", "high", "medium", "low"];
+
     /// The label value.
     pub fn as_str(self) -> &'static str {
         match self {

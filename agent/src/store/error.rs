@@ -1,6 +1,6 @@
 //! What can go wrong in the store, in words for whoever must mend it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What went wrong in the store.
 #[derive(Debug, thiserror::Error)]
@@ -24,8 +24,14 @@ pub enum Error {
     /// The disk is full. What was stored before is intact, the change at hand is not stored.
     #[error("the disk that holds the database is full; nothing that was stored is lost: free some space")]
     Full,
+    /// What lies there is no database, or a broken one.
+    #[error("{} is damaged, or no database of clause9: bring back a backup, or move it away and start again, which begins a new history", path.display())]
+    Damaged {
+        /// The database.
+        path: PathBuf,
+    },
     /// The folder can't be used.
-    #[error("{} can't be used", path.display())]
+    #[error("{} can't be used: let this user write there, or set another `data_dir`", path.display())]
     Folder {
         /// The file or folder.
         path: PathBuf,
@@ -61,6 +67,16 @@ pub enum Error {
     /// Anything else that the database reports.
     #[error("the database reports an error")]
     Database(#[source] Reason),
+}
+
+impl Error {
+    /// The same about the database at `path`, where what it reports is that it is none.
+    pub(super) fn at(self, path: &Path) -> Self {
+        match self {
+            Self::Damaged { .. } => Self::Damaged { path: path.to_owned() },
+            other => other,
+        }
+    }
 }
 
 /// What an engine reports, in its own words.

@@ -124,8 +124,8 @@ impl Store {
     pub fn open(data_dir: &Path, zone: Zone) -> Result<Self, Error> {
         let mut folder = folder::Folder::open(data_dir)?;
         let path = data_dir.join(DATABASE_FILE);
-        let writer = core::open(&path)?;
-        let names = prepare(&writer, zone)?;
+        let writer = core::open(&path).map_err(|error| error.at(&path))?;
+        let names = prepare(&writer, zone).map_err(|error| error.at(&path))?;
         let reader = Sqlite::open_read_only(&path)?;
         folder.remember();
         Ok(Self { writer: Box::new(writer), reader: Box::new(reader), names, zone, path, folder: Some(folder) })

@@ -1,6 +1,6 @@
 //! A store that is only read, beside whoever writes it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{
     Anchor, Error, Verified,
@@ -11,7 +11,10 @@ use super::{
 
 /// A connection that can't write.
 #[derive(Debug)]
-pub struct Reader(Sqlite);
+pub struct Reader {
+    database: Sqlite,
+    path: PathBuf,
+}
 
 impl Reader {
     /// Opens a database. Nothing is made where there is none.
@@ -19,7 +22,7 @@ impl Reader {
     /// # Errors
     /// What SQLite reports.
     pub fn open(database: &Path) -> Result<Self, Error> {
-        Ok(Self(Sqlite::open_read_only(database)?))
+        Ok(Self { database: Sqlite::open_read_only(database)?, path: database.to_owned() })
     }
 
     /// Verifies everything, and that the store goes on from an anchor.
@@ -27,11 +30,11 @@ impl Reader {
     /// # Errors
     /// What SQLite reports; that it was interrupted, too.
     pub fn verify(&self, expected: Option<&Anchor>) -> Result<Verified, Error> {
-        verify(&self.0, expected)
+        verify(&self.database, expected).map_err(|error| error.at(&self.path))
     }
 
     /// What interrupts it.
     pub fn interrupter(&self) -> Interrupter {
-        self.0.interrupter()
+        self.database.interrupter()
     }
 }

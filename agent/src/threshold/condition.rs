@@ -67,6 +67,11 @@ impl Condition {
         Parser { text, at: 0 }.condition()
     }
 
+    /// The condition that the value is at least this fact of its reading.
+    pub(super) fn at_least(fact: &str) -> Self {
+        Self { alternatives: vec![vec![Comparison { absolute: false, operator: Operator::GreaterOrEqual, operand: Operand::Fact(fact.to_owned()) }]] }
+    }
+
     /// Whether it holds for `value`.
     pub fn holds(&self, value: f64, fact: &impl Fn(&str) -> Option<f64>) -> bool {
         self.alternatives.iter().any(|all| all.iter().all(|comparison| comparison.holds(value, fact)))

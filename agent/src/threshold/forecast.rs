@@ -34,7 +34,7 @@ pub fn next_change(rules: &RuleSet, subject: &Subject<'_>, memory: Option<&Memor
 
 /// Every comparison of a rule with the number that it compares. One whose number is not there never holds.
 fn comparisons<'r>(rule: &'r Entry, subject: &Subject<'_>, mut each: impl FnMut(Trend, &'r Comparison)) {
-    let of_value = [&rule.value, &rule.clear].into_iter().flatten().map(|condition| (subject.value, condition));
+    let of_value = [&rule.value, &rule.floor, &rule.clear].into_iter().flatten().map(|condition| (subject.value, condition));
     let of_facts = rule.and.iter().map(|(fact, condition)| ((subject.fact)(fact), condition));
     for (left, condition) in of_value.chain(of_facts) {
         let Some(left) = left else { continue };
@@ -142,6 +142,7 @@ mod tests {
             level: if rng.bool() { Level::Breach } else { Level::Warning },
             when: Selector::default(),
             value: condition(rng),
+            floor: (rng.u8(..6) == 0).then(|| FACTS[rng.usize(..3)].to_owned()),
             and: and.into_iter().collect(),
             hold: (rng.u8(..3) == 0).then(|| Span(Duration::from_secs(rng.u64(1..60)))),
             clear: (rng.u8(..4) == 0).then(|| condition(rng)),
@@ -187,7 +188,7 @@ mod tests {
 
     fn simple(value: &str) -> Rule {
         let value = Condition::parse(value).unwrap();
-        Rule { level: Level::Breach, when: Selector::default(), value, and: BTreeMap::new(), hold: None, clear: None }
+        Rule { level: Level::Breach, when: Selector::default(), value, floor: None, and: BTreeMap::new(), hold: None, clear: None }
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod forecast;
 mod rule;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::fmt;
 
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use condition::{Comparison, Condition, Operand, Operator, ParseError};
 pub use forecast::next_change;
 pub use rule::{Limit, Override, Rule, RuleSet, Selector, Threshold};
+pub use words::name as fact_name;
 
 use crate::trend::Trend;
 
@@ -81,8 +83,21 @@ pub struct Verdict {
     pub rule: Option<usize>,
     /// Whether any rule is for this reading. Without one it is `ok` because nobody asked.
     pub judged: bool,
+    /// The worst rule that would make it worse and whose time has not passed yet.
+    pub waiting: Option<Waiting>,
     /// What to hand in next time.
     pub memory: Memory,
+}
+
+/// A rule whose conditions hold, but not for as long as it asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// The rule, a position in the set.
+    pub rule: usize,
+    /// Since when they hold, epoch seconds.
+    pub since: i64,
+    /// When it comes into force if they go on to hold, epoch seconds.
+    pub until: i64,
 }
 
 /// Judges a reading at `now`, epoch seconds. The worst rule that is in force wins; of two equally bad ones the first.
@@ -94,6 +109,7 @@ pub fn judge(rules: &RuleSet, subject: &Subject<'_>, previous: Option<&Memory>, 
     let previous = previous.filter(|memory| !memory.rules.is_empty() && memory.version == version());
     let value = subject.value.map(|value| value.at(now)).filter(|value| value.is_finite());
     let mut worst: Option<(Level, usize)> = None;
+    let mut waiting: Option<(Level, Waiting)> = None;
     let mut judged = false;
     let mut remembered = Vec::new();
     for (position, rule) in rules.applicable(subject) {
@@ -103,16 +119,20 @@ pub fn judge(rules: &RuleSet, subject: &Subject<'_>, previous: Option<&Memory>, 
         if now_remembered.in_force && worst.is_none_or(|(level, _)| rule.level > level) {
             worst = Some((rule.level, position));
         }
+        if let Some(since) = now_remembered.since.filter(|_| !now_remembered.in_force && waiting.is_none_or(|(level, _)| rule.level > level)) {
+            waiting = Some((rule.level, Waiting { rule: position, since, until: since.saturating_add(rule.hold_seconds) }));
+        }
         let worth_remembering = now_remembered.since.is_some() && rule.hold_seconds > 0 || now_remembered.in_force && rule.clear.is_some();
         remembered.extend(worth_remembering.then_some(Remembered { rule: position, ..now_remembered }));
     }
     let version = if remembered.is_empty() { String::new() } else { version() };
     let memory = Memory { version, rules: remembered };
     if value.is_none() {
-        return Verdict { state: State::Unknown, rule: None, judged, memory };
+        return Verdict { state: State::Unknown, rule: None, judged, waiting: None, memory };
     }
+    let waiting = waiting.filter(|(level, _)| worst.is_none_or(|(worst, _)| *level > worst)).map(|(_, waiting)| waiting);
     let state = worst.map_or(State::Ok, |(level, _)| level.into());
-    Verdict { state, rule: worst.map(|(_, position)| position), judged, memory }
+    Verdict { state, rule: worst.map(|(_, position)| position), judged, waiting, memory }
 }
 
 /// One rule, one step on. The position is filled in by the caller.
@@ -123,7 +143,8 @@ fn step(rule: &rule::Entry, subject: &Subject<'_>, value: Option<f64>, before: O
         return Remembered { rule: 0, since: None, in_force: was_in_force && rule.clear.is_some() };
     };
     let facts_hold = || rule.and.iter().all(|(name, condition)| fact(name).is_some_and(|number| condition.holds(number, &fact)));
-    let hit = rule.value.as_ref().is_some_and(|condition| condition.holds(value, &fact)) && facts_hold();
+    let is_seen = || rule.floor.as_ref().is_none_or(|floor| floor.holds(value, &fact));
+    let hit = rule.value.as_ref().is_some_and(|condition| condition.holds(value, &fact)) && is_seen() && facts_hold();
     let since = hit.then(|| before.and_then(|before| before.since).unwrap_or(now));
     let long_enough = since.is_some_and(|since| now - since >= rule.hold_seconds);
     let held_by_hysteresis = was_in_force && rule.clear.as_ref().is_some_and(|clear| !clear.holds(value, &fact));

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Deserializer};
 
-use super::{Condition, Level, Subject, condition::Operand};
+use super::{Condition, Level, Subject, condition::Operand, words};
 use crate::{
     record::Digest,
     span::{self, Span},
@@ -20,6 +20,9 @@ pub struct Rule {
     pub when: Selector,
     /// The condition on the value.
     pub value: Condition,
+    /// The fact below which the value can't be told from chance: the level is not reached then. No override lifts it. Default: none.
+    #[serde(default)]
+    pub floor: Option<String>,
     /// Conditions on facts, which must hold too.
     #[serde(default)]
     pub and: BTreeMap<String, Condition>,
@@ -51,8 +54,13 @@ pub struct Override {
 pub enum Limit {
     /// `none`: the level is never reached.
     Never,
-    /// The level is reached when this holds.
-    When(Condition),
+    /// The level is reached when the conditions on the value and on facts hold.
+    When {
+        /// The condition on the value.
+        value: Condition,
+        /// Conditions on facts.
+        and: BTreeMap<String, Condition>,
+    },
 }
 
 /// Labels or attributes of the system, each with the values that are selected.
@@ -73,6 +81,8 @@ pub(super) struct Entry {
     pub(super) when: Selector,
     /// `None`: never.
     pub(super) value: Option<Condition>,
+    /// At least so much must the value be in any case.
+    pub(super) floor: Option<Condition>,
     pub(super) and: BTreeMap<String, Condition>,
     pub(super) hold_seconds: i64,
     pub(super) clear: Option<Condition>,
@@ -94,10 +104,11 @@ impl RuleSet {
     /// The set that is in force: `rules` of the catalogue and `overrides` of the configuration.
     ///
     /// For a reading and a level, the override with the most selected names replaces the catalogue's rules; of two equally specific ones the
-    /// later one counts.
+    /// later one counts. Whatever is below a floor of the catalogue is below it for overrides, too.
     pub fn resolve(rules: &[Rule], overrides: &[Override]) -> Self {
         let catalogue = rules.iter().map(Entry::of_rule);
-        let configured = overrides.iter().flat_map(Entry::of_override);
+        let floor = rules.iter().find_map(|rule| rule.floor.as_deref());
+        let configured = overrides.iter().flat_map(|over| Entry::of_override(over, floor));
         let rules: Vec<_> = catalogue.chain(configured).collect();
         let texts: Vec<_> = rules.iter().map(Entry::canonical).collect();
         let digest = Digest::of(texts.join("\n").as_bytes());
@@ -122,6 +133,29 @@ impl RuleSet {
     /// The text of a rule: `breach: >= 1 and fact_days_late > 30 when risk_tier=high for 15m`.
     pub fn text(&self, rule: usize) -> String {
         self.rules.get(rule).map(Entry::canonical).unwrap_or_default()
+    }
+
+    /// The overrides' rules, each with those of the catalogue in whose place it stands.
+    pub fn overrides(&self) -> impl Iterator<Item = (String, Vec<String>)> {
+        let replaced = |level| self.rules.iter().filter(move |entry| !entry.overrides && entry.level == level).map(Entry::canonical).collect();
+        self.rules.iter().filter(|entry| entry.overrides).map(move |entry| (entry.canonical(), replaced(entry.level)))
+    }
+
+    /// The positions of the rules in the order in which people look for what holds: overrides first, each level from bad to good.
+    pub fn positions(&self) -> Vec<usize> {
+        let mut positions: Vec<_> = (0..self.rules.len()).collect();
+        positions.sort_by_key(|position| std::cmp::Reverse((self.rules[*position].overrides, self.rules[*position].level)));
+        positions
+    }
+
+    /// A rule in words, for values in this unit: `at least 1, and days late above 30, where risk tier is high, for 15 minutes`.
+    pub fn words(&self, rule: usize, unit: &str) -> String {
+        self.rules.get(rule).map(|entry| words::of(entry, unit)).unwrap_or_default()
+    }
+
+    /// The level of a rule.
+    pub fn level(&self, rule: usize) -> Option<Level> {
+        self.rules.get(rule).map(|entry| entry.level)
     }
 
     /// Every number with which values are compared.
@@ -176,6 +210,7 @@ impl Entry {
             level: rule.level,
             when: rule.when.clone(),
             value: Some(rule.value.clone()),
+            floor: rule.floor.as_deref().map(Condition::at_least),
             and: rule.and.clone(),
             hold_seconds: hold_seconds(rule.hold),
             clear: rule.clear.clone(),
@@ -183,22 +218,23 @@ impl Entry {
         }
     }
 
-    fn of_override(over: &Override) -> impl Iterator<Item = Self> {
+    fn of_override(over: &Override, floor: Option<&str>) -> impl Iterator<Item = Self> {
         let levels = [(Level::Breach, &over.breach), (Level::Warning, &over.warning)];
-        levels.into_iter().filter_map(|(level, limit)| {
-            let value = match limit.as_ref()? {
-                Limit::Never => None,
-                Limit::When(condition) => Some(condition.clone()),
+        levels.into_iter().filter_map(move |(level, limit)| {
+            let (value, and) = match limit.as_ref()? {
+                Limit::Never => (None, BTreeMap::new()),
+                Limit::When { value, and } => (Some(value.clone()), and.clone()),
             };
-            let clear = over.clear.clone();
-            Some(Self { level, when: over.when.clone(), value, and: BTreeMap::new(), hold_seconds: hold_seconds(over.hold), clear, overrides: true })
+            let (when, floor, clear) = (over.when.clone(), value.as_ref().and(floor).map(Condition::at_least), over.clear.clone());
+            Some(Self { level, when, value, floor, and, hold_seconds: hold_seconds(over.hold), clear, overrides: true })
         })
     }
 
     /// Everything that makes the rule what it is, in one line.
     fn canonical(&self) -> String {
         let value = self.value.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string);
-        let mut text = format!("{}: {value}{}", self.level, self.scope());
+        let floor = self.floor.as_ref().map(|floor| format!(" and {floor}")).unwrap_or_default();
+        let mut text = format!("{}: {value}{floor}{}", self.level, self.scope());
         if self.hold_seconds > 0 {
             text.push_str(&format!(" for {}", span::text(std::time::Duration::from_secs(self.hold_seconds.unsigned_abs()))));
         }

@@ -32,7 +32,7 @@ impl Reading {
 }
 
 fn rule(level: Level, value: &str) -> Rule {
-    Rule { level, when: Selector::default(), value: Condition::parse(value).unwrap(), and: BTreeMap::new(), hold: None, clear: None }
+    Rule { level, when: Selector::default(), value: Condition::parse(value).unwrap(), floor: None, and: BTreeMap::new(), hold: None, clear: None }
 }
 
 fn when(pairs: &[(&str, &str)]) -> Selector {
@@ -40,7 +40,7 @@ fn when(pairs: &[(&str, &str)]) -> Selector {
 }
 
 fn override_breach(selector: &[(&str, &str)], breach: Option<&str>) -> Override {
-    let breach = Some(breach.map_or(Limit::Never, |text| Limit::When(Condition::parse(text).unwrap())));
+    let breach = Some(breach.map_or(Limit::Never, |text| Limit::When { value: Condition::parse(text).unwrap(), and: BTreeMap::new() }));
     Override { when: when(selector), breach, warning: None, hold: None, clear: None }
 }
 
@@ -186,7 +186,51 @@ fn the_digest_follows_every_part_of_a_rule() {
         RuleSet::resolve(&[Rule { hold: Some(Span(Duration::from_secs(60))), ..base.clone() }], &[]),
         RuleSet::resolve(&[Rule { clear: Some(Condition::parse("< 1").unwrap()), ..base.clone() }], &[]),
         RuleSet::resolve(std::slice::from_ref(&base), &[override_breach(&[], None)]),
+        RuleSet::resolve(&[Rule { floor: Some("fact_floor".into()), ..base.clone() }], &[]),
     ];
     let digests: std::collections::BTreeSet<_> = variants.iter().map(|rules| rules.digest().to_string()).collect();
     assert_eq!(digests.len(), variants.len());
+}
+
+/// Ruling 18: a limit of one's own may be any; what can't be told from chance stays below it.
+#[test]
+fn a_floor_holds_for_overrides_too() {
+    let catalogue = [Rule { floor: Some("fact_noise_floor".to_owned()), ..rule(Level::Breach, ">= 0.25") }, rule(Level::Warning, ">= 0.1")];
+    let rules = RuleSet::resolve(&catalogue, &[override_breach(&[("system", "credit")], Some(">= 0.2")), override_breach(&[("system", "chat")], None)]);
+    let state = |system: &'static str, value: f64, floor: f64| {
+        let reading = Reading { labels: vec![("system", system)], facts: vec![("fact_noise_floor", floor)], ..Reading::of(value) };
+        reading.judge(&rules, None, 0).state
+    };
+    assert_eq!([state("credit", 0.22, 0.05), state("credit", 0.22, 0.22), state("credit", 0.22, 0.23)], [State::Breach, State::Breach, State::Warning]);
+    assert_eq!([state("other", 0.3, 0.05), state("other", 0.3, 0.4)], [State::Breach, State::Warning]);
+    assert_eq!(rules.text(2), "breach: >= 0.2 and >= fact_noise_floor when system=credit");
+    assert_eq!(rules.text(3), "breach: none when system=chat");
+    let replaced: Vec<_> = rules.overrides().map(|(text, replaced)| format!("{text} <- {}", replaced.join("; "))).collect();
+    assert_eq!(
+        replaced,
+        [
+            "breach: >= 0.2 and >= fact_noise_floor when system=credit <- breach: >= 0.25 and >= fact_noise_floor",
+            "breach: none when system=chat <- breach: >= 0.25 and >= fact_noise_floor"
+        ]
+    );
+    assert_eq!(rules.positions(), [2, 3, 0, 1], "overrides first");
+}
+
+#[test]
+fn a_rule_that_waits_says_since_when_and_until_when() {
+    let held = |level, value| Rule { hold: Some(Span(Duration::from_secs(900))), ..rule(level, value) };
+    let rules = RuleSet::resolve(&[rule(Level::Warning, ">= 1"), held(Level::Breach, ">= 2"), held(Level::Warning, ">= 2")], &[]);
+    let mut memory = Memory::default();
+    let mut at = |value: Option<f64>, now| {
+        let verdict = Reading { value, ..Reading::default() }.judge(&rules, Some(&memory), now);
+        memory = verdict.memory;
+        (verdict.state, verdict.waiting)
+    };
+    let waiting = Some(Waiting { rule: 1, since: 100, until: 1_000 });
+    assert_eq!(at(Some(1.0), 0), (State::Warning, None));
+    assert_eq!(at(Some(2.0), 100), (State::Warning, waiting));
+    assert_eq!(at(Some(3.0), 999), (State::Warning, waiting));
+    assert_eq!(at(Some(3.0), 1_000), (State::Breach, None), "the warning that waits no more would change nothing");
+    assert_eq!(at(None, 1_100), (State::Unknown, None));
+    assert_eq!(at(Some(1.0), 1_200), (State::Warning, None));
 }

@@ -2,36 +2,160 @@
 
 use clause9_exporter::axum::{
     Json,
-    extract::{Path, State},
-    http::StatusCode,
+    extract::{Path, RawQuery, Request, State},
+    http::{StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
+use url::form_urlencoded;
 
+use super::words;
 use crate::{
     board::{Board, Panel, Reading},
     connector::NoteKind,
-    indicator::Measured,
+    document::nearest,
     pipeline::Handle,
+    threshold::State as Verdict,
 };
 
-/// Every reading: indicator, labels, value, state and since when, whether any rule judges it, whether its indicator is behind in the store, rule, reason,
-/// facts.
-pub async fn readings(State(handle): State<Handle>) -> Json<Value> {
-    Json(readings_json(&handle.board.load(), &[]))
+/// Every reading, or those that the query chooses: indicator, labels, value, state and since when, whether any rule judges it, whether its indicator is
+/// behind in the store, rule, limit in words, what waits, reason, facts.
+pub async fn readings(State(handle): State<Handle>, RawQuery(query): RawQuery) -> Response {
+    let board = handle.board.load();
+    match Choice::of(query.as_deref().unwrap_or_default(), &board) {
+        Ok(choice) => Json(readings_json(&board, |panel, reading| choice.includes(panel, reading))).into_response(),
+        Err(expected) => refused(StatusCode::BAD_REQUEST, &expected),
+    }
 }
 
-/// The readings of a board; only those of `indicators`, when there are any.
-pub fn readings_json(board: &Board, indicators: &[String]) -> Value {
-    let chosen = |panel: &&std::sync::Arc<Panel>| indicators.is_empty() || indicators.iter().any(|id| id == panel.indicator.id.as_str());
-    let readings = board.panels.iter().filter(chosen).flat_map(|panel| panel.readings.iter().map(|reading| reading_json(panel, reading, board.at)));
-    json!({ "at": board.at, "organisation": board.organisation, "readings": readings.collect::<Vec<_>>() })
+/// What of the readings is asked for; nothing of a kind means all.
+#[derive(Debug, Default)]
+struct Choice {
+    states: Vec<Verdict>,
+    indicators: Vec<String>,
+    systems: Vec<String>,
+}
+
+impl Choice {
+    /// The parameters that there are.
+    const PARAMETERS: [&str; 3] = ["state", "indicator", "system"];
+
+    /// Reads a query. A name or a value that there is not would give all or nothing, and be taken for the answer.
+    fn of(query: &str, board: &Board) -> Result<Self, String> {
+        let mut choice = Self::default();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            match &*name {
+                "state" => {
+                    let state = Verdict::ALL.into_iter().find(|state| state.as_str() == value);
+                    choice.states.push(state.ok_or_else(|| unknown("state", &value, Verdict::ALL.map(Verdict::as_str)))?);
+                }
+                "indicator" => {
+                    let ids = board.panels.iter().map(|panel| panel.indicator.id.as_str());
+                    choice.indicators.push(known("indicator", &value, ids)?);
+                }
+                "system" => {
+                    // What belongs to a system that the inventory does not have is shown with its key.
+                    let of_readings = || board.panels.iter().flat_map(|panel| panel.readings.iter().filter_map(|reading| reading.row.label("system")));
+                    if of_readings().any(|system| system == value) {
+                        choice.systems.push(value.into_owned());
+                    } else {
+                        choice.systems.push(known("system", &value, board.systems.keys().map(String::as_str))?);
+                    }
+                }
+                _ => return Err(unknown("parameter", &name, Self::PARAMETERS)),
+            }
+        }
+        Ok(choice)
+    }
+
+    fn includes(&self, panel: &Panel, reading: &Reading) -> bool {
+        let has_state = self.states.is_empty() || self.states.contains(&reading.state);
+        let has_indicator = self.indicators.is_empty() || self.indicators.iter().any(|id| id == panel.indicator.id.as_str());
+        has_state && has_indicator && (self.systems.is_empty() || self.systems.iter().any(|system| reading.row.label("system") == Some(system.as_str())))
+    }
+}
+
+fn known<'k>(what: &str, value: &str, known: impl IntoIterator<Item = &'k str> + Clone) -> Result<String, String> {
+    if known.clone().into_iter().any(|known| known == value) { Ok(value.to_owned()) } else { Err(unknown(what, value, known)) }
+}
+
+/// The most possible values that a refusal lists.
+const LISTED: usize = 100;
+
+fn unknown<'k>(what: &str, value: &str, known: impl IntoIterator<Item = &'k str> + Clone) -> String {
+    let near = nearest(value, known.clone()).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+    let possible: Vec<_> = known.into_iter().take(LISTED).collect();
+    format!("there is no {what} `{value}`{near}; possible: {}", possible.join(", "))
+}
+
+fn refused(status: StatusCode, error: &str) -> Response {
+    (status, Json(json!({ "error": error }))).into_response()
+}
+
+/// Lets through what this API can answer: JSON, and no parameters that nobody reads.
+pub async fn answerable(request: Request, next: Next) -> Response {
+    let accepted: Vec<_> = request.headers().get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
+    if !accepts_json(&accepted.join(",")) {
+        return refused(StatusCode::NOT_ACCEPTABLE, "the answer is JSON: accept application/json");
+    }
+    let has_parameters = request.uri().query().is_some_and(|query| !query.is_empty());
+    if has_parameters && request.uri().path() != READINGS {
+        return refused(StatusCode::BAD_REQUEST, &format!("{} has no parameters; {READINGS} has {}", request.uri().path(), Choice::PARAMETERS.join(", ")));
+    }
+    next.run(request).await
+}
+
+/// Whether JSON is among what is accepted: nothing said is anything.
+pub(super) fn accepts_json(accepted: &str) -> bool {
+    let accepts = |range: &str| {
+        let mut parts = range.split(';').map(str::trim);
+        let kind = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let is_ruled_out = parts.any(|part| part.strip_prefix("q=").and_then(|q| q.parse().ok()).is_some_and(|q: f64| q <= 0.0));
+        ["*/*", "application/*", "application/json"].contains(&kind.as_str()) && !is_ruled_out
+    };
+    accepted.trim().is_empty() || accepted.split(',').any(accepts)
+}
+
+/// Where readings are asked for.
+pub const READINGS: &str = "/api/v1/readings";
+
+/// The readings of a board that are chosen.
+pub fn readings_json(board: &Board, is_chosen: impl Fn(&Panel, &Reading) -> bool) -> Value {
+    let of_panel = |panel: &std::sync::Arc<Panel>| -> Vec<_> {
+        let chosen = panel.readings.iter().filter(|reading| is_chosen(panel, reading));
+        chosen.map(|reading| reading_json(panel, reading, board.at)).collect()
+    };
+    json!({ "at": board.at, "organisation": board.organisation, "readings": board.panels.iter().flat_map(of_panel).collect::<Vec<_>>() })
+}
+
+/// Every indicator: its limits and parameters in force; and those that are switched off, with the reason.
+pub async fn indicators(State(handle): State<Handle>) -> Json<Value> {
+    let board = handle.board.load();
+    let indicators = board.panels.iter().map(|panel| indicator_json(panel, &board));
+    let missing = board.missing.iter().map(|missing| json!({ "records": missing.feeds, "indicators": missing.indicators, "registers": missing.registers }));
+    Json(json!({ "at": board.at, "indicators": indicators.collect::<Vec<_>>(), "off": board.off, "missing": missing.collect::<Vec<_>>() }))
+}
+
+fn indicator_json(panel: &Panel, board: &Board) -> Value {
+    let indicator = &panel.indicator;
+    let parameter = |parameter: &crate::indicator::Parameter| {
+        let value = indicator.parameter(&parameter.name, &board.parameters);
+        json!({ "name": parameter.name, "value": value, "default": parameter.default, "unit": parameter.unit, "about": parameter.about })
+    };
+    let limit = |limit: &crate::board::Limit| json!({ "level": limit.level, "rule": &*limit.rule, "words": limit.words, "of_configuration": limit.overrides });
+    json!({
+        "id": indicator.id.as_str(),
+        "title": indicator.title,
+        "unit": indicator.unit,
+        "clause": indicator.references.clause,
+        "annex_a": indicator.references.annex_a,
+        "limits": panel.limits.iter().map(limit).collect::<Vec<_>>(),
+        "parameters": indicator.parameters.iter().map(parameter).collect::<Vec<_>>(),
+    })
 }
 
 fn reading_json(panel: &Panel, reading: &Reading, now: i64) -> Value {
-    let reason = match &reading.row.measured {
-        Measured::Unknown(reason) => Some(reason),
-        _ => None,
-    };
     json!({
         "indicator": panel.indicator.id.as_str(),
         "labels": reading.row.labels().map(|(name, value)| (name.to_owned(), json!(value))).collect::<serde_json::Map<_, _>>(),
@@ -42,7 +166,9 @@ fn reading_json(panel: &Panel, reading: &Reading, now: i64) -> Value {
         "judged": reading.judged,
         "unstored": panel.unstored,
         "rule": reading.rule.as_deref(),
-        "reason": reason,
+        "limit": reading.rule.as_deref().and_then(|rule| panel.limit(rule)).map(|limit| limit.words.as_str()),
+        "waiting": reading.waiting.as_ref().map(|waiting| json!({ "rule": &*waiting.rule, "since": waiting.since, "until": waiting.until })),
+        "reason": words::unknown(reading),
         "facts": reading.row.facts(now).map(|(name, value)| (name.to_owned(), json!(value))).collect::<serde_json::Map<_, _>>(),
     })
 }
@@ -53,7 +179,12 @@ pub async fn status(State(handle): State<Handle>) -> Json<Value> {
     let refused = configuration.refused.as_ref().map(|(at, message)| json!({ "at": at, "message": message }));
     Json(json!({
         "version": env!("CARGO_PKG_VERSION"),
-        "configuration": { "digest": configuration.digest, "in_force_since": configuration.since, "refused": refused },
+        "build": crate::BUILD,
+        "started": configuration.started,
+        "configuration": {
+            "file": configuration.file, "digest": configuration.digest, "in_force_since": configuration.since, "refused": refused,
+            "unmatched_names": handle.board.load().unmatched,
+        },
         "not_ready": handle.exporter.unready(),
     }))
 }

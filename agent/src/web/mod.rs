@@ -11,6 +11,7 @@ pub mod words;
 use clause9_exporter::{
     axum::{
         Router,
+        middleware::from_fn,
         routing::{get, post},
     },
     security_headers,
@@ -20,7 +21,8 @@ pub use self::front::Front;
 
 use crate::pipeline::Handle;
 
-/// The routes: `/` (status), `/indicators/{id}`, `/sources/{name}`, `/api/v1/status`, `/api/v1/readings`, `/api/v1/sources`,
+/// The routes: `/` (status), `/indicators/{id}`, `/sources/{name}`, `/api/v1/status`, `/api/v1/readings`, `/api/v1/indicators`,
+/// `/api/v1/sources`,
 /// `POST /api/v1/sources/{name}/poll`.
 pub fn router(handle: Handle) -> Router {
     let pages = Router::new()
@@ -30,8 +32,10 @@ pub fn router(handle: Handle) -> Router {
         .route("/sources/{name}", get(pages::source));
     let api = Router::new()
         .route("/api/v1/status", get(api::status))
-        .route("/api/v1/readings", get(api::readings))
+        .route(api::READINGS, get(api::readings))
+        .route("/api/v1/indicators", get(api::indicators))
         .route("/api/v1/sources", get(api::sources))
-        .route("/api/v1/sources/{name}/poll", post(api::poll));
+        .route("/api/v1/sources/{name}/poll", post(api::poll))
+        .layer(from_fn(api::answerable));
     security_headers(pages.merge(api).with_state(handle))
 }

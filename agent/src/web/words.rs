@@ -4,6 +4,7 @@ use crate::{
     board::Reading,
     indicator::{self, Measured},
     span,
+    threshold::fact_name,
 };
 
 /// A moment in UTC, `2026-03-31 14:00:05 UTC`.
@@ -77,10 +78,25 @@ pub fn labels(reading: &Reading) -> String {
 
 /// Why a reading is as it is: the reason while unknown, else the rule that was hit.
 pub fn reason(reading: &Reading) -> &str {
+    unknown(reading).unwrap_or_else(|| reading.rule.as_deref().unwrap_or_default())
+}
+
+/// Why a reading is unknown, if it is.
+pub fn unknown(reading: &Reading) -> Option<&str> {
     match &reading.row.measured {
-        Measured::Unknown(reason) => reason,
-        _ => reading.rule.as_deref().unwrap_or_default(),
+        Measured::Unknown(reason) => Some(reason),
+        _ => None,
     }
+}
+
+/// A fact by its name in words, and its value: a time for what ends in `_at`, a span for what ends in `_seconds`, else a number.
+pub fn fact(name: &str, value: f64) -> (String, String) {
+    let value_in_words = match name {
+        name if name.ends_with("_at") => moment(whole(value)),
+        name if name.ends_with("_seconds") => seconds(value),
+        _ => number(value),
+    };
+    (fact_name(name), value_in_words)
 }
 
 #[cfg(test)]
@@ -98,5 +114,18 @@ mod tests {
             assert_eq!(number(value), text);
         }
         assert_eq!(seconds(-93_784.0), "-1d2h");
+    }
+
+    #[test]
+    fn facts_read_as_what_they_are() {
+        for (name, value, expected) in [
+            ("fact_taken_at", 1_795_455_337.0, ("taken", "2026-11-23 17:35:37 UTC")),
+            ("fact_oldest_seconds", 93_784.0, ("oldest", "1d2h")),
+            ("fact_days_late", 12.0, ("days late", "12")),
+            ("fact_noise_floor", 0.361_909, ("noise floor", "0.3619")),
+        ] {
+            let (name, value) = fact(name, value);
+            assert_eq!((name.as_str(), value.as_str()), expected);
+        }
     }
 }

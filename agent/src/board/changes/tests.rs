@@ -62,7 +62,7 @@ fn random_reading(random: &mut fastrand::Rng, indicator: &Indicator, labels: &[O
     let mut n_labels = 0;
     let row = Row::read(columns, |position| random_cell(random, &names[position], labels, &mut n_labels)).unwrap();
     let state = [State::Ok, State::Warning, State::Breach, State::Unknown][random.usize(..4)];
-    Arc::new(Reading { row, state, rule: None, judged: true, since: 0 })
+    Arc::new(Reading { row, state, rule: None, waiting: None, judged: true, since: 0 })
 }
 
 /// The panel with some readings changed, some gone and some new; now and then under another title.

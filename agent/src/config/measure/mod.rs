@@ -18,6 +18,7 @@ use super::{
 use crate::{
     connector::{Description, Limits, Location, Program, Registry, Source, Transport, Turns},
     record::Feed,
+    schedule::Schedule,
     size::{self, Size},
     span::Span,
 };
@@ -80,9 +81,12 @@ impl Shared {
             reader.mistake(path, "plain values: arguments can be seen by everybody on this machine; credentials go into the agent's environment (AWS_..., GOOGLE_..., AZURE_...)");
             return None;
         }
+        if reader.required(&format!("{path}.system")) {
+            reader.system(&format!("{path}.system"), &job.system);
+        }
         let memory = memory(job, path, reader);
         let (arguments, reads) = arguments(job, memory, path, reader);
-        let schedule = source::schedule(job.every, job.cron.as_deref(), DEFAULT_INTERVAL, path, reader)?;
+        let schedule = source::schedule(job.every, job.cron.as_deref(), DEFAULT_INTERVAL, path, reader).unwrap_or(Schedule::Every(DEFAULT_INTERVAL));
         let interval = schedule.interval(reader.now);
         let timeout = job.timeout.map_or(DEFAULT_TIMEOUT, |Span(timeout)| timeout);
         let staleness = source::staleness(job.stale_after, &schedule, timeout, path, reader);
@@ -132,7 +136,7 @@ fn arguments(job: &Job, memory: u64, path: &str, reader: &mut Reader<'_>) -> (Ve
     let reads = windows::arguments(job, path, &mut arguments, reader);
     for (key, written) in [("system", Some(job.system.as_str())), ("model", job.model.as_deref()), ("model_version", job.model_version.as_deref())] {
         let Some(written) = written else { continue };
-        if written.trim().is_empty() {
+        if written.trim().is_empty() && reader.document.has(&format!("{path}.{key}")) {
             reader.mistake(&format!("{path}.{key}"), "a name that is not empty");
         }
         arguments.push(format!("--{}={written}", key.replace('_', "-")));

@@ -61,7 +61,7 @@ streams:
     only: [v2]
 cross_checks:
   - { rows: versions, names: .name, among: models.name, about: models of versions are not listed }
-  - { rows: models, names: .latest[], among: models.name, about: others }
+  - { rows: models, names: '.latest[]', among: models.name, about: others }
 "#;
 
 #[test]

@@ -66,7 +66,7 @@ pub fn serve() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("error: this command is for `clause9` itself, which starts it: {error}");
+            let _ = writeln!(io::stderr(), "error: this command is for `clause9` itself, which starts it: {error}");
             ExitCode::FAILURE
         }
     }

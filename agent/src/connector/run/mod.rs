@@ -251,7 +251,7 @@ async fn probe(client: &Client, scope: &Scope, meter: &Meter) -> Result<(), Fail
     let call = request::render(&probe.request, client.web().base(), scope, "probe")?;
     // What it says about credentials is no advice where the server was not even reached.
     let about = |failure: Failure| match failure.reason {
-        FailureReason::Unauthorized | FailureReason::Forbidden => failure.at(&format!("probe: {}", probe.about)),
+        FailureReason::Unauthorized | FailureReason::Forbidden => failure.at("probe").advised(&probe.about),
         _ => failure.at("probe"),
     };
     let answer = client.web().send(&call, meter).await.map_err(about)?;

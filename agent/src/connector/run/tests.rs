@@ -186,7 +186,7 @@ async fn a_list_that_shrinks_while_it_is_read_is_read_again() {
     // A case of the first page is deleted before the second is asked for: the sixth would be passed over, and the count fit.
     let (ids, asked) = cases_while(|count, list| {
         if count == 1 {
-            drop(list.remove(0))
+            list.remove(0);
         }
     })
     .await;
@@ -211,7 +211,7 @@ async fn a_list_that_shrinks_while_it_is_read_is_read_again() {
     // One that shrinks without end is never read whole.
     let (failure, asked) = cases_while(|count, list| {
         if count > 0 && list.len() > 6 {
-            drop(list.remove(0))
+            list.remove(0);
         }
     })
     .await;
@@ -292,7 +292,7 @@ async fn a_404_counts_in_the_upstreams_own_words_only() {
     ] {
         let (reason, message) = told(reply).await.unwrap_err();
         assert_eq!(reason, FailureReason::NotFound);
-        assert!(message.contains("/each/{{ row.id }} answered 404, but not in the upstream's own words"), "{message}");
+        assert!(message.contains("/each/… answered 404, but not in the upstream's own words"), "{message}");
     }
 }
 
@@ -520,6 +520,7 @@ const HELD: &str = "
 - name: server
   request: {path: /server}
   optional_status: [404]
+  gone: 'true'
   rows: '{ as: \"server\", sees: .sees }'
   key: .as
 - {name: kinds, request: {path: /kinds}, rows: '.[]', key: .name}

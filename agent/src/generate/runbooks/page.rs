@@ -48,7 +48,8 @@ fn how_bad(indicator: &Indicator) -> String {
         let limit = rules.text(rule);
         let (level, limit) = limit.split_once(": ").unwrap_or(("", &limit));
         let severity = if level == Level::Breach.as_str() { "critical" } else { "warning" };
-        let _ = writeln!(text, "| {name}, severity {severity} ({level}) | {} |", code(limit));
+        let words = cell(&rules.words(rule, &indicator.unit));
+        let _ = writeln!(text, "| {name}, severity {severity} ({level}) | {words} ({}) |", code(limit));
     }
     let facts = indicator.columns().facts();
     if !facts.is_empty() {

@@ -186,6 +186,7 @@ impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::Full,
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Self::Damaged { path: super::DATABASE_FILE.into() },
             Some(ErrorCode::ConstraintViolation) => Self::Taken(Box::new(error)),
             _ => Self::Database(Box::new(error)),
         }
