@@ -154,7 +154,8 @@ fn a_kind_that_a_tracker_can_not_hold_is_unknown_and_not_none() {
         bench.core.take_in("tracker", Ok(fed(lost)), Duration::ZERO, moment).unwrap();
         bench.core.evaluate(moment);
         assert!(bench.readings("incidents_open", moment).contains(&incidents.to_owned()), "{:?}", bench.readings("incidents_open", moment));
-        assert_eq!(bench.readings("risk_treatments_overdue", moment), ["- - - unknown: no source provides cases(risk_treatment), cases(risk)"]);
+        let treatments = bench.readings("risk_treatments_overdue", moment);
+        assert!(treatments.iter().all(|reading| reading.ends_with("unknown: no source provides cases(risk_treatment), cases(risk)")), "{treatments:?}");
     }
 }
 
