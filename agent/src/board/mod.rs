@@ -5,7 +5,10 @@
 mod changes;
 mod families;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use crate::{
     connector::Note,
@@ -42,11 +45,13 @@ pub struct Board {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Missing {
     /// The records: `cases(risk)`.
-    pub feeds: Vec<String>,
+    pub feed: String,
     /// The ids of the indicators.
     pub indicators: Vec<String>,
-    /// The registers that hold such records.
-    pub registers: Vec<String>,
+    /// What some of the indicators lack beside.
+    pub also: BTreeSet<String>,
+    /// The register that holds such records, if one does.
+    pub register: Option<String>,
     /// The connectors that read such records from servers or from files of other tools.
     pub connectors: Vec<String>,
 }

@@ -138,7 +138,9 @@ fn mistakes_say_what_where_and_what_was_expected() {
             "own.yaml:13: [0].thresholds[0].when.colour: \"red\"; expected a label (system) or a field of systems",
         ),
         ("value: '> 1'", "value: '> 1', and: { fact_y: '> 1' }", "own.yaml:13: [0].thresholds[0].and: a map; expected facts that the SQL yields: fact_limit"),
-        ("why: Because.", "whi: Because.", "own.yaml:1: [0].why: nothing; expected a value, it is required"),
+        ("value: '> 1'", "value: '> 1', floor: fact_y", "own.yaml:13: [0].thresholds[0].floor: \"fact_y\"; expected a fact that the SQL yields: fact_limit"),
+        ("value: '> 1'", "value: '> 1', when: { risk_tier: hgh }", "own.yaml:13: [0].thresholds[0].when.risk_tier: \"hgh\"; expected `high`"),
+        ("why: Because.", "whi: Because.", "own.yaml:14: [0].whi: an unknown key; expected `why`"),
         (
             "examples: []",
             "examples: [{ name: x, now: noon, readings: [] }]",

@@ -1,6 +1,6 @@
 //! What indicators need and nobody provides, with what to do about it: the first page of somebody new says it in groups, and not once for each indicator.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use super::{slot::Slot, sources::Sources};
 use crate::{board::Missing, connector::Registry, record::Feed};
@@ -11,31 +11,37 @@ const REGISTER: &str = "register";
 /// The most connectors that are named.
 const NAMED: usize = 5;
 
-/// The groups: the indicators that lack the same stand together, the largest group first.
+/// The groups, the largest first: each indicator stands with the records that most lack, so that what helps most comes first.
 pub(super) fn missing(slots: &[Slot], sources: &Sources, registry: &Registry) -> Vec<Missing> {
-    let mut groups: BTreeMap<Vec<String>, Vec<String>> = BTreeMap::new();
-    for slot in slots {
-        let feeds = sources.missing(&slot.method.indicator.reads);
-        if !feeds.is_empty() {
-            groups.entry(feeds).or_default().push(slot.method.indicator.id.to_string());
-        }
+    let lacks = slots.iter().map(|slot| (slot.method.indicator.id.to_string(), sources.missing(&slot.method.indicator.reads)));
+    groups(&lacks.filter(|(_, feeds)| !feeds.is_empty()).collect::<Vec<_>>(), registry)
+}
+
+/// The groups of indicators and what each lacks.
+fn groups(lacks: &[(String, Vec<String>)], registry: &Registry) -> Vec<Missing> {
+    let mut wanted: BTreeMap<&str, usize> = BTreeMap::new();
+    lacks.iter().flat_map(|(_, feeds)| feeds).for_each(|feed| *wanted.entry(feed).or_default() += 1);
+    let mut groups: BTreeMap<&str, Missing> = BTreeMap::new();
+    for (id, feeds) in lacks {
+        let Some(most_wanted) = feeds.iter().max_by_key(|feed| (wanted[feed.as_str()], Reverse(*feed))) else { continue };
+        let group = groups.entry(most_wanted).or_insert_with(|| group(most_wanted, registry));
+        group.indicators.push(id.clone());
+        group.also.extend(feeds.iter().filter(|feed| *feed != most_wanted).cloned());
     }
-    let mut groups: Vec<_> = groups.into_iter().map(|(feeds, indicators)| group(feeds, indicators, registry)).collect();
-    groups.sort_by_key(|group| std::cmp::Reverse(group.indicators.len()));
+    let mut groups: Vec<_> = groups.into_values().collect();
+    groups.sort_by_key(|group| Reverse(group.indicators.len()));
     groups
 }
 
-fn group(feeds: Vec<String>, indicators: Vec<String>, registry: &Registry) -> Missing {
-    let (mut registers, mut connectors) = (Vec::new(), Vec::new());
-    for feed in feeds.iter().filter_map(|feed| Feed::parse(feed).ok()) {
-        let register = register(&feed, registry);
-        registers.extend(register.filter(|register| !registers.contains(register)));
-        let others = registry.iter().map(|connector| &connector.description).filter(|description| description.name != REGISTER);
-        let feeding = others.filter(|description| description.feeds().any(|fed| fed.overlaps(&feed))).map(|description| description.name.clone());
-        connectors.extend(feeding.filter(|name| !connectors.contains(name)).collect::<Vec<_>>());
-    }
-    connectors.truncate(NAMED);
-    Missing { feeds, indicators, registers, connectors }
+/// Where such records could come from.
+fn group(feed: &str, registry: &Registry) -> Missing {
+    let mut missing = Missing { feed: feed.to_owned(), ..Missing::default() };
+    let Ok(feed) = Feed::parse(feed) else { return missing };
+    missing.register = register(&feed, registry);
+    let others = registry.iter().map(|connector| &connector.description).filter(|description| description.name != REGISTER);
+    let feeding = others.filter(|description| description.feeds().any(|fed| fed.overlaps(&feed)));
+    missing.connectors = feeding.map(|description| description.name.clone()).take(NAMED).collect();
+    missing
 }
 
 /// The register that holds such records and the least beside them.
@@ -51,14 +57,30 @@ mod tests {
     use super::*;
     use crate::document::Mistakes;
 
+    fn of(lacks: &[(&str, &[&str])]) -> Vec<Missing> {
+        let registry = Registry::load(None, &mut Mistakes::default());
+        let owned = |feeds: &[&str]| feeds.iter().map(|feed| (*feed).to_owned()).collect();
+        groups(&lacks.iter().map(|(id, feeds)| ((*id).to_owned(), owned(feeds))).collect::<Vec<_>>(), &registry)
+    }
+
     #[test]
     fn what_is_missing_says_where_it_could_come_from() {
-        let registry = Registry::load(None, &mut Mistakes::default());
-        let of = |feeds: &[&str]| group(feeds.iter().map(|feed| (*feed).to_owned()).collect(), vec!["a".to_owned()], &registry);
-        assert_eq!(of(&["cases(risk)"]).registers, ["risks"]);
-        assert_eq!(of(&["reviews(impact_assessment)", "systems"]).registers, ["impact_assessments", "systems"]);
-        assert_eq!(of(&["reviews(internal_audit)"]).registers, ["internal_audits"]);
-        let drift = of(&["measurements(drift)"]);
-        assert!(drift.registers.is_empty() && drift.connectors.contains(&"mlflow".to_owned()), "{drift:?}");
+        for (feed, expected) in [
+            ("cases(risk)", Some("risks")),
+            ("reviews(impact_assessment)", Some("impact_assessments")),
+            ("reviews(internal_audit)", Some("internal_audits")),
+            ("systems", Some("systems")),
+            ("measurements(drift)", None),
+        ] {
+            assert_eq!(of(&[("a", &[feed])])[0].register.as_deref(), expected, "{feed}");
+        }
+        assert!(of(&[("a", &["measurements(drift)"])])[0].connectors.contains(&"mlflow".to_owned()));
+    }
+
+    #[test]
+    fn what_most_lack_comes_first() {
+        let groups = of(&[("a", &["controls", "cases(risk)"]), ("b", &["cases(risk)"]), ("c", &["datasets"]), ("d", &["cases(risk)", "datasets"])]);
+        let told: Vec<_> = groups.iter().map(|group| format!("{}: {}; also {:?}", group.feed, group.indicators.join(" "), group.also)).collect();
+        assert_eq!(told, ["cases(risk): a b d; also {\"controls\", \"datasets\"}", "datasets: c; also {}"]);
     }
 }

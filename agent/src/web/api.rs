@@ -133,7 +133,7 @@ pub fn readings_json(board: &Board, is_chosen: impl Fn(&Panel, &Reading) -> bool
 pub async fn indicators(State(handle): State<Handle>) -> Json<Value> {
     let board = handle.board.load();
     let indicators = board.panels.iter().map(|panel| indicator_json(panel, &board));
-    let missing = board.missing.iter().map(|missing| json!({ "records": missing.feeds, "indicators": missing.indicators, "registers": missing.registers }));
+    let missing = board.missing.iter().map(|missing| json!({ "records": missing.feed, "indicators": missing.indicators, "also": missing.also, "register": missing.register, "connectors": missing.connectors }));
     Json(json!({ "at": board.at, "indicators": indicators.collect::<Vec<_>>(), "off": board.off, "missing": missing.collect::<Vec<_>>() }))
 }
 

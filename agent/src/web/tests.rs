@@ -181,9 +181,10 @@ async fn what_is_not_there_has_a_way_back() {
 async fn what_nobody_provides_is_told_once_with_what_to_do() {
     let mut board = board(&[("credit", "high", Verdict::Unknown)]);
     board.missing = vec![Missing {
-        feeds: vec!["reviews(impact_assessment)".into()],
+        feed: "reviews(impact_assessment)".into(),
         indicators: vec!["impact_assessments_overdue".into()],
-        registers: vec!["impact_assessments".into()],
+        also: ["cases(change)".to_owned()].into(),
+        register: Some("impact_assessments".into()),
         connectors: vec!["records".into()],
     }];
     let page = status(&shown(board), "").await;

@@ -11,7 +11,7 @@ mod progress;
 mod quality;
 mod write;
 
-use std::process::ExitCode;
+use std::{io::Write as _, process::ExitCode};
 
 use chrono::{DateTime, Utc};
 
@@ -49,7 +49,8 @@ pub fn execute(cli: Cli, now: DateTime<Utc>) -> ExitCode {
         Command::Methods => methods(),
     });
     result.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        // Whoever read standard error may be gone: then nobody is left to tell.
+        let _ = writeln!(std::io::stderr(), "error: {error:#}");
         ExitCode::from(ERROR)
     })
 }

@@ -18,6 +18,9 @@ use crate::{
 /// Characters of a failure's message that the list of sources shows; the source's page has all of it.
 const WHY_CHARS: usize = 240;
 
+/// How many other records are named that indicators lack.
+const ALSO: usize = 6;
+
 /// Risk tiers, the highest first.
 const TIERS: [&str; 4] = ["unacceptable", "high", "limited", "minimal"];
 
@@ -177,13 +180,16 @@ fn missing_group(board: &Board, view: &View, missing: &Missing) -> Markup {
     let off: Vec<_> = missing.indicators.iter().map(|id| format!("    {id}: why it is not for you")).collect();
     html! {
         details {
-            summary { span.code { (missing.feeds.join(", ")) } ", for " (missing.indicators.len()) @if missing.indicators.len() == 1 { " indicator" } @else { " indicators" } }
+            summary { span.code { (missing.feed) } ", for " (missing.indicators.len()) @if missing.indicators.len() == 1 { " indicator" } @else { " indicators" } }
             p { @for (position, id) in missing.indicators.iter().enumerate() { @if position > 0 { ", " } a href=(view.link(&format!("/indicators/{id}"))) { (title(id)) } } }
-            @if !missing.registers.is_empty() {
-                p { "Write a register; its columns are printed by the command:" }
-                (verbatim(&missing.registers.iter().map(|name| format!("clause9 registers template {name} > registers/{name}.csv")).collect::<Vec<_>>().join("\n")))
+            @if !missing.also.is_empty() {
+                p { "Some of them lack others, too: " span.code { (missing.also.iter().take(ALSO).map(String::as_str).collect::<Vec<_>>().join(", ")) } @if missing.also.len() > ALSO { " and " (missing.also.len() - ALSO) " more" } "." }
             }
-            @if !missing.connectors.is_empty() { p { "Or read them from a tool, with the connector " (missing.connectors.join(", ")) "." } }
+            @if let Some(name) = &missing.register {
+                p { "Write a register; this command begins it with its columns:" }
+                (verbatim(&format!("clause9 registers template {name} > registers/{name}.csv")))
+            }
+            @if !missing.connectors.is_empty() { p { @if missing.register.is_some() { "Or read" } @else { "Read" } " them from a tool, with the connector " (missing.connectors.join(" or ")) "." } }
             p { "Or switch them off, in the configuration:" }
             (verbatim(&format!("indicators:\n  off:\n{}", off.join("\n"))))
         }
