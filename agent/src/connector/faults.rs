@@ -15,7 +15,8 @@ use std::{
 use serde_json::{Value as Json, json};
 
 use super::{
-    Auth, AuthKind, Client, Connector, Description, Failure, FailureReason, Http, Limits, Location, Login, Poll, Registry, Source, Tls, Transport, poll,
+    Auth, AuthKind, Client, Connector, Description, Failure, FailureReason, Http, Limits, Location, LogEntry, Login, Poll, Registry, Source, Tls, Transport,
+    poll,
     replay::{
         self, Case,
         loopback::{Loopback, Piece, Received, Reply},
@@ -274,6 +275,13 @@ fn may_pass(fault: &Fault, description: &Description, poll: &Poll) -> bool {
     vanished && status.is_some_and(|status| description.streams.iter().any(|stream| stream.optional_status.contains(&status)))
 }
 
+/// When the first page is asked for once more, what it says of pages after it does not matter: they were read.
+fn is_beside_the_point(fault: &Fault, poll: &Poll) -> bool {
+    let sent: Vec<_> = poll.log.iter().filter(|entry| !entry.method.is_empty()).collect();
+    let again = |last: &LogEntry| last.page == 1 && sent.iter().any(|entry| entry.stream == last.stream && entry.page > 1);
+    fault.name == "pages without end" && sent.last().is_some_and(|last| again(last))
+}
+
 /// The first two requests of each stream, and the last of all.
 fn turning_points(poll: &Poll, requests: usize) -> BTreeSet<usize> {
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
@@ -314,7 +322,10 @@ async fn survives_every_fault(connector: Connector) {
             let place = format!("{name}/{}: {} from request {from}", case.name, fault.name);
             let (outcome, text, _, bitten) = play(&connector, case, auth(kind), Some(fault), *from).await;
             match outcome {
-                Ok(poll) => assert!(!bitten || may_pass(fault, &connector.description, &poll), "{place}: went unnoticed: {:?}", poll.log),
+                Ok(poll) => {
+                    let is_right = !bitten || may_pass(fault, &connector.description, &poll) || is_beside_the_point(fault, &poll);
+                    assert!(is_right, "{place}: went unnoticed");
+                }
                 Err(failure) => assert_right(&name, &place, fault, &failure, text),
             }
         }

@@ -189,7 +189,10 @@ pub(super) fn ended(walked: Walked, mut gathered: Gathered) -> Walked {
 
 /// Anything between us and the upstream can answer 404, and so can another address; only the upstream's own words say that there is no such thing.
 fn refuse_foreign(stream: &Stream, scope: &Scope, call: &Call, answer: &Answer) -> Result<(), Failure> {
-    let body = answer.body.decode(Format::Json).unwrap_or(Val::Null);
+    let body = match answer.body.decode(Format::Json) {
+        Err(failure) if failure.reason == FailureReason::Truncated => return Err(failure),
+        body => body.unwrap_or(Val::Null),
+    };
     let says_so = |gone: &Expression| matches!(gone.one(body, scope), Ok(Val::Bool(true)));
     if stream.gone.as_ref().is_some_and(says_so) {
         return Ok(());
