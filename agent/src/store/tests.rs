@@ -155,25 +155,26 @@ fn ruling_3_promotion_is_the_first_poll_that_saw_it(homes: Homes<'_>) {
 fn ruling_23_a_version_that_comes_back_is_known_by_the_time_it_was_made(homes: Homes<'_>) {
     let home = homes();
     let mut store = home.open(Zone::UTC);
+    let at = |second: i64| json!(format!("1970-01-01T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60));
     let version =
         |id: &str, created: Value| json!({"record": "model_version", "id": id, "model": "m", "version": id, "in_production": true, "created_at": created});
     let promoted = |store: &Store| rows(store, "SELECT id, promoted_at, first_seen_at FROM model_versions ORDER BY id");
-    let all = [version("1", json!(50)), version("2", json!(60)), version("3", json!(null)), version("4", json!(80))];
+    let all = [version("1", at(50)), version("2", at(60)), version("3", json!(null)), version("4", at(80))];
     store.commit("r", &[snapshot("s", &all)], 1000).unwrap();
     let told = ["1 50 1000", "2 60 1000", "3 1000 1000", "4 80 1000"];
     assert_eq!(promoted(&store), told);
     store.commit("r", &[snapshot("s", &[])], 2000).unwrap();
     // The first is the same; the second was made again; nothing tells of the third; the fourth comes later still.
-    store.commit("r", &[snapshot("s", &[version("1", json!(50)), version("2", json!(1500)), version("3", json!(null))])], 3000).unwrap();
+    store.commit("r", &[snapshot("s", &[version("1", at(50)), version("2", at(1500)), version("3", json!(null))])], 3000).unwrap();
     assert_eq!(promoted(&store), ["1 50 1000", "2 3000 3000", "3 3000 3000"]);
-    store.commit("r", &[changes("s", &[version("4", json!(80))], "p")], 4000).unwrap();
+    store.commit("r", &[changes("s", &[version("4", at(80))], "p")], 4000).unwrap();
     assert_eq!(promoted(&store)[3], "4 80 1000");
     // Deleted and made again between two polls, it was never gone.
-    store.commit("r", &[changes("s", &[version("1", json!(4500)), version("3", json!(7))], "p")], 5000).unwrap();
+    store.commit("r", &[changes("s", &[version("1", at(4500)), version("3", at(7))], "p")], 5000).unwrap();
     assert_eq!(promoted(&store), ["1 5000 5000", "2 3000 3000", "3 3000 3000", "4 80 1000"]);
     // What another source had under this id is another thing.
     store.commit("other", &[snapshot("s", &[])], 5000).unwrap();
-    store.commit("other", &[snapshot("s", &[version("4", json!(80))])], 6000).unwrap();
+    store.commit("other", &[snapshot("s", &[version("4", at(80))])], 6000).unwrap();
     assert_eq!(rows(&store, "SELECT promoted_at, first_seen_at FROM model_versions WHERE source = 'other'"), ["6000 6000"]);
 }
 

@@ -61,7 +61,7 @@ streams:
     only: [v2]
 cross_checks:
   - { rows: versions, names: .name, among: models.name, about: models of versions are not listed }
-  - { rows: models, names: .latest[], among: models.name, about: others }
+  - { rows: models, names: .latest, among: models.name, about: others }
 "#;
 
 #[test]
@@ -120,10 +120,10 @@ fn every_mistake_has_its_line() {
         ("optional_status: [404]", "optional_status: []", "streams[2].gone: \".code == \\\"NOT_FOUND\\\"\"; expected `optional_status` and `gone` together"),
         ("    key: key\n", "", "streams[1].key: nothing; expected what tells a row from others"),
         ("rows: versions, names: .name", "rows: nobody, names: .name", "cross_checks[0].rows: \"nobody\"; expected a stream of this connector"),
-        ("names: .latest[]", "names: latest", "cross_checks[1].names: jq: undefined filter `latest`"),
+        ("names: .latest", "names: latest", "cross_checks[1].names: jq: undefined filter `latest`"),
         (
-            "names: .latest[], among: models.name",
-            "names: .latest[], among: versions.name",
+            "names: .latest, among: models.name",
+            "names: .latest, among: versions.name",
             "cross_checks[1].among: \"versions.name\"; expected a stream of mode `snapshot`",
         ),
         ("name: metrics", "name: models", "streams[2].name: \"models\"; expected a name that no other stream has"),

@@ -320,7 +320,7 @@ async fn a_worker_is_started_only_for_what_changed() {
     bench.set("/s?p2", json!({"items": []}));
     bench.asked();
     assert_eq!(ids(&bench.poll().await), ["1"]);
-    assert_eq!((count(), bench.asked()), (2, 2));
+    assert_eq!((count(), bench.asked()), (2, 3));
 }
 
 #[test]
