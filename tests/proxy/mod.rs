@@ -53,8 +53,8 @@ const FILES: &str = "registers";
 /// A kind of fault of its own: nothing is bent, but a row is deleted while it is read.
 const DELETED: &str = "a row deleted while it is read";
 
-/// Polls of `tests/run`.
-const SOME: usize = 500;
+/// Polls of `tests/run`: so many from each of two seeds, at the same time.
+const SOME: u64 = 250;
 
 /// One upstream and what is about to happen to its answers.
 struct Line {
@@ -396,12 +396,21 @@ fn judge(
 #[test]
 fn whatever_comes_from_upstreams_is_refused_or_true() {
     let number = |name: &str, default: u64| std::env::var(name).ok().map_or(default, |text| text.parse().expect("a number"));
-    let (polls, seed) = (usize::try_from(number("CLAUSE9_FAULTS", SOME as u64)).expect("a number"), number("CLAUSE9_SEED", 1));
+    play(number("CLAUSE9_FAULTS", SOME), number("CLAUSE9_SEED", 1));
+}
+
+/// The same from another seed.
+#[test]
+fn and_so_is_whatever_else_comes() {
+    play(SOME, 2);
+}
+
+fn play(polls: u64, seed: u64) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let began = std::time::Instant::now();
     let table = runtime.block_on(async {
         let mut campaign = Campaign::start(seed).await;
-        campaign.run(polls).await;
+        campaign.run(usize::try_from(polls).expect("a number of polls")).await;
         campaign.table()
     });
     println!("{polls} polls from seed {seed} in {:.0} s\n\n{table}", began.elapsed().as_secs_f64());
