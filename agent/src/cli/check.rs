@@ -37,8 +37,10 @@ pub(super) fn execute(args: &args::Check) -> anyhow::Result<ExitCode> {
     failures.iter().for_each(|failure| say!("{failure}"));
     let (mut faulty, unseen) = if args.live { runtime.block_on(live(&config)) } else { (BTreeSet::new(), 0) };
     for (source, lack) in config.sources.iter().filter_map(|polled| Some((&polled.source.name, jobs::incomplete(&polled.source)?))) {
-        say!("{lack}");
-        faulty.insert(source.clone());
+        // What was tried has said it.
+        if faulty.insert(source.clone()) {
+            say!("{lack}");
+        }
     }
     let differences = if args.deep { deep(&config)? } else { 0 };
     let once = runtime.block_on(once::poll(config, reads_files, now))?;
