@@ -148,7 +148,7 @@ fn mlflow_three(mlflow: &Mlflow, url: &str, monitoring: &Value) {
     mlflow.set_alias("greeting", "production", 1);
     let lending = mlflow.in_workspace("lending");
     lending.post("/registered-models/create", &json!({ "name": "hidden" }));
-    lending.post("/model-versions/create", &json!({ "name": "hidden", "source": "s3://hidden" }));
+    lending.post("/model-versions/create", &json!({ "name": "hidden", "source": "s3://models/hidden" }));
 
     let records = read("mlflow", url);
     let of = |model: &str, method: &str| {
