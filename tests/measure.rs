@@ -168,7 +168,7 @@ fn check_says_what_a_job_lacks() {
     let (code, text) = check(&[]);
     assert_eq!(code, Some(1), "{text}");
     assert!(
-        text.contains("drift: there is nothing at windows/complaints-*-nowhere.csv in ") && text.contains("drift: the inventory has no system with the id `b`"),
+        text.contains("drift: there is nothing at windows/complaints-*-nowhere.csv in ") && text.contains("measure.jobs[0].system: \"b\"; expected `a`"),
         "{text}"
     );
     let good = std::fs::read_to_string(&config).expect("a configuration").replace("-*-nowhere", "-*").replace("system: b", "system: a");

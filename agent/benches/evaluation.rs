@@ -192,7 +192,12 @@ fn changed_measurements() -> Delivery {
 }
 
 fn delivery(records: Vec<Record>) -> Delivery {
-    Delivery { streams: vec![Delivered { stream: "all".into(), mode: Mode::Changes, records, position: None, feeds: Vec::new() }], pages: 1, notes: Vec::new(), lost: Vec::new() }
+    Delivery {
+        streams: vec![Delivered { stream: "all".into(), mode: Mode::Changes, records, position: None, feeds: Vec::new() }],
+        pages: 1,
+        notes: Vec::new(),
+        lost: Vec::new(),
+    }
 }
 
 fn new_cases(prefix: &str, systems: i64) -> Delivery {

@@ -115,7 +115,7 @@ fn answer(world: &World, received: &Received) -> Reply {
         "/api/2.0/mlflow/experiments/search" if query(received, "filter").is_some() => list("experiments", Vec::new()),
         "/api/2.0/mlflow/experiments/search" => list("experiments", vec![json!({"experiment_id": "1", "name": "lab", "lifecycle_stage": "active"})]),
         "/api/2.0/mlflow/registered-models/search" => {
-            let latest = |model: &Value| world["versions"].iter().filter(|version| version["name"] == model["name"]).next_back().map(shown);
+            let latest = |model: &Value| world["versions"].iter().rfind(|version| version["name"] == model["name"]).map(shown);
             let models = world["models"].iter().map(|model| {
                 let mut model = model.clone();
                 model["latest_versions"] = latest(&model).into_iter().collect();
