@@ -110,10 +110,14 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// An agent: its core, and a client for each source.
+/// How long an answer may take: longer than it ever does on a busy machine, or where the upstream falls silent, so long that it is noticed soon.
+const PATIENT: Duration = Duration::from_secs(60);
+const IMPATIENT: Duration = Duration::from_millis(250);
+
+/// An agent: its core, and for each source a client that waits and one that does not.
 struct Agent {
     core: Core,
-    clients: BTreeMap<String, Client>,
+    clients: BTreeMap<String, [Client; 2]>,
     folder: tempfile::TempDir,
 }
 
@@ -134,14 +138,15 @@ impl Agent {
         let file = folder.path().join("agent.yaml");
         std::fs::write(&file, text).expect("a written file");
         let config = Config::load(&file, BEGIN).unwrap_or_else(|mistakes| panic!("{mistakes}"));
-        let client = |source: &Source| {
+        let client = |source: &Source, patience: Duration| {
             let mut source = source.clone();
             let limits = &mut source.limits;
-            (limits.read, limits.total, limits.requests_per_second) = (Duration::from_millis(250), Duration::from_secs(60), f64::INFINITY);
+            (limits.read, limits.total, limits.requests_per_second) = (patience, Duration::from_secs(300), f64::INFINITY);
             (limits.retries, limits.first_pause, limits.longest_pause, limits.concurrency) = (2, Duration::from_millis(1), Duration::from_millis(5), 1);
             Client::new(source).expect("settings that work")
         };
-        let clients = config.sources.iter().map(|polled| (polled.source.name.clone(), client(&polled.source))).collect();
+        let clients =
+            config.sources.iter().map(|polled| (polled.source.name.clone(), [PATIENT, IMPATIENT].map(|patience| client(&polled.source, patience)))).collect();
         let core = Core::open(Arc::new(config), BEGIN).expect("a store");
         Self { core, clients, folder }
     }
@@ -152,7 +157,17 @@ impl Agent {
 
     /// Polls a source as the agent does, and stores what comes of it. Notes that contradictions or emptied lists left, or the failure.
     async fn poll(&mut self, source: &str, now: i64) -> Result<Vec<String>, Failure> {
-        let client = self.clients[source].clone();
+        let [patient, _] = self.clients[source].clone();
+        self.poll_by(&patient, source, now).await
+    }
+
+    /// The same of an upstream that falls silent.
+    async fn poll_silence(&mut self, source: &str, now: i64) -> Result<Vec<String>, Failure> {
+        let [_, impatient] = self.clients[source].clone();
+        self.poll_by(&impatient, source, now).await
+    }
+
+    async fn poll_by(&mut self, client: &Client, source: &str, now: i64) -> Result<Vec<String>, Failure> {
         let positions = self.core.positions(source).expect("a store");
         let door = Door { now, zone: self.core.config().zone };
         let core = &self.core;
@@ -160,7 +175,7 @@ impl Agent {
             let absent = core.absent(source, &delivery);
             std::future::ready(Ok((delivery, absent)))
         };
-        let polled = poll_source(&client, &positions, || door, absent).await;
+        let polled = poll_source(client, &positions, || door, absent).await;
         let (outcome, memo) = match polled {
             Ok(polled) => (Ok(polled.delivery), polled.memo),
             Err(failure) => (Err(failure), None),
@@ -298,7 +313,8 @@ impl Campaign {
             line.next = Some((at, world));
             (line.asked, line.bent, line.could_bend, line.fault, line.goes_on, line.spared) = (0, 0, 0, fault, goes_on, self.random.below(3));
         }
-        let outcome = self.lied_to.poll(upstream.name, self.now).await;
+        let outcome =
+            if kind == "silence" { self.lied_to.poll_silence(upstream.name, self.now).await } else { self.lied_to.poll(upstream.name, self.now).await };
         let shown = self.lied_to.readings(self.now);
         let (bent, could_bend) = {
             let mut line = locked(&line);

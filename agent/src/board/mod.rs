@@ -205,6 +205,11 @@ impl Panel {
 pub const NAMESPACE: &str = "aims";
 
 impl Board {
+    /// Whether nothing was ever evaluated: that nothing is wrong does not follow from it.
+    pub fn is_blank(&self) -> bool {
+        self.panels.is_empty()
+    }
+
     /// The same with nothing known, for this reason.
     pub fn all_unknown(&self, reason: &str) -> Self {
         let unknown = |reading: &Arc<Reading>| {

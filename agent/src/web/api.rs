@@ -1,5 +1,7 @@
 //! The JSON API.
 
+use std::sync::Arc;
+
 use clause9_exporter::axum::{
     Json,
     extract::{Path, RawQuery, Request, State},
@@ -21,12 +23,10 @@ use crate::{
 
 /// Every reading, or those that the query chooses: indicator, labels, value, state and since when, whether any rule judges it, whether its indicator is
 /// behind in the store, rule, limit in words, what waits, reason, facts.
-pub async fn readings(State(handle): State<Handle>, RawQuery(query): RawQuery) -> Response {
-    let board = handle.board.load();
-    match Choice::of(query.as_deref().unwrap_or_default(), &board) {
-        Ok(choice) => Json(readings_json(&board, |panel, reading| choice.includes(panel, reading))).into_response(),
-        Err(expected) => refused(StatusCode::BAD_REQUEST, &expected),
-    }
+pub async fn readings(State(handle): State<Handle>, RawQuery(query): RawQuery) -> Result<Json<Value>, Response> {
+    let board = evaluated(&handle)?;
+    let choice = Choice::of(query.as_deref().unwrap_or_default(), &board).map_err(|expected| refused(StatusCode::BAD_REQUEST, &expected))?;
+    Ok(Json(readings_json(&board, |panel, reading| choice.includes(panel, reading))))
 }
 
 /// What of the readings is asked for; nothing of a kind means all.
@@ -106,6 +106,13 @@ pub async fn answerable(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
+/// What was evaluated last. Before that an empty list would be taken for "nothing is wrong".
+fn evaluated(handle: &Handle) -> Result<Arc<Board>, Response> {
+    let board = handle.board.load_full();
+    let none = "nothing has been evaluated yet: the agent is starting, /-/ready says when it has";
+    if board.is_blank() { Err(refused(StatusCode::SERVICE_UNAVAILABLE, none)) } else { Ok(board) }
+}
+
 /// Whether JSON is among what is accepted: nothing said is anything.
 pub(super) fn accepts_json(accepted: &str) -> bool {
     let accepts = |range: &str| {
@@ -130,11 +137,11 @@ pub fn readings_json(board: &Board, is_chosen: impl Fn(&Panel, &Reading) -> bool
 }
 
 /// Every indicator: its limits and parameters in force; and those that are switched off, with the reason.
-pub async fn indicators(State(handle): State<Handle>) -> Json<Value> {
-    let board = handle.board.load();
+pub async fn indicators(State(handle): State<Handle>) -> Result<Json<Value>, Response> {
+    let board = evaluated(&handle)?;
     let indicators = board.panels.iter().map(|panel| indicator_json(panel, &board));
     let missing = board.missing.iter().map(|missing| json!({ "records": missing.feed, "indicators": missing.indicators, "also": missing.also, "register": missing.register, "connectors": missing.connectors }));
-    Json(json!({ "at": board.at, "indicators": indicators.collect::<Vec<_>>(), "off": board.off, "missing": missing.collect::<Vec<_>>() }))
+    Ok(Json(json!({ "at": board.at, "indicators": indicators.collect::<Vec<_>>(), "off": board.off, "missing": missing.collect::<Vec<_>>() })))
 }
 
 fn indicator_json(panel: &Panel, board: &Board) -> Value {
@@ -190,8 +197,8 @@ pub async fn status(State(handle): State<Handle>) -> Json<Value> {
 }
 
 /// Every source: where, when, how fresh, what failed.
-pub async fn sources(State(handle): State<Handle>) -> Json<Value> {
-    let board = handle.board.load();
+pub async fn sources(State(handle): State<Handle>) -> Result<Json<Value>, Response> {
+    let board = evaluated(&handle)?;
     let sources = board.sources.iter().map(|source| {
         json!({
             "name": source.name, "connector": source.connector, "location": source.location, "schedule": source.schedule,
@@ -200,7 +207,7 @@ pub async fn sources(State(handle): State<Handle>) -> Json<Value> {
             "records": source.records, "doubtful_records": source.doubts, "feeds": source.feeds, "notes": source.notes.iter().filter(|note| note.kind != NoteKind::UnknownWord).collect::<Vec<_>>(),
         })
     });
-    Json(json!({ "at": board.at, "sources": sources.collect::<Vec<_>>() }))
+    Ok(Json(json!({ "at": board.at, "sources": sources.collect::<Vec<_>>() })))
 }
 
 /// Polls a source now.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use clause9_exporter::axum::{
     body::to_bytes,
     extract::{Path, RawQuery, State},
+    response::IntoResponse as _,
 };
 
 use super::*;
@@ -34,6 +35,20 @@ async fn what_upstreams_say_is_never_markup() {
     let state = State(handle);
     let page = text(pages::source(state, Path("models".into()), RawQuery(None)).await).await;
     assert!(page.contains("&lt;script&gt;") && !page.contains("<script>"), "{page}");
+}
+
+#[tokio::test]
+async fn before_the_first_evaluation_nothing_is_said_to_be_fine() {
+    let handle = Handle::detached();
+    let page = text(pages::status(State(handle.clone()), RawQuery(None)).await).await;
+    assert!(page.contains("Nothing has been evaluated yet") && !page.contains("Nothing is in breach") && !page.contains("1970"), "{page}");
+    let asked = async |handle: &Handle| {
+        let state = || State(handle.clone());
+        let answers = [api::readings(state(), RawQuery(None)).await, api::indicators(state()).await, api::sources(state()).await];
+        answers.map(|answer| answer.into_response().status().as_u16())
+    };
+    assert_eq!(asked(&handle).await, [503; 3]);
+    assert_eq!(asked(&shown(board(&[]))).await, [200; 3]);
 }
 
 #[tokio::test]
@@ -219,14 +234,14 @@ async fn an_indicator_shows_what_is_in_force() {
     let in_force = format!("{} {}", words::number(parameter.default + 7.0), parameter.unit);
     assert!(page.contains(&in_force) && page.contains(&format!("The catalogue's is {}.", words::number(parameter.default))), "{page}");
     assert!(status(&handle, "").await.contains("Waiting since"), "what waits needs attention before it is too late");
-    let json = api::indicators(State(handle.clone())).await.0;
+    let json = api::indicators(State(handle.clone())).await.unwrap().0;
     let shown = &json["indicators"][0]["parameters"][0];
     assert_eq!((shown["value"].as_f64(), shown["default"].as_f64()), (Some(parameter.default + 7.0), Some(parameter.default)));
     assert_eq!(json["indicators"][0]["limits"][0]["words"], "below 0.9, for 30 minutes");
 }
 
 async fn ask(handle: &Handle, query: &str) -> (u16, serde_json::Value) {
-    let response = api::readings(State(handle.clone()), RawQuery(Some(query.to_owned()))).await;
+    let response = api::readings(State(handle.clone()), RawQuery(Some(query.to_owned()))).await.into_response();
     let status = response.status().as_u16();
     (status, serde_json::from_str(&text(response).await).unwrap())
 }

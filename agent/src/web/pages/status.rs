@@ -29,16 +29,20 @@ pub async fn status(State(handle): State<Handle>, query: RawQuery) -> Html<Strin
     let (board, configuration, view) = (handle.board.load(), handle.configuration.load(), View::of(&query));
     let content = html! {
         h1 { (board.organisation) }
-        p.lead { "As of " (words::moment(board.at)) @if let Some(system) = &view.system { ", only " (system) } }
-        p.counts {
-            @for verdict in Verdict::WORST_FIRST.map(Some).into_iter().chain([None]) {
-                (badge(verdict)) " " (board.panels.iter().map(|panel| count(panel, &view, verdict)).sum::<usize>()) " "
+        @if board.is_blank() {
+            p.lead { "Nothing has been evaluated yet: the agent is starting." }
+        } @else {
+            p.lead { "As of " (words::moment(board.at)) @if let Some(system) = &view.system { ", only " (system) } }
+            p.counts {
+                @for verdict in Verdict::WORST_FIRST.map(Some).into_iter().chain([None]) {
+                    (badge(verdict)) " " (board.panels.iter().map(|panel| count(panel, &view, verdict)).sum::<usize>()) " "
+                }
             }
         }
         (refused(&configuration))
         (unmatched(&board))
         (filter(&board, &view))
-        (attention(&board, &view))
+        @if !board.is_blank() { (attention(&board, &view)) }
         (missing(&board, &view))
         h2 { "Indicators" }
         (table("Indicators by state", &html! {
