@@ -23,7 +23,7 @@ use crate::{
 
 /// Every reading, or those that the query chooses: indicator, labels, value, state and since when, whether any rule judges it, whether its indicator is
 /// behind in the store, rule, limit in words, what waits, reason, facts.
-pub async fn readings(State(handle): State<Handle>, RawQuery(query): RawQuery) -> Result<Json<Value>, Response> {
+pub async fn readings(State(handle): State<Handle>, RawQuery(query): RawQuery) -> Result<Json<Value>, Refusal> {
     let board = evaluated(&handle)?;
     let choice = Choice::of(query.as_deref().unwrap_or_default(), &board).map_err(|expected| refused(StatusCode::BAD_REQUEST, &expected))?;
     Ok(Json(readings_json(&board, |panel, reading| choice.includes(panel, reading))))
@@ -89,25 +89,29 @@ fn unknown<'k>(what: &str, value: &str, known: impl IntoIterator<Item = &'k str>
     format!("there is no {what} `{value}`{near}; possible: {}", possible.join(", "))
 }
 
-fn refused(status: StatusCode, error: &str) -> Response {
-    (status, Json(json!({ "error": error }))).into_response()
+/// An answer that says why there is none.
+pub type Refusal = (StatusCode, Json<Value>);
+
+fn refused(status: StatusCode, error: &str) -> Refusal {
+    (status, Json(json!({ "error": error })))
 }
 
 /// Lets through what this API can answer: JSON, and no parameters that nobody reads.
 pub async fn answerable(request: Request, next: Next) -> Response {
     let accepted: Vec<_> = request.headers().get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
     if !accepts_json(&accepted.join(",")) {
-        return refused(StatusCode::NOT_ACCEPTABLE, "the answer is JSON: accept application/json");
+        return refused(StatusCode::NOT_ACCEPTABLE, "the answer is JSON: accept application/json").into_response();
     }
     let has_parameters = request.uri().query().is_some_and(|query| !query.is_empty());
     if has_parameters && request.uri().path() != READINGS {
-        return refused(StatusCode::BAD_REQUEST, &format!("{} has no parameters; {READINGS} has {}", request.uri().path(), Choice::PARAMETERS.join(", ")));
+        return refused(StatusCode::BAD_REQUEST, &format!("{} has no parameters; {READINGS} has {}", request.uri().path(), Choice::PARAMETERS.join(", ")))
+            .into_response();
     }
     next.run(request).await
 }
 
 /// What was evaluated last. Before that an empty list would be taken for "nothing is wrong".
-fn evaluated(handle: &Handle) -> Result<Arc<Board>, Response> {
+fn evaluated(handle: &Handle) -> Result<Arc<Board>, Refusal> {
     let board = handle.board.load_full();
     let none = "nothing has been evaluated yet: the agent is starting, /-/ready says when it has";
     if board.is_blank() { Err(refused(StatusCode::SERVICE_UNAVAILABLE, none)) } else { Ok(board) }
@@ -137,7 +141,7 @@ pub fn readings_json(board: &Board, is_chosen: impl Fn(&Panel, &Reading) -> bool
 }
 
 /// Every indicator: its limits and parameters in force; and those that are switched off, with the reason.
-pub async fn indicators(State(handle): State<Handle>) -> Result<Json<Value>, Response> {
+pub async fn indicators(State(handle): State<Handle>) -> Result<Json<Value>, Refusal> {
     let board = evaluated(&handle)?;
     let indicators = board.panels.iter().map(|panel| indicator_json(panel, &board));
     let missing = board.missing.iter().map(|missing| json!({ "records": missing.feed, "indicators": missing.indicators, "also": missing.also, "register": missing.register, "connectors": missing.connectors }));
@@ -197,7 +201,7 @@ pub async fn status(State(handle): State<Handle>) -> Json<Value> {
 }
 
 /// Every source: where, when, how fresh, what failed.
-pub async fn sources(State(handle): State<Handle>) -> Result<Json<Value>, Response> {
+pub async fn sources(State(handle): State<Handle>) -> Result<Json<Value>, Refusal> {
     let board = evaluated(&handle)?;
     let sources = board.sources.iter().map(|source| {
         json!({
