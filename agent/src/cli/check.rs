@@ -144,12 +144,14 @@ async fn live(config: &Config) -> (BTreeSet<String>, usize) {
             Err(failure) => Err(failure),
         };
         match result {
-            Ok(live) if matches!(polled.source.location, Location::Program(_)) => say!("{name}: ran to its end and printed {}", records(live.records)),
+            Ok(live) if matches!(polled.source.location, Location::Program(_)) => {
+                say!("{name}: ran to its end and printed {}", counted(live.records, "record"))
+            }
             Ok(live) => {
                 let variant = live.variant.map(|variant| format!(" ({variant})")).unwrap_or_default();
-                let rows = counted(usize::try_from(live.rows).unwrap_or(usize::MAX), "row");
                 // Streams that others look things up in make no records of their own.
-                let made = if live.records == 0 { String::new() } else { format!(", {}", records(live.records)) };
+                let made = if live.records == 0 { String::new() } else { format!(", {}", counted(live.records, "record")) };
+                let rows = counted(live.rows, "row");
                 say!("{name}: good: answers{variant}, and the first page of {} could be read ({rows}{made})", live.stream);
                 live.notes.iter().for_each(|note| say!("not seen: {name}: {}: {}", note.place, note.text));
                 unseen += live.notes.len();
@@ -161,8 +163,4 @@ async fn live(config: &Config) -> (BTreeSet<String>, usize) {
         }
     }
     (failed, unseen)
-}
-
-fn records(count: u64) -> String {
-    counted(usize::try_from(count).unwrap_or(usize::MAX), "record")
 }

@@ -120,7 +120,7 @@ fn live(name: &str, source: &str, config: &Path) -> anyhow::Result<ExitCode> {
     for note in poll.streams.iter().flat_map(|stream| &stream.notes).filter(|note| note.kind == NoteKind::Unseen) {
         tell!("not seen: {}: {}", note.place, note.text);
     }
-    tell!("{} in {}", counted(records.len(), "record"), counted(usize::try_from(poll.pages).unwrap_or(usize::MAX), "page"));
+    tell!("{} in {}", counted(records.len(), "record"), counted(poll.pages, "page"));
     Ok(ExitCode::SUCCESS)
 }
 

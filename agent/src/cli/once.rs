@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use crate::{
     config::{Config, PolledSource},
-    connector::{Failure, Location},
+    connector::{Client, Failure, Location, Poll},
     pipeline::{Core, client, deliver, poll_once},
     record::Door,
 };
@@ -32,11 +32,7 @@ pub(super) async fn poll(mut config: Config, chosen: impl Fn(&PolledSource) -> b
         let (client, door) = (client(polled), Door { now, zone: config.zone });
         polls.spawn(async move {
             let started = Instant::now();
-            let outcome = match client {
-                Ok(client) => poll_once(&client, &BTreeMap::new(), door).await,
-                Err(failure) => Err(failure),
-            };
-            (position, outcome.map(deliver), started.elapsed())
+            (position, ask(client, door).await.map(deliver), started.elapsed())
         });
     }
     let mut ended = polls.join_all().await;
@@ -56,11 +52,13 @@ pub(super) async fn poll(mut config: Config, chosen: impl Fn(&PolledSource) -> b
 pub(super) async fn files(config: &Config, now: i64) -> Vec<String> {
     let mut failures = Vec::new();
     for polled in config.sources.iter().filter(|polled| matches!(polled.source.location, Location::Files(_))) {
-        let outcome = match client(polled) {
-            Ok(client) => poll_once(&client, &BTreeMap::new(), Door { now, zone: config.zone }).await.map(drop),
-            Err(failure) => Err(failure),
-        };
+        let outcome = ask(client(polled), Door { now, zone: config.zone }).await;
         failures.extend(outcome.err().map(|failure| format!("{}: {failure}", polled.source.name)));
     }
     failures
+}
+
+/// Polls a source, as if for the first time.
+async fn ask(client: Result<Client, Failure>, door: Door) -> Result<Poll, Failure> {
+    poll_once(&client?, &BTreeMap::new(), door).await
 }

@@ -47,7 +47,8 @@ fn write(to: &mut impl Write, text: Arguments<'_>) -> io::Result<()> {
 }
 
 /// So many of a thing: `1 source`, `2 sources`. The plural is the singular with an `s`, but for a `y`.
-pub(super) fn counted(count: usize, one: &str) -> String {
+pub(super) fn counted(count: impl TryInto<usize>, one: &str) -> String {
+    let count = count.try_into().unwrap_or(usize::MAX);
     match (count, one.strip_suffix('y')) {
         (1, _) => format!("1 {one}"),
         (_, Some(stem)) => format!("{count} {stem}ies"),

@@ -26,8 +26,7 @@ pub(super) fn execute(args: &args::Verify) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(super::ERROR));
     }
     if !verified.holds_nothing {
-        let entries = usize::try_from(verified.head.entry).unwrap_or(usize::MAX);
-        say!("{path}: {}, every one as it was stored, and the tables that indicators query as they say", counted(entries, "evidence entry"));
+        say!("{path}: {}, every one as it was stored, and the tables that indicators query as they say", counted(verified.head.entry, "evidence entry"));
         say!("last entry: {}", verified.head);
     }
     if let Some(entry) = verified.older_until {

@@ -12,7 +12,7 @@ use url::Url;
 use super::{PolledSource, Reader, measure, raw, read};
 use crate::{
     connector::{Description, Files, Http, Limits, Location, Own, Registry, Source, Tls, Transport},
-    document::nearest,
+    document::one_of,
     record::Feed,
     schedule::{Schedule, Staleness},
     span::{self, Span},
@@ -110,8 +110,7 @@ fn connector(raw: &raw::Source, path: &str, registry: &Registry, reader: &mut Re
     let found = registry.get(&raw.connector).map(|connector| Arc::clone(&connector.description));
     if reader.required(&format!("{path}.connector")) && found.is_none() {
         let names: Vec<_> = registry.names().collect();
-        let expected = nearest(&raw.connector, names.iter().copied()).map_or_else(|| format!("one of {}", names.join(", ")), |near| format!("`{near}`"));
-        reader.mistake(&format!("{path}.connector"), expected);
+        reader.mistake(&format!("{path}.connector"), one_of(&raw.connector, names));
     }
     found
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use super::{Reader, raw, read};
 use crate::{
-    document::{Mistake, nearest},
+    document::{Mistake, nearest, one_of},
     indicator::{Catalogue, Id, Indicator},
     record::shape::SYSTEM_PROPERTIES,
     threshold::{Condition, Level, Limit, Override, RuleSet, Selector},
@@ -87,7 +87,7 @@ fn selector(when: &Selector, indicator: &Indicator, path: &str, reader: &mut Rea
             let of_list = format!("{path}[{position}]");
             let path = if reader.document.has(&of_list) { of_list } else { path.clone() };
             if let Some(known) = known.as_ref().filter(|known| !known.contains(word)) {
-                reader.mistake(&path, expected(word, known.iter().map(String::as_str)));
+                reader.mistake(&path, one_of(word, known.iter().map(String::as_str)));
             } else if name == "system" {
                 reader.system(&path, word);
             }
@@ -135,7 +135,7 @@ fn unknown<'k>(path: &str, written: &str, known: impl Iterator<Item = &'k str> +
     if reader.document.has("indicators.folder") && !reader.mistakes.is_empty() && nearest(written, known.clone()).is_none() {
         return;
     }
-    reader.mistake(path, expected(written, known));
+    reader.mistake(path, one_of(written, known));
 }
 
 fn files(folder: &Path, reader: &mut Reader<'_>) -> Vec<(String, String)> {
@@ -164,11 +164,4 @@ fn files(folder: &Path, reader: &mut Reader<'_>) -> Vec<(String, String)> {
         }
     }
     files
-}
-
-fn expected<'k>(written: &str, known: impl Iterator<Item = &'k str> + Clone) -> String {
-    match nearest(written, known.clone()) {
-        Some(near) => format!("`{near}`"),
-        None => format!("one of {}", known.collect::<Vec<_>>().join(", ")),
-    }
 }

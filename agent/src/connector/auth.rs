@@ -69,15 +69,14 @@ impl AuthKind {
 }
 
 impl Auth {
-    /// Credentials of this kind with nothing in them, where the real ones must not be.
-    pub(super) fn stand_in(kind: AuthKind) -> Self {
-        let nothing = || Secret::new("");
-        let login = || Login { user: String::new(), password: nothing() };
+    /// Credentials of this kind.
+    pub(super) fn of(kind: AuthKind, user: &str, secret: &str) -> Self {
+        let login = || Login { user: user.to_owned(), password: Secret::new(secret) };
         match kind {
             AuthKind::None => Self::None,
             AuthKind::Basic => Self::Basic(login()),
-            AuthKind::Bearer => Self::Bearer(nothing()),
-            AuthKind::ApiKey => Self::ApiKey(nothing()),
+            AuthKind::Bearer => Self::Bearer(Secret::new(secret)),
+            AuthKind::ApiKey => Self::ApiKey(Secret::new(secret)),
             AuthKind::Login => Self::Login(login()),
         }
     }

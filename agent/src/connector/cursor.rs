@@ -51,8 +51,7 @@ pub struct Kinds {
 impl StreamCursor {
     /// What its stream's upstream could hold and can't any more, of that shape.
     pub fn lost(&self, table: &str) -> Option<Feed> {
-        let lost: Vec<_> = self.kinds.iter().flat_map(|kinds| &kinds.lost).map(String::as_str).collect();
-        if lost.is_empty() { None } else { Feed::parse(&format!("{table}({})", lost.join(", "))).ok() }
+        Feed::of_kinds(table, &self.kinds.as_ref()?.lost)
     }
 }
 

@@ -15,15 +15,14 @@ use std::{
 use serde_json::{Value as Json, json};
 
 use super::{
-    Auth, AuthKind, Client, Connector, Description, Failure, FailureReason, Http, Limits, Location, LogEntry, Login, Poll, Registry, Source, Tls, Transport,
-    poll,
+    Auth, Client, Connector, Description, Failure, FailureReason, Http, Limits, Location, LogEntry, Poll, Registry, Source, Tls, Transport, poll,
     replay::{
         self, Case,
         loopback::{Loopback, Piece, Received, Reply},
     },
     testing::{context, description, limits},
 };
-use crate::{document::Mistakes, secret::Secret};
+use crate::document::Mistakes;
 
 /// Credentials and what must never show: the word itself, and `me:` with it in Base64.
 const SECRET: &str = "hush-5f1e8c";
@@ -208,17 +207,6 @@ fn connectors() -> Vec<Connector> {
     served.chain([own()]).collect()
 }
 
-fn auth(kind: AuthKind) -> Auth {
-    let login = || Login { user: "me".to_owned(), password: Secret::new(SECRET) };
-    match kind {
-        AuthKind::None => Auth::None,
-        AuthKind::Basic => Auth::Basic(login()),
-        AuthKind::Bearer => Auth::Bearer(Secret::new(SECRET)),
-        AuthKind::ApiKey => Auth::ApiKey(Secret::new(SECRET)),
-        AuthKind::Login => Auth::Login(login()),
-    }
-}
-
 /// One poll, in which the answers from `from` on are changed by the fault. What came of it, the client's own text, how many requests were
 /// made, and whether an answer was changed.
 async fn play(connector: &Connector, case: &Case, auth: Auth, fault: Option<&'static Fault>, from: usize) -> (Result<Poll, Failure>, String, usize, bool) {
@@ -313,14 +301,14 @@ async fn survives_every_fault(connector: Connector) {
     assert!(mistakes.is_empty(), "{mistakes}");
     let Some(case) = cases.iter().max_by_key(|case| case.answers(case.now).unwrap().len()) else { panic!("{name} has no recorded case") };
     let kind = if case.auth == Auth::None { connector.description.auth[0] } else { case.auth.kind() };
-    let (good, text, requests, _) = play(&connector, case, auth(kind), None, 0).await;
+    let (good, text, requests, _) = play(&connector, case, Auth::of(kind, "me", SECRET), None, 0).await;
     let good = good.unwrap_or_else(|failure| panic!("{name}/{}: {failure}", case.name));
     assert_no_secret(&name, &[format!("{:?}", good.log), text]);
     let (turning_points, ends) = (turning_points(&good, requests), BTreeSet::from([0, requests - 1]));
     for fault in FAULTS {
         for from in if fault.slow { &ends } else { &turning_points } {
             let place = format!("{name}/{}: {} from request {from}", case.name, fault.name);
-            let (outcome, text, _, bitten) = play(&connector, case, auth(kind), Some(fault), *from).await;
+            let (outcome, text, _, bitten) = play(&connector, case, Auth::of(kind, "me", SECRET), Some(fault), *from).await;
             match outcome {
                 Ok(poll) => {
                     let is_right = !bitten || may_pass(fault, &connector.description, &poll) || is_beside_the_point(fault, &poll);
@@ -399,7 +387,7 @@ async fn quotes_nothing(connector: Connector) {
                 let json: Json = serde_json::from_slice(&bytes(&reply)).ok()?;
                 Some(Reply::json(reply.status, &with_canaries(&json, "", path.as_deref(), &canary)))
             };
-            let (outcome, text, ..) = play_changed(&connector, case, auth(kind), limits().read, change).await;
+            let (outcome, text, ..) = play_changed(&connector, case, Auth::of(kind, "me", SECRET), limits().read, change).await;
             let log = match &outcome {
                 Ok(poll) => &poll.log,
                 Err(failure) => &failure.log,
@@ -423,7 +411,7 @@ async fn every_kind_of_credentials_is_refused_without_showing() {
         let mut mistakes = Mistakes::default();
         let case = connector.cases(&mut mistakes).remove(0);
         for kind in connector.description.auth.clone() {
-            let (outcome, text, ..) = play(&connector, &case, auth(kind), Some(&FAULTS[0]), 0).await;
+            let (outcome, text, ..) = play(&connector, &case, Auth::of(kind, "me", SECRET), Some(&FAULTS[0]), 0).await;
             let failure = outcome.unwrap_err();
             let place = format!("{} with {}", connector.description.name, kind.as_str());
             assert_eq!(failure.reason, FailureReason::Unauthorized, "{place}");

@@ -259,16 +259,21 @@ impl Document {
 
     fn unknown_key(&self, node: usize, key: &str, known: &[&str]) -> Mistake {
         let line = self.child(node, key).map_or(self.nodes[node].line, |child| self.nodes[child].line);
-        let expected = match nearest(key, known.iter().copied()) {
-            Some(near) => format!("`{near}`"),
-            None => format!("one of {}", known.join(", ")),
-        };
-        Mistake { file: self.file.clone(), line: Some(line), path: join(&self.path(node), key), found: "an unknown key".to_owned(), expected }
+        let (path, expected) = (join(&self.path(node), key), one_of(key, known.iter().copied()));
+        Mistake { file: self.file.clone(), line: Some(line), path, found: "an unknown key".to_owned(), expected }
     }
 }
 
 fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}
+
+/// What was expected of a word that is none of the known ones: the one that was probably meant, else any of them.
+pub fn one_of<'a>(typed: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
+    match nearest(typed, known.clone()) {
+        Some(near) => format!("`{near}`"),
+        None => format!("one of {}", known.into_iter().collect::<Vec<_>>().join(", ")),
+    }
 }
 
 /// The known word that was probably meant: nearest by edits, and near enough.

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use super::{Columns, Indicator, Own, Parameter, Reads, catalogue::Place};
 use crate::{
-    document::{Mistakes, nearest},
+    document::{Mistakes, one_of},
     record::SHAPES,
     store::{
         sqlite::{Inspector, Sqlite, Why},
@@ -199,9 +199,7 @@ pub(super) fn words(place: &Place<'_>, indicator: &Indicator, mistakes: &mut Mis
         for (name, words) in &rule.when.0 {
             let Some(known) = indicator.words_of(name) else { continue };
             if let Some(unknown) = words.iter().find(|word| !known.contains(*word)) {
-                let known = known.iter().map(String::as_str);
-                let expected =
-                    nearest(unknown, known.clone()).map_or_else(|| format!("one of {}", known.collect::<Vec<_>>().join(", ")), |near| format!("`{near}`"));
+                let expected = one_of(unknown, known.iter().map(String::as_str));
                 mistakes.push(place.mistake(&format!("thresholds[{position}].when.{name}"), expected));
             }
         }

@@ -17,7 +17,7 @@ use super::{
     planning::{self, Surroundings},
     readings,
     slot::{Method, Slot},
-    sources::{Absent, Delivery, Sources},
+    sources::{Delivery, Sources},
     worker::chain,
 };
 use crate::{
@@ -27,7 +27,7 @@ use crate::{
     indicator::{Evaluator, Id, Own},
     plan::{Evidence, Finding},
     record::{Feed, shape},
-    store::{self, Projection, Store, Touched, tables::SourceRow},
+    store::{self, Absent, Projection, Store, Touched, tables::SourceRow},
 };
 
 /// The agent's state.

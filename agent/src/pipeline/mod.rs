@@ -40,7 +40,7 @@ pub use inventory::{Systems, unmatched};
 pub use journal::{Journal, PollLog};
 pub use metrics::Metrics;
 pub use poller::{Polled, client, deliver, poll_once, poll_source};
-pub use sources::{Absent, Delivery};
+pub use sources::Delivery;
 
 use self::{
     poller::Pollers,

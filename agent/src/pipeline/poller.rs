@@ -17,7 +17,7 @@ use super::{
     journal::{Journal, PollLog},
     metrics::Metrics,
     reconcile::Change,
-    sources::{Absent, Delivery},
+    sources::Delivery,
     worker::{Message, Worker},
 };
 use crate::{
@@ -25,7 +25,7 @@ use crate::{
     connector::{self, Client, Context, Failure, FailureReason, Location, LogEntry, MOST_WALKS, Memo, Poll, PollMode, Source},
     record::{Door, Zone},
     schedule::{self, Schedule, Timer},
-    store::{Delivered, Mode},
+    store::{Absent, Delivered, Mode},
 };
 
 /// The tasks of all sources.

@@ -13,7 +13,7 @@ use crate::{
     indicator::Reads,
     record::Feed,
     schedule::{self, Staleness},
-    store::{self, Delivered, Mode, Store, Touched, tables::SourceRow},
+    store::{self, Absent, Delivered, Mode, Store, Touched, tables::SourceRow},
 };
 
 /// A complete poll, ready to be stored.
@@ -28,9 +28,6 @@ pub struct Delivery {
     /// What its upstream could hold and can't any more: that there is none of it says nothing.
     pub lost: Vec<Feed>,
 }
-
-/// Records that are held and that a poll did not bring: stream, shape and id.
-pub type Absent = BTreeSet<(String, String, String)>;
 
 /// A stream that had as many records and has none now is told: the upstream may show less than there is.
 const MANY: usize = 5;

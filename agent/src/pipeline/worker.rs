@@ -14,13 +14,14 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::{
     core::{Core, Evaluated},
     metrics::Metrics,
-    sources::{Absent, Delivery},
+    sources::Delivery,
 };
 use crate::{
     board::Board,
     config::Config,
     connector::{Failure, Source},
     fault, schedule,
+    store::Absent,
 };
 
 /// What the core is told.

@@ -14,6 +14,11 @@ pub struct Feed {
     kinds: BTreeSet<&'static str>,
 }
 
+/// These kinds as the shape has them, if it has all.
+fn known<'k>(shape: &Shape, kinds: impl IntoIterator<Item = &'k str>) -> Option<BTreeSet<&'static str>> {
+    kinds.into_iter().map(|kind| shape.kinds().iter().copied().find(|known| *known == kind)).collect()
+}
+
 impl Feed {
     /// Reads `table` or `table(kind, kind)`.
     ///
@@ -31,13 +36,18 @@ impl Feed {
             let tables: Vec<_> = SHAPES.iter().map(|shape| shape.table).collect();
             format!("one of {}", tables.join(", "))
         })?;
-        let known = |kind: &str| shape.kinds().iter().copied().find(|known| *known == kind);
-        let kinds: Option<BTreeSet<_>> = kinds.into_iter().map(known).collect();
-        match kinds {
+        match known(shape, kinds) {
             Some(kinds) => Ok(Self { table: shape.table, kinds }),
             None if shape.kinds().is_empty() => Err(format!("`{table}` alone, it has no kinds")),
             None => Err(format!("kinds of {table}: {}", shape.kinds().join(", "))),
         }
+    }
+
+    /// Some kinds of a shape; `None` without any, or with one that the shape doesn't have.
+    pub fn of_kinds<'k>(table: &str, kinds: impl IntoIterator<Item = &'k String>) -> Option<Self> {
+        let shape = by_table(table)?;
+        let kinds = known(shape, kinds.into_iter().map(String::as_str))?;
+        (!kinds.is_empty()).then_some(Self { table: shape.table, kinds })
     }
 
     /// The whole of a shape.

@@ -64,6 +64,9 @@ pub struct Store {
     folder: Option<folder::Folder>,
 }
 
+/// Records that are held and that a poll did not bring: stream, shape and id.
+pub type Absent = BTreeSet<(String, String, String)>;
+
 /// How a stream's records stand to those that are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -259,7 +262,7 @@ impl Store {
     ///
     /// # Errors
     /// What SQLite reports.
-    pub fn absent(&self, source: &str, delivered: &[Delivered]) -> Result<BTreeSet<(String, String, String)>, Error> {
+    pub fn absent(&self, source: &str, delivered: &[Delivered]) -> Result<Absent, Error> {
         records::absent(&*self.writer, source, delivered)
     }
 

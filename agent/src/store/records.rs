@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Committed, Delivered, Error, Mode, SourceState, Touched,
+    Absent, Committed, Delivered, Error, Mode, SourceState, Touched,
     evidence::{self, Kind, Seals},
     names::Names,
     project,
@@ -56,8 +56,8 @@ pub(super) fn commit(transaction: &dyn Database, source: &str, delivered: &[Deli
 }
 
 /// The records that are held and would be gone if this were stored: stream, shape and id.
-pub(super) fn absent(connection: &dyn Database, source: &str, delivered: &[Delivered]) -> Result<BTreeSet<(String, String, String)>, Error> {
-    let mut absent = BTreeSet::new();
+pub(super) fn absent(connection: &dyn Database, source: &str, delivered: &[Delivered]) -> Result<Absent, Error> {
+    let mut absent = Absent::new();
     for stream in delivered.iter().filter(|stream| stream.mode == Mode::Snapshot) {
         let delivered: HashSet<_> = stream.records.iter().map(|record| (record.shape.name, record.id.as_str())).collect();
         let sql = "SELECT shape, id FROM record_versions WHERE source = ?1 AND stream = ?2 AND held_until IS NULL";

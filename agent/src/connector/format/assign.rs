@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{FormatError, Own, Table, Taken, Wanted, header::normalised, take::Told, words::Values};
-use crate::document::nearest;
+use crate::document::{nearest, one_of};
 
 /// Gives each stream its rows, in the order of `streams`: `None` where no table is called what the stream reads, so that an absent register
 /// can be told from an empty one. Headers are replaced by the stream's fields.
@@ -46,7 +46,7 @@ fn nowhere(tables: &[Table], own: &Own) -> Vec<FormatError> {
         [("header_row", own.header_row.keys().collect::<Vec<_>>()), ("skip_rows", own.skip_rows.keys().collect()), ("sheet", own.sheet.keys().collect())];
     let lines = said.into_iter().flat_map(|(key, tables)| tables.into_iter().map(move |table| (key, table)));
     let absent = lines.filter(|(_, table)| *table != "*" && !names.contains(&normalised(table)));
-    absent.map(|(key, table)| FormatError::new(format!("{key}.{table}"), "there is no such table", near(table, names.iter().map(String::as_str)))).collect()
+    absent.map(|(key, table)| FormatError::new(format!("{key}.{table}"), "there is no such table", one_of(table, names.iter().map(String::as_str)))).collect()
 }
 
 /// The stream that reads a table of one of these names, and the name under which it does.
@@ -157,21 +157,16 @@ impl<'a> Said<'a> {
 fn mistake(seen: &BTreeMap<String, Vec<String>>, key: &str, table: &str, column: &str) -> Option<FormatError> {
     if table == "*" {
         let headers = seen.values().flatten().map(String::as_str);
-        return Some(FormatError::new(format!("{key}.*.{column}"), "no table has this header", near(column, headers)));
+        return Some(FormatError::new(format!("{key}.*.{column}"), "no table has this header", one_of(column, headers)));
     }
     match seen.get(&normalised(table)) {
         // A register that is not there yet may have its columns told already.
         Some(headers) if headers.is_empty() => None,
-        Some(headers) => {
-            Some(FormatError::new(format!("{key}.{table}.{column}"), format!("`{table}` has no such header"), near(column, headers.iter().map(String::as_str))))
-        }
-        None => Some(FormatError::new(format!("{key}.{table}"), "there is no such table", near(table, seen.keys().map(String::as_str)))),
-    }
-}
-
-fn near<'a>(typed: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
-    match nearest(typed, known.clone()) {
-        Some(near) => format!("`{near}`"),
-        None => format!("one of {}", known.collect::<Vec<_>>().join(", ")),
+        Some(headers) => Some(FormatError::new(
+            format!("{key}.{table}.{column}"),
+            format!("`{table}` has no such header"),
+            one_of(column, headers.iter().map(String::as_str)),
+        )),
+        None => Some(FormatError::new(format!("{key}.{table}"), "there is no such table", one_of(table, seen.keys().map(String::as_str)))),
     }
 }

@@ -156,7 +156,8 @@ fn location(place: Place) -> Result<Location, Failure> {
     Ok(match place {
         Place::Server(base, kind) => {
             let base = base.parse().map_err(|_| Failure::internal())?;
-            Location::Http(Http { base, auth: Auth::stand_in(kind), tls: Tls::default(), allow_redirects_to: Vec::new() })
+            // Only the kind: the credentials stay with the agent.
+            Location::Http(Http { base, auth: Auth::of(kind, "", ""), tls: Tls::default(), allow_redirects_to: Vec::new() })
         }
         Place::Files(path, own) => Location::Files(Files { path, own }),
         Place::Program { path, arguments, folder, expects } => {

@@ -8,7 +8,7 @@ use super::{
     walk::{self, Walked},
 };
 use crate::connector::{
-    description::{Again, Stream},
+    description::{Again, Origin},
     expression::Val,
     failure::{Failure, FailureReason},
     mapper,
@@ -37,7 +37,8 @@ pub(super) async fn take(run: &Arc<Run>, turn: &Arc<Turn>, again: &Again, done: 
 fn one(run: &Run, turn: &Turn, row: &Val, place: &str, into: &mut Gathered) -> Result<(), Failure> {
     let stream = &run.connector().streams[turn.position];
     mapper::at(|| format!("{}, {place}", stream.name));
-    if !is_taken(stream, turn, row).map_err(|failure| failure.at(place))? {
+    let Origin::Again(Again { filter, .. }) = &stream.origin else { return Ok(()) };
+    if !rows::is_chosen(filter.as_ref(), row, &turn.scope).map_err(|message| Failure::new(FailureReason::Mapping, message).at(place))? {
         return Ok(());
     }
     let mut scope = turn.scope.clone().with("parent", row.clone());
@@ -45,17 +46,4 @@ fn one(run: &Run, turn: &Turn, row: &Val, place: &str, into: &mut Gathered) -> R
     let base = run.client.web().base().as_str().trim_end_matches('/');
     let sheet = Sheet { stream, door: &run.door, place, base: Some(base), columns: None };
     sheet.take(found, None, row, &mut scope, into).map(drop)
-}
-
-fn is_taken(stream: &Stream, turn: &Turn, row: &Val) -> Result<bool, Failure> {
-    let wrong = |message: String| Failure::new(FailureReason::Mapping, format!("where: {message}"));
-    let filter = match &stream.origin {
-        super::Origin::Again(again) => again.filter.as_ref(),
-        _ => None,
-    };
-    let Some(filter) = filter else { return Ok(true) };
-    match filter.one(row.clone(), &turn.scope).map_err(|error| wrong(error.to_string()))? {
-        Val::Bool(taken) => Ok(taken),
-        _ => Err(wrong("neither true nor false".to_owned())),
-    }
 }

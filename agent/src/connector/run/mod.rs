@@ -356,7 +356,6 @@ impl Run {
             swept_at: if whole { Some(self.door.now) } else { known.swept_at },
             etag: walked.etag.clone(),
             last_modified: walked.last_modified.clone(),
-            kinds: None,
             method: self.method.clone(),
             ..StreamCursor::default()
         }

@@ -128,6 +128,15 @@ fn is_there(stream: &Stream, body: &Val, scope: &Scope) -> Result<bool, Failure>
     Ok(matches!(found, Val::Bool(true)))
 }
 
+/// Whether a row is among those that `where` chooses.
+pub(super) fn is_chosen(filter: Option<&Expression>, row: &Val, scope: &Scope) -> Result<bool, String> {
+    let Some(filter) = filter else { return Ok(true) };
+    match filter.one(row.clone(), scope).map_err(|error| format!("where: {error}"))? {
+        Val::Bool(chosen) => Ok(chosen),
+        _ => Err("where: neither true nor false".to_owned()),
+    }
+}
+
 /// What an upstream sends as a row is an object with something in it. What is none would have no key, or the same as others of its kind.
 fn refuse_nothing(row: &Val) -> Result<(), Failure> {
     match row {
@@ -185,8 +194,10 @@ impl Sheet<'_> {
         let value = match &self.stream.key {
             None => expression::to_json(row),
             Some(key) => match key.one(row.clone(), scope) {
-                Ok(value) if is_key(&value) => expression::to_json(&value),
-                Ok(value) => return Err(mapping(format!("key `{}`: {}", key.shown(), missing_part(&value)))),
+                Ok(value) => match no_key(&value) {
+                    None => expression::to_json(&value),
+                    Some(found) => return Err(mapping(format!("key `{}`: {found}", key.shown()))),
+                },
                 Err(error) => return Err(mapping(format!("key `{}`: {error}", key.shown()))),
             },
         };
@@ -258,19 +269,13 @@ fn complete(json: &mut Json, base: Option<&str>) {
     }
 }
 
-/// A key is a text or a number, or a list of such: of several parts none may be missing.
-fn is_key(value: &Val) -> bool {
+/// What stands in place of a key, if this is none. A key is a text or a number, or a list of such: of several parts none may be missing.
+fn no_key(value: &Val) -> Option<&'static str> {
+    let is_part = |part: &Val| matches!(part, Val::TStr(_) | Val::Num(_));
     match value {
-        Val::Arr(parts) => !parts.is_empty() && parts.iter().all(|part| matches!(part, Val::TStr(_) | Val::Num(_))),
-        value => matches!(value, Val::TStr(_) | Val::Num(_)),
-    }
-}
-
-fn missing_part(value: &Val) -> &'static str {
-    let part = |part: &Val| !matches!(part, Val::TStr(_) | Val::Num(_));
-    match value {
-        Val::Arr(parts) => parts.iter().find(|found| part(found)).map_or("nothing", expression::type_of),
-        value => expression::type_of(value),
+        Val::Arr(parts) if parts.is_empty() => Some("nothing"),
+        Val::Arr(parts) => parts.iter().find(|part| !is_part(part)).map(expression::type_of),
+        value => (!is_part(value)).then(|| expression::type_of(value)),
     }
 }
 

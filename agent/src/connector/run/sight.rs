@@ -34,8 +34,7 @@ pub(super) fn held(stream: &Stream, turn: &Turn, walked: &Walked, whole: bool) -
     let seen = seen(&walked.admitted);
     let known = turn.known.as_ref().and_then(|known: &StreamCursor| known.kinds.clone()).unwrap_or_default();
     let kinds = known.next(stands, &seen, whole);
-    let words: Vec<_> = kinds.ever.iter().map(String::as_str).collect();
-    let feeds = if words.is_empty() { Vec::new() } else { Feed::parse(&format!("{}({})", feed.table(), words.join(", "))).into_iter().collect() };
+    let feeds = Feed::of_kinds(feed.table(), &kinds.ever).into_iter().collect();
     Ok(Held { feeds, kinds: Some(kinds) })
 }
 

@@ -44,12 +44,8 @@ pub(super) fn groups(run: &Run, turn: &Turn, stream: &Stream, for_each: &ForEach
     let mut groups: Vec<Vec<Val>> = Vec::new();
     let mut known: HashMap<String, usize> = HashMap::new();
     for (index, parent) in parents.iter().enumerate() {
-        if let Some(filter) = &for_each.filter {
-            match filter.one(parent.clone(), &turn.scope).map_err(|error| wrong(index, format!("where: {error}")))? {
-                Val::Bool(true) => {}
-                Val::Bool(false) => continue,
-                _ => return Err(wrong(index, "where: neither true nor false".to_owned())),
-            }
+        if !rows::is_chosen(for_each.filter.as_ref(), parent, &turn.scope).map_err(|message| wrong(index, message))? {
+            continue;
         }
         let scope = turn.scope.clone().with("row", parent.clone());
         let prepared = Prepared::new(request(stream), &scope).map_err(|error| wrong(index, format!("request: {error}")))?;
