@@ -149,6 +149,21 @@ pub struct SourceStatus {
     pub notes: Vec<Note>,
     /// How long the last poll took.
     pub took: std::time::Duration,
+    /// Its registers, where it reads each by itself.
+    pub registers: Vec<RegisterStatus>,
+}
+
+/// A register of a source, read by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegisterStatus {
+    /// Its name.
+    pub name: String,
+    /// When it was read last.
+    pub last_success_at: Option<i64>,
+    /// Whether that is too long ago, or never was.
+    pub stale: bool,
+    /// Why it could not be read at the last poll, if so.
+    pub failure: Option<String>,
 }
 
 /// A system of the inventory.

@@ -125,7 +125,7 @@ fn live(name: &str, source: &str, config: &Path) -> anyhow::Result<ExitCode> {
 }
 
 async fn once(client: &Client, zone: Zone) -> anyhow::Result<crate::connector::Poll> {
-    Ok(poll_once(client, &std::collections::BTreeMap::new(), Door { now: schedule::now(), zone }).await?)
+    Ok(poll_once(client, &std::collections::BTreeMap::new(), Door { now: schedule::now(), zone }).await?.whole()?)
 }
 
 /// A record as one line of JSON.

@@ -78,7 +78,7 @@ fn explain(file: &Path, config: Option<&Path>) -> anyhow::Result<ExitCode> {
     let location = Location::Files(Files { path: file.to_owned(), own: connector::said_of(&own, &tables) });
     let source = Source { name: "registers".to_owned(), connector, location, limits: Limits::default(), settings: serde_json::Map::new() };
     let client = connector::Client::new(source).map_err(|failure| anyhow::anyhow!("{failure}"))?;
-    match runtime()?.block_on(poll_once(&client, &BTreeMap::new(), Door { now: schedule::now(), zone })) {
+    match runtime()?.block_on(poll_once(&client, &BTreeMap::new(), Door { now: schedule::now(), zone })).and_then(connector::Poll::whole) {
         Ok(poll) => {
             out(format_args!("{}", counts(poll.streams.iter().flat_map(|stream| &stream.records))));
             Ok(ExitCode::SUCCESS)

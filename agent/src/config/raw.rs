@@ -3,7 +3,7 @@
 //! The doc comment of a field is its documentation: meaning, unit, what happens when it is missing. What is required and yet has a default here is asked
 //! for in `mod.rs`, so that its lack hides no other mistake.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -92,6 +92,10 @@ pub struct Registers {
     /// The sheet that counts, by workbook: `sheet: { risk_register: Register 2026 }`; its others are left out. Default: all that are not hidden.
     #[serde(default)]
     pub sheet: BTreeMap<String, String>,
+    /// Register files, or sheets of them (`book.xlsx, training`), that were read once and are gone for good: without a word, what was in them is
+    /// unknown until they are back. Default: none.
+    #[serde(default)]
+    pub removed: BTreeSet<String>,
 }
 
 fn registers<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Registers>, D::Error> {
@@ -161,6 +165,10 @@ pub struct Source {
     /// The sheet that counts, by workbook: `sheet: { risk_register: Register 2026 }`; its others are left out. Default: all that are not hidden.
     #[serde(default)]
     pub sheet: BTreeMap<String, String>,
+    /// Register files, or sheets of them (`book.xlsx, training`), that were read once and are gone for good: without a word, what was in them is
+    /// unknown until they are back. Default: none.
+    #[serde(default)]
+    pub removed: BTreeSet<String>,
     /// Certificates. Default: the system's authorities, no client certificate.
     #[serde(default)]
     pub tls: SourceTls,

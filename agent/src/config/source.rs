@@ -234,15 +234,29 @@ fn rows(written: &BTreeMap<String, u64>, path: &str, reader: &mut Reader<'_>) {
 
 impl raw::Registers {
     fn own(&self) -> Own {
-        let Self { columns, values, header_row, skip_rows, sheet, .. } = self;
-        Own { columns: columns.clone(), values: values.clone(), header_row: header_row.clone(), skip_rows: skip_rows.clone(), sheet: sheet.clone() }
+        let Self { columns, values, header_row, skip_rows, sheet, removed, .. } = self;
+        Own {
+            columns: columns.clone(),
+            values: values.clone(),
+            header_row: header_row.clone(),
+            skip_rows: skip_rows.clone(),
+            sheet: sheet.clone(),
+            removed: removed.clone(),
+        }
     }
 }
 
 impl raw::Source {
     fn own(&self) -> Own {
-        let Self { columns, values, header_row, skip_rows, sheet, .. } = self;
-        Own { columns: columns.clone(), values: values.clone(), header_row: header_row.clone(), skip_rows: skip_rows.clone(), sheet: sheet.clone() }
+        let Self { columns, values, header_row, skip_rows, sheet, removed, .. } = self;
+        Own {
+            columns: columns.clone(),
+            values: values.clone(),
+            header_row: header_row.clone(),
+            skip_rows: skip_rows.clone(),
+            sheet: sheet.clone(),
+            removed: removed.clone(),
+        }
     }
 }
 

@@ -32,6 +32,9 @@ pub struct StreamCursor {
     /// Which kinds of records its upstream can hold, where that depends on how it is set up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kinds: Option<Kinds>,
+    /// Where its tables are, of registers in files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tables: Option<BTreeSet<String>>,
     /// Digest of connector, settings and address. When it differs, what was read before says nothing.
     #[serde(default)]
     pub method: String,

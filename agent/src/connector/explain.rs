@@ -17,7 +17,7 @@ pub fn explain_files(connector: &Description, path: &Path, own: &Own) -> Result<
     let streams: Vec<(&str, &Wanted)> = connector.streams.iter().filter_map(|stream| Some((stream.name.as_str(), wanted(stream)?))).collect();
     let wanted: Vec<&Wanted> = streams.iter().map(|(_, wanted)| *wanted).collect();
     let names: Vec<&str> = streams.iter().map(|(name, _)| *name).collect();
-    let (tables, _) = files::read_tables(path, &Layout { streams: &wanted, own }).map_err(|error| error.to_string())?;
+    let tables = files::read_tables(path, &Layout { streams: &wanted, own }).map_err(|error| error.to_string()).and_then(files::Tables::whole)?;
     explain(tables, &wanted, &names, own).map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
 }
 

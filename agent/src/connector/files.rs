@@ -1,11 +1,11 @@
-//! Files: a folder, a glob or one file, read as a whole. Either every file was read and none changed meanwhile, or nothing was.
-//! What is in them is not known here: tables, or whole documents. The engine goes on with tables like this:
+//! Files: a folder, a glob or one file, read together: none changed meanwhile, or nothing was read. A file of tables that can't be read takes no
+//! other with it; of documents all are read or none. What is in them is not known here. The engine goes on with tables like this:
 //!
 //! ```text
 //! let wanted: Vec<&format::Wanted> = streams.iter().map(|stream| &stream.files).collect(); // `files:` of each stream, read by serde
 //! let layout = format::Layout { streams: &wanted, own: &source.own };      // which row is the header depends on which are looked for
-//! let (tables, digest) = files::read_tables(&source.path, &layout)?;       // blocks; the same digest as last time: nothing has changed
-//! let taken = format::assign(tables, &wanted, &source.own)?;               // `None`: there is no such register, the stream feeds nothing
+//! let read = files::read_tables(&source.path, &layout)?;                   // blocks; the same digest as last time: nothing has changed
+//! let assigned = format::assign(read.tables, &wanted, &source.own);        // what each stream took, and what is wrong with which
 //! ```
 
 use std::{
@@ -111,24 +111,44 @@ impl Kinds<'_> {
     }
 }
 
+/// What was read of files with tables.
+#[derive(Debug)]
+pub struct Tables {
+    /// The tables.
+    pub tables: Vec<Table>,
+    /// The files that could not be read, by name, and why.
+    pub broken: Vec<(String, FileError)>,
+    /// Covers names and contents: while it stays the same, nothing has changed.
+    pub digest: Digest,
+}
+
+impl Tables {
+    /// The tables, if every file could be read.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub fn whole(self) -> Result<Vec<Table>, String> {
+        let broken: Vec<_> = self.broken.iter().map(|(_, error)| error.to_string()).collect();
+        if broken.is_empty() { Ok(self.tables) } else { Err(broken.join("\n")) }
+    }
+}
+
 /// Reads every table at `path`: a folder, a file, or a glob (`registers/*.csv`, `audits/**/*.xlsx`). In a folder all files directly in it
 /// count whose extension is ours. Hidden files, editors' backups and names that begin with `_` are left out. Tables come in the order of
 /// file names.
 ///
-/// The digest covers names and contents: while it stays the same, nothing has changed.
-///
 /// Blocks: call it where blocking is fine.
 ///
 /// # Errors
-/// The first obstacle to reading, or everything that is wrong in the contents.
-pub fn read_tables(path: &Path, layout: &Layout<'_>) -> Result<(Vec<Table>, Digest), FileError> {
+/// What keeps all of them from being read. What is wrong with one file is told of that file.
+pub fn read_tables(path: &Path, layout: &Layout<'_>) -> Result<Tables, FileError> {
     let mut extent = Extent::default();
-    let (tables, digest) = read_all(path, Kinds::Tables, |entry, bytes| {
+    let All { parsed, broken, digest } = read_all(path, Kinds::Tables, |entry, bytes| {
         let tables = entry.format.read(&entry.name, bytes, layout)?;
         extent.add(&entry.name, tables.iter().flat_map(|table| &table.rows))?;
         Ok(tables)
     })?;
-    Ok((tables.into_iter().flatten().filter(|table| !table.name.starts_with('_')).collect(), digest))
+    Ok(Tables { tables: parsed.into_iter().flatten().filter(|table| !table.name.starts_with('_')).collect(), broken, digest })
 }
 
 /// A file with its documents as rows.
@@ -143,16 +163,24 @@ pub struct Whole {
 /// Reads every file at `path` that has one of these extensions, whole. Otherwise as [`read_tables`].
 ///
 /// # Errors
-/// As [`read_tables`].
+/// The first obstacle to reading, or everything that is wrong in the contents.
 pub fn read_documents(path: &Path, wanted: &Documents) -> Result<(Vec<Whole>, Digest), FileError> {
     let mut extent = Extent::default();
-    read_all(path, Kinds::Documents(wanted), |entry, bytes| {
+    let All { parsed, broken, digest } = read_all(path, Kinds::Documents(wanted), |entry, bytes| {
         // What reads whole files, as Prometheus and Kubernetes do, takes a file without anything in it for one without documents.
         let is_blank = entry.format == Format::Yaml && bytes.iter().all(u8::is_ascii_whitespace);
         let rows = if is_blank { Vec::new() } else { documents::read(&entry.name, entry.format, bytes)? };
         extent.add(&entry.name, &rows)?;
         Ok(Whole { file: entry.name.clone(), rows })
-    })
+    })?;
+    let mut mistakes = Vec::new();
+    for (_, error) in broken {
+        match error {
+            FileError::Content(wrong) => mistakes.extend(wrong),
+            obstacle => return Err(obstacle),
+        }
+    }
+    if mistakes.is_empty() { Ok((parsed, digest)) } else { Err(FileError::Content(mistakes)) }
 }
 
 /// The digest alone that [`read_tables`], or [`read_documents`] for these extensions, would give; nothing is looked at.
@@ -161,34 +189,58 @@ pub fn read_documents(path: &Path, wanted: &Documents) -> Result<(Vec<Whole>, Di
 /// The first obstacle to reading.
 pub fn digest_at(path: &Path, documents: Option<&Documents>) -> Result<Digest, FileError> {
     let kinds = documents.map_or(Kinds::Tables, Kinds::Documents);
-    let (listed, contents) = read_each(path, kinds, |bytes| Digest::of(&bytes))?;
-    Ok(digest(&listed, contents))
+    let Each { entries, contents, broken } = read_each(path, kinds, |bytes| Digest::of(&bytes))?;
+    broken.into_iter().next().map_or_else(|| Ok(digest(&entries, contents)), |(_, error)| Err(error))
+}
+
+/// What came of files.
+struct All<T> {
+    parsed: Vec<T>,
+    broken: Vec<(String, FileError)>,
+    digest: Digest,
 }
 
 /// What `parse` makes of each file that counts, and the digest of all.
-fn read_all<T>(path: &Path, kinds: Kinds<'_>, mut parse: impl FnMut(&Entry, &[u8]) -> Result<T, FormatError>) -> Result<(Vec<T>, Digest), FileError> {
-    let (listed, contents) = read_each(path, kinds, |bytes| bytes)?;
-    let mut parsed = Vec::with_capacity(listed.len());
-    let mut mistakes = Vec::new();
-    for (entry, bytes) in listed.iter().zip(&contents) {
+fn read_all<T>(path: &Path, kinds: Kinds<'_>, mut parse: impl FnMut(&Entry, &[u8]) -> Result<T, FormatError>) -> Result<All<T>, FileError> {
+    let Each { entries, contents, mut broken } = read_each(path, kinds, |bytes| bytes)?;
+    let mut parsed = Vec::with_capacity(entries.len());
+    for (entry, bytes) in entries.iter().zip(&contents) {
         match parse(entry, bytes) {
             Ok(of_file) => parsed.push(of_file),
-            Err(mistake) => mistakes.push(mistake),
+            Err(mistake) => broken.push((entry.name.clone(), FileError::Content(vec![mistake]))),
         }
     }
-    if mistakes.is_empty() { Ok((parsed, digest(&listed, contents.iter().map(|bytes| Digest::of(bytes))))) } else { Err(FileError::Content(mistakes)) }
+    Ok(All { parsed, broken, digest: digest(&entries, contents.iter().map(|bytes| Digest::of(bytes))) })
 }
 
-/// The files that count, and what `take` keeps of the content of each.
-fn read_each<T>(path: &Path, kinds: Kinds<'_>, take: impl Fn(Vec<u8>) -> T) -> Result<(Vec<Entry>, Vec<T>), FileError> {
+/// The files that count, what is kept of the content of each, and those that could not be read.
+struct Each<T> {
+    entries: Vec<Entry>,
+    contents: Vec<T>,
+    broken: Vec<(String, FileError)>,
+}
+
+/// Reads the files that count, and keeps what `take` says of each.
+fn read_each<T>(path: &Path, kinds: Kinds<'_>, take: impl Fn(Vec<u8>) -> T) -> Result<Each<T>, FileError> {
     let (root, pattern) = split(path);
     let (root, pattern) = (root.as_path(), pattern.as_deref());
-    let listed = list(root, pattern, kinds)?;
-    let contents = listed.iter().map(|entry| read(entry).map(&take)).collect::<Result<Vec<_>, _>>()?;
+    let (listed, mut broken) = list(root, pattern, kinds)?;
+    let (mut entries, mut contents) = (Vec::new(), Vec::new());
+    let again = listed.clone();
+    for entry in listed {
+        match read(&entry) {
+            Ok(bytes) => {
+                contents.push(take(bytes));
+                entries.push(entry);
+            }
+            Err(error @ FileError::Changing(_)) => return Err(error),
+            Err(error) => broken.push((entry.name, error)),
+        }
+    }
     // Once more: a set of files of which one was replaced meanwhile would be a picture that never was.
-    match difference(&listed, &list(root, pattern, kinds)?) {
+    match difference(&again, &list(root, pattern, kinds)?.0) {
         Some(changed) => Err(FileError::Changing(changed)),
-        None => Ok((listed, contents)),
+        None => Ok(Each { entries, contents, broken }),
     }
 }
 
@@ -207,7 +259,7 @@ fn split(path: &Path) -> (PathBuf, Option<String>) {
 }
 
 /// A file to be read.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 struct Entry {
     path: PathBuf,
     /// Relative to the root, with `/`.
@@ -217,23 +269,21 @@ struct Entry {
     modified: Option<SystemTime>,
 }
 
-/// The files that count, sorted by name.
-fn list(root: &Path, pattern: Option<&str>, kinds: Kinds<'_>) -> Result<Vec<Entry>, FileError> {
+/// The files that count, sorted by name, and those that can't be read.
+fn list(root: &Path, pattern: Option<&str>, kinds: Kinds<'_>) -> Result<(Vec<Entry>, Vec<(String, FileError)>), FileError> {
     let metadata = fs::metadata(root).map_err(|error| missing(root, &error))?;
-    let mut found = Found { root, kinds, glob: pattern.map(|pattern| glob(root, pattern)).transpose()?, entries: Vec::new(), mistakes: Vec::new(), listed: 0 };
+    let mut found = Found { root, kinds, glob: pattern.map(|pattern| glob(root, pattern)).transpose()?, entries: Vec::new(), broken: Vec::new(), listed: 0 };
     if metadata.is_dir() {
         found.walk(root, 0)?;
     } else {
         let name = root.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         found.glob = None;
-        found.add(root.to_owned(), name)?;
+        found.add(root.to_owned(), name);
     }
-    let Found { mut entries, mistakes, .. } = found;
-    if !mistakes.is_empty() {
-        return Err(FileError::Content(mistakes));
-    }
+    let Found { mut entries, mut broken, .. } = found;
     entries.sort_by(|a, b| a.name.cmp(&b.name));
-    if entries.is_empty() {
+    broken.sort_by(|(a, _), (b, _)| a.cmp(b));
+    if entries.is_empty() && broken.is_empty() {
         return Err(kinds.none(root));
     }
     if entries.len() > MAX_FILES {
@@ -242,7 +292,7 @@ fn list(root: &Path, pattern: Option<&str>, kinds: Kinds<'_>) -> Result<Vec<Entr
     if entries.iter().map(|entry| entry.bytes).sum::<u64>() > MAX_TOTAL_BYTES {
         return Err(FileError::TooLarge { path: shown(root), limit: format!("{MAX_TOTAL_BYTES} bytes in all files"), advice: "split it into several sources" });
     }
-    Ok(entries)
+    Ok((entries, broken))
 }
 
 /// A walk under way.
@@ -251,7 +301,7 @@ struct Found<'a> {
     kinds: Kinds<'a>,
     glob: Option<globset::GlobMatcher>,
     entries: Vec<Entry>,
-    mistakes: Vec<FormatError>,
+    broken: Vec<(String, FileError)>,
     /// Files and folders that were gone past.
     listed: usize,
 }
@@ -276,23 +326,30 @@ impl Found<'_> {
             } else if !folder_itself {
                 let below = path.strip_prefix(self.root).unwrap_or(&path);
                 let name = below.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/");
-                self.add(path.clone(), name)?;
+                self.add(path.clone(), name);
             }
         }
         Ok(())
     }
 
-    fn add(&mut self, path: PathBuf, name: String) -> Result<(), FileError> {
+    fn add(&mut self, path: PathBuf, name: String) {
         if self.glob.as_ref().is_some_and(|glob| !glob.is_match(&name)) {
-            return Ok(());
+            return;
         }
-        let Some(format) = self.kinds.format_of(&name) else {
-            self.mistakes.extend(self.kinds.refuse(&name));
-            return Ok(());
+        match self.entry(path, &name) {
+            Ok(entry) => self.entries.extend(entry),
+            Err(error) => self.broken.push((name, error)),
+        }
+    }
+
+    /// What is to be read of a file; `None` when it does not count.
+    fn entry(&self, path: PathBuf, name: &str) -> Result<Option<Entry>, FileError> {
+        let Some(format) = self.kinds.format_of(name) else {
+            return self.kinds.refuse(name).map_or(Ok(None), |mistake| Err(FileError::Content(vec![mistake])));
         };
         let metadata = fs::metadata(&path).map_err(|error| missing(&path, &error))?;
         if metadata.is_dir() {
-            return Ok(());
+            return Ok(None);
         }
         if !metadata.is_file() {
             return Err(FileError::Unreadable { path: shown(&path), what: "neither a file nor a link to one".to_owned(), advice: "remove it".to_owned() });
@@ -301,8 +358,7 @@ impl Found<'_> {
         if bytes > MAX_FILE_BYTES {
             return Err(FileError::TooLarge { path: shown(&path), limit: format!("{MAX_FILE_BYTES} bytes"), advice: "split it" });
         }
-        self.entries.push(Entry { path, name, format, bytes, modified: metadata.modified().ok() });
-        Ok(())
+        Ok(Some(Entry { path, name: name.to_owned(), format, bytes, modified: metadata.modified().ok() }))
     }
 }
 

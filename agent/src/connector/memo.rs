@@ -293,6 +293,7 @@ impl StreamPoll {
             cursor: self.cursor.clone(),
             feeds: self.feeds.clone(),
             notes: self.notes.clone(),
+            gone: Vec::new(),
         }
     }
 }

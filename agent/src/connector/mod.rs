@@ -56,7 +56,7 @@ pub use format::{Explained, Note, NoteKind, Own, Word};
 pub use mapper::{COMMAND as MAP, map_apart, serve as map};
 pub use memo::Memo;
 pub use meter::LogEntry;
-pub use outcome::{Context, Live, Poll, PollMode, StreamPoll};
+pub use outcome::{Context, Live, Poll, PollMode, StreamPoll, Unread, unread};
 pub use page::MOST_WALKS;
 pub use play::Played;
 pub use registry::{Connector, Registry};

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     board::Board,
     config::Config,
-    connector::{Failure, FailureReason},
+    connector::{self, Failure, FailureReason},
     indicator::{Evaluator, Id, Own},
     plan::{Evidence, Finding},
     record::{Feed, shape},
@@ -196,10 +196,13 @@ impl Core {
     /// Takes in the end of a poll. What it touched is due.
     ///
     /// # Errors
-    /// How the poll failed, or that what it gave could not be stored.
+    /// How the poll failed, what of it could not be read, or that what it gave could not be stored.
     pub fn take_in(&mut self, source: &str, outcome: Result<Delivery, Failure>, took: Duration, now: i64) -> Result<(), Failure> {
         let outcome = outcome.and_then(|delivery| {
-            let committed = self.store.commit(source, &delivery.streams, now);
+            let committed = match delivery.unread.as_slice() {
+                [] => self.store.commit(source, &delivery.streams, now),
+                _ => self.store.commit_part(source, &delivery.streams, now),
+            };
             committed.map(|committed| (delivery, committed)).map_err(|error| self.not_stored(source, &error))
         });
         match outcome {
@@ -207,9 +210,10 @@ impl Core {
                 let was_problem = self.problems.remove(source).is_some();
                 self.is_quiet &= !was_problem && self.sources.is_mere_success(source, &delivery, SUCCESSES_WAIT);
                 self.touch(&committed.touched);
+                let unread = connector::unread(&delivery.unread);
                 let fed = self.sources.succeeded(source, delivery, &self.store, took, now);
                 self.touch(&fed);
-                Ok(())
+                unread.map_or(Ok(()), Err)
             }
             Err(failure) => {
                 self.is_quiet = false;

@@ -1,5 +1,7 @@
 //! The agent's metrics about itself and its sources. What the organisation's readings are is the board's business.
 
+use std::collections::BTreeSet;
+
 use clause9_exporter::{
     OwnMetrics, OwnMetricsError, own_metrics,
     prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec},
@@ -28,6 +30,10 @@ own_metrics! {
         pub source_complete: IntGaugeVec["source"],
         /// When the source was last read completely; 0 means never.
         pub source_last_success_timestamp_seconds: IntGaugeVec["source"],
+        /// Whether the register of the source could be read at the last poll (1) or not (0), where each is read by itself.
+        pub feed_up: IntGaugeVec["source", "feed"],
+        /// When the register of the source was read last; 0 means never.
+        pub feed_last_success_timestamp_seconds: IntGaugeVec["source", "feed"],
         /// Age at which the source counts as stale and what depends on it as unknown.
         pub source_stale_after_seconds: IntGaugeVec["source"],
         /// Longest time between two scheduled polls.
@@ -106,10 +112,22 @@ impl Metrics {
         }
     }
 
-    /// Shows how the sources stand.
-    pub fn show_sources(&self, sources: &[SourceStatus]) {
+    /// Shows how the sources stand, and takes away the series of registers that were there before and are not any more.
+    pub fn show_sources(&self, sources: &[SourceStatus], before: &[SourceStatus]) {
+        let registers = |sources: &[SourceStatus]| -> BTreeSet<(String, String)> {
+            sources.iter().flat_map(|source| source.registers.iter().map(|register| (source.name.clone(), register.name.clone()))).collect()
+        };
+        for (source, register) in &registers(before) - &registers(sources) {
+            let _ = self.feed_up.remove_label_values(&[&source, &register]);
+            let _ = self.feed_last_success_timestamp_seconds.remove_label_values(&[&source, &register]);
+        }
         let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         for source in sources {
+            for register in &source.registers {
+                let labels = [source.name.as_str(), register.name.as_str()];
+                self.feed_up.with_label_values(&labels).set(register.failure.is_none().into());
+                self.feed_last_success_timestamp_seconds.with_label_values(&labels).set(register.last_success_at.unwrap_or(0));
+            }
             let name = [source.name.as_str()];
             self.source_up.with_label_values(&[&source.name, &source.connector]).set((source.failure.is_none() && source.last_success_at.is_some()).into());
             self.source_complete.with_label_values(&name).set((!source.stale).into());

@@ -213,7 +213,13 @@ impl Poller {
         };
         let took = started.elapsed();
         let (outcome, found, log) = match outcome {
-            Ok(Polled { delivery, log, memo, mapped }) => (Ok(delivery), Some((memo, mapped)), log),
+            Ok(Polled { delivery, log, memo, mapped }) => {
+                // What is stored of the others is not what the last complete poll found.
+                if !delivery.unread.is_empty() {
+                    self.client.remember(None);
+                }
+                (Ok(delivery), Some((memo, mapped)), log)
+            }
             Err(failure) => {
                 let log = failure.log.clone();
                 (Err(failure), None, log)
@@ -264,13 +270,13 @@ async fn report(
     match &failure {
         None => tracing::debug!(source = name, duration_seconds = took.as_secs_f64(), "polled"),
         Some((reason, message)) if known == Some(message) => tracing::debug!(source = name, reason, error = message, "a poll failed as the one before"),
-        Some((reason, message)) => tracing::warn!(source = name, reason, error = message, "a poll failed; nothing stored has changed"),
+        Some((reason, message)) => tracing::warn!(source = name, reason, error = message, "a poll failed; what it could not read stays as it is stored"),
     }
     journal.add(name, PollLog { at: schedule::now(), took, failure, lines: log.iter().map(ToString::to_string).collect() });
     Some(stored)
 }
 
-/// A complete poll.
+/// A poll that read everything, or of registers what could be read.
 #[derive(Debug)]
 pub struct Polled {
     /// What it delivers.
@@ -330,8 +336,14 @@ where
         if polled.delivery.is_unchanged() {
             return Ok(polled);
         }
-        let (delivery, gone) = absent(polled.delivery).await?;
+        let (mut delivery, mut gone) = absent(polled.delivery).await?;
+        delivery.keep_gone(&mut gone);
         polled.delivery = delivery;
+        if polled.delivery.streams.is_empty()
+            && let Some(failure) = connector::unread(&polled.delivery.unread)
+        {
+            return Err(Failure { log: polled.log, ..failure });
+        }
         if missed.as_ref().map_or(gone.is_empty(), |missed| gone.is_subset(missed)) {
             polled.delivery.note_emptied(&gone);
             return Ok(polled);
@@ -358,6 +370,8 @@ pub async fn poll_once(client: &Client, positions: &BTreeMap<String, String>, do
 pub fn deliver(poll: Poll) -> Delivery {
     let notes = poll.streams.iter().flat_map(|stream| stream.notes.iter().cloned()).collect();
     let lost = poll.streams.iter().filter_map(|stream| stream.cursor.lost(stream.feeds.first()?.table())).collect();
+    let gone = poll.streams.iter().filter(|stream| !stream.gone.is_empty()).map(|stream| (stream.name.clone(), stream.gone.clone())).collect();
+    let unread = poll.unread;
     let streams = poll.streams.into_iter().map(|stream| Delivered {
         stream: stream.name,
         mode: match stream.mode {
@@ -369,7 +383,7 @@ pub fn deliver(poll: Poll) -> Delivery {
         position: Some(serde_json::to_string(&stream.cursor).expect("a cursor always serialises")),
         feeds: stream.feeds,
     });
-    Delivery { streams: streams.collect(), pages: poll.pages, notes, lost }
+    Delivery { streams: streams.collect(), unread, gone, pages: poll.pages, notes, lost }
 }
 
 /// A source as a configuration has it, made ready to be polled by itself.
@@ -472,7 +486,8 @@ mod tests {
             let records = polls[made].iter().map(record).collect();
             made += 1;
             let (cursor, feeds, notes) = (connector::StreamCursor::default(), Vec::new(), Vec::new());
-            let stream = connector::StreamPoll { name: "s".to_owned(), mode: PollMode::Snapshot, records, cursor, feeds, notes };
+            let (name, mode, gone) = ("s".to_owned(), PollMode::Snapshot, Vec::new());
+            let stream = connector::StreamPoll { name, mode, records, cursor, feeds, notes, gone };
             std::future::ready(Ok(Poll { streams: vec![stream], log: vec![LogEntry::default()], ..Poll::default() }))
         };
         let absent = |delivery: Delivery| {

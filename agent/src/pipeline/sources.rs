@@ -7,20 +7,24 @@ use std::{
 };
 
 use crate::{
-    board::SourceStatus,
+    board::{RegisterStatus, SourceStatus},
     config::{Config, PolledSource},
-    connector::{Failure, Location, Note, NoteKind, Stream, StreamCursor},
+    connector::{self, Failure, Location, Note, NoteKind, Stream, StreamCursor, Unread},
     indicator::Reads,
-    record::Feed,
+    record::{Feed, shape},
     schedule::{self, Staleness},
-    store::{self, Absent, Delivered, Mode, Store, Touched, tables::SourceRow},
+    store::{self, Absent, Delivered, Mode, SourceState, Store, Touched, tables::SourceRow},
 };
 
-/// A complete poll, ready to be stored.
-#[derive(Debug)]
+/// What a poll read, ready to be stored.
+#[derive(Debug, Default)]
 pub struct Delivery {
     /// What each stream delivers.
     pub streams: Vec<Delivered>,
+    /// Registers that could not be read: what is stored of them stays.
+    pub unread: Vec<Unread>,
+    /// Streams, and where tables of theirs were at the poll before that are not there any more.
+    pub gone: Vec<(String, Vec<String>)>,
     /// Pages read.
     pub pages: u64,
     /// What people should know of what was read, and of what was not.
@@ -42,6 +46,17 @@ impl Delivery {
                     "there were {gone} records at the poll before, and none now, however often it was read; look whether the upstream still shows them"
                 );
                 self.notes.push(Note { kind: NoteKind::Emptied, place: stream.stream.clone(), text });
+            }
+        }
+    }
+
+    /// Takes out the streams of which a table is gone and with it records: they were not read. A table that was renamed takes none with it.
+    pub(super) fn keep_gone(&mut self, absent: &mut Absent) {
+        for (stream, tables) in std::mem::take(&mut self.gone) {
+            if absent.iter().any(|(name, ..)| *name == stream) {
+                absent.retain(|(name, ..)| *name != stream);
+                self.streams.retain(|delivered| delivered.stream != stream);
+                self.unread.push(Unread::gone(stream, &tables));
             }
         }
     }
@@ -92,11 +107,31 @@ struct Source {
     last_fresh_at: i64,
     stale: bool,
     failure: Option<(&'static str, String)>,
+    /// Whether it reads registers, each by itself.
+    keeps_registers: bool,
+    /// What its registers may hold, by the name of their stream.
+    may_hold: BTreeMap<String, Vec<Feed>>,
+    /// Its registers, by the name of their stream, as far as anything is known of them.
+    registers: BTreeMap<String, Register>,
     records: BTreeMap<&'static str, u64>,
     doubts: BTreeMap<String, u64>,
     pages: u64,
     notes: Vec<Note>,
     took: Duration,
+}
+
+/// A register that is read by itself.
+#[derive(Debug, Default)]
+struct Register {
+    /// What it fed when it was read last; until then, what it may hold.
+    feeds: Vec<Feed>,
+    last_success_at: Option<i64>,
+    /// The last moment at which that counts.
+    last_fresh_at: i64,
+    stale: bool,
+    failure: Option<String>,
+    /// Whether its file is not there any more.
+    is_gone: bool,
 }
 
 impl Sources {
@@ -107,11 +142,13 @@ impl Sources {
             let state = store.source_state(&source.name)?;
             source.note_read(state.last_success_at);
             source.lost = lost(polled, &state.positions);
-            source.fed = state.last_success_at.map(|_| state.feeds);
+            source.take_up_registers(&state);
+            source.fed = state.last_success_at.map(|_| state.feeds.into_values().flatten().collect());
             source.count(store)?;
             if let Some(known) = before.0.iter().find(|known| known.name == source.name) {
                 (source.failure, source.pages, source.took) = (known.failure.clone(), known.pages, known.took);
                 source.notes.clone_from(&known.notes);
+                source.take_over_registers(known);
             }
             source.stale = true;
             Ok(source)
@@ -126,17 +163,26 @@ impl Sources {
         delivery.is_unchanged() && self.0.iter().find(|source| source.name == name).is_some_and(is_as_before)
     }
 
-    /// Notes a complete poll. Gives everything that it feeds, if it was stale or feeds something else now.
+    /// Notes a poll that was stored. Gives everything that it feeds, if it was stale or feeds something else now.
     pub(super) fn succeeded(&mut self, name: &str, mut delivery: Delivery, store: &Store, took: Duration, now: i64) -> Touched {
         let Some(source) = self.0.iter_mut().find(|source| source.name == name) else { return Touched::default() };
-        let before = source.stale.then(Vec::new).unwrap_or_else(|| source.feeds());
+        let (was_stale, before) = (source.stale, source.feeds());
         let lost = delivery.lost.len() + source.lost.len() > 0 && delivery.lost != source.lost;
         source.lost.clone_from(&delivery.lost);
-        source.fed = Some(delivery.streams.iter().flat_map(|stream| stream.feeds.iter().cloned()).collect());
-        source.note_read(Some(now));
-        source.stale = false;
-        if let Some((reason, _)) = source.failure.take() {
-            tracing::info!(source = name, reason, "the source can be read again");
+        let mut touched = source.note_registers(&delivery, now);
+        source.fed = Some(if source.keeps_registers {
+            source.registers.values().flat_map(|register| register.feeds.iter().cloned()).collect()
+        } else {
+            delivery.streams.iter().flat_map(|stream| stream.feeds.iter().cloned()).collect()
+        });
+        if let Some(failure) = connector::unread(&delivery.unread) {
+            source.failure = Some((failure.reason.as_str(), failure.message));
+        } else {
+            source.note_read(Some(now));
+            source.stale = false;
+            if let Some((reason, _)) = source.failure.take() {
+                tracing::info!(source = name, reason, "the source can be read again");
+            }
         }
         source.pages = delivery.pages;
         delivery.keep_emptied(&source.notes);
@@ -151,13 +197,22 @@ impl Sources {
         } else if let Err(error) = source.count(store) {
             tracing::warn!(source = name, error = %error, "records could not be counted");
         }
-        if before == source.feeds() && !lost { Touched::default() } else { Touched::feeds(&source.feeds()) }
+        let after = source.feeds();
+        if source.keeps_registers {
+            // Which of them are fresh again was noted with each.
+            let only = |these: &[Feed], those: &[Feed]| these.iter().filter(|feed| !those.contains(feed)).cloned().collect::<Vec<_>>();
+            touched.join(&touched_by(&[only(&before, &after), only(&after, &before)].concat()));
+        } else if was_stale || before != after || lost {
+            touched.join(&source.touched());
+        }
+        touched
     }
 
     /// Notes a failed poll.
     pub(super) fn failed(&mut self, name: &str, failure: &Failure, took: Duration) {
         if let Some(source) = self.0.iter_mut().find(|source| source.name == name) {
             source.failure = Some((failure.reason.as_str(), failure.message.clone()));
+            source.registers.values_mut().for_each(|register| register.failure = Some(failure.message.clone()));
             source.took = took;
         }
     }
@@ -169,7 +224,16 @@ impl Sources {
             let stale = source.is_stale(now);
             if stale != source.stale {
                 source.stale = stale;
-                changed.join(&Touched::feeds(&source.feeds()));
+                if source.registers.is_empty() {
+                    changed.join(&source.touched());
+                }
+            }
+            for register in source.registers.values_mut() {
+                let stale = register.is_stale(now);
+                if stale != register.stale {
+                    register.stale = stale;
+                    changed.join(&touched_by(&register.feeds));
+                }
             }
         }
         changed
@@ -178,7 +242,9 @@ impl Sources {
     /// When sources become stale, or fresh: what was read in a future that a clock showed counts from then on.
     #[cfg(test)]
     pub(super) fn due(&self) -> impl Iterator<Item = i64> {
-        self.0.iter().flat_map(|source| [Some(source.last_fresh_at + 1), source.last_success_at]).flatten()
+        let of_source = |source: &Source| [Some(source.last_fresh_at + 1), source.last_success_at];
+        let of_registers = |source: &Source| source.registers.values().map(|register| register.last_fresh_at + 1).collect::<Vec<_>>();
+        self.0.iter().flat_map(move |source| of_source(source).into_iter().flatten().chain(of_registers(source)))
     }
 
     /// The rows of the table `sources`.
@@ -213,6 +279,7 @@ impl Sources {
             pages: source.pages,
             notes: source.notes.clone(),
             took: source.took,
+            registers: source.registers.iter().map(|(name, register)| register.status(name, now)).collect(),
         };
         self.0.iter().map(status).collect()
     }
@@ -220,8 +287,12 @@ impl Sources {
     /// When the records of these feeds were read: the oldest last success of the sources that feed them; `None` inside when one was never
     /// read, outside when no source feeds them.
     pub(super) fn read_at(&self, feeds: &[Feed]) -> Option<Option<i64>> {
-        let feeding = self.0.iter().filter(|source| source.feeds().iter().any(|fed| feeds.iter().any(|feed| feed.overlaps(fed))));
-        feeding.map(|source| source.last_success_at).min()
+        let overlap = |fed: &[Feed]| fed.iter().any(|fed| feeds.iter().any(|feed| feed.overlaps(fed)));
+        let feeding = self.0.iter().filter(|source| overlap(&source.feeds())).flat_map(|source| {
+            let registers: Vec<_> = source.registers.values().filter(|register| overlap(&register.feeds)).map(|register| register.last_success_at).collect();
+            if registers.is_empty() { vec![source.last_success_at] } else { registers }
+        });
+        feeding.min()
     }
 
     /// What an indicator that reads this needs and nobody provides, kind by kind.
@@ -246,7 +317,15 @@ impl Sources {
             return Gaps { everywhere: Some(format!("no source provides {}", missing.join(", "))), ..Gaps::default() };
         }
         let mut gaps = Gaps::default();
-        for source in self.0.iter().filter(|source| source.stale && source.feeds_any(reads.iter().filter_map(Reads::feed))) {
+        // Without the inventory nothing is known of any system (ruling 14).
+        let inventory = shape::by_name("system").map(Feed::all).filter(|_| reads.iter().any(|read| read.feed().is_some()));
+        let read: Vec<&Feed> = reads.iter().filter_map(Reads::feed).chain(&inventory).collect();
+        for (source, name, register) in self.0.iter().flat_map(Source::each_register) {
+            if register.stale && register.feeds.iter().any(|fed| source.is_wanted(fed) && read.iter().any(|read| read.overlaps(fed))) {
+                gaps.add(source, register.staleness(name, &source.name), true);
+            }
+        }
+        for source in self.0.iter().filter(|source| source.stale && source.registers.is_empty() && source.feeds_any(read.iter().copied())) {
             let needed = || source.feeds_any(reads.iter().filter(|read| !read.is_optional()).filter_map(Reads::feed));
             gaps.add(source, source.staleness(), !source.is_job || needed());
         }
@@ -298,6 +377,12 @@ impl Gaps {
     }
 }
 
+/// What a register may hold that was never read.
+fn may_hold(stream: &Stream) -> Vec<Feed> {
+    // One whose rows say what they are is called as the table is that they go into.
+    if stream.feeds.is_empty() { Feed::parse(&stream.name).into_iter().collect() } else { stream.feeds.clone() }
+}
+
 /// What the streams of a source could hold and can't any more, as its last poll left it.
 fn lost(polled: &PolledSource, positions: &BTreeMap<String, String>) -> Vec<Feed> {
     let of = |stream: &Stream| {
@@ -305,6 +390,35 @@ fn lost(polled: &PolledSource, positions: &BTreeMap<String, String>) -> Vec<Feed
         cursor.lost(stream.feeds.first()?.table())
     };
     polled.source.connector.streams.iter().filter_map(of).collect()
+}
+
+/// What is to be judged anew when what is fed becomes stale, or fresh: of the inventory everything.
+fn touched_by(feeds: &[Feed]) -> Touched {
+    if feeds.iter().any(|feed| feed.table() == "systems") { Touched::everything() } else { Touched::feeds(feeds) }
+}
+
+impl Register {
+    fn is_stale(&self, now: i64) -> bool {
+        !self.last_success_at.is_some_and(|success| (success..=self.last_fresh_at).contains(&now))
+    }
+
+    fn note_read(&mut self, moment: Option<i64>, staleness: &Staleness) {
+        self.last_success_at = moment;
+        self.last_fresh_at = moment.map_or(0, |moment| staleness.last_fresh(moment));
+    }
+
+    fn staleness(&self, name: &str, source: &str) -> String {
+        match self.last_success_at {
+            _ if self.is_gone => format!("the file of the register `{name}` of `{source}` is gone"),
+            None => format!("the register `{name}` of `{source}` was never read"),
+            Some(at) => format!("the register `{name}` of `{source}` was last read at {}", schedule::rfc3339(at)),
+        }
+    }
+
+    fn status(&self, name: &str, now: i64) -> RegisterStatus {
+        let (last_success_at, stale, failure) = (self.last_success_at, self.is_stale(now), self.failure.clone());
+        RegisterStatus { name: name.to_owned(), last_success_at, stale, failure }
+    }
 }
 
 impl Source {
@@ -328,6 +442,9 @@ impl Source {
             last_fresh_at: 0,
             stale: true,
             failure: None,
+            keeps_registers: matches!(polled.source.location, Location::Files(_)) && description.keeps_registers(),
+            may_hold: description.streams.iter().map(|stream| (stream.name.clone(), may_hold(stream))).collect(),
+            registers: BTreeMap::new(),
             records: BTreeMap::new(),
             doubts: BTreeMap::new(),
             pages: 0,
@@ -339,6 +456,83 @@ impl Source {
     /// What it is relied on for now.
     fn feeds(&self) -> Vec<Feed> {
         self.wanted.clone().or_else(|| self.fed.clone()).unwrap_or_else(|| self.described.clone())
+    }
+
+    /// What is to be judged anew when it becomes stale, or fresh.
+    fn touched(&self) -> Touched {
+        touched_by(&self.feeds())
+    }
+
+    fn each_register(&self) -> impl Iterator<Item = (&Self, &str, &Register)> {
+        self.registers.iter().map(move |(name, register)| (self, name.as_str(), register))
+    }
+
+    /// Whether the configuration relies on it for this.
+    fn is_wanted(&self, fed: &Feed) -> bool {
+        self.wanted.as_ref().is_none_or(|wanted| wanted.iter().any(|wanted| wanted.overlaps(fed)))
+    }
+
+    /// What the store remembers of its registers. A complete poll read all of them; one that read some left word of it with those.
+    fn take_up_registers(&mut self, state: &SourceState) {
+        for (stream, feeds) in state.feeds.iter().filter(|(_, feeds)| self.keeps_registers && !feeds.is_empty()) {
+            let position = state.positions.get(stream).and_then(|position| serde_json::from_str::<StreamCursor>(position).ok());
+            let read_at = position.and_then(|position| position.swept_at).max(state.last_success_at);
+            let mut register = Register { feeds: feeds.clone(), stale: true, ..Register::default() };
+            register.note_read(read_at, &self.staleness);
+            self.registers.insert(stream.clone(), register);
+        }
+    }
+
+    /// What is known of its registers under the configuration before, and not stored.
+    fn take_over_registers(&mut self, known: &Self) {
+        for (name, before) in known.registers.iter().filter(|_| self.keeps_registers) {
+            let unread = || Register { feeds: before.feeds.clone(), stale: true, ..Register::default() };
+            let register = self.registers.entry(name.clone()).or_insert_with(unread);
+            (register.failure, register.is_gone) = (before.failure.clone(), before.is_gone);
+        }
+    }
+
+    /// Notes what a poll read of its registers. Gives what those feed that were stale or feed something else now.
+    fn note_registers(&mut self, delivery: &Delivery, now: i64) -> Touched {
+        let mut touched = Touched::default();
+        if !self.keeps_registers {
+            return touched;
+        }
+        let (staleness, source) = (&self.staleness, &self.name);
+        for stream in delivery.streams.iter().filter(|stream| !stream.feeds.is_empty()) {
+            let register = self.registers.entry(stream.stream.clone()).or_default();
+            if register.stale || register.feeds != stream.feeds {
+                touched.join(&touched_by(&register.feeds));
+                touched.join(&touched_by(&stream.feeds));
+            }
+            register.feeds.clone_from(&stream.feeds);
+            register.note_read(Some(now), staleness);
+            (register.stale, register.is_gone) = (false, false);
+            if register.failure.take().is_some() {
+                tracing::info!(source, register = stream.stream, "the register can be read again");
+            }
+        }
+        for Unread { stream, failure, is_gone } in &delivery.unread {
+            // What no stream reads is told as the source's failure.
+            let Some(feeds) = self.may_hold.get(stream) else { continue };
+            let register = self.registers.entry(stream.clone()).or_insert_with(|| {
+                touched.join(&touched_by(feeds));
+                Register { feeds: feeds.clone(), stale: true, ..Register::default() }
+            });
+            if register.is_gone != *is_gone {
+                touched.join(&touched_by(&register.feeds));
+            }
+            (register.failure, register.is_gone) = (Some(failure.message.clone()), *is_gone);
+        }
+        self.registers.retain(|name, register| {
+            let is_there = delivery.streams.iter().any(|stream| stream.stream == *name && !stream.feeds.is_empty())
+                || delivery.unread.iter().any(|unread| unread.stream == *name);
+            if !is_there {
+                touched.join(&touched_by(&register.feeds));
+            }
+            is_there
+        });
+        touched
     }
 
     fn feeds_any<'f>(&self, mut feeds: impl Iterator<Item = &'f Feed>) -> bool {

@@ -224,7 +224,7 @@ impl State {
     }
 
     fn publish(&mut self, board: Board) {
-        self.metrics.show_sources(&board.sources);
+        self.metrics.show_sources(&board.sources, self.on_page.as_ref().map_or(&[], |before| &before.sources));
         self.tell_unmatched(&board.unmatched);
         let published = match &self.on_page {
             Some(before) => self.exporter.update(&board.changes(before)),
@@ -314,7 +314,7 @@ mod tests {
         let mut state = state(folder.path());
         let end_of_poll = |state: &mut State, source: &Arc<Source>| {
             let (reply, mut answer) = oneshot::channel();
-            let outcome = Ok(Delivery { streams: Vec::new(), pages: 7, notes: Vec::new(), lost: Vec::new() });
+            let outcome = Ok(Delivery { pages: 7, ..Delivery::default() });
             let is_news = state.take(Message::Polled { source: Arc::clone(source), outcome, took: Duration::ZERO, reply });
             (is_news, answer.try_recv().is_ok(), state.core.board(schedule::now()).sources[0].pages)
         };

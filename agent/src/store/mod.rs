@@ -115,8 +115,8 @@ pub struct SourceState {
     pub last_success_at: Option<i64>,
     /// Positions by stream.
     pub positions: BTreeMap<String, String>,
-    /// What it fed at its last complete poll.
-    pub feeds: Vec<Feed>,
+    /// What each stream fed when it was read last.
+    pub feeds: BTreeMap<String, Vec<Feed>>,
 }
 
 impl Store {
@@ -255,7 +255,16 @@ impl Store {
     /// [`Error::Conflict`], [`Error::Full`], or what SQLite reports; nothing is changed then.
     pub fn commit(&mut self, source: &str, delivered: &[Delivered], now: i64) -> Result<Committed, Error> {
         let zone = self.zone;
-        self.write_named(|transaction, names| records::commit(transaction, source, delivered, names, zone, now))
+        self.write_named(|transaction, names| records::commit(transaction, source, delivered, names, zone, now, true))
+    }
+
+    /// Stores what a poll delivered that could read some of its streams: they are as after a complete poll, and the source is not.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub fn commit_part(&mut self, source: &str, delivered: &[Delivered], now: i64) -> Result<Committed, Error> {
+        let zone = self.zone;
+        self.write_named(|transaction, names| records::commit(transaction, source, delivered, names, zone, now, false))
     }
 
     /// The records that are held and that these streams, read whole, do not have any more: stream, shape and id.

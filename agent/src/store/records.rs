@@ -14,7 +14,7 @@ use super::{
     sum::Sum,
     tables::{Dialect, relatives},
 };
-use crate::record::{Digest, Feed, Record, Shape, Value, Zone, shape};
+use crate::record::{Digest, Record, Shape, Value, Zone, shape};
 
 /// A current version, as far as comparing needs it.
 struct Held {
@@ -39,8 +39,16 @@ struct Opening<'d> {
     digest: Digest,
 }
 
-/// Stores a poll inside `transaction`.
-pub(super) fn commit(transaction: &dyn Database, source: &str, delivered: &[Delivered], names: &mut Names, zone: Zone, now: i64) -> Result<Committed, Error> {
+/// Stores a poll inside `transaction`. It is `whole` when every stream could be read.
+pub(super) fn commit(
+    transaction: &dyn Database,
+    source: &str,
+    delivered: &[Delivered],
+    names: &mut Names,
+    zone: Zone,
+    now: i64,
+    whole: bool,
+) -> Result<Committed, Error> {
     let first_poll = source_state(transaction, source)?.first_success_at.is_none();
     let mut differences = Vec::new();
     for stream in delivered {
@@ -48,7 +56,7 @@ pub(super) fn commit(transaction: &dyn Database, source: &str, delivered: &[Deli
     }
     let is_news = !differences.is_empty();
     let (committed, seals) = apply(transaction, source, differences, names, zone, now)?;
-    remember(transaction, source, delivered, now)?;
+    remember(transaction, source, delivered, now, whole)?;
     if is_news {
         append(transaction, Kind::Poll, source, seals, now)?;
     }
@@ -325,15 +333,16 @@ fn stored(transaction: &dyn Database, shape: &'static Shape, id: &str, version: 
     Record::from_body(shape, id, &body).map_err(|error| Error::Conflict(format!("the stored {} `{id}` can't be read: {error}", shape.name)))
 }
 
-fn remember(transaction: &dyn Database, source: &str, delivered: &[Delivered], now: i64) -> Result<(), Error> {
+fn remember(transaction: &dyn Database, source: &str, delivered: &[Delivered], now: i64, whole: bool) -> Result<(), Error> {
     transaction.execute(
         "INSERT INTO source_states (source, first_success_at, last_success_at) VALUES (?1, ?2, ?2)
-         ON CONFLICT (source) DO UPDATE SET last_success_at = excluded.last_success_at, sealed = 0",
-        &[source.into(), now.into()],
+         ON CONFLICT (source) DO UPDATE SET first_success_at = coalesce(source_states.first_success_at, excluded.first_success_at),
+         last_success_at = coalesce(excluded.last_success_at, source_states.last_success_at), sealed = 0",
+        &[source.into(), whole.then_some(now).into()],
     )?;
     let present: HashSet<_> = delivered.iter().map(|stream| stream.stream.as_str()).collect();
     let known = texts(transaction, "SELECT stream FROM stream_states WHERE source = ?1", &[source.into()])?;
-    for stream in &known {
+    for stream in known.iter().filter(|_| whole) {
         if !present.contains(stream.as_str()) {
             transaction.execute("DELETE FROM stream_states WHERE source = ?1 AND stream = ?2", &[source.into(), stream.into()])?;
         }
@@ -358,10 +367,9 @@ pub(super) fn source_state(connection: &dyn Database, source: &str) -> Result<So
     connection.each("SELECT stream, position, feeds FROM stream_states WHERE source = ?1 ORDER BY stream", &[source.into()], |row| {
         let (stream, position, feeds): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
         if !position.is_empty() {
-            state.positions.insert(stream, position);
+            state.positions.insert(stream.clone(), position);
         }
-        let feeds: Vec<Feed> = serde_json::from_str(&feeds).unwrap_or_default();
-        state.feeds.extend(feeds);
+        state.feeds.insert(stream, serde_json::from_str(&feeds).unwrap_or_default());
         Ok(())
     })?;
     Ok(state)

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::record::{Feed, Shape};
+use crate::record::{Feed, SHAPES, Shape};
 
 /// Tables and kinds of which records changed, each with the systems that they belong to or belonged to. The kind is empty where the shape has
 /// none.
@@ -55,6 +55,13 @@ impl Touched {
     pub fn feeds(feeds: &[Feed]) -> Self {
         let keys = feeds.iter().flat_map(|feed| feed.each_kind().map(|kind| (feed.table(), kind.to_owned())));
         Self(keys.map(|key| (key, Affected::All)).collect())
+    }
+
+    /// Every record there can be.
+    pub fn everything() -> Self {
+        let mut touched = Self::default();
+        SHAPES.iter().for_each(|shape| touched.add_whole(shape));
+        touched
     }
 
     /// A record of this kind and system. `None` concerns all of them: what belongs to no system may be read for any. So does a system itself: what

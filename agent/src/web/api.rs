@@ -208,6 +208,9 @@ pub async fn sources(State(handle): State<Handle>) -> Result<Json<Value>, Refusa
             "name": source.name, "connector": source.connector, "location": source.location, "schedule": source.schedule,
             "last_success_at": source.last_success_at, "stale": source.stale, "stale_after_seconds": source.stale_after,
             "failure": source.failure.as_ref().map(|(reason, message)| json!({ "reason": reason, "message": message })),
+            "registers": source.registers.iter().map(|register| json!({
+                "name": register.name, "last_success_at": register.last_success_at, "stale": register.stale, "failure": register.failure,
+            })).collect::<Vec<_>>(),
             "records": source.records, "doubtful_records": source.doubts, "feeds": source.feeds, "notes": source.notes.iter().filter(|note| note.kind != NoteKind::UnknownWord).collect::<Vec<_>>(),
         })
     });

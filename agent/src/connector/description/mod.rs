@@ -384,6 +384,12 @@ impl Description {
         })
     }
 
+    /// Whether its streams stand for registers in files, of which each is read by itself, and missed when it is gone. Files that hold anything come
+    /// and go.
+    pub fn keeps_registers(&self) -> bool {
+        self.streams.iter().all(|stream| matches!(&stream.origin, Origin::Tables(wanted) if !wanted.takes_any()))
+    }
+
     /// Whether this word stands anywhere in it: when not, no expression uses what it names.
     pub(super) fn mentions(&self, word: &str) -> bool {
         self.text.split(|character: char| !character.is_alphanumeric() && character != '_').any(|known| known == word)

@@ -51,7 +51,7 @@ fn read(connector: &Connector, files: &[(&str, &str)], own: &OwnColumns) -> Resu
     for (name, content) in files {
         tables.extend(Format::of_name(name).unwrap().read(name, content.as_bytes(), &layout).map_err(|error| error.to_string())?);
     }
-    let streams = assign(tables, &wanted, &own).map_err(text)?;
+    let streams = assign(tables, &wanted, &own).whole().map_err(text)?;
     let mut admitted = Vec::new();
     for (expression, rows) in connector.records.iter().zip(streams) {
         for row in rows.into_iter().flat_map(|taken| taken.rows) {

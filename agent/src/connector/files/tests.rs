@@ -26,13 +26,12 @@ impl Folder {
 
     /// What reading says, with the folder's own path left out.
     fn error(&self, below: &str) -> String {
-        read_tables(&self.0.join(below), &Layout::PLAIN)
-            .map_or_else(|error| error.to_string(), |(tables, _)| format!("{} tables", tables.len()))
-            .replace(self.0.to_str().unwrap(), "FOLDER")
+        let tables = read_tables(&self.0.join(below), &Layout::PLAIN).map_err(|error| error.to_string());
+        tables.and_then(Tables::whole).map_or_else(|error| error, |tables| format!("{} tables", tables.len())).replace(self.0.to_str().unwrap(), "FOLDER")
     }
 
     fn names(&self, below: &str) -> Vec<String> {
-        let tables = read_tables(&self.0.join(below), &Layout::PLAIN).unwrap().0;
+        let tables = read_tables(&self.0.join(below), &Layout::PLAIN).unwrap().whole().unwrap();
         tables.into_iter().map(|table| format!("{}:{}", table.file, table.name)).collect()
     }
 }
@@ -116,7 +115,7 @@ fn what_cannot_be_read_says_what_to_do() {
 #[test]
 fn the_digest_is_that_of_names_and_contents() {
     let folder = Folder::new(&[("a.csv", CSV)]);
-    let digest = || read_tables(&folder.0, &Layout::PLAIN).unwrap().1;
+    let digest = || read_tables(&folder.0, &Layout::PLAIN).unwrap().digest;
     let first = digest();
     fs::write(folder.0.join("README.md"), "x").unwrap();
     assert_eq!(digest(), first);
@@ -127,13 +126,14 @@ fn the_digest_is_that_of_names_and_contents() {
 #[test]
 fn a_change_between_two_looks_is_seen() {
     let folder = Folder::new(&[("a.csv", CSV), ("b.csv", CSV)]);
-    let before = list(&folder.0, None, Kinds::Tables).unwrap();
-    assert_eq!(difference(&before, &list(&folder.0, None, Kinds::Tables).unwrap()), None);
+    let list = |folder: &Folder| list(&folder.0, None, Kinds::Tables).unwrap().0;
+    let before = list(&folder);
+    assert_eq!(difference(&before, &list(&folder)), None);
     fs::write(folder.0.join("b.csv"), "id\n").unwrap();
-    assert_eq!(difference(&before, &list(&folder.0, None, Kinds::Tables).unwrap()).as_deref(), Some("b.csv"));
+    assert_eq!(difference(&before, &list(&folder)).as_deref(), Some("b.csv"));
     assert!(matches!(read(&before[1]), Err(FileError::Changing(name)) if name == "b.csv"), "shorter than it was when it was listed");
     fs::remove_file(folder.0.join("b.csv")).unwrap();
-    assert_eq!(difference(&before, &list(&folder.0, None, Kinds::Tables).unwrap()).as_deref(), Some("b.csv"));
+    assert_eq!(difference(&before, &list(&folder)).as_deref(), Some("b.csv"));
 }
 
 #[cfg(unix)]
@@ -179,7 +179,8 @@ fn assigned(files: &[(&str, &str)], own: &[(&str, &str, &str)]) -> Result<Vec<Op
     }
     let wanted = wanted(STREAMS);
     let own = Own { columns, ..Own::default() };
-    let taken = assign(tables, &wanted.iter().collect::<Vec<_>>(), &own).map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    let taken =
+        assign(tables, &wanted.iter().collect::<Vec<_>>(), &own).whole().map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     Ok(taken.into_iter().map(|taken| taken.map(|taken| taken.rows)).collect())
 }
 
@@ -217,7 +218,7 @@ fn a_workbook_may_go_by_its_file_name() {
     let wanted = wanted(STREAMS);
     let streams: Vec<_> = wanted.iter().collect();
     let places = |tables: Vec<Table>| {
-        let rows = assign(tables, &streams, &Own::default()).map_err(|mistakes| mistakes[0].to_string())?;
+        let rows = assign(tables, &streams, &Own::default()).whole().map_err(|mistakes| mistakes[0].to_string())?;
         Ok::<_, String>(rows[0].iter().flat_map(|taken| &taken.rows).map(|row| row.place.clone()).collect::<Vec<_>>())
     };
     assert_eq!(places(vec![table("sheet1", Some("reviews_2026"), false)]).unwrap(), ["sheet1.csv row 2"]);
@@ -277,8 +278,8 @@ const MISTAKES: &[Case] = &[
         &[("reviews.csv", "id,Fällig am\n")],
         &[("reviews", "Fälig am", "due"), ("*", "x", "due"), ("reviws", "a", "b"), ("reviews", "Fällig am", "due")],
         &[
-            "columns.*.x: no table has this header; expected one of id, Fällig am",
             "columns.reviews.Fälig am: `reviews` has no such header; expected `Fällig am`",
+            "columns.*.x: no table has this header; expected one of id, Fällig am",
             "columns.reviws: there is no such table; expected `reviews`",
         ],
     ),

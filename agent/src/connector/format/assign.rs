@@ -5,48 +5,116 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{FormatError, Own, Table, Taken, Wanted, header::normalised, take::Told, words::Values};
 use crate::document::{nearest, one_of};
 
-/// Gives each stream its rows, in the order of `streams`: `None` where no table is called what the stream reads, so that an absent register
-/// can be told from an empty one. Headers are replaced by the stream's fields.
-///
-/// # Errors
-/// Everything that is wrong: tables that nobody reads, headers, rows, what the source says of tables and columns that are not there.
-pub fn assign(tables: Vec<Table>, streams: &[&Wanted], own: &Own) -> Result<Vec<Option<Taken>>, Vec<FormatError>> {
-    let mut mistakes = Vec::new();
-    let mut taken: Vec<Option<Taken>> = vec![None; streams.len()];
+/// What became of tables.
+#[derive(Debug, Default)]
+pub struct Assigned {
+    /// For each stream what it took, and what is wrong with its tables.
+    pub streams: Vec<Share>,
+    /// What is wrong with tables that no stream reads, each with its file.
+    pub strays: Vec<(String, FormatError)>,
+    /// What is wrong with what the source says of all tables.
+    pub settings: Vec<FormatError>,
+}
+
+/// A stream's part of what was read.
+#[derive(Debug, Clone, Default)]
+pub struct Share {
+    /// Its rows; `None` where no table is called what the stream reads, so that an absent register can be told from an empty one.
+    pub taken: Option<Taken>,
+    /// Where its tables are: `training.csv`, `book.xlsx, sheet training`.
+    pub tables: BTreeSet<String>,
+    /// What is wrong with them.
+    pub mistakes: Vec<FormatError>,
+}
+
+impl Assigned {
+    #[cfg(test)]
+    /// What each stream took, if nothing at all is wrong.
+    ///
+    /// # Errors
+    /// Everything that is wrong: tables that nobody reads, headers, rows, what the source says of tables and columns that are not there.
+    pub fn whole(self) -> Result<Vec<Option<Taken>>, Vec<FormatError>> {
+        let mut mistakes: Vec<_> = self.strays.into_iter().map(|(_, mistake)| mistake).collect();
+        let take = |share: Share| {
+            mistakes.extend(share.mistakes);
+            share.taken
+        };
+        let taken = self.streams.into_iter().map(take).collect();
+        mistakes.extend(self.settings);
+        if mistakes.is_empty() { Ok(taken) } else { Err(mistakes) }
+    }
+
+    /// Notes what is wrong with what the source says of a table: with the stream that reads it, if one does.
+    fn said_wrong(&mut self, table: &str, streams: &[&Wanted], mistake: FormatError) {
+        match reader(&[normalised(table)], streams).filter(|_| table != "*") {
+            Some((stream, _)) => self.streams[stream].mistakes.push(mistake),
+            None => self.settings.push(mistake),
+        }
+    }
+}
+
+/// Gives each stream its rows, in the order of `streams`. Headers are replaced by the stream's fields. What is wrong with one stream's tables
+/// concerns no other.
+pub fn assign(tables: Vec<Table>, streams: &[&Wanted], own: &Own) -> Assigned {
+    let mut assigned = Assigned { streams: vec![Share::default(); streams.len()], ..Assigned::default() };
     let mut said = Said::new(own);
-    mistakes.extend(nowhere(&tables, own));
+    for (table, mistake) in nowhere(&tables, own) {
+        assigned.said_wrong(&table, streams, mistake);
+    }
     for mut table in tables {
         let names: Vec<String> = std::iter::once(&table.name).chain(&table.second_name).cloned().collect();
         let Some((stream, name)) = reader(&names, streams).filter(|(stream, _)| !(table.hidden && is_any(streams[*stream], &names))) else {
             if !table.hidden {
-                mistakes.push(unknown(&table, streams));
+                let mistake = unknown(&table, streams);
+                assigned.strays.push((table.file, mistake));
             }
             continue;
         };
+        let share = &mut assigned.streams[stream];
+        share.tables.insert(place(&table));
         table.name = name;
         let told = said.of(&table, streams[stream]);
         match streams[stream].take(table, &told) {
             Ok(more) => {
-                let all = taken[stream].get_or_insert_default();
+                let all = share.taken.get_or_insert_default();
                 all.rows.extend(more.rows);
                 all.notes.extend(more.notes);
             }
-            Err(wrong) => mistakes.extend(wrong),
+            Err(wrong) => share.mistakes.extend(wrong),
         }
     }
-    mistakes.extend(said.unused());
-    if mistakes.is_empty() { Ok(taken) } else { Err(mistakes) }
+    for (table, mistake) in said.unused() {
+        assigned.said_wrong(&table, streams, mistake);
+    }
+    assigned
+}
+
+/// Where a table is, as people find it again: by its file, in a file with several by its name, too.
+fn place(table: &Table) -> String {
+    if super::table_name(&table.file) == table.name { table.file.clone() } else { format!("{}, {}", table.file, table.name) }
+}
+
+/// The stream that reads a file by its name.
+pub fn stream_of_file(file: &str, streams: &[&Wanted]) -> Option<usize> {
+    reader(&[super::table_name(file)], streams).map(|(stream, _)| stream)
+}
+
+/// The file that a place is in.
+pub fn file_of(place: &str) -> &str {
+    place.split_once(", ").map_or(place, |(file, _)| file)
 }
 
 /// What the source says of where tables begin that are not there.
-fn nowhere(tables: &[Table], own: &Own) -> Vec<FormatError> {
+fn nowhere(tables: &[Table], own: &Own) -> Vec<(String, FormatError)> {
     let names = |table: &Table| [Some(table.name.clone()), table.second_name.clone(), Some(super::table_name(&table.file))];
     let names: BTreeSet<String> = tables.iter().flat_map(names).flatten().flat_map(|name| [without_year(&name).to_owned(), name]).collect();
     let said =
         [("header_row", own.header_row.keys().collect::<Vec<_>>()), ("skip_rows", own.skip_rows.keys().collect()), ("sheet", own.sheet.keys().collect())];
     let lines = said.into_iter().flat_map(|(key, tables)| tables.into_iter().map(move |table| (key, table)));
     let absent = lines.filter(|(_, table)| *table != "*" && !names.contains(&normalised(table)));
-    absent.map(|(key, table)| FormatError::new(format!("{key}.{table}"), "there is no such table", one_of(table, names.iter().map(String::as_str)))).collect()
+    let mistake =
+        |key: &str, table: &str| FormatError::new(format!("{key}.{table}"), "there is no such table", one_of(table, names.iter().map(String::as_str)));
+    absent.map(|(key, table)| (table.clone(), mistake(key, table))).collect()
 }
 
 /// The stream that reads a table of one of these names, and the name under which it does.
@@ -146,9 +214,9 @@ impl<'a> Said<'a> {
     }
 
     /// Lines whose column is nowhere: most likely mistyped, and what they say then went unread.
-    fn unused(self) -> Vec<FormatError> {
+    pub(super) fn unused(self) -> Vec<(String, FormatError)> {
         let Self { columns, values, seen } = self;
-        let of = |key: &str, table: &str, column: &str| mistake(&seen, key, table, column);
+        let of = |key: &str, table: &str, column: &str| Some((table.to_owned(), mistake(&seen, key, table, column)?));
         let columns = columns.iter().filter(|line| !line.used).filter_map(|line| of("columns", line.table, line.column));
         columns.chain(values.iter().filter(|line| !line.used).filter_map(|line| of("values", line.table, line.column))).collect()
     }

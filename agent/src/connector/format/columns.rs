@@ -109,6 +109,11 @@ pub(super) enum Target {
 }
 
 impl Wanted {
+    /// Whether it takes tables of any name.
+    pub fn takes_any(&self) -> bool {
+        self.names.iter().any(|name| name == "*")
+    }
+
     /// Whether these are headers of such a table: each field that is required has one of them. `own` is what the source says of a header.
     pub(super) fn is_header<'o>(&self, cells: &[String], own: impl Fn(&str) -> Option<&'o str>) -> bool {
         if self.columns.is_empty() {

@@ -1,6 +1,6 @@
 //! What is known of files before they are read: what their owner says of them, and which headers streams look for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,9 @@ pub struct Own {
     pub skip_rows: BTreeMap<String, u64>,
     /// The sheet that counts, by workbook; the others are left out.
     pub sheet: BTreeMap<String, String>,
+    /// Files, or sheets of them, that are gone for good.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub removed: BTreeSet<String>,
 }
 
 /// How tables are to be read.
@@ -38,8 +41,14 @@ pub(super) struct FirstRow {
     pub(super) is_header: bool,
 }
 
-static NOTHING: Own =
-    Own { columns: BTreeMap::new(), values: BTreeMap::new(), header_row: BTreeMap::new(), skip_rows: BTreeMap::new(), sheet: BTreeMap::new() };
+static NOTHING: Own = Own {
+    columns: BTreeMap::new(),
+    values: BTreeMap::new(),
+    header_row: BTreeMap::new(),
+    skip_rows: BTreeMap::new(),
+    sheet: BTreeMap::new(),
+    removed: BTreeSet::new(),
+};
 
 impl Layout<'_> {
     /// Nothing is known.

@@ -189,9 +189,9 @@ async fn frame(reader: &mut OwnedReadHalf, most: u64) -> io::Result<Frame<Ask>> 
 
 async fn outcome(last: Ask, bytes: Vec<u8>) -> io::Result<Result<Outcome, Failure>> {
     Ok(match last {
-        Ask::Streams(told, duplicates) => {
-            let streams = tokio::task::spawn_blocking(move || wire::streams(told, &bytes)).await.map_err(io::Error::other)??;
-            Ok(Outcome::Streams(streams, duplicates))
+        Ask::Streams(told, unread, duplicates) => {
+            let streams = tokio::task::spawn_blocking(move || wire::streams(told, unread, duplicates, &bytes)).await.map_err(io::Error::other)??;
+            Ok(Outcome::Streams(streams))
         }
         Ask::Live { variant, stream, rows, records, notes } => Ok(Outcome::Live(Live { variant, stream, rows, records, notes, log: Vec::new() })),
         Ask::Token(token) => Ok(Outcome::Token(token)),

@@ -39,7 +39,7 @@ use super::{
     failure::{Failure, FailureReason},
     http::{Answer, Call},
     meter::Meter,
-    outcome::{Context, Live, StreamPoll},
+    outcome::{Context, Live, Streams},
     program::Printed,
     source::{Limits, Location, Source},
 };
@@ -92,9 +92,9 @@ enum Brought {
 }
 
 /// Every record of every stream.
-pub(super) async fn poll(start: &Start, client: &Client, context: &Context, meter: &Meter) -> Result<(Vec<StreamPoll>, u64), Failure> {
+pub(super) async fn poll(start: &Start, client: &Client, context: &Context, meter: &Meter) -> Result<Streams, Failure> {
     match on_behalf(start, client, context, meter, Task::Poll).await? {
-        Outcome::Streams(streams, duplicates) => Ok((streams, duplicates)),
+        Outcome::Streams(streams) => Ok(streams),
         _ => Err(another()),
     }
 }

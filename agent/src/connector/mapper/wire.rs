@@ -15,7 +15,7 @@ use crate::{
         format::{Note, Own},
         http::{Answer, Body, Call},
         meter::LogEntry,
-        outcome::{Live, PollMode, StreamPoll},
+        outcome::{Live, PollMode, StreamPoll, Streams, Unread},
         program::Printed,
         source::Limits,
     },
@@ -78,8 +78,8 @@ pub(super) enum Ask {
     Files([u8; 32]),
     Send(u64, Request),
     Run(u64),
-    /// The records come after it: three lines each, as [`lines`] writes them.
-    Streams(Vec<Stream>, u64),
+    /// The records come after it: three lines each, as [`lines`] writes them. Then what could not be read, and how many records came twice.
+    Streams(Vec<Stream>, Vec<(String, Broken, bool)>, u64),
     Live {
         variant: Option<String>,
         stream: String,
@@ -115,7 +115,7 @@ pub(super) enum Tell {
 
 /// What a worker came to.
 pub(super) enum Outcome {
-    Streams(Vec<StreamPoll>, u64),
+    Streams(Streams),
     Live(Live),
     Token(String),
 }
@@ -148,6 +148,7 @@ pub(super) struct Stream {
     cursor: StreamCursor,
     feeds: Vec<Feed>,
     notes: Vec<Note>,
+    gone: Vec<String>,
 }
 
 /// A message with the bytes after it.
@@ -275,27 +276,29 @@ pub(super) fn brought(frame: Frame<Tell>) -> io::Result<(u64, Result<super::Brou
 const MODES: [PollMode; 3] = [PollMode::Snapshot, PollMode::Changes, PollMode::Unchanged];
 
 /// A poll's streams as a message and the bytes after it: for each record its shape, its id and its body, a line each. JSON has no line breaks.
-pub(super) fn lines(streams: &[StreamPoll], duplicates: u64) -> (Ask, Vec<u8>) {
+pub(super) fn lines(streams: &Streams) -> (Ask, Vec<u8>) {
     let mut bytes = Vec::new();
     let mut told = Vec::new();
-    for stream in streams {
+    for stream in &streams.read {
         for record in &stream.records {
             let id = Json::from(record.id.as_str()).to_string();
             bytes.extend([record.shape.name, "\n", &id, "\n", &record.body(), "\n"].concat().as_bytes());
         }
         let mode = MODES.iter().zip(0..).find(|(mode, _)| **mode == stream.mode).map_or(0, |(_, index)| index);
-        let (cursor, feeds, notes) = (stream.cursor.clone(), stream.feeds.clone(), stream.notes.clone());
-        told.push(Stream { name: stream.name.clone(), mode, records: stream.records.len(), cursor, feeds, notes });
+        let (cursor, feeds, notes, gone) = (stream.cursor.clone(), stream.feeds.clone(), stream.notes.clone(), stream.gone.clone());
+        told.push(Stream { name: stream.name.clone(), mode, records: stream.records.len(), cursor, feeds, notes, gone });
     }
-    (Ask::Streams(told, duplicates), bytes)
+    let unread = streams.unread.iter().map(|unread| (unread.stream.clone(), Broken::of(&unread.failure), unread.is_gone)).collect();
+    (Ask::Streams(told, unread, streams.duplicates), bytes)
 }
 
 /// Reads back what [`lines`] wrote.
-pub(super) fn streams(told: Vec<Stream>, bytes: &[u8]) -> io::Result<Vec<StreamPoll>> {
+pub(super) fn streams(told: Vec<Stream>, unread: Vec<(String, Broken, bool)>, duplicates: u64, bytes: &[u8]) -> io::Result<Streams> {
     let mut lines = std::str::from_utf8(bytes).map_err(io::Error::other)?.split('\n');
     let mut line = || lines.next().ok_or_else(|| io::Error::other("a record is missing"));
-    let mut streams = Vec::new();
-    for Stream { name, mode, records: count, cursor, feeds, notes } in told {
+    let unread = unread.into_iter().map(|(stream, broken, is_gone)| Unread { stream, failure: broken.failure(), is_gone }).collect();
+    let mut streams = Streams { read: Vec::new(), unread, duplicates };
+    for Stream { name, mode, records: count, cursor, feeds, notes, gone } in told {
         let mut records = Vec::new();
         for _ in 0..count {
             let shape = shape::by_name(line()?).ok_or_else(|| io::Error::other("a record of no shape"))?;
@@ -303,7 +306,7 @@ pub(super) fn streams(told: Vec<Stream>, bytes: &[u8]) -> io::Result<Vec<StreamP
             records.push(Record::from_body(shape, &id, line()?).map_err(|_| io::Error::other("a record without a body"))?);
         }
         let mode = MODES.get(usize::from(mode)).copied().ok_or_else(|| io::Error::other("a mode that is none"))?;
-        streams.push(StreamPoll { name, mode, records, cursor, feeds, notes });
+        streams.read.push(StreamPoll { name, mode, records, cursor, feeds, notes, gone });
     }
     Ok(streams)
 }

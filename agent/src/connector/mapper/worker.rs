@@ -109,7 +109,7 @@ fn work(job: Job, agent: &Agent) {
     let told = agent.clone();
     let worked = thread::Builder::new().stack_size(STACK).spawn(move || {
         let (message, bytes) = match perform(job, agent_runtime(), &told) {
-            Ok(Outcome::Streams(streams, duplicates)) => wire::lines(&streams, duplicates),
+            Ok(Outcome::Streams(streams)) => wire::lines(&streams),
             Ok(Outcome::Live(live)) => {
                 (Ask::Live { variant: live.variant, stream: live.stream, rows: live.rows, records: live.records, notes: live.notes }, Vec::new())
             }
@@ -142,7 +142,7 @@ fn perform(job: Job, runtime: io::Result<tokio::runtime::Runtime>, agent: &Agent
     let context = Context { cursors: job.cursors, door: Door { now: job.now, zone } };
     runtime.block_on(async {
         match job.task {
-            Task::Poll => run::all(&client, &context, &meter).await.map(|(streams, duplicates)| Outcome::Streams(streams, duplicates)),
+            Task::Poll => run::all(&client, &context, &meter).await.map(Outcome::Streams),
             Task::Look => run::look(&client, &context, &meter).await.map(Outcome::Live),
             Task::LogIn { user, password } => {
                 let (login, send) = (Login { user, password: Secret::new(password) }, |call: Call| async move { agent.send(&call).await });

@@ -18,9 +18,25 @@ pub(super) struct Admitted {
     pub(super) place: Option<String>,
 }
 
-/// Puts each stream's records into its outcome. How many came more than once.
-pub(super) fn merge(streams: Vec<(StreamPoll, Vec<Admitted>)>) -> Result<(Vec<StreamPoll>, u64), Failure> {
-    let mut duplicates = 0;
+/// What became of the records of all streams.
+#[derive(Debug)]
+pub(super) struct Merged {
+    pub(super) streams: Vec<StreamPoll>,
+    /// How many records came more than once.
+    pub(super) duplicates: u64,
+    pub(super) conflicts: Vec<Conflict>,
+}
+
+/// Two rows that contradict each other, and the streams that they are in.
+#[derive(Debug)]
+pub(super) struct Conflict {
+    pub(super) streams: [usize; 2],
+    pub(super) failure: Failure,
+}
+
+/// Puts each stream's records into its outcome.
+pub(super) fn merge(streams: Vec<(StreamPoll, Vec<Admitted>)>) -> Merged {
+    let (mut duplicates, mut conflicts) = (0, Vec::new());
     let mut known: HashMap<(&'static str, String), (usize, usize)> = HashMap::new();
     let mut kept: Vec<Vec<Option<Admitted>>> = Vec::new();
     let mut outcomes = Vec::new();
@@ -38,7 +54,7 @@ pub(super) fn merge(streams: Vec<(StreamPoll, Vec<Admitted>)>) -> Result<(Vec<St
                     if same(&first.record, &admitted.record) {
                         continue;
                     }
-                    refuse_in_files(first, &admitted)?;
+                    conflicts.extend(refuse_in_files(first, &admitted).map(|failure| Conflict { streams: [stream, position], failure }));
                     doubt(&mut admitted.record);
                     kept[stream][index] = None;
                     occupied.insert(slot);
@@ -50,7 +66,7 @@ pub(super) fn merge(streams: Vec<(StreamPoll, Vec<Admitted>)>) -> Result<(Vec<St
     for (outcome, admitted) in outcomes.iter_mut().zip(kept) {
         outcome.records = admitted.into_iter().flatten().map(|admitted| admitted.record).collect();
     }
-    Ok((outcomes, duplicates))
+    Merged { streams: outcomes, duplicates, conflicts }
 }
 
 /// Equal but for the doubt that a copy before may have left.
@@ -68,11 +84,8 @@ fn doubt(record: &mut Record) {
     record.doubts.push(Doubt { reason: DoubtReason::Duplicate, field: "id".to_owned(), value });
 }
 
-fn refuse_in_files(first: &Admitted, second: &Admitted) -> Result<(), Failure> {
-    let (Some(first_place), Some(place)) = (&first.place, &second.place) else { return Ok(()) };
-    let shape = second.record.shape.name;
-    Err(Failure::new(
-        FailureReason::InvalidRecord,
-        format!("one id of a {shape} stands at {first_place} and again, differently, at {place}; give one another id"),
-    ))
+fn refuse_in_files(first: &Admitted, second: &Admitted) -> Option<Failure> {
+    let (first_place, place, shape) = (first.place.as_ref()?, second.place.as_ref()?, second.record.shape.name);
+    let message = format!("one id of a {shape} stands at {first_place} and again, differently, at {place}; give one another id");
+    Some(Failure::new(FailureReason::InvalidRecord, message))
 }

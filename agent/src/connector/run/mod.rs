@@ -24,13 +24,13 @@ use super::{
     mapper,
     memo::{self, Memo},
     meter::{LogEntry, Meter},
-    outcome::{Context, Live, Poll, PollMode, StreamPoll},
+    outcome::{self, Context, Live, Poll, PollMode, StreamPoll, Streams},
     page::MOST_WALKS,
     request,
 };
 use crate::{record::Door, schedule};
 use cross::Torn;
-use merge::Admitted;
+use merge::{Admitted, Merged};
 use rows::Named;
 use walk::Walked;
 
@@ -44,12 +44,12 @@ pub async fn poll(client: &Client, context: &Context) -> Result<Poll, Failure> {
         if let Some(memo) = memo::unchanged(client, context, &meter).await {
             return Ok(Poll { streams: memo.streams(), pages: memo.pages(), duplicates: memo.duplicates(), memo: Some(memo), ..Poll::default() });
         }
-        let (streams, duplicates) = match client.start() {
+        let Streams { read: streams, unread, duplicates } = match client.start() {
             Some(start) => mapper::poll(start, client, context, &meter).await?,
             None => all(client, context, &meter).await?,
         };
-        let memo = Memo::new(client, context, &meter, &streams, duplicates).map(Arc::new);
-        Ok(Poll { streams, pages: meter.pages(), duplicates, mapped: true, memo, ..Poll::default() })
+        let memo = if unread.is_empty() { Memo::new(client, context, &meter, &streams, duplicates).map(Arc::new) } else { None };
+        Ok(Poll { streams, unread, pages: meter.pages(), duplicates, mapped: true, memo, ..Poll::default() })
     };
     let poll = in_time(client, work).await.map_err(|failure| placed(client, &meter, failure))?;
     Ok(Poll { requests: meter.requests(), bytes: meter.bytes(), log: meter.take_log(), ..poll })
@@ -75,7 +75,10 @@ pub async fn check_live(client: &Client, context: &Context) -> Result<Live, Fail
 pub(super) async fn look(client: &Client, context: &Context, meter: &Arc<Meter>) -> Result<Live, Failure> {
     let run = Arc::new(begin(client, context, meter).await?);
     if client.connector().transport == Transport::Files {
-        let streams = tables::all(&run).await?;
+        let (streams, unread) = tables::all(&run).await?;
+        if let Some(failure) = outcome::unread(&unread) {
+            return Err(failure);
+        }
         let records = streams.iter().map(|(_, admitted)| admitted.len() as u64).sum();
         let stream = streams.iter().map(|(outcome, _)| outcome.name.as_str()).collect::<Vec<_>>().join(", ");
         return Ok(Live { stream, rows: records, records, ..Live::default() });
@@ -129,11 +132,12 @@ fn placed(client: &Client, meter: &Meter, failure: Failure) -> Failure {
     Failure { log: meter.take_log(), ..failure.at(&client.connector().name) }
 }
 
-/// Reads every stream. How many records came more than once.
-pub(super) async fn all(client: &Client, context: &Context, meter: &Arc<Meter>) -> Result<(Vec<StreamPoll>, u64), Failure> {
+/// Reads every stream.
+pub(super) async fn all(client: &Client, context: &Context, meter: &Arc<Meter>) -> Result<Streams, Failure> {
     let run = Arc::new(begin(client, context, meter).await?);
     if client.connector().transport == Transport::Files {
-        return merge::merge(tables::all(&run).await?);
+        let (read, unread) = tables::all(&run).await?;
+        return tables::part(&run, merge::merge(read), unread);
     }
     let streams = &client.connector().streams;
     let mut done: Vec<Option<Done>> = Vec::new();
@@ -160,8 +164,11 @@ pub(super) async fn all(client: &Client, context: &Context, meter: &Arc<Meter>) 
             None => torn.into_iter().for_each(|torn| torn.tell(&mut read)),
         }
     }
-    let (streams, more) = merge::merge(read.into_iter().flatten().collect())?;
-    Ok((streams, duplicates + more))
+    let Merged { streams, duplicates: more, conflicts } = merge::merge(read.into_iter().flatten().collect());
+    match conflicts.into_iter().next() {
+        Some(conflict) => Err(conflict.failure),
+        None => Ok(Streams { read: streams, unread: Vec::new(), duplicates: duplicates + more }),
+    }
 }
 
 /// What stays the same throughout a poll.
@@ -324,7 +331,7 @@ impl Run {
             // The same answer may mean something else later.
             (cursor.etag, cursor.last_modified) = (None, None);
         }
-        let outcome = StreamPoll { name: stream.name.clone(), mode, records: Vec::new(), cursor, feeds: held.feeds, notes };
+        let outcome = StreamPoll { name: stream.name.clone(), mode, records: Vec::new(), cursor, feeds: held.feeds, notes, gone: Vec::new() };
         let done = Done { rows: Arc::new(walked.kept), whole, named: walked.named };
         Ok(Some(Finished { outcome, admitted: walked.admitted, duplicates: walked.duplicates, rows: walked.rows, done }))
     }

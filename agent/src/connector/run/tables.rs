@@ -1,11 +1,12 @@
 //! A poll of files: all of them are read at once, then each stream takes its tables, or the only one the documents. People write these, so
-//! every mistake is told at once. What a program prints is read as if it were such a file.
+//! every mistake is told at once, and of registers each stands for itself: one that can't be read, or is gone, takes no other with it. What a
+//! program prints is read as if it were such a file.
 
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use super::{
     Done, Run,
-    merge::Admitted,
+    merge::{Admitted, Conflict, Merged},
     rows::{Gathered, Named, Sheet},
 };
 use crate::{
@@ -14,21 +15,19 @@ use crate::{
         description::{Origin, Stream},
         expression::{self, Val},
         failure::{Failure, FailureReason},
-        files::{self, Whole},
-        format::{Documents, Format, Layout, Odd, OddKind, Own, Row, Table, Taken, Wanted, assign},
+        files::{self, FileError, Tables, Whole},
+        format::{Assigned, Documents, Format, Layout, Odd, OddKind, Own, Row, Share, Table, Taken, Wanted, assign, file_of, stream_of_file},
         mapper,
         meter::LogEntry,
-        outcome::{PollMode, StreamPoll},
+        outcome::{self, PollMode, StreamPoll, Streams, Unread, lines},
         program::Printed,
         source::Program,
     },
     record::{Doubt, DoubtReason, Feed},
 };
 
-/// Most mistakes in rows that one failure lists.
-const MAX_MISTAKES: usize = 20;
-
-type Read = Vec<(StreamPoll, Vec<Admitted>)>;
+/// What was read of each stream, and what could not be.
+type Read = (Vec<(StreamPoll, Vec<Admitted>)>, Vec<Unread>);
 
 /// What stands for the file's name in places of what a program printed.
 const OUTPUT: &str = "output";
@@ -62,12 +61,12 @@ fn read(run: &Run) -> Result<Read, Failure> {
 fn read_tables(run: &Run) -> Result<Read, Failure> {
     let (path, own) = run.client.files();
     let wanted: Vec<&Wanted> = run.connector().streams.iter().filter_map(wanted).collect();
-    let (tables, digest) = files::read_tables(path, &Layout { streams: &wanted, own }).map_err(|error| wrong(error.to_string()))?;
+    let Tables { tables, broken, digest } = files::read_tables(path, &Layout { streams: &wanted, own }).map_err(|error| wrong(error.to_string()))?;
     for Table { name, file, rows, .. } in &tables {
         log(run, name, file, rows)?;
     }
     run.meter.read_files(digest);
-    take_tables(run, tables, own)
+    map(run, Registers::new(run, &wanted, assign(tables, &wanted, own), broken))
 }
 
 fn read_printed(run: &Run, Printed { bytes, took }: &Printed) -> Result<Read, Failure> {
@@ -84,7 +83,8 @@ fn read_printed(run: &Run, Printed { bytes, took }: &Printed) -> Result<Read, Fa
         let note = format!("{} bytes in {:.1} s", bytes.len(), took.as_secs_f64());
         run.meter.log(LogEntry { stream: table.name.clone(), method: "RUN".to_owned(), path, page: 1, rows, note, ..LogEntry::default() });
     }
-    take_tables(run, tables, &Own::default())
+    let wanted: Vec<&Wanted> = run.connector().streams.iter().filter_map(wanted).collect();
+    map(run, Registers::new(run, &wanted, assign(tables, &wanted, &Own::default()), Vec::new()))
 }
 
 fn refuse_others(program: &Program, row: &Row) -> Result<(), Failure> {
@@ -94,12 +94,6 @@ fn refuse_others(program: &Program, row: &Row) -> Result<(), Failure> {
     Err(Failure::new(FailureReason::InvalidRecord, format!("{}: {name}: {found}; expected {value}", row.place)))
 }
 
-fn take_tables(run: &Run, tables: Vec<Table>, own: &Own) -> Result<Read, Failure> {
-    let wanted: Vec<&Wanted> = run.connector().streams.iter().filter_map(wanted).collect();
-    let rows = assign(tables, &wanted, own).map_err(|mistakes| wrong(lines(mistakes.iter().map(ToString::to_string))))?;
-    map(run, rows)
-}
-
 fn read_documents(run: &Run, stream: &Stream, documents: &Documents) -> Result<Read, Failure> {
     let (path, _) = run.client.files();
     let (files, digest) = files::read_documents(path, documents).map_err(|error| wrong(error.to_string()))?;
@@ -107,7 +101,8 @@ fn read_documents(run: &Run, stream: &Stream, documents: &Documents) -> Result<R
         log(run, &stream.name, file, rows)?;
     }
     run.meter.read_files(digest);
-    map(run, vec![Some(Taken { rows: files.into_iter().flat_map(|file| file.rows).collect(), notes: Vec::new() })])
+    let taken = Taken { rows: files.into_iter().flat_map(|file| file.rows).collect(), notes: Vec::new() };
+    map(run, Registers { found: vec![Register { taken: Some(taken), ..Register::default() }], ..Registers::default() })
 }
 
 fn wrong(message: String) -> Failure {
@@ -128,25 +123,149 @@ fn wanted(stream: &Stream) -> Option<&Wanted> {
     }
 }
 
-fn map(run: &Run, taken: Vec<Option<Taken>>) -> Result<Read, Failure> {
-    let mut mistakes = Vec::new();
+/// What was found in the files.
+#[derive(Debug, Default)]
+struct Registers {
+    /// Stream by stream.
+    found: Vec<Register>,
+    /// What concerns no stream.
+    strays: Vec<Unread>,
+    /// What is wrong with what the source says of all tables.
+    settings: Vec<Failure>,
+}
+
+/// What was found for one stream.
+#[derive(Debug, Default)]
+struct Register {
+    taken: Option<Taken>,
+    tables: BTreeSet<String>,
+    mistakes: Vec<Failure>,
+    /// Where tables were at the poll before that are not there any more.
+    gone: Vec<String>,
+    /// Whether these were all that it had.
+    is_gone: bool,
+    /// Whether it has no table any more, as the source says.
+    is_removed: bool,
+}
+
+impl Registers {
+    fn new(run: &Run, wanted: &[&Wanted], assigned: Assigned, broken: Vec<(String, FileError)>) -> Self {
+        let Assigned { streams, strays, settings } = assigned;
+        let register = |Share { taken, tables, mistakes }: Share| {
+            let mistakes = mistakes.iter().map(|mistake| wrong(mistake.to_string())).collect();
+            Register { taken, tables, mistakes, ..Register::default() }
+        };
+        let mut registers = Self {
+            found: streams.into_iter().map(register).collect(),
+            strays: strays.into_iter().map(|(stream, mistake)| Unread::new(stream, wrong(mistake.to_string()))).collect(),
+            settings: settings.iter().map(|mistake| wrong(mistake.to_string())).collect(),
+        };
+        let known: Vec<Option<&StreamCursor>> = run.connector().streams.iter().map(|stream| run.cursors.get(&stream.name)).collect();
+        for (file, error) in &broken {
+            let was_in = |cursor: &StreamCursor| cursor.tables.iter().flatten().any(|place| file_of(place) == file);
+            let mut streams: Vec<usize> = (0..known.len()).filter(|position| known[*position].is_some_and(was_in)).collect();
+            if streams.is_empty() {
+                streams.extend(stream_of_file(file, wanted));
+            }
+            if streams.is_empty() {
+                registers.strays.push(Unread::new(file.clone(), wrong(error.to_string())));
+            }
+            streams.into_iter().for_each(|position| registers.found[position].mistakes.push(wrong(error.to_string())));
+        }
+        if keeps_registers(run) {
+            let broken: BTreeSet<&str> = broken.iter().map(|(file, _)| file.as_str()).collect();
+            let removed = &run.client.files().1.removed;
+            registers.found.iter_mut().zip(known).for_each(|(register, known)| register.miss(known, &broken, removed));
+        }
+        registers
+    }
+}
+
+impl Register {
+    /// Finds out which of its tables are missing that were there at the poll before.
+    fn miss(&mut self, known: Option<&StreamCursor>, broken: &BTreeSet<&str>, removed: &BTreeSet<String>) {
+        let is_removed = |place: &str| removed.contains(place) || removed.contains(file_of(place));
+        for place in self.tables.iter().filter(|place| is_removed(place)) {
+            self.mistakes.push(wrong(format!("{place}: it is there, and `removed` says that it is gone for good; take one of them away")));
+        }
+        let Some(known) = known else { return };
+        // A store of an older version did not keep where.
+        let Some(known) = &known.tables else {
+            self.is_gone = self.taken.is_none() && self.mistakes.is_empty();
+            if self.is_gone {
+                self.mistakes.push(wrong(outcome::gone(&[])));
+            }
+            return;
+        };
+        let missing: Vec<&String> = known.iter().filter(|place| !self.tables.contains(*place) && !broken.contains(file_of(place))).collect();
+        self.gone = missing.iter().filter(|place| !is_removed(place)).map(|place| (*place).clone()).collect();
+        if self.taken.is_none() && self.mistakes.is_empty() {
+            self.is_gone = !self.gone.is_empty();
+            self.is_removed = !missing.is_empty() && !self.is_gone;
+            if self.is_gone {
+                self.mistakes.push(wrong(outcome::gone(&self.gone)));
+            }
+        }
+    }
+}
+
+fn keeps_registers(run: &Run) -> bool {
+    run.client.program().is_none() && run.connector().keeps_registers()
+}
+
+fn map(run: &Run, registers: Registers) -> Result<Read, Failure> {
+    let Registers { found, strays: mut unread, settings } = registers;
     let mut done: Vec<Option<Done>> = Vec::new();
     let mut read = Vec::new();
-    for (position, (stream, taken)) in run.connector().streams.iter().zip(taken).enumerate() {
-        let Some(Taken { rows, notes }) = taken else {
-            done.push(None);
-            continue;
-        };
-        let gathered = stream_rows(run, position, &done, rows, &mut mistakes)?;
-        let feeds = if stream.feeds.is_empty() { found(&gathered.admitted) } else { stream.feeds.clone() };
-        let cursor = StreamCursor { swept_at: Some(run.door.now), method: run.method.clone(), ..StreamCursor::default() };
-        let outcome = StreamPoll { name: stream.name.clone(), mode: PollMode::Snapshot, records: Vec::new(), cursor, feeds, notes };
-        read.push((outcome, gathered.admitted));
-        done.push(Some(Done { rows: Arc::new(gathered.kept), whole: true, named: Named::default() }));
+    for (position, (stream, register)) in run.connector().streams.iter().zip(found).enumerate() {
+        let Register { taken, tables, mut mistakes, gone, is_gone, is_removed } = register;
+        let needed: Vec<&str> = run.connector().needed_by(position).map(|needed| run.connector().streams[needed].name.as_str()).collect();
+        mistakes.extend(unread.iter().filter(|unread| needed.contains(&unread.stream.as_str())).map(|unread| unread.failure.clone()));
+        done.push(None);
+        if let Some(Taken { rows, notes }) = taken.or_else(|| is_removed.then(Taken::default)).filter(|_| mistakes.is_empty()) {
+            let gathered = stream_rows(run, position, &done, rows, &mut mistakes)?;
+            if mistakes.is_empty() {
+                let feeds = match (is_removed, stream.feeds.is_empty()) {
+                    (true, _) => Vec::new(),
+                    (false, true) => found_in(&gathered.admitted),
+                    (false, false) => stream.feeds.clone(),
+                };
+                let tables = keeps_registers(run).then_some(tables);
+                let cursor = StreamCursor { swept_at: Some(run.door.now), method: run.method.clone(), tables, ..StreamCursor::default() };
+                let outcome = StreamPoll { name: stream.name.clone(), mode: PollMode::Snapshot, records: Vec::new(), cursor, feeds, notes, gone };
+                read.push((outcome, gathered.admitted));
+                done[position] = Some(Done { rows: Arc::new(gathered.kept), whole: true, named: Named::default() });
+            }
+        }
+        if let Some(first) = mistakes.first() {
+            let failure = Failure::new(first.reason, lines(mistakes.iter().flat_map(|mistake| mistake.message.lines())));
+            unread.push(Unread { is_gone, ..Unread::new(stream.name.clone(), failure) });
+        }
     }
-    match mistakes.first() {
-        None => Ok(read),
-        Some(first) => Err(Failure::new(first.reason, lines(mistakes.iter().map(|mistake| mistake.message.clone())))),
+    if settings.is_empty() {
+        return Ok((read, unread));
+    }
+    // What is said of all tables may be wrong for any of them.
+    unread.extend(settings.into_iter().map(|failure| Unread::new(String::new(), failure)));
+    outcome::unread(&unread).map_or(Ok((read, Vec::new())), Err)
+}
+
+/// The poll as far as it came: streams whose rows contradict each other were not read either. An error when that is nothing, or when the streams
+/// stand for no registers.
+pub(super) fn part(run: &Run, merged: Merged, mut unread: Vec<Unread>) -> Result<Streams, Failure> {
+    let Merged { mut streams, duplicates, conflicts } = merged;
+    let mut refused = BTreeSet::new();
+    for Conflict { streams: between, failure } in conflicts {
+        for position in BTreeSet::from(between) {
+            refused.insert(position);
+            unread.push(Unread::new(streams[position].name.clone(), failure.clone()));
+        }
+    }
+    let mut position = 0..;
+    streams.retain(|_| position.next().is_some_and(|position| !refused.contains(&position)));
+    match outcome::unread(&unread).filter(|_| streams.is_empty() || !keeps_registers(run)) {
+        Some(failure) => Err(failure),
+        None => Ok(Streams { read: streams, unread, duplicates }),
     }
 }
 
@@ -184,14 +303,7 @@ fn doubt(odd: &Odd) -> Doubt {
 }
 
 /// The shapes and kinds of what was found, for streams that take any record.
-fn found(admitted: &[Admitted]) -> Vec<Feed> {
+fn found_in(admitted: &[Admitted]) -> Vec<Feed> {
     let words: BTreeSet<_> = admitted.iter().map(|admitted| (admitted.record.shape.table, admitted.record.kind())).collect();
     words.into_iter().filter_map(|(table, kind)| Feed::parse(&kind.map_or_else(|| table.to_owned(), |kind| format!("{table}({kind})"))).ok()).collect()
-}
-
-fn lines(messages: impl Iterator<Item = String>) -> String {
-    let messages: Vec<_> = messages.collect();
-    let more = messages.len().saturating_sub(MAX_MISTAKES);
-    let shown = messages.into_iter().take(MAX_MISTAKES).collect::<Vec<_>>().join("\n");
-    if more > 0 { format!("{shown}\nand {more} more") } else { shown }
 }

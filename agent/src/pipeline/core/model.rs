@@ -70,10 +70,12 @@ struct Side {
     core: Option<Core>,
 }
 
-/// Sources with how long what they say counts, and what they feed.
+const REGISTERS: &str = "registers";
+
+/// Sources with how long what they say counts, and what they feed. The registers are read each by itself, and feed what is found in them.
 const SOURCES: [(&str, &str, &str); 5] = [
     ("inventory", "100d", "systems, objectives, datasets, controls"),
-    ("registers", "2d", "reviews, \"cases(nonconformity, corrective_action, concern, risk, risk_treatment, review_action)\""),
+    (REGISTERS, "2d", ""),
     ("tracker", "3h", "\"cases(incident, change, nonconformity, corrective_action)\""),
     ("registry", "6h", "model_versions, measurements"),
     ("pipelines", "1h", "pipelines, runs"),
@@ -93,7 +95,8 @@ static CONFIGS: LazyLock<Vec<Config>> = LazyLock::new(|| (0..VARIANTS.len()).map
 fn read(variant: usize) -> Config {
     let mut text = "organisation: { name: Example, timezone: Europe/Berlin }\nsources:\n".to_owned();
     for (name, stale_after, feeds) in SOURCES.iter().filter(|(name, ..)| variant != 3 || *name != "tracker") {
-        writeln!(text, "  - {{ name: {name}, connector: records, path: {name}, every: 5m, stale_after: {stale_after}, feeds: [{feeds}] }}").unwrap();
+        let (connector, feeds) = if *name == REGISTERS { ("register", String::new()) } else { ("records", format!(", feeds: [{feeds}]")) };
+        writeln!(text, "  - {{ name: {name}, connector: {connector}, path: {name}, every: 5m, stale_after: {stale_after}{feeds} }}").unwrap();
     }
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("agent.yaml");
@@ -288,8 +291,12 @@ impl Twins {
     fn poll(&mut self, source: &str) {
         let rows = records(source, self.now, &mut self.random);
         let texts: Vec<_> = rows.iter().map(Value::to_string).collect();
-        self.both(&format!("{source} says {}", texts.join("\n    ")), |core, now| {
-            drop(core.take_in(source, Ok(delivery(&rows, now)), Duration::ZERO, now));
+        // One register or both can't be read, now and then; of both nothing is left to be stored.
+        let unread: Vec<_> = REGISTER_STREAMS.into_iter().filter(|_| source == REGISTERS && self.random.u8(..5) == 0).collect();
+        let gone = self.random.bool();
+        self.both(&format!("{source} without {unread:?} (gone: {gone}) says {}", texts.join("\n    ")), |core, now| {
+            let delivery = if source == REGISTERS { registers(&rows, &unread, gone, now) } else { delivery(&rows, now) };
+            drop(core.take_in(source, Ok(delivery), Duration::ZERO, now));
         });
     }
 
@@ -391,8 +398,28 @@ fn delivery(rows: &[Value], now: i64) -> Delivery {
     Delivery {
         streams: vec![Delivered { stream: "all".into(), mode: Mode::Snapshot, records, position: None, feeds: Vec::new() }],
         pages: 1,
-        notes: Vec::new(),
-        lost: Vec::new(),
+        ..Delivery::default()
+    }
+}
+
+/// The streams of the registers.
+const REGISTER_STREAMS: [&str; 2] = ["reviews", "cases"];
+
+/// The same as registers: each a stream that feeds the kinds which are found in it, but for those that could not be read.
+fn registers(rows: &[Value], unread: &[&str], gone: bool, now: i64) -> Delivery {
+    let stream = |name: &str| {
+        let rows: Vec<_> = rows.iter().filter(|row| (row["record"] == "review") == (name == "reviews")).cloned().collect();
+        let records = delivery(&rows, now).streams.remove(0).records;
+        let kinds: std::collections::BTreeSet<String> = records.iter().filter_map(|record| record.kind().map(str::to_owned)).collect();
+        let position = Some(serde_json::to_string(&connector::StreamCursor { swept_at: Some(now), ..connector::StreamCursor::default() }).unwrap());
+        Delivered { stream: name.to_owned(), mode: Mode::Snapshot, records, position, feeds: Feed::of_kinds(name, &kinds).into_iter().collect() }
+    };
+    let failure = |name: &&str| connector::Unread { failure: Failure::new(FailureReason::File, "row 3"), ..connector::Unread::gone((*name).to_owned(), &[]) };
+    Delivery {
+        streams: REGISTER_STREAMS.into_iter().filter(|name| !unread.contains(name)).map(stream).collect(),
+        unread: unread.iter().map(failure).map(|unread| connector::Unread { is_gone: gone, ..unread }).collect(),
+        pages: 1,
+        ..Delivery::default()
     }
 }
 

@@ -80,8 +80,7 @@ fn delivery(rows: &[Value], now: i64) -> Delivery {
     Delivery {
         streams: vec![Delivered { stream: "all".into(), mode: Mode::Snapshot, records, position: None, feeds: Vec::new() }],
         pages: 1,
-        notes: Vec::new(),
-        lost: Vec::new(),
+        ..Delivery::default()
     }
 }
 
@@ -144,7 +143,7 @@ fn a_kind_that_a_tracker_can_not_hold_is_unknown_and_not_none() {
         let feeds = vec![Feed::parse("cases(incident)").unwrap()];
         let lost = lost.iter().map(|lost| Feed::parse(lost).unwrap()).collect();
         let stream = Delivered { stream: "all".into(), mode: Mode::Snapshot, records: Vec::new(), position: None, feeds };
-        Delivery { streams: vec![stream], pages: 1, notes: Vec::new(), lost }
+        Delivery { streams: vec![stream], pages: 1, lost, ..Delivery::default() }
     };
     for (moment, lost, incidents) in [
         (NOON, &[][..], "a critical 0 ok"),
@@ -161,7 +160,7 @@ fn a_kind_that_a_tracker_can_not_hold_is_unknown_and_not_none() {
 
 fn unchanged() -> Delivery {
     let stream = Delivered { stream: "all".into(), mode: Mode::Unchanged, records: Vec::new(), position: None, feeds: Vec::new() };
-    Delivery { streams: vec![stream], pages: 1, notes: Vec::new(), lost: Vec::new() }
+    Delivery { streams: vec![stream], pages: 1, ..Delivery::default() }
 }
 
 #[test]

@@ -6,10 +6,18 @@ use clause9_exporter::axum::{
     extract::{Path, RawQuery, State},
     response::{IntoResponse, Response},
 };
-use maud::html;
+use maud::{Markup, html};
 
-use super::{super::words, View, missing, page, status::source_badge, verbatim};
-use crate::{connector::NoteKind, pipeline::Handle};
+use super::{super::words, View, missing, page, status::source_badge, table, verbatim};
+use crate::{board::RegisterStatus, connector::NoteKind, pipeline::Handle};
+
+fn register_badge(register: &RegisterStatus) -> Markup {
+    match (register.stale, register.failure.is_some()) {
+        (true, _) => html! { span.badge.unknown { "? stale" } },
+        (false, true) => html! { span.badge.warning { "! last poll" } },
+        (false, false) => html! { span.badge.ok { "\u{2713} fresh" } },
+    }
+}
 
 /// `/sources/{name}`: health and the latest polls.
 pub async fn source(State(handle): State<Handle>, Path(name): Path<String>, query: RawQuery) -> Response {
@@ -24,7 +32,24 @@ pub async fn source(State(handle): State<Handle>, Path(name): Path<String>, quer
         p { a href=(view.link("/")) { "Status" } }
         h1 { (source.name) }
         p { (source_badge(source)) " " (source.connector) " at " span.code { (source.location) } ", " (source.schedule) ", stale after " (words::rounded(source.stale_after)) "." }
-        @if let Some((reason, message)) = &source.failure { p { "The last poll failed (" (reason) "): " (message) } }
+        @if let Some((reason, message)) = &source.failure { p { "The last poll failed (" (reason) "):" } (verbatim(message)) }
+        @if !source.registers.is_empty() {
+            h2 { "Registers" }
+            p { "Each is read by itself: one that can't be read leaves unknown what depends on it, and nothing else." }
+            (table("Registers", &html! {
+                thead { tr { th { "Register" } th { "State" } th { "Last read" } th { "Why not" } } }
+                tbody {
+                    @for register in &source.registers {
+                        tr {
+                            td { (register.name) }
+                            td { (register_badge(register)) }
+                            td { (register.last_success_at.map_or_else(|| "never".to_owned(), |at| words::ago(board.at, at))) }
+                            td { (register.failure.as_deref().unwrap_or_default()) }
+                        }
+                    }
+                }
+            }))
+        }
         p { "Relied on for " span.code { (feeds.join(", ")) } "." }
         h2 { "Records" }
         ul { @for (table, count) in &source.records { li { (table) ": " (count) } } @for (reason, count) in &source.doubts { li { "odd (" (reason) "): " (count) } } }

@@ -18,6 +18,9 @@ use crate::{
 /// Characters of a failure's message that the list of sources shows; the source's page has all of it.
 const WHY_CHARS: usize = 240;
 
+/// Characters of it that stand above everything.
+const UNREAD_CHARS: usize = 600;
+
 /// How many other records are named that indicators lack.
 const ALSO: usize = 6;
 
@@ -41,6 +44,7 @@ pub async fn status(State(handle): State<Handle>, query: RawQuery) -> Html<Strin
         }
         (refused(&configuration))
         (unmatched(&board))
+        @for source in board.sources.iter().filter(|source| !board.is_blank() && source.failure.is_some()) { (unread(source, board.at, &view)) }
         (filter(&board, &view))
         @if !board.is_blank() { (attention(&board, &view)) }
         (missing(&board, &view))
@@ -90,6 +94,21 @@ fn unmatched(board: &Board) -> Markup {
             p.unready { span.badge.warning { "! no such system" } " The configuration names systems that the inventory does not have; what it says of them means nothing:" }
             (verbatim(&board.unmatched.join("\n")))
         }
+    }
+}
+
+/// That a source could not be read at its last poll, and what that means.
+fn unread(source: &SourceStatus, now: i64, view: &View) -> Markup {
+    let message = source.failure.as_ref().map_or("", |(_, message)| message);
+    let last =
+        source.last_success_at.map_or_else(|| "it was never read completely".to_owned(), |at| format!("it was last read completely {}", words::ago(now, at)));
+    let failing: Vec<_> = source.registers.iter().filter(|register| register.failure.is_some()).map(|register| register.name.as_str()).collect();
+    html! {
+        p.unready {
+            (source_badge(source)) " The source " a href=(view.link(&format!("/sources/{}", source.name))) { (source.name) } " could not be read at its last poll; " (last) "."
+            @if !failing.is_empty() && failing.len() < source.registers.len() { " Of its registers this concerns " (failing.join(", ")) "; the others were read." }
+        }
+        (verbatim(&words::shortened(message, UNREAD_CHARS)))
     }
 }
 
