@@ -10,5 +10,6 @@ mod house; // the sources themselves: outside crates stay in their homes
 mod measure; // jobs of the agent that run clause9-measure: records, readings, limits, ends
 mod proxy; // what goes wrong between the agent and its upstreams, by chance that can be had again; the script `faults` makes more of it
 mod real; // against real servers, installed and started by the scripts in peers/
+mod registers; // registers in files while it runs: broken ones, ones that are gone, the others
 mod reload; // another configuration while it runs: sources, address, credentials, certificates
 mod words; // what the program says: every mistake in one round, names that mean nothing, filters, closed pipes

@@ -17,7 +17,8 @@
 //!    what is written is that the source was read.
 //! 2. Otherwise a worker, a process of that poll alone with limits of time and memory, runs the connector's engine: it walks every page of every stream
 //!    that `connector.yaml` describes, maps each row with jq and hands the objects to the [`record::Door`], which checks and types them.
-//!    Anything wrong anywhere fails the whole poll, with one [`connector::FailureReason`]. What can't be proved to be all (rows shifted between pages, two
+//!    Anything wrong anywhere fails the whole poll, with one [`connector::FailureReason`]; but registers in files stand for themselves: the poll is stored
+//!    without those that are broken or gone, and what depends on these becomes unknown in time. What can't be proved to be all (rows shifted between pages, two
 //!    lists of one upstream contradict each other) is read again, twice at most. When records that are held did not come, the pipeline polls once more:
 //!    what is gone is gone from two polls.
 //! 3. The pipeline hands a complete poll to its core, a thread of its own, which commits it to the [`store`] in one transaction: new and changed
