@@ -156,6 +156,11 @@ pub const CASE_KINDS: &[&str] = &["incident", "nonconformity", "corrective_actio
 /// Fields of a system by which thresholds can select its readings.
 pub const SYSTEM_PROPERTIES: [&str; 6] = ["owner_role", "risk_tier", "lifecycle", "role", "eu_ai_act_class", "registry"];
 
+/// The other word as which a word of a system's property counts where rules select by it (ruling 16).
+pub fn counts_as(property: &str, word: &str) -> Option<&'static str> {
+    matches!((property, word), ("risk_tier", "unknown")).then_some("high")
+}
+
 /// Every shape, in the order of the documentation.
 pub const SHAPES: &[Shape] = &[
     Shape {
@@ -168,7 +173,12 @@ pub const SHAPES: &[Shape] = &[
             field("name", Text, Optional, "What people call it."),
             field("owner_role", Text, Optional, "The role that owns it; never a person's name."),
             field("role", Word(&["developer", "provider", "deployer"]), Optional, "The organisation's role for it (ISO/IEC 42001, 4.1)."),
-            field("risk_tier", Word(&["high", "limited", "minimal", "unacceptable"]), Optional, "Risk tier of the organisation."),
+            field(
+                "risk_tier",
+                Word(&["high", "limited", "minimal", "unacceptable", "unknown"]),
+                Optional,
+                "Risk tier of the organisation. `unknown` is a tier that nobody knows: what holds for high ones holds for it (ruling 16).",
+            ),
             field("lifecycle", Word(&["planned", "development", "staging", "production", "retired"]), Default("production"), "Where it is in its life."),
             field("eu_ai_act_class", Text, Optional, "Class under the EU AI Act."),
             field("in_scope", Boolean, Default("1"), "Whether the AIMS covers it (4.3)."),
