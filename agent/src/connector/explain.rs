@@ -12,13 +12,13 @@ use super::{
 /// Explains the tables at a path, read by a connector of files as a source says that they are to be read.
 ///
 /// # Errors
-/// What keeps the files from being read, or taken.
+/// What keeps the files from being read. What is wrong in tables, a poll tells.
 pub fn explain_files(connector: &Description, path: &Path, own: &Own) -> Result<Vec<Explained>, String> {
     let streams: Vec<(&str, &Wanted)> = connector.streams.iter().filter_map(|stream| Some((stream.name.as_str(), wanted(stream)?))).collect();
     let wanted: Vec<&Wanted> = streams.iter().map(|(_, wanted)| *wanted).collect();
     let names: Vec<&str> = streams.iter().map(|(name, _)| *name).collect();
     let (tables, _) = files::read_tables(path, &Layout { streams: &wanted, own }).map_err(|error| error.to_string())?;
-    explain(tables, &wanted, &names, own).map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    Ok(explain(tables, &wanted, &names, own))
 }
 
 /// What a source says of these tables, without what it says of others.

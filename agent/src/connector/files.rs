@@ -123,10 +123,17 @@ impl Kinds<'_> {
 /// The first obstacle to reading, or everything that is wrong in the contents.
 pub fn read_tables(path: &Path, layout: &Layout<'_>) -> Result<(Vec<Table>, Digest), FileError> {
     let mut extent = Extent::default();
-    let (tables, digest) = read_all(path, Kinds::Tables, |entry, bytes| {
+    let mut in_rows = Vec::new();
+    let read = read_all(path, Kinds::Tables, |entry, bytes| {
         let tables = entry.format.read(&entry.name, bytes, layout)?;
         extent.add(&entry.name, tables.iter().flat_map(|table| &table.rows))?;
+        in_rows.extend(tables.iter().filter(|table| !table.name.starts_with('_')).flat_map(|table| table.mistakes.clone()));
         Ok(tables)
+    });
+    let (tables, digest) = read.map_err(|error| match error {
+        // A file that is none hides no mistakes in others.
+        FileError::Content(mistakes) => FileError::Content(in_rows.into_iter().chain(mistakes).collect()),
+        other => other,
     })?;
     Ok((tables.into_iter().flatten().filter(|table| !table.name.starts_with('_')).collect(), digest))
 }

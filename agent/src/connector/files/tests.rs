@@ -180,7 +180,8 @@ fn assigned(files: &[(&str, &str)], own: &[(&str, &str, &str)]) -> Result<Vec<Op
     let wanted = wanted(STREAMS);
     let own = Own { columns, ..Own::default() };
     let taken = assign(tables, &wanted.iter().collect::<Vec<_>>(), &own).map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
-    Ok(taken.into_iter().map(|taken| taken.map(|taken| taken.rows)).collect())
+    let mistakes: Vec<_> = taken.iter().flatten().flat_map(|taken| &taken.mistakes).map(ToString::to_string).collect();
+    if mistakes.is_empty() { Ok(taken.into_iter().map(|taken| taken.map(|taken| taken.rows)).collect()) } else { Err(mistakes) }
 }
 
 fn values(rows: &[Row]) -> Vec<String> {
@@ -248,7 +249,7 @@ const MISTAKES: &[Case] = &[
         &[("reviews.csv", "id,due,aproved\n")],
         &[],
         &[
-            "reviews.csv row 1: the header `aproved`; expected `approved`, or a line in `columns` that says where it goes: { reviews: { aproved: approved_at } }",
+            "reviews.csv row 1: the header in column C, `aproved`; expected `approved`, or a line in `columns` that says where it goes: { reviews: { aproved: approved_at } }",
         ],
     ),
     (
@@ -256,7 +257,7 @@ const MISTAKES: &[Case] = &[
         &[("reviews.csv", "id,due,Planned\n")],
         &[],
         &[
-            "reviews.csv row 1: `due` and `Planned` both mean `due`; expected one of them, or a line in `columns` for the other: { reviews: { Planned: attributes.planned } }",
+            "reviews.csv row 1: column B, `due`, and column C, `Planned`, both mean `due`; expected one of them, or a line in `columns` for the other: { reviews: { Planned: attributes.planned } }",
         ],
     ),
     (
@@ -270,7 +271,9 @@ const MISTAKES: &[Case] = &[
         "a told field that is none",
         &[("reviews.csv", "id,due,when\n")],
         &[("reviews", "When", "dew")],
-        &["reviews.csv row 1: `columns` sends the header `when` elsewhere; expected one of approved_at, due, id, title, or attributes.<key>, not `dew`"],
+        &[
+            "reviews.csv row 1: `columns` sends the header in column C, `when`, elsewhere; expected one of approved_at, due, id, title, or attributes.<key>, not `dew`",
+        ],
     ),
     (
         "told headers and tables that are not there",

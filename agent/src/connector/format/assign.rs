@@ -9,7 +9,8 @@ use crate::document::{nearest, one_of};
 /// can be told from an empty one. Headers are replaced by the stream's fields.
 ///
 /// # Errors
-/// Everything that is wrong: tables that nobody reads, headers, rows, what the source says of tables and columns that are not there.
+/// Everything that is wrong with tables: those that nobody reads, what the source says of tables and columns that are not there. What is wrong
+/// inside of one is [`Taken::mistakes`].
 pub fn assign(tables: Vec<Table>, streams: &[&Wanted], own: &Own) -> Result<Vec<Option<Taken>>, Vec<FormatError>> {
     let mut mistakes = Vec::new();
     let mut taken: Vec<Option<Taken>> = vec![None; streams.len()];
@@ -25,14 +26,11 @@ pub fn assign(tables: Vec<Table>, streams: &[&Wanted], own: &Own) -> Result<Vec<
         };
         table.name = name;
         let told = said.of(&table, streams[stream]);
-        match streams[stream].take(table, &told) {
-            Ok(more) => {
-                let all = taken[stream].get_or_insert_default();
-                all.rows.extend(more.rows);
-                all.notes.extend(more.notes);
-            }
-            Err(wrong) => mistakes.extend(wrong),
-        }
+        let more = streams[stream].take(table, &told);
+        let all = taken[stream].get_or_insert_default();
+        all.rows.extend(more.rows);
+        all.notes.extend(more.notes);
+        all.mistakes.extend(more.mistakes);
     }
     mistakes.extend(said.unused());
     if mistakes.is_empty() { Ok(taken) } else { Err(mistakes) }

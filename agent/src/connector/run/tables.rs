@@ -107,7 +107,7 @@ fn read_documents(run: &Run, stream: &Stream, documents: &Documents) -> Result<R
         log(run, &stream.name, file, rows)?;
     }
     run.meter.read_files(digest);
-    map(run, vec![Some(Taken { rows: files.into_iter().flat_map(|file| file.rows).collect(), notes: Vec::new() })])
+    map(run, vec![Some(Taken { rows: files.into_iter().flat_map(|file| file.rows).collect(), ..Taken::default() })])
 }
 
 fn wrong(message: String) -> Failure {
@@ -133,10 +133,11 @@ fn map(run: &Run, taken: Vec<Option<Taken>>) -> Result<Read, Failure> {
     let mut done: Vec<Option<Done>> = Vec::new();
     let mut read = Vec::new();
     for (position, (stream, taken)) in run.connector().streams.iter().zip(taken).enumerate() {
-        let Some(Taken { rows, notes }) = taken else {
+        let Some(Taken { rows, notes, mistakes: refused }) = taken else {
             done.push(None);
             continue;
         };
+        mistakes.extend(refused.iter().map(|mistake| wrong(mistake.to_string())));
         let gathered = stream_rows(run, position, &done, rows, &mut mistakes)?;
         let feeds = if stream.feeds.is_empty() { found(&gathered.admitted) } else { stream.feeds.clone() };
         let cursor = StreamCursor { swept_at: Some(run.door.now), method: run.method.clone(), ..StreamCursor::default() };
