@@ -50,7 +50,7 @@ mod upstream;
 pub use auth::{Auth, AuthKind, Login};
 pub use client::Client;
 pub use cursor::{Kinds, StreamCursor};
-pub use description::{ConnectorKind, Description, KeyHeader, Mode, Setting, Stream, Transport};
+pub use description::{ConnectorKind, Description, KeyHeader, Mode, Setting, Stream, Transport, refused_words};
 pub use explain::{explain_files, registers, said_of};
 pub use failure::{Failure, FailureReason};
 pub use format::{Explained, Note, NoteKind, Own, Word};

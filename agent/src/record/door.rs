@@ -36,9 +36,6 @@ pub struct Refusal {
     pub expected: String,
 }
 
-/// Keys that every shape has.
-const COMMON: &[&str] = &["record", "id", "url", "attributes"];
-
 impl Door {
     /// Admits one object as one record, or two for a review that announces its next occasion.
     ///
@@ -192,14 +189,7 @@ fn shape_of(object: &Map<String, Json>) -> Result<&'static Shape, Refusal> {
 }
 
 fn refuse_unknown(shape: &Shape, object: &Map<String, Json>) -> Result<(), Refusal> {
-    let settable = |name: &str| {
-        COMMON.contains(&name)
-            || (name == "system" && shape.belongs_to_system)
-            || (name == "grade" && shape.name == "case")
-            || shape.field(name).is_some_and(|field| field.presence.is_given())
-            || shape.lists.iter().any(|list| list.field == name)
-    };
-    let Some(unknown) = object.keys().find(|name| !settable(name)) else { return Ok(()) };
+    let Some(unknown) = object.keys().find(|name| !shape.takes(name)) else { return Ok(()) };
     let known: Vec<_> = shape.fields.iter().filter(|field| field.presence.is_given()).map(|field| field.name).collect();
     Err(refuse(shape.name, &self::name(unknown), "an unknown field", &format!("one of {}, or a key of `attributes`", known.join(", "))))
 }

@@ -95,6 +95,9 @@ pub struct List {
     pub about: &'static str,
 }
 
+/// Keys that records of every shape have.
+const COMMON: &[&str] = &["record", "id", "url", "attributes"];
+
 impl PartialEq for Shape {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
@@ -105,6 +108,15 @@ impl Shape {
     /// The field of this name.
     pub fn field(&self, name: &str) -> Option<&'static Field> {
         self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// Whether a connector can give a record this field.
+    pub fn takes(&self, name: &str) -> bool {
+        COMMON.contains(&name)
+            || (name == "system" && self.belongs_to_system)
+            || (name == "grade" && self.name == "case")
+            || self.field(name).is_some_and(|field| field.presence.is_given())
+            || self.lists.iter().any(|list| list.field == name)
     }
 
     /// The closed list of kinds, when the shape is divided by one.

@@ -16,6 +16,7 @@ mod lines;
 mod objects;
 mod odd;
 mod take;
+mod wording;
 mod words;
 mod xlsx;
 mod yaml;
@@ -32,7 +33,8 @@ pub use header::{Header, normalised};
 pub use layout::{Layout, Own};
 pub use odd::{Fault, Note, NoteKind, Odd, OddKind};
 pub use take::{Columns, Taken};
-pub use words::OwnValues;
+pub use wording::{Lists, RawLists, Wording};
+pub use words::{NO_WORDS, OwnValues};
 
 /// A notation that tables are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use super::{
     Fault, FormatError, Header, Note, NoteKind, Odd, OddKind, Row, Table, Wanted,
     columns::Target,
     odd::{cut, error_in, is_total},
-    words::{Meaning, Values},
+    words::{Meaning, Values, word},
 };
 
 /// The columns of a table that fields stand under.
@@ -250,15 +250,6 @@ impl Taker<'_> {
                 counts.instead_of(cell)
             }
         })
-    }
-}
-
-/// The word in a cell: a text, or a number that stands for one.
-fn word(cell: &Json) -> Option<String> {
-    match cell {
-        Json::String(text) => Some(text.clone()),
-        Json::Number(number) => Some(number.to_string()),
-        _ => None,
     }
 }
 

@@ -14,9 +14,9 @@ use crate::{
         description::{Absent, Stream},
         expression::{self, Expression, Scope, Val},
         failure::{Failure, FailureReason},
-        format::Columns,
+        format::{Columns, Odd, Wording},
     },
-    record::{Digest, Door, Record, Refusal},
+    record::{Digest, Door, Record, Refusal, shape::by_name},
 };
 
 /// What a walk has gathered.
@@ -65,6 +65,8 @@ pub(super) struct Sheet<'a> {
     pub(super) base: Option<&'a str>,
     /// The headers of fields, where rows have any.
     pub(super) columns: Option<&'a Columns>,
+    /// What words in records mean.
+    pub(super) words: &'a Wording,
 }
 
 /// Finds an error that the answer reports inside.
@@ -226,8 +228,12 @@ impl Sheet<'_> {
         for output in outputs {
             let mut json = expression::to_json(&output);
             complete(&mut json, self.base);
+            let odd = self.reworded(&mut json);
             match self.door.admit(&json) {
-                Ok(records) => admitted.extend(records),
+                Ok(mut records) => {
+                    records.iter_mut().take(1).for_each(|record| record.doubts.extend(odd.iter().map(super::tables::doubt)));
+                    admitted.extend(records);
+                }
                 Err(first) => self.refuse(first, &json).map_or(Ok(()), Err)?,
             }
         }
@@ -246,6 +252,12 @@ impl Sheet<'_> {
 }
 
 impl Sheet<'_> {
+    /// Puts what words mean in their place.
+    fn reworded(&self, json: &mut Json) -> Vec<Odd> {
+        let table = json.get("record").and_then(Json::as_str).and_then(by_name).map(|shape| shape.table);
+        table.zip(json.as_object_mut()).map(|(table, record)| self.words.apply(table, record)).unwrap_or_default()
+    }
+
     /// Why the mapping of a row failed, with the header of the field that it names first; `None` when that may come of what the row lacks.
     fn failed(&self, error: &str) -> Option<Failure> {
         let named = error.split_once(": ").and_then(|(field, rest)| Some(format!("{} ({field}): {rest}", self.columns?.shown.get(field)?)));

@@ -161,7 +161,7 @@ fn stream_rows(run: &Run, position: usize, done: &[Option<Done>], rows: Vec<Row>
         let body = expression::from_json(&row.value);
         let taken = super::rows::rows(stream, &body, &scope).map_err(|failure| failure.at(&row.place)).and_then(|values| {
             let places = vec![row.place.clone(); values.len()];
-            let sheet = Sheet { stream, door: &run.door, place: &stream.name, base: None, columns: row.columns.as_deref() };
+            let sheet = Sheet { stream, door: &run.door, place: &stream.name, base: None, columns: row.columns.as_deref(), words: run.client.words() };
             let first = gathered.admitted.len();
             sheet.take(values, Some(&places), &Val::Null, &mut scope, &mut gathered)?;
             if let Some(admitted) = gathered.admitted.get_mut(first) {
@@ -175,7 +175,7 @@ fn stream_rows(run: &Run, position: usize, done: &[Option<Done>], rows: Vec<Row>
 }
 
 /// What is odd in a row as a doubt about its first record.
-fn doubt(odd: &Odd) -> Doubt {
+pub(super) fn doubt(odd: &Odd) -> Doubt {
     let reason = match odd.kind {
         OddKind::ErrorCell => DoubtReason::ErrorCell,
         OddKind::RepeatedHeader => DoubtReason::RepeatedHeader,
