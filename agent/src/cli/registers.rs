@@ -12,7 +12,7 @@ use anyhow::{Context as _, bail, ensure};
 
 use super::{
     args, check,
-    out::{out, say},
+    out::{out, say, tell},
     runtime,
 };
 use crate::{
@@ -75,6 +75,9 @@ fn template(args: &args::Template) -> anyhow::Result<ExitCode> {
         (None, [(_, text)]) if !args.xlsx => out(format_args!("{}", String::from_utf8_lossy(text))),
         (None, _) if !args.xlsx => bail!("these are {} files: say where they go, with --output FOLDER, or write one workbook, with --xlsx", files.len()),
         (folder, _) => write(folder.as_deref().unwrap_or_else(|| Path::new(".")), &files, args.force)?,
+    }
+    if args.all && !args.example {
+        tell!("a register with a header alone says that there is none of its kind: remove those that you do not keep before the agent reads them");
     }
     Ok(ExitCode::SUCCESS)
 }
