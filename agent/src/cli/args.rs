@@ -169,12 +169,11 @@ pub enum Connectors {
 /// What to do with registers.
 #[derive(Debug, Subcommand)]
 pub enum Registers {
-    /// Print the header of an empty register, as CSV: what it needs first. Without a name: which there are.
-    #[command(after_help = "Example:\n  clause9 registers template\n  clause9 registers template risks > registers/risks.csv")]
-    Template {
-        /// The register.
-        register: Option<String>,
-    },
+    /// Begin a register: its header as CSV, what it needs first, or a workbook with lists to choose from. Without a name: which there are.
+    #[command(after_help = "A register with a header alone says that there is none of its kind: leave out those that you do not keep.\n\n\
+                      Example:\n  clause9 registers template\n  clause9 registers template risks > registers/risks.csv\n  \
+                      clause9 registers template risks --xlsx --output registers\n  clause9 registers template --all --xlsx --example")]
+    Template(Template),
     /// Say what a file is taken for: which column became what, what was set aside, what each word counts as, how many records come of it.
     #[command(after_help = "Example:\n  clause9 registers explain registers/risks.xlsx --config agent.yaml")]
     Explain {
@@ -184,6 +183,28 @@ pub enum Registers {
         #[arg(long, short, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+}
+
+/// Settings of `registers template`.
+#[derive(Debug, Args)]
+pub struct Template {
+    /// The register.
+    pub register: Option<String>,
+    /// Every register: a file for each, or with --xlsx a sheet for each in registers.xlsx.
+    #[arg(long, conflicts_with = "register")]
+    pub all: bool,
+    /// Write an Excel workbook: days as dates, lists of the words that a column takes, and a sheet `_columns` that says what each column means.
+    #[arg(long)]
+    pub xlsx: bool,
+    /// The folder to write into; made where it is missing. Default: standard output for CSV, the current folder for a workbook.
+    #[arg(long, value_name = "FOLDER")]
+    pub output: Option<PathBuf>,
+    /// With the rows of an example, to try.
+    #[arg(long)]
+    pub example: bool,
+    /// Replace files that are there.
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// Where connectors of your own are.

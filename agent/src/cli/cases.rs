@@ -107,7 +107,8 @@ async fn words_of_an_inventory_are_told() {
     // A word that nobody told counts as the careful choice, and is in doubt.
     let board = under("lifecycle-default", columns).await.unwrap();
     assert_eq!(doubts(&board, "unknown_word"), 2);
-    assert!(board.systems.values().all(|system| system.properties.get("risk_tier").map(String::as_str) == Some("high")));
+    let tiers: Vec<_> = board.systems.values().filter_map(|system| system.properties.get("risk_tier").map(String::as_str)).collect();
+    assert_eq!(tiers, ["unknown", "unknown", "high"], "what it is called and what it counts as are two things");
     let wrong = under("lifecycle-default", "  values: { ai_inventory: { development_stag: { x: planned } } }\n").await.unwrap_err();
     assert!(wrong.contains("values.ai_inventory.development_stag: `ai_inventory` has no such header; expected `development_stage`"), "{wrong}");
 }
@@ -204,7 +205,7 @@ async fn a_header_of_another_language_yields_to_one_that_is_there() {
     let board = of(&[("systems.csv", "id,owner_role\na,x\n"), ("risks.csv", risks)]).await.unwrap();
     assert_eq!(board.sources[0].records["cases"], 1);
     let wrong = of(&[("risks.csv", "id,system,Frist,Termin\nR-1,a,2027-01-01,2027-01-02\n")]).await.unwrap_err();
-    assert!(wrong.contains("`Frist` and `Termin` both mean `due`"), "{wrong}");
+    assert!(wrong.contains("column C, `Frist`, and column D, `Termin`, both mean `due`"), "{wrong}");
 }
 
 #[test]
@@ -230,7 +231,7 @@ fn a_file_is_explained() {
             "Pre-deployment development 1 false",
             "Retired retired 1 false",
             "High-impact high 1 false",
-            "Not High-impact high 2 true"
+            "Not High-impact unknown 2 true"
         ]
     );
     assert_eq!(crate::connector::said_of(&own, &tables), own);
@@ -242,6 +243,84 @@ fn a_file_is_explained() {
     let tables = crate::connector::explain_files(&connector, &path, &crate::connector::Own::default()).unwrap();
     let words: Vec<_> = tables[0].words.iter().map(|word| format!("{} {}", word.word, word.is_open)).collect();
     assert_eq!(words, ["Blubb true", "Live false", "Very high false", "low false"]);
-    let template = crate::connector::template(&connector, "risks").unwrap();
-    assert_eq!(template[..3], ["id", "system", "due"].map(str::to_owned));
+    // What the connector makes of a column that is no field of the record is said, too.
+    let path = folder.path().join("incidents.csv");
+    std::fs::write(&path, "id,detected,Priority,severity\n1,2026-01-01,hoch,\n2,2026-01-01,hoch,niedrig\n").unwrap();
+    let table = crate::connector::explain_files(&connector, &path, &crate::connector::Own::default()).unwrap().remove(0);
+    let became: Vec<_> = table.columns.iter().map(|(_, became)| (became.as_str(), table.becomes.get(became).map(String::as_str))).collect();
+    assert_eq!(
+        became,
+        [
+            ("id", None),
+            ("detected_at", Some("opened_at where there is none, and an attribute")),
+            ("priority", Some("severity where there is none, and an attribute")),
+            ("severity", None)
+        ]
+    );
+    let words: Vec<_> = table.words.iter().map(|word| format!("{} {} {:?}", word.field, word.word, word.counts_as)).collect();
+    assert_eq!(words, ["priority hoch Some(\"high\")", "severity niedrig Some(\"low\")"]);
+}
+
+#[tokio::test]
+async fn every_mistake_in_a_file_is_told_in_one_round() {
+    let incidents = "id,system,detectd,severity,closed,due,closed on\n\
+        1,a,tomorrow,high,soon,31/03/2026,\n\
+        2,a,2026-01-01,high,,2026-01-31\n\
+        3,a,2026-01-01,#N/A,,never,\n\
+        4,a,2026-01-01,low,,,\n";
+    let message = of(&[("systems.csv", "id,lifecycle\na,somewhere\n"), ("incidents.csv", incidents)]).await.unwrap_err();
+    let lines: Vec<_> = message.lines().map(|line| line.split("; expected").next().unwrap_or(line)).collect();
+    let a_day = "a text of 5 characters; expected a day such as 2026-03-31";
+    for part in [
+        format!("incidents.csv row 4: column F, `due` (case.due): {a_day}"),
+        "; column F, `due` (case.due): a text of 10 characters; expected a day such as 2026-03-31; column E, `closed`, or column G, `closed on` (case.closed_at): a text of 4 characters".to_owned(),
+    ] {
+        assert!(message.contains(&part), "{part}\n{message}");
+    }
+    for part in [
+        "systems.csv row 2: column B, `lifecycle` (system.lifecycle): a text of 9 characters",
+        "incidents.csv row 1: the header in column C, `detectd`",
+        "incidents.csv row 1: column E, `closed`, and column G, `closed on`, both mean `closed_at`",
+        "incidents.csv row 3: 6 cells",
+        "incidents.csv row 4, column D, `severity`: #N/A",
+        "incidents.csv row 2: column C, `detectd` (case.opened_at): a text of 8 characters",
+    ] {
+        assert!(lines.iter().any(|line| line.contains(part)), "{part}\n{message}");
+    }
+    assert!(!message.contains("incidents.csv row 5"), "{message}");
+}
+
+/// A header in two rows, and which line of the file is taken for it: rows that are left out, then what the systems and occasions are.
+#[tokio::test]
+async fn a_header_may_have_two_rows() {
+    for (case, name, text, expected) in [
+        ("titles of groups", "systems.csv", "Identification,,Risk,,\nID,Name,Tier,Owner role,Note\na,A,high,head,x\n", Ok(1)),
+        ("titles that are names, too", "systems.csv", "System,,Lifecycle,,Risk tier\nID,Name,Stage,Since,Tier\na,A,live,2026,high\n", Ok(1)),
+        (
+            "names above where there is none below",
+            "risks.csv",
+            "ID,System,Assessment,,,Title\n,,Level,Next review,Residual,\nR-1,a,high,2027-01-01,0.2,x\n",
+            Ok(1),
+        ),
+        ("the same in another language", "systems.csv", "Kennung,Bezeichnung,Lebenszyklus\nID,Name,Lifecycle\na,A,live\n", Ok(1)),
+        ("a title, titles of groups, names", "systems.csv", "Inventory 2026,,,\nWhat,,How,\nID,Name,Tier,Stage\na,A,high,live\n", Ok(1)),
+        ("one row", "systems.csv", "ID,Name,Tier\na,A,high\nb,B,low\n", Ok(2)),
+        (
+            "which?",
+            "systems.csv",
+            "ID,Name,Lifecycle\nID,Owner,Tier\na,A,live\n",
+            Err(
+                "register: systems.csv row 1: this row and row 2 could each be the header; expected which of them is told: `header_row: { systems: <1 or 2> }`",
+            ),
+        ),
+    ] {
+        let read = of(&[(name, text)]).await;
+        match (read, expected) {
+            (Ok(board), Ok(records)) => {
+                let table = name.trim_end_matches(".csv").replace("risks", "cases");
+                assert_eq!(board.sources[0].records[table.as_str()], records, "{case}");
+            }
+            (read, expected) => assert_eq!(read.map(|_| 0), expected.map_err(str::to_owned), "{case}"),
+        }
+    }
 }

@@ -151,8 +151,9 @@ pub struct Source {
     /// Your headers by table, for files: `columns: { reviews: { "Due on": due } }`; table `"*"` is for all. Default: none.
     #[serde(default)]
     pub columns: BTreeMap<String, BTreeMap<String, String>>,
-    /// Your words by table and column, for files: `values: { systems: { stage: { Deployed: production, "d) Retired*": retired } } }`. A column is
-    /// named by its header or its field; `*` in a word stands for anything; an empty text says nothing. Default: none.
+    /// What your words mean. For files by table and column: `values: { systems: { stage: { Deployed: production, "d) Retired*": retired } } }`; a
+    /// column is named by its header or its field. For servers by the table and field of records: `values: { cases: { status: { Erledigt: closed } } }`.
+    /// Table `"*"` is any; `*` in a word stands for anything; an empty text says nothing. They come before the connector's lists. Default: none.
     #[serde(default)]
     pub values: BTreeMap<String, BTreeMap<String, BTreeMap<String, String>>>,
     /// The row with the headers by table, as a spreadsheet counts: `header_row: { risks: 4 }`; table `"*"` is for all. Default: the first of the

@@ -11,7 +11,7 @@ use url::Url;
 
 use super::{PolledSource, Reader, measure, raw, read};
 use crate::{
-    connector::{Description, Files, Http, Limits, Location, Own, Registry, Source, Tls, Transport},
+    connector::{Description, Files, Http, Limits, Location, Own, Registry, Source, Tls, Transport, refused_words},
     document::one_of,
     record::Feed,
     schedule::{Schedule, Staleness},
@@ -182,7 +182,22 @@ fn http(raw: &raw::Source, connector: &Description, allow_redirects_to: Vec<Url>
         reader.mistake(&format!("{path}.tls"), "client_certificate and client_key together");
     }
     let tls = Tls { ca_file: tls.0, cert_file: tls.1, key_file: tls.2 };
-    Some(Http { base: url.ok()?, auth: raw.auth.clone(), tls, allow_redirects_to })
+    for (key, given) in [
+        ("columns", !raw.columns.is_empty()),
+        ("header_row", !raw.header_row.is_empty()),
+        ("skip_rows", !raw.skip_rows.is_empty()),
+        ("sheet", !raw.sheet.is_empty()),
+    ] {
+        if given {
+            reader.mistake(&format!("{path}.{key}"), format!("nothing, the connector {} reads no tables", connector.name));
+        }
+    }
+    for (table, field, words) in raw.values.iter().flat_map(|(table, fields)| fields.iter().map(move |(field, words)| (table, field, words))) {
+        if let Some((place, expected)) = refused_words(table, field, words.values().map(String::as_str)) {
+            reader.mistake(&format!("{path}.values.{place}"), expected);
+        }
+    }
+    Some(Http { base: url.ok()?, auth: raw.auth.clone(), tls, allow_redirects_to, values: raw.values.clone() })
 }
 
 /// A base URL carries no credentials: they would end up in logs and pages.

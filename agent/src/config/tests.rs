@@ -140,6 +140,26 @@ fn every_mistake_has_its_message() {
             source(", every: 1h, stale_after: 5m"),
             &["agent.yaml:3: sources[0].stale_after: \"5m\"; expected at least the interval, 1h: otherwise it is stale before each poll"],
         ),
+        (
+            "words of records",
+            source(
+                ", values: { case: { status: { x: closed } }, cases: { stats: { x: y }, kind: { Störung: incidents }, severity: { x: hihg }, status: { x: closed } }, \"*\": { kind: { x: incident } } }",
+            ),
+            &[
+                "agent.yaml:3: sources[0].values.case: a map; expected `cases`",
+                "agent.yaml:3: sources[0].values.cases.kind: a map; expected `incident`",
+                "agent.yaml:3: sources[0].values.cases.severity: a map; expected `high`",
+                "agent.yaml:3: sources[0].values.cases.stats: a map; expected `status`",
+            ],
+        ),
+        (
+            "what is said of tables where there are none",
+            source(", columns: { reviews: { a: b } }, header_row: { x: 1 }"),
+            &[
+                "agent.yaml:3: sources[0].columns: a map; expected nothing, the connector mlflow reads no tables",
+                "agent.yaml:3: sources[0].header_row: a map; expected nothing, the connector mlflow reads no tables",
+            ],
+        ),
         ("setting", source(", settings: { producton: [live] }"), &["agent.yaml:3: sources[0].settings.producton: a list; expected "]),
         ("feeds", source(", feeds: [\"cases(incidents)\"]"), &["agent.yaml:3: sources[0].feeds[0]: \"cases(incidents)\"; expected kinds of cases: incident, "]),
         (

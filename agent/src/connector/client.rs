@@ -13,7 +13,7 @@ use super::{
     expression::{self, Val},
     failure::{Failure, FailureReason},
     files::{self, FileError},
-    format::Own,
+    format::{Own, OwnValues, Wording},
     http::Web,
     mapper,
     memo::{self, Memo},
@@ -35,6 +35,7 @@ struct Inner {
     web: Option<Upstream>,
     mapping: Mapping,
     files: Option<(PathBuf, Own)>,
+    words: Wording,
     /// Digest of connector, settings and address: what a cursor or an `ETag` belongs to.
     method: Digest,
     /// What there is to remember of the last poll that was stored.
@@ -102,7 +103,12 @@ impl Client {
                 return Err(wrong(format!("{} reads from a server: give it a `url`, not a `path`", source.connector.name)));
             }
         }
-        Ok(Self(Arc::new(Inner { source, settings, web, mapping, files, method, memo: Mutex::default() })))
+        let words = match &source.location {
+            Location::Http(http) => Wording::new(&source.connector.words, &http.values),
+            // Words of tables are those of their columns.
+            Location::Files(_) | Location::Program(_) => Wording::new(&source.connector.words, &OwnValues::new()),
+        };
+        Ok(Self(Arc::new(Inner { source, settings, web, mapping, files, words, method, memo: Mutex::default() })))
     }
 
     /// The source.
@@ -132,6 +138,11 @@ impl Client {
 
     pub(super) fn files(&self) -> &(PathBuf, Own) {
         self.0.files.as_ref().expect("files are read only where the source names some")
+    }
+
+    /// What words in its records mean.
+    pub(super) fn words(&self) -> &Wording {
+        &self.0.words
     }
 
     /// The program whose output is read instead of files.
@@ -182,7 +193,8 @@ fn address(location: &Location) -> String {
     match location {
         Location::Files(files) => format!("{} {}", files.path.display(), said(&files.own)),
         Location::Program(program) => format!("{} {program}", program.folder.display()),
-        Location::Http(_) => location.to_string(),
+        Location::Http(http) if http.values.is_empty() => location.to_string(),
+        Location::Http(http) => format!("{location} {}", serde_json::to_string(&http.values).expect("maps of texts always serialise")),
     }
 }
 

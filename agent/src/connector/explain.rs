@@ -1,7 +1,7 @@
 //! What a file is taken for: which register each table is, what each column became, what each word counts as. For whoever keeps the file; words
 //! of cells are told here, those of fields with lists of words alone, and cut.
 
-use std::{collections::BTreeMap, path::Path};
+use std::path::Path;
 
 use super::{
     description::{Description, Origin, Stream},
@@ -12,13 +12,13 @@ use super::{
 /// Explains the tables at a path, read by a connector of files as a source says that they are to be read.
 ///
 /// # Errors
-/// What keeps the files from being read, or taken.
+/// What keeps the files from being read. What is wrong in tables, a poll tells.
 pub fn explain_files(connector: &Description, path: &Path, own: &Own) -> Result<Vec<Explained>, String> {
     let streams: Vec<(&str, &Wanted)> = connector.streams.iter().filter_map(|stream| Some((stream.name.as_str(), wanted(stream)?))).collect();
     let wanted: Vec<&Wanted> = streams.iter().map(|(_, wanted)| *wanted).collect();
     let names: Vec<&str> = streams.iter().map(|(name, _)| *name).collect();
     let tables = files::read_tables(path, &Layout { streams: &wanted, own }).map_err(|error| error.to_string()).and_then(files::Tables::whole)?;
-    explain(tables, &wanted, &names, own).map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    Ok(explain(tables, &wanted, &names, own))
 }
 
 /// What a source says of these tables, without what it says of others.
@@ -33,29 +33,12 @@ pub fn said_of(own: &Own, tables: &[Explained]) -> Own {
     own
 }
 
-/// The headers of a register by its name: the fields that it needs first, then the others. `None` when no register is called so.
-pub fn template(connector: &Description, register: &str) -> Option<Vec<String>> {
-    let stream = connector.streams.iter().find(|stream| stream.name == register)?;
-    let wanted = wanted(stream)?;
-    let needed: Vec<&str> = wanted.required.iter().filter_map(|required| required.split(" or ").next()).collect();
-    let others = wanted.columns.keys().map(String::as_str).filter(|field| !needed.contains(field));
-    let first = ["id", "system"].into_iter().filter(|field| wanted.columns.contains_key(*field));
-    let mut headers: BTreeMap<&str, usize> = BTreeMap::new();
-    for field in first.chain(needed.iter().copied()).chain(others) {
-        let next = headers.len();
-        headers.entry(field).or_insert(next);
-    }
-    let mut headers: Vec<_> = headers.into_iter().collect();
-    headers.sort_by_key(|(_, place)| *place);
-    Some(headers.into_iter().map(|(field, _)| field.to_owned()).collect())
-}
-
 /// The registers that a connector of files reads, and what each is.
 pub fn registers(connector: &Description) -> impl Iterator<Item = (&str, &str)> {
     connector.streams.iter().filter(|stream| wanted(stream).is_some()).map(|stream| (stream.name.as_str(), stream.about.as_str()))
 }
 
-fn wanted(stream: &Stream) -> Option<&Wanted> {
+pub(super) fn wanted(stream: &Stream) -> Option<&Wanted> {
     match &stream.origin {
         Origin::Tables(wanted) => Some(wanted),
         Origin::Request(_) | Origin::Again(_) | Origin::Documents(_) => None,

@@ -238,7 +238,7 @@ async fn play_changed(
         bad.unwrap_or(good)
     });
     let server = server.await.unwrap();
-    let location = Location::Http(Http { base: server.url(), auth, tls: Tls::default(), allow_redirects_to: Vec::new() });
+    let location = Location::Http(Http { base: server.url(), auth, tls: Tls::default(), allow_redirects_to: Vec::new(), values: Default::default() });
     let limits = Limits { read, answer_bytes: 8 << 20, concurrency: 1, retries: 2, ..limits() };
     let source = Source { name: "suite".to_owned(), connector: Arc::clone(&connector.description), location, limits, settings: case.settings.clone() };
     let client = Client::new(source).unwrap();

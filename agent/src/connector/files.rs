@@ -126,10 +126,13 @@ impl Tables {
     /// The tables, if every file could be read.
     ///
     /// # Errors
-    /// Everything that is wrong.
+    /// Everything that is wrong: a file that is none hides no mistakes in others.
     pub fn whole(self) -> Result<Vec<Table>, String> {
-        let broken: Vec<_> = self.broken.iter().map(|(_, error)| error.to_string()).collect();
-        if broken.is_empty() { Ok(self.tables) } else { Err(broken.join("\n")) }
+        if self.broken.is_empty() {
+            return Ok(self.tables);
+        }
+        let in_rows = self.tables.iter().flat_map(|table| &table.mistakes).map(ToString::to_string);
+        Err(in_rows.chain(self.broken.iter().map(|(_, error)| error.to_string())).collect::<Vec<_>>().join("\n"))
     }
 }
 

@@ -18,6 +18,7 @@
 //! this program once more for each poll: there the poll is turned and jq is run, under limits that the kernel keeps. Nothing of indicators, thresholds or the store is known here.
 
 mod auth;
+pub mod blank;
 mod client;
 mod cursor;
 mod description;
@@ -49,8 +50,8 @@ mod upstream;
 pub use auth::{Auth, AuthKind, Login};
 pub use client::Client;
 pub use cursor::{Kinds, StreamCursor};
-pub use description::{ConnectorKind, Description, KeyHeader, Mode, Setting, Stream, Transport};
-pub use explain::{explain_files, registers, said_of, template};
+pub use description::{ConnectorKind, Description, KeyHeader, Mode, Setting, Stream, Transport, refused_words};
+pub use explain::{explain_files, registers, said_of};
 pub use failure::{Failure, FailureReason};
 pub use format::{Explained, Note, NoteKind, Own, Word};
 pub use mapper::{COMMAND as MAP, map_apart, serve as map};

@@ -12,7 +12,11 @@ use serde_json::{Map, Value as Json};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use url::Url;
 
-use super::{auth::Auth, description::Description, format::Own};
+use super::{
+    auth::Auth,
+    description::Description,
+    format::{Own, OwnValues},
+};
 
 /// One upstream to poll. Two are equal when polls of them ask for the same in the same way, with the same credentials.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,6 +66,8 @@ pub struct Http {
     pub tls: Tls,
     /// Other origins (`https://host:port`) to which a redirect may lead. Credentials never go there.
     pub allow_redirects_to: Vec<Url>,
+    /// What the source says of words in its records.
+    pub values: OwnValues,
 }
 
 /// Files.

@@ -38,7 +38,7 @@ pub(super) fn limits() -> Limits {
 }
 
 pub(super) fn source(connector: &Arc<Description>, base: Url, auth: Auth) -> Source {
-    let location = Location::Http(Http { base, auth, tls: Tls::default(), allow_redirects_to: Vec::new() });
+    let location = Location::Http(Http { base, auth, tls: Tls::default(), allow_redirects_to: Vec::new(), values: Default::default() });
     Source { name: "test".to_owned(), connector: Arc::clone(connector), location, limits: limits(), settings: Map::new() }
 }
 

@@ -421,7 +421,7 @@ mod tests {
         let count = AtomicUsize::new(0);
         let server = Loopback::start(move |_| Reply::json(200, &serde_json::json!([answers[count.fetch_add(1, Ordering::SeqCst)]]))).await.unwrap();
         let description = Description::parse("connector.yaml", CONNECTOR, &mut crate::document::Mistakes::default()).unwrap();
-        let http = Http { base: server.url(), auth: Auth::None, tls: Tls::default(), allow_redirects_to: Vec::new() };
+        let http = Http { base: server.url(), auth: Auth::None, tls: Tls::default(), allow_redirects_to: Vec::new(), values: Default::default() };
         let (connector, location, limits) = (Arc::new(description), Location::Http(http), Limits::default());
         let source = Arc::new(Source { name: "s".to_owned(), connector, location, limits, settings: serde_json::Map::new() });
         let (core, mut messages) = mpsc::channel(1);

@@ -36,21 +36,31 @@ pub struct Refusal {
     pub expected: String,
 }
 
-/// Keys that every shape has.
-const COMMON: &[&str] = &["record", "id", "url", "attributes"];
-
 impl Door {
     /// Admits one object as one record, or two for a review that announces its next occasion.
     ///
     /// # Errors
     /// The first thing that is wrong with it: unknown shape or field, a missing required field, a value of the wrong type.
     pub fn admit(&self, json: &Json) -> Result<Vec<Record>, Refusal> {
+        self.judge(json).map_err(|mut refusals| refusals.swap_remove(0))
+    }
+
+    /// Everything that [`Door::admit`] would refuse the object for: one refusal for each field.
+    pub fn refusals(&self, json: &Json) -> Vec<Refusal> {
+        self.judge(json).err().unwrap_or_default()
+    }
+
+    /// The records, or all refusals, at least one.
+    fn judge(&self, json: &Json) -> Result<Vec<Record>, Vec<Refusal>> {
         let Json::Object(object) = json else {
-            return Err(refuse("record", "", &told(json), "an object with a `record` field"));
+            return Err(vec![refuse("record", "", &told(json), "an object with a `record` field")]);
         };
-        let shape = shape_of(object)?;
-        refuse_unknown(shape, object)?;
-        let mut record = self.record(shape, object)?;
+        let shape = shape_of(object).map_err(|refusal| vec![refusal])?;
+        let mut refusals: Vec<_> = refuse_unknown(shape, object).err().into_iter().collect();
+        let mut record = self.record(shape, object, &mut refusals);
+        if !refusals.is_empty() {
+            return Err(refusals);
+        }
         if shape.name == "case" {
             case::derive(&mut record, object.get("grade").filter(|grade| !grade.is_null()).map(text_of).filter(|grade| !grade.is_empty()).as_deref());
         }
@@ -73,15 +83,26 @@ impl Door {
         }
     }
 
-    fn record(&self, shape: &'static Shape, object: &Map<String, Json>) -> Result<Record, Refusal> {
+    /// The record without what was refused of it.
+    fn record(&self, shape: &'static Shape, object: &Map<String, Json>, refusals: &mut Vec<Refusal>) -> Record {
+        fn good<T: Default>(read: Result<T, Refusal>, refusals: &mut Vec<Refusal>) -> T {
+            read.unwrap_or_else(|refusal| {
+                refusals.push(refusal);
+                T::default()
+            })
+        }
         let mut doubts = Vec::new();
         let mut values = Vec::with_capacity(shape.fields.len());
         let mut flags = Vec::new();
         for field in shape.fields {
-            let value = match self.field(shape, field, object.get(field.name), &mut doubts)? {
-                Typed::Value(value) => value,
-                Typed::NotFinite(flag) => {
+            let value = match self.field(shape, field, object.get(field.name), &mut doubts) {
+                Ok(Typed::Value(value)) => value,
+                Ok(Typed::NotFinite(flag)) => {
                     flags.push((field.name, flag));
+                    Value::Null
+                }
+                Err(refusal) => {
+                    refusals.push(refusal);
                     Value::Null
                 }
             };
@@ -89,18 +110,18 @@ impl Door {
         }
         let mut record = Record {
             shape,
-            id: id(shape, object)?,
+            id: good(id(shape, object), refusals),
             url: text(object.get("url")),
-            system_keys: system_keys(shape, object)?,
+            system_keys: good(system_keys(shape, object), refusals),
             values,
-            lists: lists(shape, object)?,
-            attributes: self.attributes(shape, object)?,
+            lists: good(lists(shape, object), refusals),
+            attributes: good(self.attributes(shape, object), refusals),
             doubts,
         };
         for (name, flag) in flags {
             record.set(&format!("{name}_flag"), Value::Text(flag.to_owned()));
         }
-        Ok(record)
+        record
     }
 
     fn field(&self, shape: &Shape, field: &Field, json: Option<&Json>, doubts: &mut Vec<Doubt>) -> Result<Typed, Refusal> {
@@ -168,14 +189,7 @@ fn shape_of(object: &Map<String, Json>) -> Result<&'static Shape, Refusal> {
 }
 
 fn refuse_unknown(shape: &Shape, object: &Map<String, Json>) -> Result<(), Refusal> {
-    let settable = |name: &str| {
-        COMMON.contains(&name)
-            || (name == "system" && shape.belongs_to_system)
-            || (name == "grade" && shape.name == "case")
-            || shape.field(name).is_some_and(|field| field.presence.is_given())
-            || shape.lists.iter().any(|list| list.field == name)
-    };
-    let Some(unknown) = object.keys().find(|name| !settable(name)) else { return Ok(()) };
+    let Some(unknown) = object.keys().find(|name| !shape.takes(name)) else { return Ok(()) };
     let known: Vec<_> = shape.fields.iter().filter(|field| field.presence.is_given()).map(|field| field.name).collect();
     Err(refuse(shape.name, &self::name(unknown), "an unknown field", &format!("one of {}, or a key of `attributes`", known.join(", "))))
 }
@@ -280,6 +294,14 @@ mod tests {
 
     fn admit(json: Json) -> Record {
         DOOR.admit(&json).unwrap().remove(0)
+    }
+
+    #[test]
+    fn everything_that_is_refused_of_an_object_is_told() {
+        let json = json!({"record": "case", "kind": "bug", "due": "soon", "closed_at": 7, "severity": "high", "covers": 3, "attributes": 1, "opend": 1});
+        let paths: Vec<_> = DOOR.refusals(&json).into_iter().map(|refusal| refusal.path).collect();
+        assert_eq!(paths, ["opend", "kind", "due", "closed_at", "id", "covers", "attributes"]);
+        assert_eq!(DOOR.refusals(&json!({"record": "case", "id": "1", "kind": "incident"})), []);
     }
 
     #[test]

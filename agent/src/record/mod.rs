@@ -19,6 +19,7 @@ pub use case::Severity;
 pub(crate) use door::told;
 pub use door::{Door, Refusal};
 pub use feed::Feed;
+pub(crate) use read::expected;
 pub use shape::{Field, Kind, List, Presence, SHAPES, Shape};
 pub use zone::{Shown, Zone};
 

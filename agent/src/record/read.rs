@@ -50,8 +50,8 @@ pub(super) fn read(json: &Json, kind: Kind, zone: Zone) -> Reading {
     good.map_or_else(|| Reading::Bad(expected(kind)), Reading::Good)
 }
 
-/// What a kind accepts, for error messages.
-fn expected(kind: Kind) -> String {
+/// What a kind accepts, in words.
+pub(crate) fn expected(kind: Kind) -> String {
     match kind {
         Kind::Text => "a text".to_owned(),
         Kind::Severity => "a severity such as critical, high, medium or low".to_owned(),

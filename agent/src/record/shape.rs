@@ -95,6 +95,9 @@ pub struct List {
     pub about: &'static str,
 }
 
+/// Keys that records of every shape have.
+const COMMON: &[&str] = &["record", "id", "url", "attributes"];
+
 impl PartialEq for Shape {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
@@ -105,6 +108,15 @@ impl Shape {
     /// The field of this name.
     pub fn field(&self, name: &str) -> Option<&'static Field> {
         self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// Whether a connector can give a record this field.
+    pub fn takes(&self, name: &str) -> bool {
+        COMMON.contains(&name)
+            || (name == "system" && self.belongs_to_system)
+            || (name == "grade" && self.name == "case")
+            || self.field(name).is_some_and(|field| field.presence.is_given())
+            || self.lists.iter().any(|list| list.field == name)
     }
 
     /// The closed list of kinds, when the shape is divided by one.
@@ -156,6 +168,11 @@ pub const CASE_KINDS: &[&str] = &["incident", "nonconformity", "corrective_actio
 /// Fields of a system by which thresholds can select its readings.
 pub const SYSTEM_PROPERTIES: [&str; 6] = ["owner_role", "risk_tier", "lifecycle", "role", "eu_ai_act_class", "registry"];
 
+/// The other word as which a word of a system's property counts where rules select by it (ruling 16).
+pub fn counts_as(property: &str, word: &str) -> Option<&'static str> {
+    matches!((property, word), ("risk_tier", "unknown")).then_some("high")
+}
+
 /// Every shape, in the order of the documentation.
 pub const SHAPES: &[Shape] = &[
     Shape {
@@ -168,7 +185,12 @@ pub const SHAPES: &[Shape] = &[
             field("name", Text, Optional, "What people call it."),
             field("owner_role", Text, Optional, "The role that owns it; never a person's name."),
             field("role", Word(&["developer", "provider", "deployer"]), Optional, "The organisation's role for it (ISO/IEC 42001, 4.1)."),
-            field("risk_tier", Word(&["high", "limited", "minimal", "unacceptable"]), Optional, "Risk tier of the organisation."),
+            field(
+                "risk_tier",
+                Word(&["high", "limited", "minimal", "unacceptable", "unknown"]),
+                Optional,
+                "Risk tier of the organisation. `unknown` is a tier that nobody knows: what holds for high ones holds for it (ruling 16).",
+            ),
             field("lifecycle", Word(&["planned", "development", "staging", "production", "retired"]), Default("production"), "Where it is in its life."),
             field("eu_ai_act_class", Text, Optional, "Class under the EU AI Act."),
             field("in_scope", Boolean, Default("1"), "Whether the AIMS covers it (4.3)."),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::{Condition, Level, Subject, condition::Operand, words};
 use crate::{
-    record::Digest,
+    record::{Digest, shape::counts_as},
     span::{self, Span},
 };
 
@@ -256,9 +256,11 @@ fn hold_seconds(hold: Option<Span>) -> i64 {
 }
 
 impl Selector {
-    /// Whether the reading has one of the values for each name. A name that is no label of the reading is an attribute of its system.
+    /// Whether the reading has one of the values for each name. A name that is no label of the reading is an attribute of its system. A risk tier
+    /// that nobody knows is selected by `high`, too.
     pub fn selects(&self, subject: &Subject<'_>) -> bool {
-        self.0.iter().all(|(name, values)| subject.named(name).is_some_and(|found| values.iter().any(|value| value == found)))
+        let is_among = |name: &str, values: &[String], found: &str| values.iter().any(|value| value == found || counts_as(name, found) == Some(value.as_str()));
+        self.0.iter().all(|(name, values)| subject.named(name).is_some_and(|found| is_among(name, values, found)))
     }
 
     /// The names it selects by.

@@ -72,6 +72,17 @@ fn a_rule_selects_by_labels_and_then_by_the_system() {
     assert_eq!(of(&[], &[("risk_tier", "unacceptable")]), (State::Breach, true));
     assert_eq!(of(&[("risk_tier", "minimal")], &[("risk_tier", "high")]), (State::Ok, false));
     assert_eq!(of(&[], &[]), (State::Ok, false));
+    // Ruling 16: what holds for high holds for a tier that nobody knows; so does an override for high, and one for unknown itself is for no other.
+    assert_eq!(of(&[("risk_tier", "unknown")], &[]), (State::Breach, true));
+    assert_eq!(of(&[], &[("risk_tier", "unknown")]), (State::Breach, true));
+    let selects = |name: &'static str, by: &str, word: &'static str| {
+        let reading = Reading { labels: vec![(name, word)], ..Reading::of(1.0) };
+        reading.judge(&RuleSet::resolve(&[Rule { when: when(&[(name, by)]), ..rule(Level::Breach, ">= 1") }], &[]), None, 0).judged
+    };
+    assert!(selects("risk_tier", "unknown", "unknown"));
+    for (name, by, word) in [("risk_tier", "unknown", "high"), ("risk_tier", "limited", "unknown"), ("severity", "high", "unknown")] {
+        assert!(!selects(name, by, word), "{name}: {by} of {word}");
+    }
 }
 
 #[test]

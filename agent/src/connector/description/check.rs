@@ -8,11 +8,12 @@ use std::{
 use reqwest::header::{HeaderName, HeaderValue};
 use serde_json::{Value as Json, json};
 
-use super::{Description, Format, KeyHeader, Login, Method, Probe, Request, Setting, Variant, raw, stream};
+use super::{Description, Format, KeyHeader, Login, Method, Probe, Request, Setting, Variant, raw, refused_words, stream};
 use crate::{
     connector::{
         auth::AuthKind,
         expression::{Expression, Program, Words},
+        format::{Lists, NO_WORDS, RawLists},
         template::{JsonTemplate, Template},
     },
     document::{Document, Mistake, Mistakes},
@@ -71,6 +72,7 @@ pub(super) fn description(document: &Document, text: &str, proved: bool, mistake
         about: setting.about,
     });
     let settings = settings.collect();
+    let words = checker.words(raw.words);
     let auth = if raw.auth.is_empty() { vec![AuthKind::None] } else { raw.auth };
     (mistakes.len() == before).then(|| Description {
         name: raw.name,
@@ -80,6 +82,7 @@ pub(super) fn description(document: &Document, text: &str, proved: bool, mistake
         auth,
         api_key,
         settings,
+        words,
         streams,
         text: text.to_owned(),
         digest: Digest::of(text.as_bytes()),
@@ -111,6 +114,22 @@ impl Checker<'_> {
     /// Notes that the value at `path` is wrong.
     pub(super) fn wrong(&mut self, path: &str, expected: impl Into<String>) {
         self.mistakes.push(self.document.mistake(path, expected));
+    }
+
+    /// Lists of words for fields that there are, and that can have what the words count as.
+    fn words(&mut self, raw: RawLists) -> Lists {
+        for (table, field, words) in raw.iter().flat_map(|(table, fields)| fields.iter().map(move |(field, words)| (table, field, words))) {
+            let ours = words.keys().map(String::as_str).filter(|ours| !NO_WORDS.contains(ours));
+            if let Some((place, expected)) = refused_words(table, field, ours) {
+                self.wrong(&format!("words.{place}"), expected);
+            }
+        }
+        Lists::read(raw).unwrap_or_else(|mistakes| {
+            for (table, field, expected) in mistakes {
+                self.wrong(&format!("words.{table}.{field}"), expected);
+            }
+            Lists::default()
+        })
     }
 
     /// Compiles the expression at `path`.

@@ -5,6 +5,9 @@ mod raw;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod words;
+
+pub use words::refused_words;
 
 use reqwest::header::{HeaderName, HeaderValue};
 use serde::Deserialize;
@@ -13,7 +16,7 @@ use serde_json::{Map, Value as Json};
 use super::{
     auth::AuthKind,
     expression::Expression,
-    format::{Documents, Wanted, type_name},
+    format::{Documents, Lists, Wanted, type_name},
     template::{JsonTemplate, Template},
 };
 use crate::{
@@ -38,6 +41,8 @@ pub struct Description {
     pub api_key: Option<KeyHeader>,
     /// What a source may set.
     pub settings: Vec<Setting>,
+    /// What words in records mean.
+    pub words: Lists,
     /// What is read, in this order.
     pub streams: Vec<Stream>,
     /// The text that was read: the method behind its records.

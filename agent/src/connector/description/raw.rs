@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use super::{Absent, ConnectorKind, Format, Method, Mode, Place, Transport};
 use crate::connector::{
     auth::AuthKind,
-    format::{Documents, Wanted},
+    format::{Documents, RawLists, Wanted},
 };
 
 /// `connector.yaml`.
@@ -38,6 +38,10 @@ pub(super) struct Connector {
     /// What a source may set; `$settings` in every expression.
     #[serde(default)]
     pub(super) settings: BTreeMap<String, Setting>,
+    /// What words in the records mean, by table and field: ours and those that count as it, as in `files: words:` of a stream of tables. What a
+    /// source says in its `values:` comes first. Default: none, words stay as the mapping yields them.
+    #[serde(default)]
+    pub(super) words: RawLists,
     /// jq functions of the connector's own, for every expression.
     #[serde(default)]
     pub(super) defs: Option<String>,

@@ -79,25 +79,58 @@ fn plain(value: &Json) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
+fn shape_of(name: &str, wanted: &Wanted) -> &'static crate::record::Shape {
+    let record = match name {
+        "systems" => "system",
+        "controls" => "control",
+        "objectives" => "objective",
+        "datasets" => "dataset",
+        "plan_entries" => "plan_entry",
+        "event_logs" => "event_log",
+        _ if wanted.columns.contains_key("opened_at") => "case",
+        _ => "review",
+    };
+    crate::record::shape::by_name(record).unwrap()
+}
+
 #[test]
 fn every_field_of_a_shape_is_read_under_its_own_name() {
     let register = connector(REGISTER);
     for (name, wanted) in register.names.iter().zip(&register.wanted).filter(|(name, _)| *name != "certificates") {
-        let record = match name.as_str() {
-            "systems" => "system",
-            "controls" => "control",
-            "objectives" => "objective",
-            "datasets" => "dataset",
-            "plan_entries" => "plan_entry",
-            "event_logs" => "event_log",
-            _ if wanted.columns.contains_key("opened_at") => "case",
-            _ => "review",
-        };
-        let shape = crate::record::shape::by_name(record).unwrap();
+        let shape = shape_of(name, wanted);
         let settable = shape.fields.iter().filter(|field| field.presence.is_given() && Some(field.name) != shape.kind_field);
         let fields: Vec<_> = settable.map(|field| field.name).chain(shape.lists.iter().map(|list| list.field)).chain(["url"]).collect();
         let missing: Vec<_> = fields.iter().filter(|field| !wanted.columns.contains_key(**field)).collect();
         assert!(missing.is_empty(), "{name}: {missing:?}");
+    }
+}
+
+/// What is no field of the record says what becomes of it, and it does: a row with nothing else has the field that is named first.
+#[test]
+fn what_becomes_of_other_columns_is_said() {
+    let register = connector(REGISTER);
+    for (name, wanted) in register.names.iter().zip(&register.wanted) {
+        let shape = shape_of(name, wanted);
+        let lists = shape.lists.iter().map(|list| list.field);
+        let known: Vec<_> = shape.fields.iter().map(|field| field.name).chain(lists).chain(["id", "url", "system"]).collect();
+        let silent: Vec<_> = wanted.columns.keys().filter(|column| !known.contains(&column.as_str()) && !wanted.becomes.contains_key(*column)).collect();
+        assert!(silent.is_empty(), "{name}: {silent:?}");
+    }
+    let incident = |column: &str, value: &str| {
+        let text = format!("id,system,{column}\n1,a,{value}\n");
+        let text = if column.ends_with("_at") { text } else { text.replace("id,", "detected_at,id,").replace("1,a", "2026-01-02,1,a") };
+        short(&read(&register, &[("incidents.csv", &text)], &OwnColumns::new()).unwrap().remove(0))
+    };
+    let case = &register.wanted[register.names.iter().position(|name| name == "incidents").unwrap()];
+    for (column, becomes) in &case.becomes {
+        let (value, shown) = match column.as_str() {
+            "priority" => ("hoch", "severity=high"),
+            "tracker_id" | "tracker_url" => ("#7", "reference=7"),
+            _ => ("2026-01-02", "opened_at=1767312000"),
+        };
+        let record = incident(column, value);
+        assert!(becomes.starts_with(shown.split('=').next().unwrap()), "{column}: {becomes}");
+        assert!(record.contains(&format!(" {shown}")) && record.contains(&format!("{column}:")), "{column}: {record}");
     }
 }
 
@@ -371,7 +404,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         "changes.csv",
         "id,aproved_at\n1,2026-01-01\n",
-        "changes.csv row 1: the header `aproved_at`; expected `approved_at`, or a line in `columns` that says where it goes: { changes: { aproved_at: approved_at } }",
+        "changes.csv row 1: the header in column B, `aproved_at`; expected `approved_at`, or a line in `columns` that says where it goes: { changes: { aproved_at: approved_at } }",
     ),
     ("objectives.csv", "id,target\n1,95 %\n", "objectives.csv row 2: objective.target: a text of 4 characters; expected a number"),
     (

@@ -249,7 +249,7 @@ const MISTAKES: &[Case] = &[
         &[("reviews.csv", "id,due,aproved\n")],
         &[],
         &[
-            "reviews.csv row 1: the header `aproved`; expected `approved`, or a line in `columns` that says where it goes: { reviews: { aproved: approved_at } }",
+            "reviews.csv row 1: the header in column C, `aproved`; expected `approved`, or a line in `columns` that says where it goes: { reviews: { aproved: approved_at } }",
         ],
     ),
     (
@@ -257,7 +257,7 @@ const MISTAKES: &[Case] = &[
         &[("reviews.csv", "id,due,Planned\n")],
         &[],
         &[
-            "reviews.csv row 1: `due` and `Planned` both mean `due`; expected one of them, or a line in `columns` for the other: { reviews: { Planned: attributes.planned } }",
+            "reviews.csv row 1: column B, `due`, and column C, `Planned`, both mean `due`; expected one of them, or a line in `columns` for the other: { reviews: { Planned: attributes.planned } }",
         ],
     ),
     (
@@ -271,7 +271,9 @@ const MISTAKES: &[Case] = &[
         "a told field that is none",
         &[("reviews.csv", "id,due,when\n")],
         &[("reviews", "When", "dew")],
-        &["reviews.csv row 1: `columns` sends the header `when` elsewhere; expected one of approved_at, due, id, title, or attributes.<key>, not `dew`"],
+        &[
+            "reviews.csv row 1: `columns` sends the header in column C, `when`, elsewhere; expected one of approved_at, due, id, title, or attributes.<key>, not `dew`",
+        ],
     ),
     (
         "told headers and tables that are not there",

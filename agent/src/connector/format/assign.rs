@@ -28,7 +28,6 @@ pub struct Share {
 }
 
 impl Assigned {
-    #[cfg(test)]
     /// What each stream took, if nothing at all is wrong.
     ///
     /// # Errors
@@ -36,7 +35,7 @@ impl Assigned {
     pub fn whole(self) -> Result<Vec<Option<Taken>>, Vec<FormatError>> {
         let mut mistakes: Vec<_> = self.strays.into_iter().map(|(_, mistake)| mistake).collect();
         let take = |share: Share| {
-            mistakes.extend(share.mistakes);
+            mistakes.extend(share.taken.iter().flat_map(|taken| taken.mistakes.clone()).chain(share.mistakes));
             share.taken
         };
         let taken = self.streams.into_iter().map(take).collect();
@@ -74,14 +73,11 @@ pub fn assign(tables: Vec<Table>, streams: &[&Wanted], own: &Own) -> Assigned {
         share.tables.insert(place(&table));
         table.name = name;
         let told = said.of(&table, streams[stream]);
-        match streams[stream].take(table, &told) {
-            Ok(more) => {
-                let all = share.taken.get_or_insert_default();
-                all.rows.extend(more.rows);
-                all.notes.extend(more.notes);
-            }
-            Err(wrong) => share.mistakes.extend(wrong),
-        }
+        let more = streams[stream].take(table, &told);
+        let all = share.taken.get_or_insert_default();
+        all.rows.extend(more.rows);
+        all.notes.extend(more.notes);
+        all.mistakes.extend(more.mistakes);
     }
     for (table, mistake) in said.unused() {
         assigned.said_wrong(&table, streams, mistake);

@@ -27,6 +27,8 @@ pub struct Wanted {
     pub words: BTreeMap<String, Words>,
     /// Fields that indicators judge by: without a column for one of them every row has what is said here, and that is told.
     pub judged: BTreeMap<String, Judged>,
+    /// Columns that are no field of a record, and what the connector's jq makes of them, in words: for people who wonder where theirs went.
+    pub becomes: BTreeMap<String, String>,
     /// Header → field.
     fields: HashMap<String, String>,
     /// Headers that stand for their field only where no other does: written with a `~` before them.
@@ -57,6 +59,9 @@ struct RawWanted {
     words: Vec<BTreeMap<String, BTreeMap<String, words::Raw>>>,
     #[serde(default)]
     judged: BTreeMap<String, Judged>,
+    /// A list of maps, as `columns`.
+    #[serde(default)]
+    becomes: Vec<BTreeMap<String, String>>,
 }
 
 impl TryFrom<RawWanted> for Wanted {
@@ -87,8 +92,9 @@ impl TryFrom<RawWanted> for Wanted {
         if let Some(unknown) = absent(wanted.required.iter().flat_map(|required| alternatives(required)).collect()) {
             return Err(format!("`{unknown}` among the columns, as it is required"));
         }
+        wanted.becomes = raw.becomes.into_iter().flatten().collect();
         let judged = wanted.judged.keys().flat_map(|judged| alternatives(judged));
-        if let Some(unknown) = absent(judged.chain(wanted.words.keys().map(String::as_str)).collect()) {
+        if let Some(unknown) = absent(judged.chain(wanted.words.keys().chain(wanted.becomes.keys()).map(String::as_str)).collect()) {
             return Err(format!("`{unknown}` among the columns, as something is said of it"));
         }
         Ok(wanted)
@@ -114,25 +120,24 @@ impl Wanted {
         self.names.iter().any(|name| name == "*")
     }
 
-    /// Whether these are headers of such a table: each field that is required has one of them. `own` is what the source says of a header.
-    pub(super) fn is_header<'o>(&self, cells: &[String], own: impl Fn(&str) -> Option<&'o str>) -> bool {
-        if self.columns.is_empty() {
-            return false;
-        }
-        let field = |cell: &String| {
-            let name = normalised(cell);
-            let told = own(&name).map(normalised);
-            self.fields.get(told.as_ref().unwrap_or(&name)).map(String::as_str)
-        };
-        let found: HashSet<&str> = cells.iter().filter_map(field).collect();
-        found.len() > 1.min(self.required.len()) && self.required.iter().all(|required| alternatives(required).any(|field| found.contains(field)))
+    /// The field that a cell is a header of. `own` is what the source says of a header.
+    pub(super) fn field_of<'o>(&self, cell: &str, own: impl Fn(&str) -> Option<&'o str>) -> Option<&str> {
+        let name = normalised(cell);
+        let told = own(&name).map(normalised);
+        self.fields.get(told.as_ref().unwrap_or(&name)).map(String::as_str)
     }
 
-    /// Where each column goes, by the header's name.
-    ///
-    /// # Errors
-    /// Everything that is wrong with the headers.
-    pub(super) fn targets(&self, table: &Table, own: &BTreeMap<String, &str>) -> Result<HashMap<String, Target>, Vec<FormatError>> {
+    /// Whether headers of these fields are those of such a table: each field that is required has one of them.
+    pub(super) fn is_header(&self, fields: &[Option<&str>]) -> bool {
+        let found: HashSet<&str> = fields.iter().copied().flatten().collect();
+        !self.columns.is_empty()
+            && found.len() > 1.min(self.required.len())
+            && self.required.iter().all(|required| alternatives(required).any(|field| found.contains(field)))
+    }
+
+    /// Where each column goes, by the header's name, and everything that is wrong with the headers. What a wrong one most likely means is what
+    /// it goes to, so that its cells are judged, too.
+    pub(super) fn targets(&self, table: &Table, own: &BTreeMap<String, &str>) -> (HashMap<String, Target>, Vec<FormatError>) {
         let mut mistakes = Vec::new();
         let mut targets = HashMap::new();
         let mut taken: HashMap<&str, &Header> = HashMap::new();
@@ -143,6 +148,7 @@ impl Wanted {
         for header in strong.into_iter().chain(weak) {
             if let Some(mistake) = self.twin_of_a_field(table, header, own) {
                 mistakes.push(mistake);
+                targets.insert(header.name.clone(), Target::Attribute(header.name.clone()));
                 continue;
             }
             match self.target(header, own) {
@@ -163,24 +169,29 @@ impl Wanted {
                     targets.insert(header.name.clone(), target);
                 }
                 Err(expected) => {
-                    mistakes.push(FormatError::new(&table.header_place, format!("`columns` sends the header `{}` elsewhere", header.typed), expected))
+                    mistakes.push(FormatError::new(&table.header_place, format!("`columns` sends the header {}, elsewhere", header.in_place()), expected));
+                    targets.insert(header.name.clone(), Target::Attribute(header.name.clone()));
                 }
             }
         }
+        let mut meant_fields: HashSet<&str> = HashSet::new();
         for header in &table.headers {
             let near = matches!(targets.get(&header.name), Some(Target::Attribute(key)) if *key == header.name).then(|| self.typo(&header.name)).flatten();
             if let Some((field, meant)) = near.filter(|(field, _)| !taken.contains_key(field) && !own.contains_key(header.name.as_str())) {
                 let expected =
                     format!("`{meant}`, or a line in `columns` that says where it goes: {{ {}: {{ {}: {field} }} }}", table.name, quoted(&header.typed));
-                mistakes.push(FormatError::new(&table.header_place, format!("the header `{}`", header.typed), expected));
+                mistakes.push(FormatError::new(&table.header_place, format!("the header {}", header.in_place()), expected));
+                targets.insert(header.name.clone(), Target::Field(field.to_owned()));
+                meant_fields.insert(field);
             }
         }
         // A list of objects without any object can't show its keys.
         if !table.headers.is_empty() {
-            let absent = self.required.iter().filter(|required| alternatives(required).all(|field| !taken.contains_key(field)));
+            let is_absent = |field: &str| !taken.contains_key(field) && !meant_fields.contains(field);
+            let absent = self.required.iter().filter(|required| alternatives(required).all(is_absent));
             mistakes.extend(absent.map(|required| self.absent(table, required)));
         }
-        if mistakes.is_empty() { Ok(targets) } else { Err(mistakes) }
+        (targets, mistakes)
     }
 
     fn target(&self, header: &Header, own: &BTreeMap<String, &str>) -> Result<Target, String> {
@@ -235,7 +246,7 @@ impl Wanted {
     }
 
     fn both(&self, table: &Table, field: &str, one: &Header, other: &Header) -> FormatError {
-        let found = format!("`{}` and `{}` both mean `{field}`", one.typed, other.typed);
+        let found = format!("{}, and {}, both mean `{field}`", one.shown(), other.shown());
         let expected =
             format!("one of them, or a line in `columns` for the other: {{ {}: {{ {}: attributes.{} }} }}", table.name, quoted(&other.typed), other.name);
         FormatError::new(&table.header_place, found, expected)

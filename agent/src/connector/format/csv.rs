@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     fn read(file: &str, bytes: &[u8]) -> Result<Table, FormatError> {
-        super::read(file, bytes, &Layout::PLAIN)
+        super::read(file, bytes, &Layout::PLAIN).and_then(Table::sound)
     }
 
     fn rows(text: &str) -> Vec<(String, Json)> {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::{
-    FormatError, Note, Own, Table, Wanted,
-    assign::{Said, reader, unknown},
+    Note, Own, Table, Wanted,
+    assign::{Said, reader},
     columns::Target,
     odd::cut,
     take::Taker,
@@ -25,6 +25,8 @@ pub struct Explained {
     pub rows: usize,
     /// Each header, and what it became: a field, or an attribute that is kept and shown.
     pub columns: Vec<(String, String)>,
+    /// Fields of which the connector makes something else, and what.
+    pub becomes: BTreeMap<String, String>,
     /// Field, word, what it counts as, how often it is there.
     pub words: Vec<Word>,
     /// What people should know of it.
@@ -48,31 +50,16 @@ pub struct Word {
     pub rows: usize,
 }
 
-/// Explains every table.
-///
-/// # Errors
-/// Everything that is wrong with tables and headers.
-pub fn explain(tables: Vec<Table>, streams: &[&Wanted], names: &[&str], own: &Own) -> Result<Vec<Explained>, Vec<FormatError>> {
-    let mut mistakes = Vec::new();
+/// Explains every table that a stream reads, also where something is wrong in it: whoever reads the file tells what.
+pub fn explain(tables: Vec<Table>, streams: &[&Wanted], names: &[&str], own: &Own) -> Vec<Explained> {
     let mut explained = Vec::new();
     let mut said = Said::new(own);
     for mut table in tables {
         let known: Vec<String> = std::iter::once(&table.name).chain(&table.second_name).cloned().collect();
-        let Some((stream, name)) = reader(&known, streams) else {
-            if !table.hidden {
-                mistakes.push(unknown(&table, streams));
-            }
-            continue;
-        };
+        let Some((stream, name)) = reader(&known, streams) else { continue };
         table.name = name;
         let told = said.of(&table, streams[stream]);
-        let targets = match streams[stream].targets(&table, &told.columns) {
-            Ok(targets) => targets,
-            Err(wrong) => {
-                mistakes.extend(wrong);
-                continue;
-            }
-        };
+        let (targets, _) = streams[stream].targets(&table, &told.columns);
         let became = |target: Option<&Target>| match target {
             Some(Target::Field(field)) => field.clone(),
             Some(Target::Attribute(key)) => format!("attributes.{key}"),
@@ -82,12 +69,11 @@ pub fn explain(tables: Vec<Table>, streams: &[&Wanted], names: &[&str], own: &Ow
         let taker = Taker { wanted: streams[stream], headers: &table.headers, targets: &targets, told: &told };
         let words = words(&table, &taker);
         let (place, name, rows) = (table.header_place.clone(), table.name.clone(), table.rows.len());
-        match streams[stream].take(table, &told) {
-            Ok(taken) => explained.push(Explained { place, table: name, register: names[stream].to_owned(), rows, columns, words, notes: taken.notes }),
-            Err(wrong) => mistakes.extend(wrong),
-        }
+        let (register, becomes) = (names[stream].to_owned(), streams[stream].becomes.clone());
+        let notes = streams[stream].take(table, &told).notes;
+        explained.push(Explained { place, table: name, register, rows, columns, becomes, words, notes });
     }
-    if mistakes.is_empty() { Ok(explained) } else { Err(mistakes) }
+    explained
 }
 
 fn words(table: &Table, taker: &Taker<'_>) -> Vec<Word> {

@@ -53,24 +53,32 @@ impl Grid {
         self.columns.iter().rposition(Option::is_some).map_or(0, |last| last + 1)
     }
 
-    /// Adds a row: one cell per column. One without anything in it is left out.
+    /// Adds a row: one cell per column. One without anything in it is left out; one that can't be read is a mistake of the table.
+    ///
+    /// # Errors
+    /// A limit was passed.
     pub(super) fn push(&mut self, line: Line) -> Result<(), FormatError> {
         let Line { place, cells, faults, .. } = line;
         let mut value: Map<String, Json> = self.table.headers.iter().map(|header| (header.name.clone(), Json::Null)).collect();
         let mut empty = true;
         for (index, cell) in cells.into_iter().enumerate().filter(|(_, cell)| !cell.is_null()) {
-            let name = self.column(index, &place, || type_name(&cell).to_owned())?.to_owned();
+            let name = match self.column(index, &place, type_name(&cell)) {
+                Ok(name) => name.to_owned(),
+                Err(mistake) => return Ok(self.table.refuse(mistake)),
+            };
             if cell.as_str().is_some_and(|text| text.len() > bounds::MAX_CELL_BYTES) {
                 let found = format!("a cell of more than {} bytes in column {}", bounds::MAX_CELL_BYTES, letters(index));
-                return Err(FormatError::new(place, found, "a shorter one; does a quote close too late?"));
+                return Ok(self.table.refuse(FormatError::new(place, found, "a shorter one; does a quote close too late?")));
             }
             empty = false;
             value.insert(name, cell);
         }
         let mut of_columns = Vec::with_capacity(faults.len());
         for (index, fault) in faults {
-            let column = self.column(index, &place, || fault.found.to_owned())?.to_owned();
-            of_columns.push(Fault { column, ..fault });
+            match self.column(index, &place, fault.found) {
+                Ok(column) => of_columns.push(Fault { column: column.to_owned(), ..fault }),
+                Err(mistake) => return Ok(self.table.refuse(mistake)),
+            }
         }
         if empty && of_columns.is_empty() {
             return Ok(());
@@ -82,13 +90,18 @@ impl Grid {
     }
 
     /// The header above a cell.
-    fn column(&self, index: usize, place: &str, found: impl Fn() -> String) -> Result<&str, FormatError> {
+    fn column(&self, index: usize, place: &str, found: &str) -> Result<&str, FormatError> {
         self.columns.get(index).and_then(Option::as_deref).ok_or_else(|| {
-            let found = format!("{} in column {} has no header above it", found(), letters(index));
+            let found = format!("{found} in column {} has no header above it", letters(index));
             let expected =
                 format!("a header for each column in {}, which was taken as the header; another row is told by `header_row`", self.table.header_place);
             FormatError::new(place, found, expected)
         })
+    }
+
+    /// Keeps a mistake in a row.
+    pub(super) fn refuse(&mut self, mistake: FormatError) {
+        self.table.refuse(mistake);
     }
 
     #[cfg(test)]

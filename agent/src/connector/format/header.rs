@@ -28,6 +28,11 @@ impl Header {
         self
     }
 
+    /// Where it stands, for messages: `in column G, `Next review``.
+    pub fn in_place(&self) -> String {
+        if self.column.is_some() { format!("in {}", self.shown()) } else { self.shown() }
+    }
+
     /// How messages name it: `column G, `Next review``.
     pub fn shown(&self) -> String {
         match &self.column {

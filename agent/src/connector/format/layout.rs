@@ -61,12 +61,18 @@ impl Layout<'_> {
 
     /// Whether these are headers of a table of one of these names: all that its stream asks for are there.
     pub(super) fn is_header(&self, names: &[String], cells: &[String]) -> bool {
-        let Some((stream, name)) = assign::reader(names, self.streams) else { return false };
+        self.fields(names, cells).is_some()
+    }
+
+    /// The field of each cell, if together they are the header of a table of one of these names: all that its stream asks for are there.
+    pub(super) fn fields(&self, names: &[String], cells: &[String]) -> Option<Vec<Option<&str>>> {
+        let (stream, name) = assign::reader(names, self.streams)?;
         let own = |header: &str| {
             let lines = self.own.columns.iter().filter(|(table, _)| *table == "*" || normalised(table) == name);
             lines.flat_map(|(_, columns)| columns).find(|(typed, _)| normalised(typed) == header).map(|(_, field)| field.as_str())
         };
-        self.streams[stream].is_header(cells, own)
+        let fields: Vec<_> = cells.iter().map(|cell| self.streams[stream].field_of(cell, own)).collect();
+        self.streams[stream].is_header(&fields).then_some(fields)
     }
 
     /// From which row on a table of one of these names counts, if that is said.

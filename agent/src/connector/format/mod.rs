@@ -16,6 +16,7 @@ mod lines;
 mod objects;
 mod odd;
 mod take;
+mod wording;
 mod words;
 mod xlsx;
 mod yaml;
@@ -32,7 +33,8 @@ pub use header::{Header, normalised};
 pub use layout::{Layout, Own};
 pub use odd::{Fault, Note, NoteKind, Odd, OddKind};
 pub use take::{Columns, Taken};
-pub use words::OwnValues;
+pub use wording::{Lists, RawLists, Wording};
+pub use words::{NO_WORDS, OwnValues};
 
 /// A notation that tables are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +100,8 @@ pub struct Table {
     pub hidden: bool,
     /// Its rows, empty ones left out.
     pub rows: Vec<Row>,
+    /// What is wrong with rows that could not be read, the first of them: told by whoever takes the table.
+    pub mistakes: Vec<FormatError>,
 }
 
 /// One row.
@@ -111,7 +115,7 @@ pub struct Row {
     pub faults: Vec<Fault>,
     /// What is odd in it, once a stream has taken it.
     pub odd: Vec<Odd>,
-    /// The headers that its fields stand under, once a stream has taken it.
+    /// The columns of its fields, once a stream has taken it.
     pub columns: Option<Arc<Columns>>,
 }
 
@@ -138,6 +142,24 @@ impl FormatError {
     /// Names what is wrong.
     pub fn new(place: impl Into<String>, found: impl Into<String>, expected: impl Into<String>) -> Self {
         Self { place: place.into(), found: found.into(), expected: expected.into() }
+    }
+}
+
+/// So many mistakes in rows of one table are kept: a wrong delimiter makes one of each row.
+const MOST_MISTAKES: usize = 100;
+
+impl Table {
+    /// Keeps a mistake, while there is room.
+    fn refuse(&mut self, mistake: FormatError) {
+        if self.mistakes.len() < MOST_MISTAKES {
+            self.mistakes.push(mistake);
+        }
+    }
+
+    /// The table, or the first mistake in its rows.
+    #[cfg(test)]
+    fn sound(self) -> Result<Self, FormatError> {
+        self.mistakes.first().cloned().map_or(Ok(self), Err)
     }
 }
 

@@ -11,19 +11,27 @@ use super::{
     Fault, FormatError, Header, Note, NoteKind, Odd, OddKind, Row, Table, Wanted,
     columns::Target,
     odd::{cut, error_in, is_total},
-    words::{Meaning, Values},
+    words::{Meaning, Values, word},
 };
 
-/// The headers of fields as messages name them.
-pub type Columns = BTreeMap<String, String>;
+/// The columns of a table that fields stand under.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Columns {
+    /// By field, the header as messages name it.
+    pub shown: BTreeMap<String, String>,
+    /// Something of the row is not there because it, or the header, was refused: what it lacks is no mistake of its own.
+    pub partial: bool,
+}
 
 /// What a stream took.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Taken {
-    /// The rows.
+    /// The rows; with mistakes those, too, of which not everything could be taken, so that what else is wrong in them can be told.
     pub rows: Vec<Row>,
     /// What people should know of the tables.
     pub notes: Vec<Note>,
+    /// Everything that is wrong with headers and rows.
+    pub mistakes: Vec<FormatError>,
 }
 
 /// What a source says of one table: of its headers, by their normalised name, and of its words, by header or field.
@@ -35,46 +43,60 @@ pub(super) struct Told<'a> {
 
 impl Wanted {
     /// Takes the rows of a table.
-    ///
-    /// # Errors
-    /// Everything that is wrong with its headers, or the first row that can't be taken.
-    pub(super) fn take(&self, table: Table, told: &Told<'_>) -> Result<Taken, Vec<FormatError>> {
+    pub(super) fn take(&self, table: Table, told: &Told<'_>) -> Taken {
         if self.columns.is_empty() {
             return unchanged(table);
         }
-        let targets = self.targets(&table, &told.columns)?;
+        let (targets, mut mistakes) = self.targets(&table, &told.columns);
         let mut notes = self.unstated(&table, &targets, table.rows.len());
         notes.extend(above(&table));
-        let columns = columns(&table, &targets);
+        let columns = Arc::new(Columns { shown: self.shown(&table, &targets), partial: !mistakes.is_empty() });
         let repeated = repeated(&table);
+        mistakes.extend(table.mistakes);
         let table_place = table.header_place.clone();
         let taker = Taker { wanted: self, headers: &table.headers, targets: &targets, told };
         let mut rows: Vec<Row> = Vec::with_capacity(table.rows.len());
         for row in table.rows {
             if sums_up(&row, &table.headers) {
                 notes.push(Note { kind: NoteKind::LeftOut, place: row.place, text: "a row that sums up the others is no entry and was left out".to_owned() });
-            } else if let Some(row) = taker.row(row, &columns).map_err(|mistake| vec![mistake])? {
-                rows.push(row);
+            } else {
+                rows.extend(taker.row(row, &columns, &mut mistakes));
             }
         }
         notes.extend(unknown_words(&table_place, &rows));
         if let Some(first) = rows.first_mut() {
             first.odd.extend(repeated);
         }
-        Ok(Taken { rows, notes })
+        Taken { rows, notes, mistakes }
+    }
+
+    /// Headers by field, as messages name them: also by the field that a column becomes where it has none of its own.
+    fn shown(&self, table: &Table, targets: &HashMap<String, Target>) -> BTreeMap<String, String> {
+        let mut headers: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for header in &table.headers {
+            let field = targets.get(&header.name).and_then(Target::field);
+            headers.entry(field.unwrap_or_default()).or_default().push(header.shown());
+        }
+        headers.remove("");
+        let mut others: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for (field, shown) in &headers {
+            let becomes = self.becomes.get(*field).and_then(|becomes| becomes.split([' ', ',', ':']).next());
+            if let Some(becomes) = becomes.filter(|becomes| !headers.contains_key(becomes)) {
+                others.entry(becomes).or_default().extend(shown.iter().cloned());
+            }
+        }
+        headers.into_iter().chain(others).map(|(field, shown)| (field.to_owned(), shown.join(", or "))).collect()
     }
 }
 
 /// Rows for a stream that takes them as they are: nothing of them may be in doubt.
-fn unchanged(table: Table) -> Result<Taken, Vec<FormatError>> {
-    if let Some(twin) = table.headers.iter().find(|header| header.repeats.is_some()) {
-        let found = format!("the header in {} stands there twice", twin.shown());
-        return Err(vec![FormatError::new(&table.header_place, found, "each header once")]);
-    }
-    match table.rows.iter().flat_map(|row| &row.faults).next() {
-        Some(fault) => Err(vec![refused(fault)]),
-        None => Ok(Taken { rows: table.rows, notes: Vec::new() }),
-    }
+fn unchanged(table: Table) -> Taken {
+    let twins = table.headers.iter().filter(|header| header.repeats.is_some());
+    let twin = |twin: &Header| FormatError::new(&table.header_place, format!("the header in {} stands there twice", twin.shown()), "each header once");
+    let mut mistakes: Vec<_> = twins.map(twin).collect();
+    mistakes.extend(table.mistakes);
+    mistakes.extend(table.rows.iter().flat_map(|row| &row.faults).map(refused));
+    Taken { rows: table.rows, notes: Vec::new(), mistakes }
 }
 
 fn refused(fault: &Fault) -> FormatError {
@@ -103,11 +125,6 @@ fn unknown_words(place: &str, rows: &[Row]) -> Vec<Note> {
     counts.into_iter().take(MOST_WORDS).map(note).collect()
 }
 
-fn columns(table: &Table, targets: &HashMap<String, Target>) -> Arc<Columns> {
-    let shown = table.headers.iter().filter_map(|header| Some((targets.get(&header.name)?.field()?.to_owned(), header.shown())));
-    Arc::new(shown.collect())
-}
-
 /// Headers that stand there again; none of them is a field's, or the table was refused.
 fn repeated(table: &Table) -> Vec<Odd> {
     let twins = table.headers.iter().filter(|header| header.repeats.is_some());
@@ -132,27 +149,35 @@ pub(super) struct Taker<'a> {
 }
 
 impl Taker<'_> {
-    /// The row as the stream has it; `None` when nothing but broken formulas is in it.
-    fn row(&self, row: Row, columns: &Arc<Columns>) -> Result<Option<Row>, FormatError> {
+    /// The row as the stream has it, without what is refused of it; `None` when nothing but broken formulas is in it.
+    fn row(&self, row: Row, columns: &Arc<Columns>, mistakes: &mut Vec<FormatError>) -> Option<Row> {
+        let before = mistakes.len();
         let Row { value, place, faults, .. } = row;
-        let Json::Object(cells) = value else { return Err(FormatError::new(place, "no object", "a row with a key for each field")) };
+        let Json::Object(cells) = value else {
+            mistakes.push(FormatError::new(place, "no object", "a row with a key for each field"));
+            return None;
+        };
         let mut odd = Vec::new();
         for fault in &faults {
             match self.targets.get(&fault.column) {
                 Some(Target::Attribute(key)) => odd.push(Odd { kind: OddKind::ErrorCell, column: key.clone(), shown: fault.place.clone() }),
-                _ => return Err(refused(fault)),
+                _ => mistakes.push(refused(fault)),
             }
         }
         if !faults.is_empty() && cells.values().all(Json::is_null) {
-            return Ok(None);
+            return None;
         }
         let mut value = Map::new();
         let mut attributes = Map::new();
         for (name, cell) in cells {
             match self.targets.get(&name) {
                 Some(Target::Field(field)) => {
-                    let cell = self.field(&name, field, cell, &place, &mut odd)?;
-                    value.insert(field.clone(), cell);
+                    match self.field(&name, field, cell, &place, &mut odd) {
+                        // Of two columns for one field, which is a mistake, the one that says something is judged.
+                        Ok(Json::Null) if value.contains_key(field) => {}
+                        Ok(cell) => drop(value.insert(field.clone(), cell)),
+                        Err(mistake) => mistakes.push(mistake),
+                    }
                 }
                 Some(Target::Attribute(key)) if error_in(&cell).is_some() => {
                     odd.push(Odd { kind: OddKind::ErrorCell, column: key.clone(), shown: self.at(&place, &name) });
@@ -163,13 +188,18 @@ impl Taker<'_> {
                 _ => match cell {
                     Json::Object(more) => attributes.extend(more.into_iter().map(|(key, cell)| (key, plain(cell)))),
                     Json::Null => {}
-                    other => return Err(FormatError::new(place, format!("`attributes` is {}", super::type_name(&other)), "a map of texts and numbers")),
+                    other => {
+                        let found = format!("`attributes` is {}", super::type_name(&other));
+                        mistakes.push(FormatError::new(&place, found, "a map of texts and numbers"));
+                    }
                 },
             }
         }
         attributes.retain(|_, cell| !cell.is_null());
         value.insert("attributes".to_owned(), Json::Object(attributes));
-        Ok(Some(Row { value: Json::Object(value), place, faults: Vec::new(), odd, columns: Some(Arc::clone(columns)) }))
+        let whole = mistakes.len() == before;
+        let columns = if whole { Arc::clone(columns) } else { Arc::new(Columns { partial: true, ..Columns::clone(columns) }) };
+        Some(Row { value: Json::Object(value), place, faults: Vec::new(), odd, columns: Some(columns) })
     }
 
     fn header(&self, name: &str) -> Option<&Header> {
@@ -220,15 +250,6 @@ impl Taker<'_> {
                 counts.instead_of(cell)
             }
         })
-    }
-}
-
-/// The word in a cell: a text, or a number that stands for one.
-fn word(cell: &Json) -> Option<String> {
-    match cell {
-        Json::String(text) => Some(text.clone()),
-        Json::Number(number) => Some(number.to_string()),
-        _ => None,
     }
 }
 

@@ -49,11 +49,16 @@ const UNKNOWN_WHEN_MAPPED: &str = "unknown_when_mapped";
 /// What stays as it is: words that are known and mean nothing else, or the unknown ones.
 const KEPT: &str = "kept";
 
+/// Names in lists that are no words of ours.
+pub const NO_WORDS: &[&str] = &[NOTHING, UNKNOWN, UNKNOWN_WHEN_MAPPED, KEPT];
+
 /// A field's words as they are typed: ours → theirs; `nothing` → what says nothing; `unknown` and `unknown_when_mapped` → what others count as.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
-pub(super) enum Raw {
+pub enum Raw {
+    /// Those that count as a word of ours.
     Words(Vec<String>),
+    /// What others count as.
     Counts(String),
 }
 
@@ -151,6 +156,15 @@ impl Values {
 fn key(word: &str) -> String {
     let plain = normalised(word);
     if plain.is_empty() { word.trim().to_owned() } else { plain }
+}
+
+/// The word in a cell: a text, or a number that stands for one.
+pub(super) fn word(cell: &Json) -> Option<String> {
+    match cell {
+        Json::String(text) => Some(text.clone()),
+        Json::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
 }
 
 /// Whether a text is these parts with anything between them.

@@ -37,6 +37,7 @@ use super::{
     description::Description,
     expression::{self, Val},
     failure::{Failure, FailureReason},
+    format::OwnValues,
     http::{Answer, Call},
     meter::Meter,
     outcome::{Context, Live, Streams},
@@ -110,7 +111,7 @@ pub(super) async fn look(start: &Start, client: &Client, context: &Context, mete
 async fn on_behalf(start: &Start, client: &Client, context: &Context, meter: &Meter, task: Task) -> Result<Outcome, Failure> {
     let source = client.source();
     let place = match &source.location {
-        Location::Http(http) => Place::Server(http.base.to_string(), http.auth.kind()),
+        Location::Http(http) => Place::Server(http.base.to_string(), http.auth.kind(), http.values.clone()),
         Location::Files(files) => Place::Files(files.path.clone(), files.own.clone()),
         Location::Program(program) => Place::Program {
             path: program.path.clone(),
@@ -151,7 +152,7 @@ where
         Json::Object(settings) => settings,
         _ => Map::new(),
     };
-    let source = wire::Source::new("login", &connector.text, &settings, Place::Server(base.to_string(), AuthKind::Login), limits);
+    let source = wire::Source::new("login", &connector.text, &settings, Place::Server(base.to_string(), AuthKind::Login, OwnValues::new()), limits);
     let job = Job::new(task, source, &door, &BTreeMap::new());
     let send = &send;
     let outcome = agent::run(start, &job, limits, meter, |wanted| async move {

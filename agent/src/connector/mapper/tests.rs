@@ -190,7 +190,13 @@ async fn a_poll_apart_is_the_same_poll() {
             Transport::Files => None,
         };
         let location = match &replay {
-            Some(replay) => Location::Http(Http { base: replay.url(), auth: case.auth.clone(), tls: Tls::default(), allow_redirects_to: Vec::new() }),
+            Some(replay) => Location::Http(Http {
+                base: replay.url(),
+                auth: case.auth.clone(),
+                tls: Tls::default(),
+                allow_redirects_to: Vec::new(),
+                values: case.own.values.clone(),
+            }),
             None => {
                 case.files.iter().for_each(|(name, content)| fs::write(folder.path().join(name), content).unwrap());
                 Location::Files(Files { path: folder.path().to_owned(), own: case.own.clone() })

@@ -12,7 +12,7 @@ use crate::{
         auth::AuthKind,
         cursor::StreamCursor,
         failure::{Failure, FailureReason},
-        format::{Note, Own},
+        format::{Note, Own, OwnValues},
         http::{Answer, Body, Call},
         meter::LogEntry,
         outcome::{Live, PollMode, StreamPoll, Streams, Unread},
@@ -57,8 +57,8 @@ pub(super) struct Source {
 
 #[derive(Serialize, Deserialize)]
 pub(super) enum Place {
-    /// Its address, and the kind of the credentials, which themselves stay with the agent.
-    Server(String, AuthKind),
+    /// Its address, the kind of the credentials, which themselves stay with the agent, and what the source says of words.
+    Server(String, AuthKind, OwnValues),
     Files(PathBuf, Own),
     Program {
         path: Option<PathBuf>,

@@ -154,10 +154,10 @@ fn perform(job: Job, runtime: io::Result<tokio::runtime::Runtime>, agent: &Agent
 
 fn location(place: Place) -> Result<Location, Failure> {
     Ok(match place {
-        Place::Server(base, kind) => {
+        Place::Server(base, kind, values) => {
             let base = base.parse().map_err(|_| Failure::internal())?;
             // Only the kind: the credentials stay with the agent.
-            Location::Http(Http { base, auth: Auth::of(kind, "", ""), tls: Tls::default(), allow_redirects_to: Vec::new() })
+            Location::Http(Http { base, auth: Auth::of(kind, "", ""), tls: Tls::default(), allow_redirects_to: Vec::new(), values })
         }
         Place::Files(path, own) => Location::Files(Files { path, own }),
         Place::Program { path, arguments, folder, expects } => {

@@ -44,6 +44,6 @@ fn one(run: &Run, turn: &Turn, row: &Val, place: &str, into: &mut Gathered) -> R
     let mut scope = turn.scope.clone().with("parent", row.clone());
     let found = rows::rows(stream, row, &scope).map_err(|failure| failure.at(place))?;
     let base = run.client.web().base().as_str().trim_end_matches('/');
-    let sheet = Sheet { stream, door: &run.door, place, base: Some(base), columns: None };
+    let sheet = Sheet { stream, door: &run.door, place, base: Some(base), columns: None, words: run.client.words() };
     sheet.take(found, None, row, &mut scope, into).map(drop)
 }

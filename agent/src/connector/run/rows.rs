@@ -14,9 +14,9 @@ use crate::{
         description::{Absent, Stream},
         expression::{self, Expression, Scope, Val},
         failure::{Failure, FailureReason},
-        format::Columns,
+        format::{Columns, Odd, Wording},
     },
-    record::{Digest, Door, Record, Refusal},
+    record::{Digest, Door, Record, Refusal, shape::by_name},
 };
 
 /// What a walk has gathered.
@@ -65,6 +65,8 @@ pub(super) struct Sheet<'a> {
     pub(super) base: Option<&'a str>,
     /// The headers of fields, where rows have any.
     pub(super) columns: Option<&'a Columns>,
+    /// What words in records mean.
+    pub(super) words: &'a Wording,
 }
 
 /// Finds an error that the answer reports inside.
@@ -218,13 +220,22 @@ impl Sheet<'_> {
 
     fn records(&self, row: &Val, scope: &Scope) -> Result<Vec<Record>, Failure> {
         let Some(records) = &self.stream.records else { return Ok(Vec::new()) };
-        let outputs = records.run(row.clone(), scope).map_err(|error| mapping(format!("records: {error}")))?;
+        let outputs = match records.run(row.clone(), scope) {
+            Ok(outputs) => outputs,
+            Err(error) => return self.failed(&error.to_string()).map_or(Ok(Vec::new()), Err),
+        };
         let mut admitted = Vec::with_capacity(outputs.len());
         for output in outputs {
             let mut json = expression::to_json(&output);
             complete(&mut json, self.base);
-            let records = self.door.admit(&json);
-            admitted.extend(records.map_err(|refusal| Failure::new(FailureReason::InvalidRecord, self.refused(&refusal)))?);
+            let odd = self.reworded(&mut json);
+            match self.door.admit(&json) {
+                Ok(mut records) => {
+                    records.iter_mut().take(1).for_each(|record| record.doubts.extend(odd.iter().map(super::tables::doubt)));
+                    admitted.extend(records);
+                }
+                Err(first) => self.refuse(first, &json).map_or(Ok(()), Err)?,
+            }
         }
         let anything = self.stream.feeds.is_empty();
         let stray = admitted
@@ -241,9 +252,34 @@ impl Sheet<'_> {
 }
 
 impl Sheet<'_> {
+    /// Puts what words mean in their place.
+    fn reworded(&self, json: &mut Json) -> Vec<Odd> {
+        let table = json.get("record").and_then(Json::as_str).and_then(by_name).map(|shape| shape.table);
+        table.zip(json.as_object_mut()).map(|(table, record)| self.words.apply(table, record)).unwrap_or_default()
+    }
+
+    /// Why the mapping of a row failed, with the header of the field that it names first; `None` when that may come of what the row lacks.
+    fn failed(&self, error: &str) -> Option<Failure> {
+        let named = error.split_once(": ").and_then(|(field, rest)| Some(format!("{} ({field}): {rest}", self.columns?.shown.get(field)?)));
+        match named {
+            Some(named) => Some(mapping(named)),
+            None if self.columns.is_some_and(|columns| columns.partial) => None,
+            None => Some(mapping(format!("records: {error}"))),
+        }
+    }
+
+    /// Why a record was refused: of a person's row everything, else what comes first; `None` when it may come of what the row lacks.
+    fn refuse(&self, first: Refusal, json: &Json) -> Option<Failure> {
+        let refusals = if self.columns.is_some() { self.door.refusals(json) } else { vec![first] };
+        let is_own = |columns: &Columns, refusal: &Refusal| columns.shown.contains_key(&refusal.path) && refusal.found != "nothing";
+        let counts = |refusal: &&Refusal| self.columns.is_none_or(|columns| !columns.partial || is_own(columns, refusal));
+        let told: Vec<_> = refusals.iter().filter(counts).map(|refusal| self.refused(refusal)).collect();
+        (!told.is_empty()).then(|| Failure::new(FailureReason::InvalidRecord, told.join("; ")))
+    }
+
     /// Why a record was refused, with the header that its writer knows the field by.
     fn refused(&self, refusal: &Refusal) -> String {
-        let Some(shown) = self.columns.and_then(|columns| columns.get(&refusal.path)) else { return refusal.to_string() };
+        let Some(shown) = self.columns.and_then(|columns| columns.shown.get(&refusal.path)) else { return refusal.to_string() };
         let Refusal { shape, path, found, expected } = refusal;
         // A closed list of words: the writer may have others that mean the same.
         let way_out = match () {

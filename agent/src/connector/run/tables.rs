@@ -101,7 +101,7 @@ fn read_documents(run: &Run, stream: &Stream, documents: &Documents) -> Result<R
         log(run, &stream.name, file, rows)?;
     }
     run.meter.read_files(digest);
-    let taken = Taken { rows: files.into_iter().flat_map(|file| file.rows).collect(), notes: Vec::new() };
+    let taken = Taken { rows: files.into_iter().flat_map(|file| file.rows).collect(), ..Taken::default() };
     map(run, Registers { found: vec![Register { taken: Some(taken), ..Register::default() }], ..Registers::default() })
 }
 
@@ -222,7 +222,8 @@ fn map(run: &Run, registers: Registers) -> Result<Read, Failure> {
         let needed: Vec<&str> = run.connector().needed_by(position).map(|needed| run.connector().streams[needed].name.as_str()).collect();
         mistakes.extend(unread.iter().filter(|unread| needed.contains(&unread.stream.as_str())).map(|unread| unread.failure.clone()));
         done.push(None);
-        if let Some(Taken { rows, notes }) = taken.or_else(|| is_removed.then(Taken::default)).filter(|_| mistakes.is_empty()) {
+        if let Some(Taken { rows, notes, mistakes: refused }) = taken.or_else(|| is_removed.then(Taken::default)) {
+            mistakes.extend(refused.iter().map(|mistake| wrong(mistake.to_string())));
             let gathered = stream_rows(run, position, &done, rows, &mut mistakes)?;
             if mistakes.is_empty() {
                 let feeds = match (is_removed, stream.feeds.is_empty()) {
@@ -279,7 +280,7 @@ fn stream_rows(run: &Run, position: usize, done: &[Option<Done>], rows: Vec<Row>
         let body = expression::from_json(&row.value);
         let taken = super::rows::rows(stream, &body, &scope).map_err(|failure| failure.at(&row.place)).and_then(|values| {
             let places = vec![row.place.clone(); values.len()];
-            let sheet = Sheet { stream, door: &run.door, place: &stream.name, base: None, columns: row.columns.as_deref() };
+            let sheet = Sheet { stream, door: &run.door, place: &stream.name, base: None, columns: row.columns.as_deref(), words: run.client.words() };
             let first = gathered.admitted.len();
             sheet.take(values, Some(&places), &Val::Null, &mut scope, &mut gathered)?;
             if let Some(admitted) = gathered.admitted.get_mut(first) {
@@ -293,7 +294,7 @@ fn stream_rows(run: &Run, position: usize, done: &[Option<Done>], rows: Vec<Row>
 }
 
 /// What is odd in a row as a doubt about its first record.
-fn doubt(odd: &Odd) -> Doubt {
+pub(super) fn doubt(odd: &Odd) -> Doubt {
     let reason = match odd.kind {
         OddKind::ErrorCell => DoubtReason::ErrorCell,
         OddKind::RepeatedHeader => DoubtReason::RepeatedHeader,

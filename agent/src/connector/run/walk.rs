@@ -239,7 +239,7 @@ fn take(run: &Run, turn: &Turn, parents: &[Val], body: &Body, number: u64, link:
     let body = body.decode(Format::Json)?;
     let place = format!("page {number}");
     let base = run.client.web().base().as_str().trim_end_matches('/');
-    let sheet = Sheet { stream, door: &run.door, place: &place, base: Some(base), columns: None };
+    let sheet = Sheet { stream, door: &run.door, place: &place, base: Some(base), columns: None, words: run.client.words() };
     let mut seen = Seen { rows: Vec::new(), link, facts: Facts::None };
     for (index, parent) in parents.iter().enumerate() {
         let mut scope: Scope = turn.scope.clone().with("parent", parent.clone());

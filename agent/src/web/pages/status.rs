@@ -24,8 +24,8 @@ const UNREAD_CHARS: usize = 600;
 /// How many other records are named that indicators lack.
 const ALSO: usize = 6;
 
-/// Risk tiers, the highest first.
-const TIERS: [&str; 4] = ["unacceptable", "high", "limited", "minimal"];
+/// Risk tiers, the highest first. One that nobody knows counts as high.
+const TIERS: [&str; 5] = ["unacceptable", "high", "unknown", "limited", "minimal"];
 
 /// `/`: what is wrong now, indicators by state, sources.
 pub async fn status(State(handle): State<Handle>, query: RawQuery) -> Html<String> {

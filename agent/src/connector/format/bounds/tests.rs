@@ -1,12 +1,15 @@
 //! For each notation and each bound the largest file that is taken and the first that is not, with its message. Workbooks have theirs in
 //! `xlsx.rs`, the ways to nest YAML in `document/load.rs`.
 
-use super::super::{Format, Layout, documents, grid::Grid, lines::Line, objects::Objects};
+use super::super::{Format, Layout, Table, documents, grid::Grid, lines::Line, objects::Objects};
 use super::*;
 
 /// Reads a file made for the bound itself, which must pass, and one made for the next size, whose message is given back.
 fn first_refused(file: &str, bound: usize, content: impl Fn(usize) -> String) -> String {
-    let read = |size: usize| Format::of_name(file).unwrap().read(file, content(size).as_bytes(), &Layout::PLAIN).map_err(|error| error.to_string());
+    let read = |size: usize| {
+        let tables = Format::of_name(file).unwrap().read(file, content(size).as_bytes(), &Layout::PLAIN).map_err(|error| error.to_string())?;
+        tables.into_iter().map(Table::sound).collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())
+    };
     if let Err(error) = read(bound) {
         panic!("{file} of {bound}: {error}");
     }

@@ -11,7 +11,7 @@ use crate::connector::format::Own;
 type Fill = fn(&mut Worksheet);
 
 fn read(file: &str, bytes: &[u8]) -> Result<Vec<Table>, FormatError> {
-    super::read(file, bytes, &Layout::PLAIN)
+    super::read(file, bytes, &Layout::PLAIN)?.into_iter().map(Table::sound).collect()
 }
 
 fn workbook(sheets: &[(&str, Fill)]) -> Vec<u8> {
