@@ -81,7 +81,7 @@ pub(crate) fn has_slots_kept(path: &str) -> bool {
 
 /// What a browser is shown where there is nothing.
 const NOT_FOUND: &str = "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Not found</title></head>\
-    <body><h1>Not found</h1><p>There is nothing at this address. <a href=\"/\">To the first page</a></p></body></html>\n";
+    <body><main><h1>Not found</h1><p>There is nothing at this address. <a href=\"/\">To the first page</a></p></main></body></html>\n";
 
 /// Browsers are shown the way back; programs get one line.
 async fn not_found(headers: HeaderMap) -> Response {

@@ -4,7 +4,9 @@
 mod webhook; // whoever is told
 
 use crate::support::agent::clause9;
+use crate::support::http::{Http, Login};
 use crate::support::peers::{Prometheus, SCRAPE_INTERVAL, installed};
+use crate::support::ports::free_port;
 use crate::support::quickstart::Quickstart;
 use crate::support::wait::{Watched, wait_until};
 use serde_json::{Value, json};
@@ -270,6 +272,7 @@ fn high_risk_pages_and_the_rest_opens_a_ticket() {
         ("alertname=Clause9StoreNotWritable severity=critical", "pager"),
         ("alertname=Clause9SourceStale severity=critical source=models", "tickets"),
         ("alertname=Clause9ReadingsUnknown severity=warning", "tickets"),
+        ("alertname=Clause9ConfigUnmatchedNames severity=warning", "tickets"),
         ("alertname=Clause9ReviewOverdue severity=critical kind=impact_assessment", "tickets"),
         ("alertname=Clause9IncidentNotificationDueSoon severity=warning", "pager"),
         ("alertname=IncidentNotificationsOverdue severity=critical risk_tier=limited", "pager"),
@@ -282,6 +285,74 @@ fn high_risk_pages_and_the_rest_opens_a_ticket() {
 }
 
 // --- the rules ---------------------------------------------------------------------------------------------------------------------------
+
+/// A vmalert of 2022 takes the rules that are made for older servers, evaluates every one of them, and fills their texts as Prometheus does. It
+/// refuses those for current ones, and for the reason that is given for having two kinds.
+#[test]
+fn an_old_vmalert_reads_the_rules_for_older_servers() {
+    let vmalert = installed("vmalert").join("usr/bin/vmalert");
+    assert!(vmalert.is_file(), "{} is not there: run tests/peers/vmalert install", vmalert.display());
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let made = |kind: &str| {
+        let out = folder.path().join(kind);
+        let output = clause9(&["generate", "rules", "--out", out.to_str().expect("a UTF-8 path"), "--rules-for", kind]);
+        assert!(output.status.success(), "{}", text(&output));
+        out.join("prometheus")
+    };
+    let (older, current) = (made("older"), made("current"));
+    let rules_of = |folder: &Path| format!("-rule={}/*.rules.yml", folder.display());
+    let read = |folder: &Path| Command::new(&vmalert).args(["-dryRun", &rules_of(folder)]).stdin(Stdio::null()).output().expect("vmalert starts");
+    let output = read(&older);
+    assert!(output.status.success(), "{}", text(&output));
+    let output = read(&current);
+    assert!(!output.status.success() && text(&output).contains("unknown fields in rule: keep_firing_for"), "{}", text(&output));
+
+    for path in std::fs::read_dir(&older).expect("rules").flatten().map(|file| file.path()) {
+        let rules = std::fs::read_to_string(&path).expect("rules");
+        std::fs::write(&path, faster(&rules, &[("interval: ", "1s")])).expect("written rules");
+    }
+    let sample = Quickstart::start();
+    let prometheus = Prometheus::start(&[("clause9", &sample.address)], &[]);
+    let (port, log) = (free_port(), std::fs::File::create(folder.path().join("log")).expect("a log file"));
+    let servers = [("datasource", &prometheus.url), ("remoteWrite", &prometheus.url), ("notifier", &prometheus.fact("alertmanager").to_owned())];
+    let servers = servers.map(|(name, url)| format!("-{name}.url={url}"));
+    let mut command = Command::new(&vmalert);
+    command.arg(rules_of(&older)).args(servers).arg(format!("-httpListenAddr=127.0.0.1:{port}"));
+    let vmalert = Running(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("vmalert starts"));
+    let http = Http::new(&format!("http://127.0.0.1:{port}"), Login::None);
+    let said = |path: &str| -> Value {
+        let reply = http.send(reqwest::Method::GET, path, None).map(|reply| reply.text).unwrap_or_default();
+        serde_json::from_str(&reply).unwrap_or_default()
+    };
+    let id = vmalert.0.id();
+    let watched: [&dyn Watched; 3] = [&id, &sample, &*prometheus];
+    let rules = wait_until("vmalert to evaluate every rule", &watched, || {
+        let groups = said("/api/v1/rules");
+        let rules: Vec<Value> =
+            groups["data"]["groups"].as_array().into_iter().flatten().filter_map(|group| group["rules"].as_array()).flatten().cloned().collect();
+        let is_evaluated = |rule: &Value| rule["lastEvaluation"].as_str().is_some_and(|at| !at.starts_with("0001"));
+        if rules.len() > 50 && rules.iter().all(is_evaluated) { Ok(rules) } else { Err(rules.len()) }
+    });
+    let failing: Vec<_> = rules.iter().filter(|rule| rule["health"] != "ok").collect();
+    assert!(failing.is_empty(), "{failing:?}");
+    let alert = wait_until("an alert of vmalert", &watched, || {
+        let alerts = said("/api/v1/alerts");
+        let is_ours = |alert: &&Value| alert["name"] == "ImpactAssessmentsOverdue" && alert["labels"]["system"] == SYSTEM && alert["state"] == "firing";
+        alerts["data"]["alerts"].as_array().into_iter().flatten().find(is_ours).cloned().ok_or(alerts)
+    });
+    let description = alert["annotations"]["description"].as_str().expect("a description");
+    assert!(description.contains("Reading: 1 (assessments)") && description.contains(">= 1 when risk_tier=high"), "{description}");
+}
+
+/// A process that ends with the test.
+struct Running(std::process::Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
 
 /// A rule that is wrong makes its test fail: what the expressions are made of is taken away, one after the other.
 #[test]
@@ -301,6 +372,7 @@ fn each_part_of_a_rule_is_proved_by_a_test() {
         ("agent", "offset 1h", "offset 5m"),
         ("agent", "[30m]", "[3h]"),
         ("agent", "> 900", "> 900000"),
+        ("agent", "clause9_config_unmatched_names > 0", "clause9_config_unmatched_names > 9"),
         ("countdown", "unless on (job) clause9_build_info)", "unless on (job) absent_one)"),
         ("countdown", "unless on (job) clause9_build_info and", "and"),
         ("countdown", "on (job) last_over_time(clause9_build_info[7d])", "on (job) last_over_time(absent_one[7d])"),

@@ -10,6 +10,11 @@ type Records = BTreeMap<(String, String), Value>;
 
 /// Reads a source once, with the program a user has. `source` is what stands beside name and connector in the configuration.
 fn read(connector: &str, source: &str) -> Records {
+    try_read(connector, source).unwrap_or_else(|error| panic!("{connector}: {error}"))
+}
+
+/// The same, or what the program says of why it can't.
+fn try_read(connector: &str, source: &str) -> Result<Records, String> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let config = folder.path().join("agent.yaml");
     // Files have no limits. A server may be as slow as it likes: it is read once, and what it says is what this is about.
@@ -19,10 +24,12 @@ fn read(connector: &str, source: &str) -> Records {
     let config = config.to_str().expect("a UTF-8 path");
     let output = clause9(&["connectors", "test", connector, "--source", "it", "--config", config]);
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{connector}: {err}");
+    if !output.status.success() {
+        return Err(err.into_owned());
+    }
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     let lines = out.lines().filter(|line| line.starts_with('{')).map(|line| serde_json::from_str::<Value>(line).expect("a record"));
-    lines.map(|mut line| ((text(&line["record"]), text(&line["id"])), line["body"].take())).collect()
+    Ok(lines.map(|mut line| ((text(&line["record"]), text(&line["id"])), line["body"].take())).collect())
 }
 
 fn ids<'r>(records: &'r Records, shape: &str) -> Vec<&'r str> {
@@ -166,6 +173,38 @@ fn mlflow_three(mlflow: &Mlflow, url: &str, monitoring: &Value) {
     assert_eq!(ids(&read("mlflow", &format!("{url}, settings: {{ workspace: lending }}")), "model_version"), ["hidden/1"]);
     let told = check_live("mlflow", url);
     assert!(told.contains("this server has workspaces, and only the one called default is read") && !told.contains("all good"), "{told}");
+}
+
+/// MLflow answers with empty lists what a user has no grant for: a poll that sees nothing must not say that there is nothing.
+#[test]
+fn mlflow_with_users() {
+    let mlflow = Mlflow::start_with_users();
+    let password = "only-for-this-test";
+    mlflow.create_user("poller", password);
+    let as_user = |user: &str, password: &str| format!("url: \"{}\", auth: {{ basic: {{ user: {user}, password: {password} }} }}", mlflow.url);
+    let (admin, poller) = (as_user(mlflow.fact("admin_user"), mlflow.fact("admin_password")), as_user("poller", password));
+    assert!(read("mlflow", &admin).is_empty(), "an administrator sees that there is nothing");
+    for model in ["credit-scorer", "cv-ranker"] {
+        mlflow.create_model(model, &[]);
+        mlflow.create_version(model, None);
+    }
+
+    let refused = "no model is to be seen, and this user is no administrator as far as can be told";
+    let error = try_read("mlflow", &poller).expect_err("a user without a grant sees nothing, which is not an empty registry");
+    assert!(error.contains(refused) && !error.contains(password), "{error}");
+    let told = check_live("mlflow", &poller);
+    assert!(told.contains(refused) && !told.contains("good: "), "{told}");
+
+    mlflow.grant("poller", "credit-scorer");
+    assert_eq!(ids(&read("mlflow", &poller), "model_version"), ["credit-scorer/1"]);
+    let told = check_live("mlflow", &poller);
+    assert!(told.contains("whether there are more models could not be found out") && !told.contains("all good"), "{told}");
+
+    assert_eq!(ids(&read("mlflow", &admin), "model_version"), ["credit-scorer/1", "cv-ranker/1"]);
+    let told = check_live("mlflow", &admin);
+    assert!(told.contains("all good"), "{told}");
+    let error = try_read("mlflow", &as_user("poller", "wrong-for-this-test")).expect_err("a wrong password");
+    assert!(error.contains("401") && !error.contains(refused), "{error}");
 }
 
 /// What `check --live` says of a source.

@@ -12,8 +12,7 @@ use std::io::Write as _;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 #[test]
 fn grafanas_own_types_accept_the_dashboards() {
@@ -124,7 +123,7 @@ fn numbers_are_those_of_the_page_and_go_with_it() {
     let ask = |file: &str, panel: &str| {
         let board = &boards.iter().find(|(path, _)| path.ends_with(file)).expect("the dashboard").1;
         let target = targets(board).find(|(title, _)| *title == panel).unwrap_or_else(|| panic!("{panel}")).1;
-        series(&prometheus, target, &everything(board))
+        series(&prometheus, target, &everything(board), Range::last(300, 15))
     };
     let numbers = |file: &str, panel: &str, label: &str| -> BTreeMap<String, f64> {
         let number = |one: &Value| one["value"][1].as_str().and_then(|text| text.parse().ok()).expect("a number");
@@ -151,7 +150,7 @@ fn numbers_are_those_of_the_page_and_go_with_it() {
 
     // Longer than a step, so that one of them falls into what was scraped.
     prometheus.wait_query("count_over_time(aims_system_info{system=\"bad\"}[1m]) >= 6");
-    page.gone.store(true, Ordering::Relaxed);
+    page.show(None);
     wait_until("the series to end", &[&*prometheus], || match ask("operations.json", "Readings by state") {
         left if left.is_empty() => Ok(()),
         left => Err(left),
@@ -172,27 +171,157 @@ fn numbers_are_those_of_the_page_and_go_with_it() {
     assert_eq!(ask("operations.json", "Population stability index").len(), 6, "so are the courses of what was worst");
 }
 
+/// A quarter is asked for day by day, and no step lies in the first hours of use: they are shown all the same, as what holds now, and go with the page.
+#[test]
+fn a_quarter_shows_its_first_day() {
+    let now = clause9::schedule::now();
+    let page = Page::serve(format!(
+        "aims_system_info{{system=\"a\"}} 1\naims_system_info{{system=\"b\"}} 1\n\
+         aims_indicator_info{{indicator=\"nonconformities_open\",title=\"Open nonconformities\"}} 1\n\
+         aims_indicator_info{{indicator=\"drift_psi\",title=\"Population stability index\"}} 1\n\
+         aims_indicator_last_evaluated_timestamp_seconds{{indicator=\"nonconformities_open\"}} {now}\n\
+         aims_indicator_last_evaluated_timestamp_seconds{{indicator=\"drift_psi\"}} {now}\n\
+         aims_nonconformities_open{{system=\"a\",grade=\"major\"}} 3\n\
+         aims_indicator_state{{indicator=\"nonconformities_open\",system=\"a\",grade=\"major\",state=\"breach\"}} 1\n\
+         aims_indicator_state{{indicator=\"drift_psi\",system=\"b\",state=\"ok\"}} 1\n\
+         aims_review_due_timestamp_seconds{{kind=\"training\",system=\"a\"}} {}\n",
+        now - 86_400
+    ));
+    let prometheus = Prometheus::start(&[("clause9", &page.address)], &[]);
+    prometheus.wait_query("aims_system_info");
+    let boards = dashboards();
+    let review = &boards.iter().find(|(path, _)| path.ends_with("management-review.json")).expect("the dashboard").1;
+    let day = 86_400;
+    // Each series' last value, by panel. All but the last step of a quarter by days are before there was anything.
+    let lasts = || -> Vec<(String, String)> {
+        let range = Range::last(90 * day, day);
+        let mut lasts = Vec::new();
+        for (title, target) in targets(review).filter(|(_, target)| target["range"] == true) {
+            for one in series(&prometheus, target, &everything(review), range) {
+                let values = one["values"].as_array().expect("values");
+                assert_eq!((values.len(), values[0][0].as_i64()), (1, Some(range.to / day * day)), "{title}: {one}");
+                let label = one["metric"].as_object().expect("labels").values().next().and_then(Value::as_str).unwrap_or_default();
+                lasts.push((format!("{title}: {label}"), values[0][1].as_str().expect("a value").to_owned()));
+            }
+        }
+        lasts.sort();
+        lasts
+    };
+    let expected = [
+        ("Age of open nonconformities: breach", "3"),
+        ("Breach-free systems over time: ", "0.5"),
+        ("Breaches by clause: 10 Improvement", "1"),
+        ("Breaches by clause: 9 Performance evaluation", "1"),
+        ("Late obligations over time: training", "1"),
+        ("Trouble over time: breach", "1"),
+    ];
+    let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    wait_until("the first day", &[&*prometheus], || if lasts() == expected { Ok(()) } else { Err(lasts()) });
+    let time = targets(review).find(|(title, _)| *title == "Time in breach").expect("the table").1;
+    let shares: BTreeMap<String, String> = series(&prometheus, time, &everything(review), Range::last(90 * day, day))
+        .iter()
+        .filter(|one| one["metric"]["column"] == "time")
+        .map(|one| (one["metric"]["indicator"].to_string(), one["value"][1].as_str().expect("a value").to_owned()))
+        .collect();
+    let all = [("\"drift_psi\"", "0"), ("\"nonconformities_open\"", "1")].map(|(indicator, share)| (indicator.to_owned(), share.to_owned()));
+    assert_eq!(shares, BTreeMap::from(all));
+
+    page.show(None);
+    wait_until("the first day to be over", &[&*prometheus], || if lasts().is_empty() { Ok(()) } else { Err(lasts()) });
+}
+
+/// Due days outlast the agent that told them, as what they are: what it told last, and how long ago. What it had withdrawn does not come back, and what
+/// another agent tells now is that one's.
+#[test]
+fn due_days_outlast_the_agent_and_say_so() {
+    let now = clause9::schedule::now();
+    let due = |kind: &str, days: i64| format!("aims_review_due_timestamp_seconds{{kind=\"{kind}\",system=\"a\"}} {}\n", now + days * 86_400);
+    let agent = |days: &[String]| Some(format!("clause9_build_info{{version=\"1\"}} 1\n{}", days.concat()));
+    let (gone, alive) = (Page::serve(String::new()), Page::serve(agent(&[due("training", 3), due("bias_test", 4)]).unwrap_or_default()));
+    gone.show(agent(&[due("internal_audit", -1), due("training", 5), due("management_review", 6)]));
+    let prometheus = Prometheus::start(&[("mortal", &gone.address), ("other", &alive.address)], &[]);
+    prometheus.wait_query("aims_review_due_timestamp_seconds{kind=\"management_review\"}");
+    let boards = dashboards();
+    let board = &boards.iter().find(|(path, _)| path.ends_with("obligations.json")).expect("the dashboard").1;
+    let calendar: Vec<_> = targets(board).filter(|(title, _)| *title == "What is due").map(|(_, target)| target).collect();
+    let [days, ages] = calendar[..] else { panic!("two queries") };
+    let ask = |target: &Value, label: &str| -> BTreeMap<String, (String, f64)> {
+        let mut variables = everything(board);
+        variables.insert(LAST_SEEN.to_owned(), last_seen(&prometheus, board).to_string());
+        let row = |one: &Value| {
+            let text = |name: &str| one["metric"][name].as_str().unwrap_or_default().to_owned();
+            (text("kind"), (text(label), one["value"][1].as_str().and_then(|text| text.parse().ok()).expect("a number")))
+        };
+        series(&prometheus, target, &variables, Range::last(300, 15)).iter().map(row).collect()
+    };
+    let told = || -> BTreeMap<String, String> { ask(days, "due").into_iter().map(|(kind, (due, _))| (kind, due)).collect() };
+    let wait_told = |what: &str, expected: &[(&str, &str)]| {
+        let expected = expected.iter().map(|(kind, due)| ((*kind).to_owned(), (*due).to_owned())).collect();
+        wait_until(what, &[&*prometheus], || if told() == expected { Ok(()) } else { Err(told()) });
+    };
+    let live = [("internal_audit", "late"), ("training", "≤ 30 days"), ("management_review", "≤ 30 days"), ("bias_test", "≤ 30 days")];
+    wait_told("every day", &live);
+    assert!(ask(ages, "").values().all(|(_, age)| *age == 0.0), "{:?}", ask(ages, ""));
+    // Withdrawn while it is alive.
+    gone.show(agent(&[due("internal_audit", -1), due("training", 5)]));
+    wait_told("a day that is withdrawn", &[live[0], live[1], live[3]]);
+    // A subquery by the minute sees it then.
+    prometheus.wait_query("max_over_time(timestamp(clause9_build_info{job=\"mortal\"})[7d:1m]) > time() - 5");
+
+    gone.show(None);
+    wait_told("what it told last", &[("internal_audit", "? agent gone"), live[1], live[3]]);
+    let (days, ages) = (ask(days, "due"), ask(ages, ""));
+    assert_eq!(days["internal_audit"].1, ((now - 86_400) * 1000) as f64);
+    assert_eq!(days["training"].1, ((now + 3 * 86_400) * 1000) as f64, "the other agent's");
+    assert!(ages["internal_audit"].1 > 0.0 && ages["internal_audit"].1 < 3600.0, "{ages:?}");
+    assert_eq!((ages["training"].1, ages["bias_test"].1), (0.0, 0.0));
+}
+
 /// A page that is scraped until it is gone.
 struct Page {
     address: String,
-    gone: Arc<AtomicBool>,
+    text: Arc<Mutex<Option<String>>>,
 }
 
 impl Page {
     fn serve(text: String) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-        let (address, gone) = (listener.local_addr().expect("an address").to_string(), Arc::<AtomicBool>::default());
-        let is_gone = Arc::clone(&gone);
+        let (address, text) = (listener.local_addr().expect("an address").to_string(), Arc::new(Mutex::new(Some(text))));
+        let page = Self { address, text: Arc::clone(&text) };
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let _ = read_request(&stream);
-                let status = if is_gone.load(Ordering::Relaxed) { "503 Service Unavailable" } else { "200 OK" };
+                let (status, text) = match text.lock().expect("no thread panics").clone() {
+                    Some(text) => ("200 OK", text),
+                    None => ("503 Service Unavailable", String::new()),
+                };
                 let head =
                     format!("HTTP/1.1 {status}\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", text.len());
                 let _ = (&stream).write_all((head + &text).as_bytes());
             }
         });
-        Self { address, gone }
+        page
+    }
+
+    /// What it says from now on; nothing: it is gone.
+    fn show(&self, text: Option<String>) {
+        *self.text.lock().expect("no thread panics") = text;
+    }
+}
+
+/// A range as Grafana asks for it.
+#[derive(Clone, Copy)]
+struct Range {
+    from: i64,
+    to: i64,
+    step: i64,
+}
+
+impl Range {
+    /// So many seconds up to now.
+    fn last(seconds: i64, step: i64) -> Self {
+        let to = clause9::schedule::now();
+        Self { from: to - seconds, to, step }
     }
 }
 
@@ -201,7 +330,11 @@ fn everything(board: &Value) -> BTreeMap<String, String> {
     let value = |variable: &Value| {
         let text = |key: &str| variable[key].as_str().map(str::to_owned);
         if variable["type"] == "query" {
-            text("allValue").unwrap_or_else(|| if variable["name"] == "excluded" { "-" } else { ".*" }.to_owned())
+            text("allValue").unwrap_or_else(|| match variable["name"].as_str() {
+                Some("excluded") => "-".to_owned(),
+                Some(LAST_SEEN) => clause9::schedule::now().to_string(),
+                _ => ".*".to_owned(),
+            })
         } else {
             text("query").unwrap_or_default()
         }
@@ -210,11 +343,23 @@ fn everything(board: &Value) -> BTreeMap<String, String> {
     list.map(|variable| (variable["name"].as_str().expect("a name").to_owned(), value(variable))).collect()
 }
 
+/// The variable that is a moment.
+const LAST_SEEN: &str = "last_seen";
+
+/// What a dashboard takes for the moment when an agent that is gone was last scraped.
+fn last_seen(prometheus: &Prometheus, board: &Value) -> f64 {
+    let list = board["templating"]["list"].as_array().into_iter().flatten();
+    let query = list.filter(|variable| variable["name"] == LAST_SEEN).find_map(|variable| variable["query"]["query"].as_str()).expect("the variable");
+    let inner = query.strip_prefix("query_result(").and_then(|rest| rest.strip_suffix(')')).expect("a query for results");
+    let [sample] = &prometheus.query(inner)[..] else { panic!("one value: {inner}") };
+    sample.value
+}
+
 /// What tiers and roles were chosen decides which systems are left out; a dash stands for none.
 fn leave_out(prometheus: &Prometheus, board: &Value, chosen: &mut BTreeMap<String, String>) {
     let list = board["templating"]["list"].as_array().into_iter().flatten();
     let Some(query) = list.filter(|variable| variable["name"] == "excluded").find_map(|variable| variable["query"]["query"].as_str()) else { return };
-    let left_out = label_values(prometheus, &filled(query, chosen));
+    let left_out = label_values(prometheus, &filled(query, chosen, Range::last(300, 15)));
     let is_out = |system: &str| left_out.iter().any(|other| other == system);
     assert!(is_out("-") && is_out("churn-prediction") && !is_out("cv-screening"), "{left_out:?}");
     chosen.insert("excluded".to_owned(), left_out.join("|"));
@@ -230,7 +375,11 @@ fn variables(prometheus: &Prometheus, name: &str, board: &Value) -> BTreeMap<Str
             "query" => {
                 let query = variable["query"]["query"].as_str().unwrap_or_else(|| panic!("{name}: {variable}"));
                 let values = wait_until(&format!("{name}: {query}"), &[&**prometheus], || {
-                    Some(label_values(prometheus, &filled(query, &variables))).filter(|values| !values.is_empty()).ok_or(())
+                    let values = match text("name").as_str() {
+                        LAST_SEEN => vec![last_seen(prometheus, board).to_string()],
+                        _ => label_values(prometheus, &filled(query, &variables, Range::last(300, 15))),
+                    };
+                    Some(values).filter(|values| !values.is_empty()).ok_or(())
                 });
                 variable["allValue"].as_str().map_or_else(|| values.join("|"), str::to_owned)
             }
@@ -253,27 +402,37 @@ fn label_values(prometheus: &Prometheus, query: &str) -> Vec<String> {
     values["data"].as_array().into_iter().flatten().filter_map(|value| value.as_str().map(str::to_owned)).collect()
 }
 
-fn filled(text: &str, variables: &BTreeMap<String, String>) -> String {
+fn filled(text: &str, variables: &BTreeMap<String, String>, range: Range) -> String {
+    let Range { from, to, step } = range;
     // The longest names first: `$__rate_interval` begins like no other, but a variable's name may be the beginning of another's.
-    let own = [("__rate_interval", "30s"), ("__interval", "15s"), ("__range_s", "300"), ("__range", "5m")];
-    let mut known: Vec<(&str, &str)> = own.into_iter().chain(variables.iter().map(|(name, value)| (name.as_str(), value.as_str()))).collect();
+    let own = [
+        ("__rate_interval", format!("{}s", 2 * step)),
+        ("__interval_ms", (step * 1000).to_string()),
+        ("__interval", format!("{step}s")),
+        ("__range_s", (to - from).to_string()),
+        ("__range", format!("{}s", to - from)),
+        ("__to", (to * 1000).to_string()),
+    ];
+    let own = own.iter().map(|(name, value)| (*name, value.as_str()));
+    let mut known: Vec<(&str, &str)> = own.chain(variables.iter().map(|(name, value)| (name.as_str(), value.as_str()))).collect();
     known.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
-    known.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("${name}"), value))
+    let text = text.replace("${__to}", &(to * 1000).to_string());
+    known.iter().fold(text, |text, (name, value)| text.replace(&format!("${name}"), value))
 }
 
 /// Asks as Grafana would and gives the number of series.
 fn answer(prometheus: &Prometheus, target: &Value, variables: &BTreeMap<String, String>) -> usize {
-    series(prometheus, target, variables).len()
+    series(prometheus, target, variables, Range::last(300, 15)).len()
 }
 
-/// Asks as Grafana would.
-fn series(prometheus: &Prometheus, target: &Value, variables: &BTreeMap<String, String>) -> Vec<Value> {
-    let query = encoded(&filled(target["expr"].as_str().expect("a query"), variables));
-    let now = clause9::schedule::now();
+/// Asks as Grafana would: at whole multiples of the step.
+fn series(prometheus: &Prometheus, target: &Value, variables: &BTreeMap<String, String>, range: Range) -> Vec<Value> {
+    let query = encoded(&filled(target["expr"].as_str().expect("a query"), variables, range));
+    let Range { from, to, step } = range;
     let path = if target["range"] == true {
-        format!("/api/v1/query_range?query={query}&start={}&end={now}&step=15", now - 300)
+        format!("/api/v1/query_range?query={query}&start={}&end={}&step={step}", from / step * step, to / step * step)
     } else {
-        format!("/api/v1/query?query={query}&time={now}")
+        format!("/api/v1/query?query={query}&time={to}")
     };
     let reply = prometheus.http().get(&path);
     assert!(reply["warnings"].is_null(), "{reply}");

@@ -7,6 +7,7 @@ use crate::{
     board::{Board, Reading},
     config::Config,
     connector::NoteKind,
+    indicator::Measured,
     threshold::State,
 };
 
@@ -206,6 +207,38 @@ async fn a_header_of_another_language_yields_to_one_that_is_there() {
     assert_eq!(board.sources[0].records["cases"], 1);
     let wrong = of(&[("risks.csv", "id,system,Frist,Termin\nR-1,a,2027-01-01,2027-01-02\n")]).await.unwrap_err();
     assert!(wrong.contains("column C, `Frist`, and column D, `Termin`, both mean `due`"), "{wrong}");
+}
+
+/// What two samples of one distribution measure by chance is no drift, whatever the limits; what lies over it is.
+#[tokio::test]
+async fn many_categories_and_few_rows_are_no_drift() {
+    let board = shown(&case("js-noise").join("agent.yaml")).await.unwrap();
+    let of_model = |indicator: &str, model: &str| -> Vec<(String, State, String)> {
+        let found = readings(&board, indicator).filter(|reading| reading.row.label("model") == Some(model) && reading.judged);
+        let shown = |reading: &Reading| {
+            let method = reading.row.label("method").unwrap_or_default().to_owned();
+            let reason = if let Measured::Unknown(reason) = &reading.row.measured { reason.as_str() } else { "" };
+            (method, reading.state, reason.to_owned())
+        };
+        found.map(shown).collect()
+    };
+    let noise = "too few rows to tell from noise: 1500 and 1500 rows";
+    for (model, bins) in [("k100", " in 100 bins"), ("k300", " in 300 bins"), ("k300-distances", "")] {
+        for (method, state, reason) in of_model("drift_distance", model) {
+            assert_eq!((state, reason.as_str()), (State::Unknown, noise), "{model} {method}");
+        }
+        assert_eq!(of_model("drift_distance", model).len(), 3, "{model}");
+        for (_, state, reason) in of_model("drift_psi", model) {
+            assert_eq!((state, reason), (State::Unknown, format!("{noise}{bins}")), "{model}");
+        }
+    }
+    // The test says that nothing moved; where nobody tested, nobody can say so.
+    for (model, state) in [("k100", State::Ok), ("k300", State::Ok), ("k300-distances", State::Unknown), ("moved", State::Breach)] {
+        let shares: Vec<_> = of_model("drifted_feature_share", model).into_iter().map(|(_, state, _)| state).collect();
+        assert_eq!(shares, [state], "{model}");
+    }
+    let moved: Vec<_> = of_model("drift_distance", "moved").into_iter().map(|(_, state, _)| state).collect();
+    assert_eq!(moved, [State::Breach; 3]);
 }
 
 #[test]

@@ -153,25 +153,25 @@ async fn high_risk_comes_first() {
 #[tokio::test]
 async fn a_system_can_be_looked_at_alone_and_links_keep_to_it() {
     let handle = shown(board(&[("chat", "minimal", Verdict::Breach), ("credit", "high", Verdict::Breach)]));
-    let page = status(&handle, "system=credit&refresh=off").await;
+    let page = status(&handle, "system=credit&refresh=on").await;
     assert!(page.contains("<span class=\"system\">credit<") && !page.contains("<span class=\"system\">chat<"), "{page}");
     assert!(
-        page.contains("<option value=\"credit\" selected>") && page.contains("href=\"/indicators/impact_assessments_overdue?system=credit&amp;refresh=off\""),
+        page.contains("<option value=\"credit\" selected>") && page.contains("href=\"/indicators/impact_assessments_overdue?system=credit&amp;refresh=on\""),
         "{page}"
     );
     let page = status(&handle, "system=%3Cb%3E").await;
     assert!(!page.contains("<b>") && page.contains("only &lt;b&gt;") && page.contains("There are no readings of &lt;b&gt;."), "{page}");
 }
 
-/// What changes by itself can be stopped, the keyboard reaches what must be moved, and each page has a heading and a way past the head.
+/// Nothing changes by itself unless that is wanted, and then it can be stopped; the keyboard reaches what must be moved, and each page has a heading and a way past the head.
 #[tokio::test]
 async fn pages_can_be_read_by_everybody() {
     let handle = shown(board(&[("credit", "high", Verdict::Breach)]));
-    for (page, is_still) in
-        [(status(&handle, "").await, false), (status(&handle, "refresh=off").await, true), (indicator(&handle, "impact_assessments_overdue").await, false)]
+    for (page, is_renewed) in
+        [(status(&handle, "").await, false), (status(&handle, "refresh=on").await, true), (indicator(&handle, "impact_assessments_overdue").await, false)]
     {
-        assert_eq!(page.contains("http-equiv=\"refresh\""), !is_still, "{page}");
-        assert!(page.contains(if is_still { "Show anew every" } else { "refresh=off\">Stop that</a>" }), "{page}");
+        assert_eq!(page.contains("http-equiv=\"refresh\""), is_renewed, "{page}");
+        assert!(page.contains(if is_renewed { ">Stop that</a>" } else { "refresh=on\">Show anew every" }), "{page}");
         assert_eq!(page.matches("<h1>").count(), 1, "{page}");
         in_order(&page, &["href=\"#content\"", "<header>", "<main id=\"content\""]);
         assert_eq!(

@@ -5,6 +5,7 @@ usage: measure.py PROMETHEUS-URL END-EPOCH DASHBOARD.json...
 """
 import http.client
 import json
+import re
 import statistics
 import sys
 import time
@@ -46,7 +47,10 @@ def of_dashboard(server, end, file):
         chosen[variable["name"]] = all_values(server, end, variable, chosen)
     for panel in board["panels"]:
         step = step_of(panel)
-        values = chosen | {"__interval": f"{step}s", "__rate_interval": f"{max(step + SCRAPE, 4 * SCRAPE)}s", "__range": f"{SPAN}s"}
+        values = chosen | {
+            "__interval": f"{step}s", "__interval_ms": f"{1000 * step}", "__rate_interval": f"{max(step + SCRAPE, 4 * SCRAPE)}s",
+            "__range": f"{SPAN}s", "__range_s": f"{SPAN}", "__to": f"{1000 * end}",
+        }
         for target in panel.get("targets", []):
             query = {"query": fill(target["expr"], values)}
             kind = "range" if target["range"] else "instant"
@@ -70,7 +74,9 @@ def all_values(server, end, variable, chosen):
     kind, inner = query.removesuffix(")").split("(", 1)
     if kind == "query_result":
         found = ask(server, "query", {"query": inner, "time": end})["data"]["result"]
-        return "|".join(one["metric"]["system"] for one in found)
+        # Each answer as Grafana writes it, of which the variable picks a part.
+        texts = (f"{{{','.join(f'{name}={json.dumps(value)}' for name, value in one['metric'].items())}}} {one['value'][1]} {1000 * one['value'][0]}" for one in found)
+        return "|".join(re.search(variable["regex"].strip("/"), text).group(1) for text in texts)
     series, label = inner.rsplit(", ", 1)
     server.request("GET", f"/api/v1/label/{label}/values?" + urllib.parse.urlencode({"match[]": series, "start": end - SPAN, "end": end}))
     return "|".join(json.loads(server.getresponse().read())["data"])
@@ -78,7 +84,7 @@ def all_values(server, end, variable, chosen):
 
 def fill(text, values):
     for name in sorted(values, key=len, reverse=True):
-        text = text.replace(f"${name}", values[name])
+        text = text.replace(f"${{{name}}}", values[name]).replace(f"${name}", values[name])
     return text
 
 

@@ -23,6 +23,26 @@ impl Mlflow {
         Self { peer, http }
     }
 
+    /// The same with users, of whom whoever was granted nothing sees nothing. What is asked for here is the administrator's.
+    pub fn start_with_users() -> Self {
+        let peer = Peer::start_with("mlflow", |dir, _| std::fs::write(dir.join("users"), "").expect("a written file"));
+        let admin = Login::Basic { user: peer.fact("admin_user").to_owned(), password: peer.fact("admin_password").to_owned() };
+        let http = Http::new(&format!("{}/api/2.0/mlflow", peer.url), admin);
+        Self { peer, http }
+    }
+
+    /// A user who is no administrator.
+    pub fn create_user(&self, name: &str, password: &str) {
+        self.http.post("/users/create", &json!({ "username": name, "password": password }));
+    }
+
+    /// Lets a user read one model.
+    pub fn grant(&self, user: &str, model: &str) {
+        let admin = Login::Basic { user: self.fact("admin_user").to_owned(), password: self.fact("admin_password").to_owned() };
+        let body = json!({ "username": user, "resource_type": "registered_model", "resource_id": model, "permission": "READ" });
+        Http::new(&self.peer.url, admin).post("/api/3.0/mlflow/users/permissions/grant", &body);
+    }
+
     /// The same server's other workspace.
     pub fn in_workspace(&self, name: &str) -> Http {
         Http::new(&self.peer.url, Login::None).post("/api/3.0/mlflow/workspaces", &json!({ "name": name }));

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{
     super::MARK,
     panel::{Panel, data_source},
+    query,
 };
 
 /// Grafana's grid has this many columns, whatever the width of the screen.
@@ -139,6 +140,20 @@ fn excluded() -> Value {
     let nothing = r#"label_replace(vector(0), "system", "-", "", "")"#;
     let mut variable = query_variable("excluded", "Left out", &format!("query_result(group by (system) (aims_system_info unless {picked}) or {nothing})"));
     variable["regex"] = json!(r#"/system="([^"]*)"/"#);
+    variable["hide"] = json!(2);
+    variable["skipUrlSync"] = json!(true);
+    variable
+}
+
+/// When an agent that is gone was last scraped, for as long as it may come back (a week, as in the rules that count down). While none is gone: now.
+pub fn last_seen_variable() -> Value {
+    let gone = "max(max_over_time(timestamp(clause9_build_info)[7d:1m]) unless on (job) clause9_build_info)";
+    let mut variable = query_variable(query::LAST_SEEN, "Last seen", &format!("query_result({gone} or vector(time()))"));
+    // An answer is shown as its labels, its value and its moment.
+    variable["regex"] = json!(r"/ ([0-9.]+) [0-9.]+$/");
+    variable["multi"] = json!(false);
+    variable["includeAll"] = json!(false);
+    variable["current"] = json!({});
     variable["hide"] = json!(2);
     variable["skipUrlSync"] = json!(true);
     variable

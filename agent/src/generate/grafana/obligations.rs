@@ -1,16 +1,16 @@
-//! Obligations: what has to be done by which day, and what is late. Counted from the due days themselves, so that the calendar goes on when the
-//! agent does not.
+//! Obligations: what has to be done by which day, and what is late. Counted from the due days themselves. When the agent is gone the calendar keeps
+//! the days that it told last, and says of each how old that is; numbers are those of now, or there are none.
 
 use serde_json::json;
 
 use crate::{record::SHAPES, threshold::State};
 
 use super::{
-    dashboard::{Dashboard, Row, agent_variable, system_variables},
+    dashboard::{Dashboard, Row, agent_variable, last_seen_variable, system_variables},
     field,
     panel::Panel,
     places::{Home, Places},
-    query::{self, At, DAY},
+    query::{self, At, DAY, LAST_SEEN},
     shared::{self, record_column, summary, system_column, table_height},
 };
 
@@ -18,7 +18,7 @@ pub const UID: &str = "clause9-obligations";
 
 pub fn dashboard(places: &Places, agent: &str) -> Dashboard {
     let mut variables = system_variables();
-    variables.push(agent_variable(agent));
+    variables.extend([last_seen_variable(), agent_variable(agent)]);
     Dashboard {
         uid: UID,
         title: "AI systems: obligations",
@@ -46,14 +46,24 @@ pub fn dashboard(places: &Places, agent: &str) -> Dashboard {
 
 /// When each open obligation of the selected systems is due, in epoch seconds: occasions, cases with a day, notices about incidents.
 fn due() -> String {
-    let notices = query::constant(&notices(), "kind", NOTICE);
-    format!(r#"({} or label_replace({notices}, "scope", "$1", "severity", "(.*)"))"#, planned())
+    due_at(At::Step)
+}
+
+fn due_at(at: At) -> String {
+    let notices = query::constant(&notices(at), "kind", NOTICE);
+    format!(r#"({} or label_replace({notices}, "scope", "$1", "severity", "(.*)"))"#, planned(at))
+}
+
+/// The days that an agent that is gone told last, as they stood then: what it had withdrawn by then does not come back, nor does what another agent tells
+/// now.
+fn last_told() -> String {
+    format!("({} unless on (job) clause9_build_info unless on (system, kind, scope) {})", due_at(At::LastSeen), due())
 }
 
 /// How many are late, by kind. Counted before the families are put together, which is less work at each step.
 pub fn late_by_kind() -> String {
-    let of_notices = query::constant(&format!("count({} < time())", notices()), "kind", NOTICE);
-    format!("(count by (kind) ({} < time()) or {of_notices})", planned())
+    let of_notices = query::constant(&format!("count({} < time())", notices(At::Step)), "kind", NOTICE);
+    format!("(count by (kind) ({} < time()) or {of_notices})", planned(At::Step))
 }
 
 /// Every due day that is known, of whichever system: where there is one, none that is late is a number.
@@ -62,12 +72,12 @@ pub fn known() -> String {
     format!(r#"{{__name__=~"{DAYS}"}}"#)
 }
 
-fn planned() -> String {
-    query::selector("", r#"__name__=~"aims_review_due_timestamp_seconds|aims_case_due_timestamp_seconds""#, At::Step)
+fn planned(at: At) -> String {
+    query::selector("", r#"__name__=~"aims_review_due_timestamp_seconds|aims_case_due_timestamp_seconds""#, at)
 }
 
-fn notices() -> String {
-    query::selector("aims_incident_notification_due_timestamp_seconds", "", At::Step)
+fn notices(at: At) -> String {
+    query::selector("aims_incident_notification_due_timestamp_seconds", "", at)
 }
 
 /// The kind of a notice about an incident, which is no record of its own.
@@ -112,33 +122,54 @@ fn countdown() -> Panel {
     KINDS.into_iter().fold(panel, |panel, (kind, name)| panel.field(kind, &json!({ "displayName": name })))
 }
 
+/// What stands where the time that is left stands else: of a day that nobody tells any more it is not known whether it still is to come.
+const GONE: &str = "? agent gone";
+
 fn calendar(places: &Places) -> Panel {
     const ROWS: usize = 1000;
-    let parts = spans().map(|(name, _, vector)| query::constant(&format!("({vector})"), "due", name));
+    let (due, last_told) = (due(), last_told());
+    let of_spans = spans().map(|(name, _, vector)| query::constant(&format!("({vector})"), "due", name));
+    let parts: Vec<_> = of_spans.into_iter().chain([query::constant(&last_told, "due", GONE)]).collect();
     let dates = format!("max by (due, kind, system, scope) (bottomk({ROWS}, {}) * 1000)", parts.join("\nor "));
     // What has a record that can be opened gets its address, the rest stays without.
     let records = "topk by (system, kind, scope) (1, aims_review_info)";
-    let expr =
-        format!("{dates}\n* on (system, kind, scope) group_left (url) ({records} or on (system, kind, scope) group by (system, kind, scope) ({}))", due());
+    let expr = format!(
+        "{dates}\n* on (system, kind, scope) group_left (url) ({records} or on (system, kind, scope) group by (system, kind, scope) ({due} or {last_told}))"
+    );
+    let age = format!("max by (kind, system, scope) (0 * {due} or 0 * {last_told} + time() - ${LAST_SEEN})");
+    let names = spans().into_iter().map(|(name, color, _)| (name, color)).chain([(GONE, field::color(State::Unknown))]);
     let colors: serde_json::Map<_, _> =
-        spans().iter().enumerate().map(|(index, (name, color, _))| ((*name).to_owned(), json!({ "text": name, "color": color, "index": index }))).collect();
-    let copy = json!({ "mode": "binary", "alias": "left", "binary": { "left": { "matcher": { "id": "byName", "options": "Value" } }, "operator": "*", "right": { "fixed": "1" } } });
-    let intro = format!("Open obligations by their day, the latest first; at most {ROWS}. It is late when its day has ended in the organisation's time zone.");
+        names.enumerate().map(|(index, (name, color))| (name.to_owned(), json!({ "text": name, "color": color, "index": index }))).collect();
+    let copy = json!({ "mode": "binary", "alias": "left", "binary": { "left": { "matcher": { "id": "byName", "options": DAY_FIELD } }, "operator": "*", "right": { "fixed": "1" } } });
+    let intro = format!(
+        "Open obligations by their day, the latest first; at most {ROWS}. It is late when its day has ended in the organisation's time zone. A row that says `{GONE}` \
+         is what an agent that is not scraped any more told last, for a week: what was done since is not known. The last column says for how long."
+    );
     Panel::table("What is due", &shared::about(&intro, &places.at(Home::Calendar)))
         .rows(&expr)
+        .rows(&age)
+        .transform("merge", &json!({}))
         .transform("calculateField", &copy)
-        .order(&["due", "Value", "left", "kind", "system", "scope", "url"], &[])
+        .order(&["due", DAY_FIELD, "left", "kind", "system", "scope", "url", AGE_FIELD], &[])
         .sorted_by("Day", false)
         .field("due", &json!({
             "displayName": "Due", "custom.width": 110, "mappings": [{ "type": "value", "options": colors }], "custom.cellOptions": { "type": "color-background", "mode": "basic" },
         }))
-        .field("Value", &json!({ "displayName": "Day", "unit": "time:YYYY-MM-DD", "custom.width": 105, "custom.align": "left" }))
+        .field(DAY_FIELD, &json!({ "displayName": "Day", "unit": "time:YYYY-MM-DD", "custom.width": 105, "custom.align": "left" }))
         .field("left", &json!({ "displayName": "When", "unit": "dateTimeFromNow", "custom.width": 120, "custom.align": "left" }))
         .field("kind", &json!({ "displayName": "What", "custom.minWidth": 150, "mappings": field::words(&kind_names()) }))
         .field("system", &system_column())
         .field("scope", &json!({ "displayName": "Scope", "custom.minWidth": 140 }))
-    .field("url", &record_column())
+        .field("url", &record_column())
+        .field(AGE_FIELD, &json!({
+            "displayName": "Not told for", "unit": "s", "decimals": 1, "custom.width": 115, "custom.align": "right", "mappings": field::quiet_zeros(),
+            "thresholds": field::steps(field::PLAIN, &[(1.0, field::color(State::Breach))]), "custom.cellOptions": { "type": "color-background", "mode": "basic" },
+        }))
 }
+
+/// How Grafana calls the values of the first query and of the second where a table has two.
+const DAY_FIELD: &str = "Value #A";
+const AGE_FIELD: &str = "Value #B";
 
 /// Kinds of obligations in words.
 fn kind_names() -> Vec<(&'static str, String)> {
@@ -193,7 +224,7 @@ fn late_systems() -> Panel {
 
 pub fn late_over_time() -> Panel {
     Panel::lines("Late obligations over time", "How many obligations were late at a time, by kind.")
-        .over_time(&late_by_kind(), "{{kind}}")
+        .over_time(&query::course(&late_by_kind()), "{{kind}}")
         .transform("renameByRegex", &json!({ "regex": "/_/g", "renamePattern": " " }))
         .max_points(200)
         .set("decimals", json!(0))

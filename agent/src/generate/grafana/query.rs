@@ -23,7 +23,12 @@ pub enum At {
     End,
     /// The end of the range too, with the last sample that each series has in it: also when nothing was scraped at the end.
     Latest,
+    /// When an agent that is gone was last scraped ([`LAST_SEEN`]).
+    LastSeen,
 }
+
+/// The variable that holds when an agent that is gone was last scraped, in epoch seconds; while none is gone, the moment itself.
+pub const LAST_SEEN: &str = "last_seen";
 
 impl At {
     fn of(self, selector: &str) -> String {
@@ -31,6 +36,7 @@ impl At {
             Self::Step => selector.to_owned(),
             Self::End => format!("{selector} @ end()"),
             Self::Latest => format!("last_over_time({selector}[$__range] @ end())"),
+            Self::LastSeen => format!("{selector} @ ${LAST_SEEN}"),
         }
     }
 }
@@ -46,6 +52,17 @@ pub fn selector(metric: &str, matchers: &str, at: At) -> String {
 /// a plain `vector(0)` would say that all is well of an agent that is gone.
 pub fn or_zero(counted: &str, behind: &str) -> String {
     format!("{counted} or 0 * count({behind})")
+}
+
+/// A course of few points over a long range, the last of which is what holds at the end of the range. Grafana asks at whole multiples of its step,
+/// the last of which may be a day ago: of the first day there would be nothing to see, and never anything of today. The vector has no `@` of its own
+/// and no values below zero.
+pub fn course(vector: &str) -> String {
+    // At the last step, or at all others. Numbers that are divided by zero are infinite or none, and left out.
+    let at_steps = |vector: &str, end: &str| format!("{vector} / (time() * 1000 + $__interval_ms {end} bool $__to) < Inf");
+    // A subquery of one step, since `@` can't stand behind any other expression; Grafana tells the end in milliseconds.
+    let at_end = format!("last_over_time(({vector})[1s:1s] @ ${{__to}}e-3)");
+    format!("{}\nor {}", at_steps(&format!("({vector})"), "<="), at_steps(&at_end, ">"))
 }
 
 /// What is chosen at the end of the range; where nothing was scraped just then, what is chosen by the last samples in the range. A gap in the

@@ -98,7 +98,7 @@ fn systems_without_breach() -> Panel {
 
 fn systems_over_time() -> Panel {
     Panel::lines("Breach-free systems over time", "Share of the systems in the inventory of which something was known and nothing was in breach.")
-        .over_time(&share_without_breach(), "without a breach")
+        .over_time(&query::course(&share_without_breach()), "without a breach")
         .max_points(60)
         .share_of_fine()
 }
@@ -125,7 +125,7 @@ fn by_clause(groups: &Groups<'_>) -> Option<Panel> {
 fn breaches_by_clause(groups: &Groups<'_>) -> Option<Panel> {
     let panel = || {
         Panel::lines("Breaches by clause", "Readings in breach over time, by clause.")
-            .over_time(&query::breaches_by_group(groups), "{{group}}")
+            .over_time(&query::course(&query::breaches_by_group(groups)), "{{group}}")
             .max_points(60)
             .set("min", json!(0))
             .set("decimals", json!(0))
@@ -142,7 +142,7 @@ fn by_input(groups: &Groups<'_>) -> Option<Panel> {
 fn course_of_states() -> Panel {
     let troubled = query::selector(query::STATES, r#"state!="ok""#, At::Step);
     by_state(Panel::lines("Trouble over time", "Readings that are not fine, by state."))
-        .over_time(&format!("count by (state) ({troubled})"), "{{state}}")
+        .over_time(&query::course(&format!("count by (state) ({troubled})")), "{{state}}")
         .field("unknown", &state(State::Unknown))
 }
 
@@ -154,7 +154,8 @@ fn time_in_breach() -> Panel {
     let breach = query::states(&[], Some(State::Breach), At::Step);
     // An indicator that was evaluated and has no reading in breach has a series all the same: its share is of the time it was looked at.
     let evaluated = "0 * max by (indicator) (aims_indicator_last_evaluated_timestamp_seconds)";
-    let over_time = |vector: &str| format!("avg_over_time(({vector} or {evaluated})[$__range:$__interval])");
+    // Where no step has anything, as on the first day: what holds now.
+    let over_time = |vector: &str| format!("avg_over_time(({vector} or {evaluated})[$__range:$__interval]) or {vector} or {evaluated}");
     let columns = [
         ("time", over_time(&format!("max by (indicator) ({breach})"))),
         ("average", over_time(&format!("count by (indicator) ({breach})"))),
@@ -192,7 +193,7 @@ fn ageing(places: &Places) -> Option<Panel> {
     let values = query::constant(&query::values(indicator, At::Step), "indicator", indicator.id.as_str());
     let intro = "Open nonconformities over time, in the state that the oldest of the same system and grade gives them: breach means open for too long.";
     let panel = by_state(Panel::lines("Age of open nonconformities", &about(intro, &[indicator])))
-        .over_time(&format!("sum by (state) ({states} * ignoring (state) group_left () {values}) > 0"), "{{state}}")
+        .over_time(&query::course(&format!("sum by (state) ({states} * ignoring (state) group_left () {values}) > 0")), "{{state}}")
         .field("ok", &state(State::Ok));
     Some(panel)
 }

@@ -62,9 +62,12 @@ fn agent() -> Vec<Row> {
 fn configuration() -> Vec<Row> {
     let gauge = |name: &str, values: &str| vec![Series::new(name, AGENT, values)];
     let (reload, store) = ("clause9_config_last_reload_successful", "clause9_store_writable");
+    let (nobody, unmatched) = ("Clause9ConfigUnmatchedNames", "clause9_config_unmatched_names");
     vec![
         firing("Clause9ConfigReloadFailed", "a mistake was saved", "10m", gauge(reload, "1x5 0x10"), &AGENT, 0.0),
         quiet("Clause9ConfigReloadFailed", "it was mended", "10m", gauge(reload, "1x2 0x3 1x10")),
+        firing(nobody, "two names are misspelt", "30m", gauge(unmatched, "0x5 2x30"), &AGENT, 2.0),
+        quiet(nobody, "a register lacks its rows for ten minutes", "16m", gauge(unmatched, "0x5 2x10 0x20")),
         firing("Clause9StoreNotWritable", "the disk is full", "12m", gauge(store, "1x5 0x10"), &AGENT, 0.0),
         quiet("Clause9StoreNotWritable", "one write failed", "12m", gauge(store, "1x5 0x2 1x10")),
         firing("Clause9EvidenceBroken", "an entry was edited", "12m", gauge("clause9_store_verified", "1x5 0x10"), &AGENT, 0.0),

@@ -49,6 +49,7 @@ pub fn all(settings: &Settings) -> Vec<Operation> {
         agent_down(),
         agent_absent(),
         config_reload_failed(),
+        config_unmatched(),
         store_not_writable(),
         evidence_broken(),
         evaluation_stalled(),
@@ -138,6 +139,29 @@ fn config_reload_failed() -> Operation {
         steps: &[
             "Read why on the status page or at `/api/v1/status`; `clause9 check --config FILE` names every mistake with its line.",
             "Mend the file, or bring back the one before; the agent notices by itself.",
+        ],
+    }
+}
+
+fn config_unmatched() -> Operation {
+    Operation {
+        alert: alert(
+            "Clause9ConfigUnmatchedNames",
+            Severity::Warning,
+            // Longer than an edit of the register and the configuration takes, one after the other.
+            Some("15m"),
+            "clause9_config_unmatched_names > 0",
+            text("clause9's configuration names systems that do not exist").label(", ", "instance"),
+            text("Names in the configuration (thresholds, covers, jobs) that are no systems of the inventory: ")
+                .value(Format::Number)
+                .text(". What is said of them means nothing: the systems that were meant are judged by the general limits."),
+        ),
+        page: "clause9-agent",
+        meaning: "A limit, a `covers` or a job of the configuration is for a system that the inventory does not have: the name is misspelt, or the system has left the inventory. A stricter limit that was meant for it is not in force.",
+        steps: &[
+            "Read the names on the status page, at `/api/v1/status` (`unmatched_names`) or in the log; each stands beside the name that is likeliest.",
+            "A misspelt name: mend it in the configuration, which the agent reads by itself.",
+            "A system that left the inventory: bring its row back if it should be there, or take what names it out of the configuration.",
         ],
     }
 }

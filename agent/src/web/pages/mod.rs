@@ -26,7 +26,8 @@ const STYLE: &str = include_str!("../style.css");
 /// The most readings that a page lists; the JSON API has all of them.
 const READINGS_SHOWN: usize = 500;
 
-/// How often a page is shown anew, in seconds, unless its reader has stopped that.
+/// How often a page is shown anew, in seconds, where its reader wants that. Unasked it would take from those who read slowly, or have it read to
+/// them, what they are at (WCAG 2.2.1, 3.2.5).
 const REFRESH: u32 = 30;
 
 /// `/style.css`. A file of its own, because the pages' security policy allows no inline style.
@@ -37,8 +38,8 @@ pub async fn style() -> impl IntoResponse {
 /// What a reader has chosen, which goes along with each link.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct View {
-    /// Whether the page stays as it is until it is asked for again.
-    is_still: bool,
+    /// Whether the page is shown anew by itself.
+    is_renewed: bool,
     /// The system whose readings are shown alone.
     system: Option<String>,
 }
@@ -48,7 +49,7 @@ impl View {
         let mut view = Self::default();
         for (name, value) in form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes()) {
             match &*name {
-                "refresh" => view.is_still = value == "off",
+                "refresh" => view.is_renewed = value == "on",
                 "system" if !value.is_empty() => view.system = Some(value.into_owned()),
                 _ => {}
             }
@@ -62,8 +63,8 @@ impl View {
         if let Some(system) = &self.system {
             query.append_pair("system", system);
         }
-        if self.is_still {
-            query.append_pair("refresh", "off");
+        if self.is_renewed {
+            query.append_pair("refresh", "on");
         }
         let query = query.finish();
         if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
@@ -143,14 +144,15 @@ fn missing(handle: &Handle, view: &View, what: &str) -> Response {
 
 /// The frame of every page; `path` is where it is.
 fn page(handle: &Handle, view: &View, path: &str, title: &str, content: &Markup) -> Html<String> {
-    let other = View { is_still: !view.is_still, ..view.clone() }.link(path);
+    let other = View { is_renewed: !view.is_renewed, ..view.clone() }.link(path);
+    let at = handle.board.load().at;
     let page = html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                @if !view.is_still { meta http-equiv="refresh" content=(REFRESH); }
+                @if view.is_renewed { meta http-equiv="refresh" content=(REFRESH); }
                 title { (title) " - clause9" }
                 link rel="stylesheet" href="/style.css";
             }
@@ -159,8 +161,9 @@ fn page(handle: &Handle, view: &View, path: &str, title: &str, content: &Markup)
                 header {
                     a href=(view.link("/")) { "clause9" }
                     span.refresh {
-                        @if view.is_still { "Stands still. " a href=(other) { "Show anew every " (REFRESH) " s" } }
-                        @else { "Shown anew every " (REFRESH) " s. " a href=(other) { "Stop that" } }
+                        @if at > 0 { "As of " (words::moment(at)) ". " }
+                        @if view.is_renewed { "Shown anew every " (REFRESH) " s. " a href=(other) { "Stop that" } }
+                        @else { a href=(other) { "Show anew every " (REFRESH) " s" } }
                     }
                 }
                 main #content tabindex="-1" {

@@ -124,7 +124,7 @@ fn filter(board: &Board, view: &View) -> Markup {
                         option value=(id) selected[view.system.as_ref() == Some(id)] { (system.name.as_deref().unwrap_or(id)) }
                     }
                 }
-                @if view.is_still { input type="hidden" name="refresh" value="off"; }
+                @if view.is_renewed { input type="hidden" name="refresh" value="on"; }
                 " " button type="submit" { "Show" }
             }
         }
