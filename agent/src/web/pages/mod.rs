@@ -161,7 +161,8 @@ fn page(handle: &Handle, view: &View, path: &str, title: &str, content: &Markup)
                 header {
                     a href=(view.link("/")) { "clause9" }
                     span.refresh {
-                        @if at > 0 { "As of " (words::moment(at)) ". " }
+                        // The status page says it in its own place.
+                        @if at > 0 && path != "/" { "As of " (words::moment(at)) ". " }
                         @if view.is_renewed { "Shown anew every " (REFRESH) " s. " a href=(other) { "Stop that" } }
                         @else { a href=(other) { "Show anew every " (REFRESH) " s" } }
                     }
