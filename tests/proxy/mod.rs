@@ -119,6 +119,8 @@ struct Agent {
     core: Core,
     clients: BTreeMap<String, [Client; 2]>,
     folder: tempfile::TempDir,
+    /// Whether the two agents have not seen the same all the way.
+    has_another_history: bool,
 }
 
 /// A reading: its value, or why there is none, and its state.
@@ -148,7 +150,7 @@ impl Agent {
         let clients =
             config.sources.iter().map(|polled| (polled.source.name.clone(), [PATIENT, IMPATIENT].map(|patience| client(&polled.source, patience)))).collect();
         let core = Core::open(Arc::new(config), BEGIN).expect("a store");
-        Self { core, clients, folder }
+        Self { core, clients, folder, has_another_history: false }
     }
 
     fn registers(&self) -> std::path::PathBuf {
@@ -190,8 +192,10 @@ impl Agent {
     fn readings(&mut self, now: i64) -> Readings {
         self.core.evaluate(now);
         let board = self.core.board(now);
-        // How old a source's records are is no value of its, and successes that bring nothing new may be shown a little later.
-        let panels = board.panels.iter().filter(|panel| panel.indicator.id.as_str() != "evidence_source_staleness_seconds");
+        // How old a source's records are is no value of its, and successes that bring nothing new may be shown a little later. How long readings
+        // have been in breach is history, and that of an agent that once believed a lie is another one.
+        let left_out = |id: &str| id == "evidence_source_staleness_seconds" || (self.has_another_history && id == "breaches_without_response");
+        let panels = board.panels.iter().filter(|panel| !left_out(panel.indicator.id.as_str()));
         let readings = panels.flat_map(|panel| panel.readings.iter().map(move |reading| (panel, reading)));
         readings
             .map(|(panel, reading)| {
@@ -328,6 +332,7 @@ impl Campaign {
         let after = self.told.readings(self.now);
         let may_lie = goes_on && bent > 0 && lies::is_a_lie(upstream.name, fault_name);
         let outcome = judge(&place, outcome, &shown, &before, &after, may_lie, false);
+        let after = self.note(outcome, after);
         self.recover(&place, upstream.name, &after).await;
         if fault.is_some() && could_bend == 0 && of_kind.len() == 1 {
             self.idle.insert((index, kind));
@@ -348,8 +353,18 @@ impl Campaign {
         assert!(truth.is_ok(), "{place}: told the truth: {truth:?}");
         let after = self.told.readings(self.now);
         let outcome = judge(&place, outcome, &shown, &before, &after, !can_be_told, true);
+        let after = self.note(outcome, after);
         self.recover(&place, FILES, &after).await;
         outcome
+    }
+
+    /// From a lie on that was taken for true, or for true with a word, the two agents' histories differ. Gives what can be compared of the truth.
+    fn note(&mut self, outcome: Outcome, after: Readings) -> Readings {
+        if !matches!(outcome, Outcome::Lie | Outcome::Told) {
+            return after;
+        }
+        (self.told.has_another_history, self.lied_to.has_another_history) = (true, true);
+        self.told.readings(self.now)
     }
 
     /// A poll without a fault makes everything good again.
