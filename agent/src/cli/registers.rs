@@ -149,8 +149,12 @@ fn explain(file: &Path, config: Option<&Path>) -> anyhow::Result<ExitCode> {
 fn shown(table: &Explained) -> String {
     let mut lines = vec![format!("{}: {}, {} rows", table.place, table.register, table.rows)];
     let width = table.columns.iter().map(|(header, _)| header.chars().count()).max().unwrap_or(0);
-    let becomes = |became: &String| table.becomes.get(became).map(|becomes| format!(": {becomes}")).unwrap_or_default();
-    lines.extend(table.columns.iter().map(|(header, became)| format!("  {header:<width$}  {became}{}", becomes(became))));
+    let becomes = |became: &String| match table.becomes.get(became) {
+        Some(becomes) if becomes.starts_with(became.as_str()) => becomes.clone(),
+        Some(becomes) => format!("{became}: {becomes}"),
+        None => became.clone(),
+    };
+    lines.extend(table.columns.iter().map(|(header, became)| format!("  {header:<width$}  {}", becomes(became))));
     for word in &table.words {
         if word.is_open {
             lines.push(format!("  {}: no list knows `{}`, in {} rows: say in `values` what it means", word.field, word.word, word.rows));

@@ -58,35 +58,40 @@ impl Grid {
     /// # Errors
     /// A limit was passed.
     pub(super) fn push(&mut self, line: Line) -> Result<(), FormatError> {
+        match self.row(line) {
+            Ok(Some(row)) => {
+                self.extent.take(&self.table.file, &row.value)?;
+                self.table.rows.push(row);
+            }
+            Ok(None) => {}
+            Err(mistake) => self.table.refuse(mistake),
+        }
+        Ok(())
+    }
+
+    /// The row that a line is; `None` when nothing is in it.
+    fn row(&self, line: Line) -> Result<Option<Row>, FormatError> {
         let Line { place, cells, faults, .. } = line;
         let mut value: Map<String, Json> = self.table.headers.iter().map(|header| (header.name.clone(), Json::Null)).collect();
         let mut empty = true;
         for (index, cell) in cells.into_iter().enumerate().filter(|(_, cell)| !cell.is_null()) {
-            let name = match self.column(index, &place, type_name(&cell)) {
-                Ok(name) => name.to_owned(),
-                Err(mistake) => return Ok(self.table.refuse(mistake)),
-            };
+            let name = self.column(index, &place, type_name(&cell))?.to_owned();
             if cell.as_str().is_some_and(|text| text.len() > bounds::MAX_CELL_BYTES) {
                 let found = format!("a cell of more than {} bytes in column {}", bounds::MAX_CELL_BYTES, letters(index));
-                return Ok(self.table.refuse(FormatError::new(place, found, "a shorter one; does a quote close too late?")));
+                return Err(FormatError::new(place, found, "a shorter one; does a quote close too late?"));
             }
             empty = false;
             value.insert(name, cell);
         }
         let mut of_columns = Vec::with_capacity(faults.len());
         for (index, fault) in faults {
-            match self.column(index, &place, fault.found) {
-                Ok(column) => of_columns.push(Fault { column: column.to_owned(), ..fault }),
-                Err(mistake) => return Ok(self.table.refuse(mistake)),
-            }
+            let column = self.column(index, &place, fault.found)?.to_owned();
+            of_columns.push(Fault { column, ..fault });
         }
         if empty && of_columns.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
-        let row = Row { value: Json::Object(value), place, faults: of_columns, ..Row::default() };
-        self.extent.take(&self.table.file, &row.value)?;
-        self.table.rows.push(row);
-        Ok(())
+        Ok(Some(Row { value: Json::Object(value), place, faults: of_columns, ..Row::default() }))
     }
 
     /// The header above a cell.

@@ -163,7 +163,8 @@ impl<'l> Lines<'l> {
         if self.is_whole && line.cells.len() < grid.width() && !line.cells.iter().all(Json::is_null) {
             let found = format!("{} cells", line.cells.len());
             let expected = format!("{}, one for each header; is a delimiter or a quote missing?", grid.width());
-            return Ok(grid.refuse(FormatError::new(line.place, found, expected)));
+            grid.refuse(FormatError::new(line.place, found, expected));
+            return Ok(());
         }
         grid.push(line)
     }
