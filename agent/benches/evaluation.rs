@@ -195,8 +195,7 @@ fn delivery(records: Vec<Record>) -> Delivery {
     Delivery {
         streams: vec![Delivered { stream: "all".into(), mode: Mode::Changes, records, position: None, feeds: Vec::new() }],
         pages: 1,
-        notes: Vec::new(),
-        lost: Vec::new(),
+        ..Delivery::default()
     }
 }
 

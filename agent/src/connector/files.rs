@@ -111,13 +111,16 @@ impl Kinds<'_> {
     }
 }
 
+/// Files that could not be read, by name, and why.
+pub type Broken = Vec<(String, FileError)>;
+
 /// What was read of files with tables.
 #[derive(Debug)]
 pub struct Tables {
     /// The tables.
     pub tables: Vec<Table>,
-    /// The files that could not be read, by name, and why.
-    pub broken: Vec<(String, FileError)>,
+    /// The files that could not be read.
+    pub broken: Broken,
     /// Covers names and contents: while it stays the same, nothing has changed.
     pub digest: Digest,
 }
@@ -199,7 +202,7 @@ pub fn digest_at(path: &Path, documents: Option<&Documents>) -> Result<Digest, F
 /// What came of files.
 struct All<T> {
     parsed: Vec<T>,
-    broken: Vec<(String, FileError)>,
+    broken: Broken,
     digest: Digest,
 }
 
@@ -220,7 +223,7 @@ fn read_all<T>(path: &Path, kinds: Kinds<'_>, mut parse: impl FnMut(&Entry, &[u8
 struct Each<T> {
     entries: Vec<Entry>,
     contents: Vec<T>,
-    broken: Vec<(String, FileError)>,
+    broken: Broken,
 }
 
 /// Reads the files that count, and keeps what `take` says of each.
@@ -273,7 +276,7 @@ struct Entry {
 }
 
 /// The files that count, sorted by name, and those that can't be read.
-fn list(root: &Path, pattern: Option<&str>, kinds: Kinds<'_>) -> Result<(Vec<Entry>, Vec<(String, FileError)>), FileError> {
+fn list(root: &Path, pattern: Option<&str>, kinds: Kinds<'_>) -> Result<(Vec<Entry>, Broken), FileError> {
     let metadata = fs::metadata(root).map_err(|error| missing(root, &error))?;
     let mut found = Found { root, kinds, glob: pattern.map(|pattern| glob(root, pattern)).transpose()?, entries: Vec::new(), broken: Vec::new(), listed: 0 };
     if metadata.is_dir() {
@@ -304,7 +307,7 @@ struct Found<'a> {
     kinds: Kinds<'a>,
     glob: Option<globset::GlobMatcher>,
     entries: Vec<Entry>,
-    broken: Vec<(String, FileError)>,
+    broken: Broken,
     /// Files and folders that were gone past.
     listed: usize,
 }

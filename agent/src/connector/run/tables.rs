@@ -15,7 +15,7 @@ use crate::{
         description::{Origin, Stream},
         expression::{self, Val},
         failure::{Failure, FailureReason},
-        files::{self, FileError, Tables, Whole},
+        files::{self, Broken, Tables, Whole},
         format::{Assigned, Documents, Format, Layout, Odd, OddKind, Own, Row, Share, Table, Taken, Wanted, assign, file_of, stream_of_file},
         mapper,
         meter::LogEntry,
@@ -149,7 +149,7 @@ struct Register {
 }
 
 impl Registers {
-    fn new(run: &Run, wanted: &[&Wanted], assigned: Assigned, broken: Vec<(String, FileError)>) -> Self {
+    fn new(run: &Run, wanted: &[&Wanted], assigned: Assigned, broken: Broken) -> Self {
         let Assigned { streams, strays, settings } = assigned;
         let register = |Share { taken, tables, mistakes }: Share| {
             let mistakes = mistakes.iter().map(|mistake| wrong(mistake.to_string())).collect();
