@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 /// Crates, and the only files or folders that name them.
-const HOMES: [(&str, &str); 8] = [
+const HOMES: [(&str, &str); 9] = [
     ("calamine", "agent/src/connector/format/"),
     ("cron", "agent/src/schedule"),
     ("jaq_core", "agent/src/connector/expression.rs"),
     ("notify", "agent/src/config/watch.rs"),
     ("reqwest", "agent/src/connector/"),
     ("rusqlite", "agent/src/store/sqlite/"),
+    ("rust_xlsxwriter", "agent/src/connector/"),
     ("tokio_rustls", "exporter/src/server/"),
     ("tracing_subscriber", "agent/src/cli/logs"),
 ];

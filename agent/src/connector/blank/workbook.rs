@@ -134,3 +134,34 @@ fn words(sheet: &mut Worksheet, styles: &Styles) -> Result<(), XlsxError> {
 fn width(characters: usize) -> f64 {
     characters.clamp(NARROWEST, WIDEST) as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{Column, Format as Read, Layout},
+        *,
+    };
+
+    fn column(name: &str, words: Vec<&'static str>) -> Column {
+        let (needed, about, holds) = (String::new(), String::new(), String::new());
+        Column { name: name.to_owned(), needed, about, holds, words, is_day: false, headers: Vec::new() }
+    }
+
+    #[test]
+    fn lists_are_where_their_columns_look_for_them() {
+        let columns = vec![column("a", vec!["x", "y", "z"]), column("b", vec!["no", "yes"]), column("c", Vec::new()), column("d", vec!["no", "yes"])];
+        let registers = [Blank { name: "one".to_owned(), about: String::new(), columns, rows: Vec::new() }];
+        let tables = Read::Xlsx.read("r.xlsx", &workbook(&registers, 1_795_262_400).unwrap(), &Layout::PLAIN).unwrap();
+        let words = tables.iter().find(|table| table.name == WORDS).unwrap();
+        assert!(words.hidden);
+        let below = words.rows.iter().map(|row| (row.place.clone(), row.value[&words.headers[0].name].as_str().unwrap().to_owned()));
+        let found: BTreeMap<String, String> = below.chain([(words.header_place.clone(), words.headers[0].typed.clone())]).collect();
+        let lists = lists(&registers);
+        assert_eq!(lists.len(), 2);
+        for (list, rows) in [(vec!["no", "yes"], 1..3), (vec!["x", "y", "z"], 4..7)] {
+            assert!(lists[&list] == Formula::new(format!("='_words'!$A${}:$A${}", rows.start, rows.end - 1)), "{list:?}");
+            let there: Vec<_> = rows.map(|row| found[&format!("r.xlsx sheet _words row {row}")].as_str()).collect();
+            assert_eq!(there, list);
+        }
+    }
+}

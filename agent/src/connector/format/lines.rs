@@ -72,7 +72,8 @@ impl<'l> Lines<'l> {
             self.held.clear();
             return self.begin(line);
         }
-        if let Some(cells) = self.held.last().and_then(|group| self.under(group, &line)).filter(|cells| *cells != headers(&line)) {
+        let under = self.held.last().filter(|_| has_names_only(&line)).and_then(|group| self.under(group, &line));
+        if let Some(cells) = under.filter(|cells| *cells != headers(&line)) {
             self.above += self.held.len() - 1;
             self.held.clear();
             return self.begin_with(line, &cells);
@@ -114,6 +115,9 @@ impl<'l> Lines<'l> {
 
     /// Which of two lines, of which the upper can be the header, is it.
     fn header(&self, upper: &Line, lower: &Line) -> Header {
+        if !has_names_only(lower) {
+            return Header::Upper;
+        }
         if let Some(cells) = self.under(upper, lower) {
             return Header::Both(cells);
         }
@@ -183,6 +187,12 @@ impl<'l> Lines<'l> {
             grid => Ok(grid.map(|grid| grid.finish(self.above))),
         }
     }
+}
+
+/// Whether nothing in a line is anything but a name: entries have days and numbers.
+fn has_names_only(line: &Line) -> bool {
+    let is_name = |cell: &Json| cell.as_str().is_some_and(|text| text.starts_with(|first: char| first.is_alphabetic() || first == '#'));
+    line.cells.iter().filter(|cell| !cell.is_null()).all(is_name)
 }
 
 fn headers(line: &Line) -> Vec<String> {

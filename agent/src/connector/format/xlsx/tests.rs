@@ -225,3 +225,24 @@ fn the_sheet_that_counts_can_be_told() {
     let message = "risk_register.xlsx: nothing in a sheet of the name that `sheet` says; expected one of `Cover`, `Register 2026`";
     assert_eq!(read("risks").unwrap_err(), message);
 }
+
+#[test]
+fn a_header_may_be_merged_over_two_rows() {
+    let bytes = workbook(&[("risks", |sheet| {
+        let plain = Format::new();
+        sheet.merge_range(0, 0, 0, 4, "Risk register 2026", &plain).unwrap();
+        sheet.merge_range(1, 0, 2, 0, "ID", &plain).unwrap().merge_range(1, 1, 2, 1, "System", &plain).unwrap();
+        sheet.merge_range(1, 2, 1, 4, "Assessment", &plain).unwrap();
+        sheet.write(2, 2, "Level").unwrap().write(2, 3, "Next review").unwrap().write(2, 4, "Note").unwrap();
+        sheet.write(3, 0, "R-1").unwrap().write(3, 2, "high").unwrap().write(3, 3, "2027-01-01").unwrap();
+    })]);
+    let wanted: crate::connector::format::Wanted = serde_json::from_value(
+        json!({"names": ["risks"], "columns": [{"id": [], "system": [], "level": [], "due": ["next review"]}], "required": ["id", "due"]}),
+    )
+    .unwrap();
+    let own = Own::default();
+    let table = super::read("r.xlsx", &bytes, &Layout { streams: &[&wanted], own: &own }).unwrap().remove(0);
+    let headers: Vec<_> = table.headers.iter().map(|header| header.typed.as_str()).collect();
+    assert_eq!((table.header_place.as_str(), headers), ("r.xlsx sheet risks row 3", vec!["ID", "System", "Level", "Next review", "Note"]));
+    assert_eq!((table.rows.len(), table.mistakes.len()), (1, 0));
+}
