@@ -14,6 +14,7 @@ on_every_engine! {
     a_snapshot_adds_changes_and_removes,
     what_is_touched_is_the_old_and_the_new,
     changes_leave_the_rest_alone_and_positions_are_kept,
+    a_part_of_a_poll_is_no_complete_poll_and_leaves_the_rest_alone,
     systems_are_resolved_at_the_door_and_again_when_the_inventory_changes,
     an_ambiguous_inventory_is_refused_whole,
     ruling_3_promotion_is_the_first_poll_that_saw_it,
@@ -108,6 +109,29 @@ fn changes_leave_the_rest_alone_and_positions_are_kept(homes: Homes<'_>) {
     store.commit("t", &[unchanged], 300).unwrap();
     assert_eq!(store.source_state("t").unwrap().positions["s"], "p2");
     assert_eq!(rows(&store, "SELECT count(*) FROM cases"), ["2"]);
+}
+
+fn a_part_of_a_poll_is_no_complete_poll_and_leaves_the_rest_alone(homes: Homes<'_>) {
+    let home = homes();
+    let mut store = home.open(Zone::UTC);
+    let part = |stream: &str, status: &str, position: &str| Delivered {
+        position: Some(position.into()),
+        feeds: vec![Feed::parse("cases(incident)").unwrap()],
+        ..snapshot(stream, &[incident(stream, "a", status)])
+    };
+    let times = |store: &Store| store.source_state("t").map(|state| (state.first_success_at, state.last_success_at)).unwrap();
+    store.commit_part("t", &[part("r", "open", "r1")], 100).unwrap();
+    assert_eq!(times(&store), (None, None), "the other one was never read");
+    store.commit("t", &[part("r", "open", "r2"), part("s", "open", "s2")], 200).unwrap();
+    assert_eq!(times(&store), (Some(200), Some(200)));
+    store.commit_part("t", &[part("r", "closed", "r3")], 300).unwrap();
+    let state = store.source_state("t").unwrap();
+    assert_eq!((state.first_success_at, state.last_success_at), (Some(200), Some(200)));
+    assert_eq!((state.positions["r"].as_str(), state.positions["s"].as_str(), state.feeds.len()), ("r3", "s2", 2));
+    assert_eq!(rows(&store, "SELECT id, is_open FROM cases ORDER BY id"), ["r 0", "s 1"]);
+    store.commit("t", &[part("s", "open", "s4")], 400).unwrap();
+    assert_eq!(store.source_state("t").unwrap().feeds.len(), 1, "a complete poll forgets what is not there");
+    assert!(entries(&store) > 0);
 }
 
 fn systems_are_resolved_at_the_door_and_again_when_the_inventory_changes(homes: Homes<'_>) {
