@@ -93,7 +93,7 @@ fn version() -> Panel {
 }
 
 /// Columns of the table of sources: name, heading, query, look.
-fn source_columns() -> [(&'static str, &'static str, String, Value); 9] {
+fn source_columns() -> [(&'static str, &'static str, String, Value); 10] {
     let plain = |family: &str| format!("max by (source) (clause9_source_{family}{{{OWN}}})");
     let count = |family: &str, matchers: &str| format!("sum by (source) (increase(clause9_source_{family}{{{matchers}{OWN}}}[$__range]))");
     let seconds = json!({ "unit": "s", "decimals": 1 });
@@ -108,6 +108,7 @@ fn source_columns() -> [(&'static str, &'static str, String, Value); 9] {
         ("took", "Took", plain("poll_duration_seconds"), seconds),
         ("records", "Records", format!("sum by (source) (clause9_source_records{{{OWN}}})"), number.clone()),
         ("pages", "Pages", plain("pages"), number),
+        ("registers", "Registers not read", format!("sum by (source) (1 - clause9_feed_up{{{OWN}}})"), alarming.clone()),
         ("failed", "Failed polls", count("polls_total", r#"outcome="failed", "#), alarming.clone()),
         ("overruns", "Left out", count("overruns_total", ""), alarming),
     ]
@@ -120,7 +121,7 @@ fn sources() -> Panel {
     let page = json!([{ "title": "Its polls and failures", "url": "${agent}/sources/${__value.raw}", "targetBlank": true }]);
     let table = Panel::table(
         "Sources",
-        "Each source: whether its last poll was complete and its evidence still counts, how old it is, how long a poll takes, and over the range how many polls failed or were left out because the one before was still running.",
+        "Each source: whether its last poll was complete and its evidence still counts, how old it is, how long a poll takes, how many of its registers could not be read, and over the range how many polls failed or were left out because the one before was still running.",
     )
     .pivot(&parts.join("\nor "))
     .order(&order, &[])
