@@ -246,7 +246,7 @@ fn the_method_includes_the_views_that_it_reads_through_others() {
     let catalogue = built_in();
     let views = |id: &str| catalogue.get(id).unwrap().views().iter().map(|view| view.name.as_str()).collect::<Vec<_>>();
     assert_eq!(views("monitoring_plan_coverage_ratio"), ["planned_entries", "planned_metrics"]);
-    assert_eq!(views("production_models"), ["audit_kinds", "occasions", "assessed_models"]);
+    assert_eq!(views("production_models"), ["audit_kinds", "review_states", "occasions", "assessed_models"]);
     assert_eq!(views("evidence_source_staleness_seconds"), [""; 0]);
     assert_eq!(views("drift_psi").iter().filter(|name| **name == "chi_square_99").count(), 1);
     let digest = |change: &dyn Fn(&mut Indicator)| {

@@ -12,7 +12,8 @@ use crate::{
         Error,
         sql::{Cell, Database},
         tables::{
-            Dialect, OTHER_TABLES, PlanCheckRow, SourceRow, UnstoredReading, adapted, create_statements, relatives, replace_plan_checks, replace_sources, views,
+            Dialect, OTHER_TABLES, PlanCheckRow, SourceRow, UnstoredReading, View, adapted, create_statements, relatives, replace_plan_checks, replace_sources,
+            views,
         },
     },
 };
@@ -144,12 +145,24 @@ pub(super) fn share(database: &dyn Database) -> Result<(), Error> {
 /// # Errors
 /// What the database reports.
 pub(super) fn compute(database: &dyn Database, views: &BTreeSet<String>, computed: &mut BTreeSet<&'static str>) -> Result<(), Error> {
-    for view in SHARED.map(|(view, _)| view).into_iter().filter(|view| views.contains(*view)) {
-        if computed.insert(view) {
-            database.execute(&format!("INSERT INTO temp.{view} SELECT * FROM main.{view}"), &[])?;
-        }
+    SHARED.iter().filter(|(view, _)| views.contains(*view)).try_for_each(|(view, _)| compute_view(database, view, computed))
+}
+
+/// Computes a view from what was computed of those that it reads. A view of the database would compute them anew.
+fn compute_view(database: &dyn Database, name: &'static str, computed: &mut BTreeSet<&'static str>) -> Result<(), Error> {
+    if !computed.insert(name) {
+        return Ok(());
     }
+    let view = view(name);
+    for (shared, _) in SHARED.iter().filter(|(shared, _)| view.reads.iter().any(|read| read == shared)) {
+        compute_view(database, shared, computed)?;
+    }
+    database.execute(&format!("INSERT INTO temp.{name} {}", view.sql), &[])?;
     Ok(())
+}
+
+fn view(name: &str) -> &'static View {
+    views().iter().find(|view| view.name == name).expect("a view of the agent's own")
 }
 
 /// Shows these rows as the table `sources`.
