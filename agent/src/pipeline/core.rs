@@ -179,6 +179,8 @@ impl Core {
         self.slots = methods.into_iter().zip(stored).map(slot).collect();
         self.sources = sources;
         self.is_quiet = false;
+        // A source that is not there any more took its records with it.
+        self.forget_everything();
         self.facts.touch_all();
         self.plan = Plan { touched: true, ..Plan::default() };
         self.config = config;
@@ -243,6 +245,7 @@ impl Core {
     }
 
     fn touch(&mut self, touched: &Touched) {
+        self.evaluators.iter_mut().for_each(|evaluator| evaluator.projection.forget(touched));
         self.slots.iter_mut().for_each(|slot| slot.touch(touched));
         self.facts.touch(touched);
         if ["panels", "alert_rules"].iter().any(|table| touched.has_table(table)) {
@@ -253,9 +256,16 @@ impl Core {
 
     /// Makes everything due.
     pub fn touch_everything(&mut self) {
+        self.forget_everything();
         self.slots.iter_mut().for_each(Slot::touch_all);
         self.facts.touch_all();
         self.plan.touched = true;
+    }
+
+    /// Has what was computed of records computed again.
+    fn forget_everything(&mut self) {
+        let everything = Touched::everything();
+        self.evaluators.iter_mut().for_each(|evaluator| evaluator.projection.forget(&everything));
     }
 
     /// Notes that time has passed: the data folder may have changed. True when there is something to tell that was not so before.

@@ -10,7 +10,7 @@ use std::{cell::RefCell, collections::BTreeSet, path::Path, time::Duration};
 use self::reader::Reader;
 use super::Sqlite;
 use crate::store::{
-    Error,
+    Error, Touched,
     sql::{Cell, Database, Take},
     tables::{PlanCheckRow, SourceRow, UnstoredReading},
 };
@@ -23,8 +23,10 @@ pub struct Projection {
     whole: Reader,
     /// Sees the records of chosen systems only.
     scoped: Reader,
-    /// Whether views that many indicators read are computed once for each look.
+    /// Whether views that many indicators read are computed once for all.
     shares: bool,
+    /// Those that are, and hold.
+    computed: RefCell<BTreeSet<&'static str>>,
 }
 
 /// A SELECT with its values.
@@ -57,8 +59,6 @@ pub struct Look<'p> {
     projection: &'p Projection,
     /// What is chosen on the scoped connection. It ends with the transaction, so at first there is nothing.
     chosen: RefCell<Option<Chosen>>,
-    /// The views that were computed for all queries. They end with the transaction, too.
-    computed: RefCell<BTreeSet<&'static str>>,
 }
 
 /// Systems, and the tables of which their part was copied.
@@ -88,16 +88,22 @@ impl Projection {
     fn over(open: impl Fn() -> Result<Sqlite, Error>) -> Result<Self, Error> {
         let (whole, scoped) = (Reader::new(open()?)?, Reader::new(open()?)?);
         shadows::restrict(scoped.database())?;
-        Ok(Self { whole, scoped, shares: false })
+        Ok(Self { whole, scoped, shares: false, computed: RefCell::default() })
     }
 
-    /// Has views that many indicators read computed once for each look, the first time that a query over all records reads one of them.
+    /// Has views that many indicators read computed the first time that a query over all records reads one of them, and kept until records that they
+    /// are made of change ([`Self::forget`]).
     ///
     /// # Errors
     /// What the database reports.
     pub fn sharing(self) -> Result<Self, Error> {
         shadows::share(self.whole.database())?;
         Ok(Self { shares: true, ..self })
+    }
+
+    /// Notes that records changed, or may have: what was computed of them does not hold any more.
+    pub fn forget(&mut self, touched: &Touched) {
+        self.computed.get_mut().retain(|view| !shadows::is_made_of(view, touched));
     }
 
     /// Whether [`Self::sharing`] computes a view once.
@@ -145,7 +151,7 @@ impl Projection {
     /// What the database reports.
     pub fn look(&self) -> Result<Look<'_>, Error> {
         // Made before the first BEGIN, so that what began is ended should the second fail.
-        let look = Look { projection: self, chosen: RefCell::default(), computed: RefCell::default() };
+        let look = Look { projection: self, chosen: RefCell::default() };
         self.readers().try_for_each(|reader| reader.database().batch("BEGIN"))?;
         Ok(look)
     }
@@ -163,8 +169,13 @@ impl Projection {
 
 impl Drop for Look<'_> {
     fn drop(&mut self) {
-        // Nothing was written, so there is nothing that a failure could lose; the connection's next BEGIN would report it.
-        self.projection.readers().for_each(|reader| _ = reader.database().batch("ROLLBACK"));
+        let Projection { whole, scoped, computed, .. } = self.projection;
+        // Nothing was written but what is computed again when it is missing; a connection's next BEGIN would report that it failed.
+        if whole.database().batch("COMMIT").is_err() {
+            _ = whole.database().batch("ROLLBACK");
+            computed.take();
+        }
+        _ = scoped.database().batch("ROLLBACK");
     }
 }
 
@@ -174,9 +185,9 @@ impl Look<'_> {
     /// # Errors
     /// [`QueryError`], and those of `take`. Rows may have been taken before.
     pub fn ask(&self, query: &Query<'_>, take: Take<'_>) -> Result<(), QueryError> {
-        let Projection { whole, shares, .. } = self.projection;
+        let Projection { whole, shares, computed, .. } = self.projection;
         if *shares {
-            shadows::compute(whole.database(), query.tables, &mut self.computed.borrow_mut())?;
+            shadows::compute(whole.database(), query.tables, &mut computed.borrow_mut())?;
         }
         whole.ask(query, take)
     }

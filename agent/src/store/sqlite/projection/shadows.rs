@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, sync::LazyLock};
 use crate::{
     record::SHAPES,
     store::{
-        Error,
+        Error, Touched,
         sql::{Cell, Database},
         tables::{
             Dialect, OTHER_TABLES, PlanCheckRow, SourceRow, UnstoredReading, View, adapted, create_statements, relatives, replace_plan_checks, replace_sources,
@@ -150,15 +150,30 @@ pub(super) fn compute(database: &dyn Database, views: &BTreeSet<String>, compute
 
 /// Computes a view from what was computed of those that it reads. A view of the database would compute them anew.
 fn compute_view(database: &dyn Database, name: &'static str, computed: &mut BTreeSet<&'static str>) -> Result<(), Error> {
-    if !computed.insert(name) {
+    if computed.contains(name) {
         return Ok(());
     }
     let view = view(name);
     for (shared, _) in SHARED.iter().filter(|(shared, _)| view.reads.iter().any(|read| read == shared)) {
         compute_view(database, shared, computed)?;
     }
+    database.execute(&format!("DELETE FROM temp.{name}"), &[])?;
     database.execute(&format!("INSERT INTO temp.{name} {}", view.sql), &[])?;
+    computed.insert(name);
     Ok(())
+}
+
+/// Whether a view is made of records that changed.
+pub(super) fn is_made_of(name: &str, touched: &Touched) -> bool {
+    view(name).reads.iter().any(|read| match views().iter().find(|view| view.name == *read) {
+        Some(view) => is_made_of(&view.name, touched),
+        None => touched.has_table(table_of(read)),
+    })
+}
+
+/// The table of the records that a table belongs to: of a list, that of its shape.
+fn table_of(table: &str) -> &str {
+    SHAPES.iter().find(|shape| shape.lists.iter().any(|list| list.table == table)).map_or(table, |shape| shape.table)
 }
 
 fn view(name: &str) -> &'static View {

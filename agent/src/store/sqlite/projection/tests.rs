@@ -75,3 +75,41 @@ fn without_unstored_readings_nothing_stands_before_the_table() {
     assert_eq!(left(&projection), before);
     assert_eq!(before, [vec![], vec!["readings".to_owned()]]);
 }
+
+#[test]
+fn what_is_computed_for_all_holds_until_its_records_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = crate::store::Store::open(folder.path(), crate::record::Zone::UTC).unwrap();
+    let mut projection = Projection::open(store.path()).and_then(Projection::sharing).unwrap();
+    let tables: BTreeSet<String> = ["reviews", "review_states", "occasions", "assessed_models"].map(str::to_owned).into();
+    let ask = |projection: &Projection, view: &str| {
+        let mut counted = 0;
+        let sql = format!("SELECT count(*) FROM {view}");
+        let query = Query { sql: &sql, tables: &tables, values: &[], time_limit: Duration::from_secs(60) };
+        let take = &mut |row: &dyn crate::store::sql::Row| {
+            counted = row.get::<i64>(0)?;
+            Ok(std::ops::ControlFlow::Continue(()))
+        };
+        projection.look().unwrap().ask(&query, take).unwrap();
+        counted
+    };
+    let door = crate::record::Door { now: 2_000_000_000, zone: crate::record::Zone::UTC };
+    let mut deliver = |stream: &str, row: &serde_json::Value| {
+        let records = door.admit(row).unwrap();
+        let delivered = crate::store::Delivered { stream: stream.into(), mode: crate::store::Mode::Changes, records, position: None, feeds: Vec::new() };
+        store.commit("t", &[delivered], 100).unwrap().touched
+    };
+    let review = |id: &str| serde_json::json!({"record": "review", "id": id, "kind": "impact_assessment", "due": "2030-01-01"});
+    let version = serde_json::json!({"record": "model_version", "id": "m/1", "model": "m", "version": "1", "in_production": true});
+    assert_eq!((ask(&projection, "occasions"), ask(&projection, "assessed_models")), (0, 0));
+    let touched = deliver("reviews", &review("1"));
+    assert_eq!(ask(&projection, "occasions"), 0, "nobody said that records changed");
+    projection.forget(&touched);
+    assert_eq!(ask(&projection, "occasions"), 1);
+    let touched = deliver("versions", &version);
+    projection.forget(&touched);
+    assert_eq!((ask(&projection, "occasions"), ask(&projection, "assessed_models")), (1, 1));
+    let touched = deliver("reviews", &review("2"));
+    projection.forget(&touched);
+    assert_eq!((ask(&projection, "assessed_models"), ask(&projection, "occasions")), (1, 2), "through the view between them");
+}
