@@ -138,8 +138,9 @@ impl Core {
             let fault = || EvaluationError::Fault { indicator: slot.method.indicator.id.to_string() };
             made.unwrap_or_else(|_| readings::judge(slot, &Part::Whole, Err(fault()), around))
         };
-        // From both ends, those that share a view on one side: so it is computed by one thread and not by the other, too.
-        work.sort_by_key(|(position, _)| !slots[*position].method.indicator.views().iter().any(|view| Projection::is_shared(&view.name)));
+        // From both ends, those that share a view on one side, the dearest view first: so it is computed by one thread and not by the other, too.
+        let shared = |position: usize| slots[position].method.indicator.views().iter().filter_map(|view| Projection::place_among_shared(&view.name)).min();
+        work.sort_by_key(|(position, _)| shared(*position).unwrap_or(usize::MAX));
         let left = Mutex::new(0..work.len());
         let (work, left) = (&work, &left);
         let thread = |place: usize, evaluator: &mut Evaluator| {

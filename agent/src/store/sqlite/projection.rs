@@ -106,9 +106,9 @@ impl Projection {
         self.computed.get_mut().retain(|view| !shadows::is_made_of(view, touched));
     }
 
-    /// Whether [`Self::sharing`] computes a view once.
-    pub fn is_shared(view: &str) -> bool {
-        shadows::is_shared(view)
+    /// The place of a view among those that [`Self::sharing`] computes once, those that take the longest first.
+    pub fn place_among_shared(view: &str) -> Option<usize> {
+        shadows::place_among_shared(view)
     }
 
     /// Shows these rows as the table `sources`, whatever the database has there. Not during a look, whose end would undo it.

@@ -113,17 +113,18 @@ pub(super) fn copy(database: &dyn Database, tables: &BTreeSet<String>, copied: &
     Ok(())
 }
 
-/// Views over records alone that many indicators read whole: computing them takes longer than reading what was computed. And their indexes.
+/// Views over records alone that many indicators read whole: computing them takes longer than reading what was computed. And their indexes. Those
+/// that take the longest come first.
 const SHARED: [(&str, &[&str]); 4] = [
-    ("judged_measurements", &["system, family"]),
     ("occasions", &["system, kind", "kind"]),
     ("assessed_models", &[]),
+    ("judged_measurements", &["system, family"]),
     ("same_cases", &["source, id", "case_key"]),
 ];
 
-/// Whether a view is computed once for all indicators that read it.
-pub(super) fn is_shared(view: &str) -> bool {
-    SHARED.iter().any(|(shared, _)| *shared == view)
+/// The place of a view among those that are computed once for all indicators that read them.
+pub(super) fn place_among_shared(view: &str) -> Option<usize> {
+    SHARED.iter().position(|(shared, _)| *shared == view)
 }
 
 /// Makes tables for what [`compute`] computes once for all indicators that read it. Until then they are empty.
