@@ -52,7 +52,7 @@ pub(super) async fn poll(mut config: Config, chosen: impl Fn(&PolledSource) -> b
 pub(super) async fn files(config: &Config, now: i64) -> Vec<String> {
     let mut failures = Vec::new();
     for polled in config.sources.iter().filter(|polled| matches!(polled.source.location, Location::Files(_))) {
-        let outcome = ask(client(polled), Door { now, zone: config.zone }).await;
+        let outcome = ask(client(polled), Door { now, zone: config.zone }).await.and_then(Poll::whole);
         failures.extend(outcome.err().map(|failure| format!("{}: {failure}", polled.source.name)));
     }
     failures

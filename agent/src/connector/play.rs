@@ -61,7 +61,7 @@ impl Connector {
         let limits = Limits { requests_per_second: f64::INFINITY, ..Limits::default() };
         let source = Source { name: case.name.clone(), connector: Arc::clone(&self.description), location, limits, settings: case.settings.clone() };
         let context = Context { cursors: std::collections::BTreeMap::new(), door: Door { now: case.now, zone: Zone::UTC } };
-        poll(&Client::new(source)?, &context).await
+        poll(&Client::new(source)?, &context).await.and_then(Poll::whole)
     }
 }
 

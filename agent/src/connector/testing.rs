@@ -50,7 +50,7 @@ pub(super) fn context(cursors: BTreeMap<String, StreamCursor>) -> Context {
 pub(super) async fn poll_with(text: impl AsRef<str>, auth: Auth, handler: impl Fn(&Received) -> Reply + Send + Sync + 'static) -> Result<Poll, Failure> {
     let server = Loopback::start(handler).await.unwrap();
     let client = Client::new(source(&description(text.as_ref()), server.url(), auth)).unwrap();
-    poll(&client, &context(BTreeMap::new())).await
+    poll(&client, &context(BTreeMap::new())).await.and_then(Poll::whole)
 }
 
 /// Ids of a poll's records, stream by stream.

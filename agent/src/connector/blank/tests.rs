@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::{
-    connector::{Client, Files, Limits, Location, Own, Registry, Source},
+    connector::{Client, Files, Limits, Location, Own, Poll, Registry, Source},
     document::Mistakes,
     pipeline::poll_once,
     record::{Door, Record, Zone},
@@ -30,7 +30,8 @@ async fn records(connector: &Arc<Description>, files: &[(String, Vec<u8>)]) -> B
     let location = Location::Files(Files { path: folder.path().to_owned(), own: Own::default() });
     let source = Source { name: "registers".to_owned(), connector: connector.clone(), location, limits: Limits::default(), settings: serde_json::Map::new() };
     let client = Client::new(source).unwrap_or_else(|failure| panic!("{failure}"));
-    let poll = poll_once(&client, &BTreeMap::new(), Door { now: NOW, zone: Zone::UTC }).await.unwrap_or_else(|failure| panic!("{failure}"));
+    let poll =
+        poll_once(&client, &BTreeMap::new(), Door { now: NOW, zone: Zone::UTC }).await.and_then(Poll::whole).unwrap_or_else(|failure| panic!("{failure}"));
     let line = |record: &Record| (format!("{} {}", record.shape.name, record.id), record.body());
     poll.streams.iter().flat_map(|stream| &stream.records).map(line).collect()
 }
