@@ -61,9 +61,8 @@ fn template(args: &args::Template) -> anyhow::Result<ExitCode> {
     };
     if args.example {
         let case = connector.cases(&mut Mistakes::default()).into_iter().find(|case| case.name == EXAMPLE).context("the example is built in")?;
-        for register in &mut registers {
-            register.fill(described, &case).map_err(anyhow::Error::msg)?;
-        }
+        let rows = blank::rows_of(described, &case).map_err(anyhow::Error::msg)?;
+        registers.iter_mut().for_each(|register| register.fill(&rows));
     }
     let files: Vec<(String, Vec<u8>)> = if args.xlsx {
         let name = args.register.as_deref().unwrap_or("registers");

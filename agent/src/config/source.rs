@@ -44,6 +44,20 @@ pub(super) fn all(raw: &raw::File, registry: &Registry, reader: &mut Reader<'_>)
     sources
 }
 
+/// What is said of tables, by `registers:` or by a source of files: the same keys in two structs, since flattened ones lose the lines of mistakes.
+macro_rules! own {
+    ($raw:expr) => {
+        Own {
+            columns: $raw.columns.clone(),
+            values: $raw.values.clone(),
+            header_row: $raw.header_row.clone(),
+            skip_rows: $raw.skip_rows.clone(),
+            sheet: $raw.sheet.clone(),
+            removed: $raw.removed.clone(),
+        }
+    };
+}
+
 fn name<'n>(written: &'n str, path: &str, names: &mut HashSet<&'n str>, reader: &mut Reader<'_>) {
     if !reader.required(&format!("{path}.name")) {
         // Told, or told already.
@@ -58,7 +72,7 @@ fn registers(raw: &raw::Registers, registry: &Registry, reader: &mut Reader<'_>)
     let folder = reader.existing("registers", &raw.path);
     let connector = Arc::clone(&registry.get("register")?.description);
     rows(&raw.header_row, "registers", reader);
-    let files = Files { path: folder.clone(), own: raw.own() };
+    let files = Files { path: folder.clone(), own: own!(raw) };
     let source =
         Source { name: REGISTERS.to_owned(), connector, location: Location::Files(files), limits: Limits::default(), settings: serde_json::Map::new() };
     let interval = raw.every.map_or(DEFAULT_INTERVAL, |Span(every)| every);
@@ -237,41 +251,13 @@ fn files(raw: &raw::Source, path: &str, reader: &mut Reader<'_>) -> Option<Files
         reader.mistake(&format!("{path}.path"), "a folder, a file or a glob such as measurements/*.ndjson");
         return None;
     };
-    Some(Files { path: reader.path(written), own: raw.own() })
+    Some(Files { path: reader.path(written), own: own!(raw) })
 }
 
 /// Rows are counted as spreadsheets do.
 fn rows(written: &BTreeMap<String, u64>, path: &str, reader: &mut Reader<'_>) {
     for table in written.iter().filter(|(_, row)| **row == 0).map(|(table, _)| table) {
         reader.mistake(&format!("{path}.header_row.{table}"), "the number of a row, the first is 1");
-    }
-}
-
-impl raw::Registers {
-    fn own(&self) -> Own {
-        let Self { columns, values, header_row, skip_rows, sheet, removed, .. } = self;
-        Own {
-            columns: columns.clone(),
-            values: values.clone(),
-            header_row: header_row.clone(),
-            skip_rows: skip_rows.clone(),
-            sheet: sheet.clone(),
-            removed: removed.clone(),
-        }
-    }
-}
-
-impl raw::Source {
-    fn own(&self) -> Own {
-        let Self { columns, values, header_row, skip_rows, sheet, removed, .. } = self;
-        Own {
-            columns: columns.clone(),
-            values: values.clone(),
-            header_row: header_row.clone(),
-            skip_rows: skip_rows.clone(),
-            sheet: sheet.clone(),
-            removed: removed.clone(),
-        }
     }
 }
 

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::{
-    description::{Description, Origin, Stream},
+    description::Description,
     files,
     format::{Explained, Layout, Own, Wanted, explain, normalised},
 };
@@ -14,7 +14,7 @@ use super::{
 /// # Errors
 /// What keeps the files from being read. What is wrong in tables, a poll tells.
 pub fn explain_files(connector: &Description, path: &Path, own: &Own) -> Result<Vec<Explained>, String> {
-    let streams: Vec<(&str, &Wanted)> = connector.streams.iter().filter_map(|stream| Some((stream.name.as_str(), wanted(stream)?))).collect();
+    let streams: Vec<(&str, &Wanted)> = connector.streams.iter().filter_map(|stream| Some((stream.name.as_str(), stream.tables()?))).collect();
     let wanted: Vec<&Wanted> = streams.iter().map(|(_, wanted)| *wanted).collect();
     let names: Vec<&str> = streams.iter().map(|(name, _)| *name).collect();
     let tables = files::read_tables(path, &Layout { streams: &wanted, own }).map_err(|error| error.to_string()).and_then(files::Tables::whole)?;
@@ -35,12 +35,5 @@ pub fn said_of(own: &Own, tables: &[Explained]) -> Own {
 
 /// The registers that a connector of files reads, and what each is.
 pub fn registers(connector: &Description) -> impl Iterator<Item = (&str, &str)> {
-    connector.streams.iter().filter(|stream| wanted(stream).is_some()).map(|stream| (stream.name.as_str(), stream.about.as_str()))
-}
-
-pub(super) fn wanted(stream: &Stream) -> Option<&Wanted> {
-    match &stream.origin {
-        Origin::Tables(wanted) => Some(wanted),
-        Origin::Request(_) | Origin::Again(_) | Origin::Documents(_) => None,
-    }
+    connector.streams.iter().filter(|stream| stream.tables().is_some()).map(|stream| (stream.name.as_str(), stream.about.as_str()))
 }

@@ -231,23 +231,23 @@ fn read_each<T>(path: &Path, kinds: Kinds<'_>, take: impl Fn(Vec<u8>) -> T) -> R
     let (root, pattern) = split(path);
     let (root, pattern) = (root.as_path(), pattern.as_deref());
     let (listed, mut broken) = list(root, pattern, kinds)?;
+    let read: Vec<_> = listed.iter().map(|entry| read(entry).map(&take)).collect();
+    // Once more: a set of files of which one was replaced meanwhile would be a picture that never was.
+    if let Some(changed) = difference(&listed, &list(root, pattern, kinds)?.0) {
+        return Err(FileError::Changing(changed));
+    }
     let (mut entries, mut contents) = (Vec::new(), Vec::new());
-    let again = listed.clone();
-    for entry in listed {
-        match read(&entry) {
-            Ok(bytes) => {
-                contents.push(take(bytes));
+    for (entry, content) in listed.into_iter().zip(read) {
+        match content {
+            Ok(content) => {
+                contents.push(content);
                 entries.push(entry);
             }
             Err(error @ FileError::Changing(_)) => return Err(error),
             Err(error) => broken.push((entry.name, error)),
         }
     }
-    // Once more: a set of files of which one was replaced meanwhile would be a picture that never was.
-    match difference(&again, &list(root, pattern, kinds)?.0) {
-        Some(changed) => Err(FileError::Changing(changed)),
-        None => Ok(Each { entries, contents, broken }),
-    }
+    Ok(Each { entries, contents, broken })
 }
 
 /// The folder that a glob starts from, and the rest of it. What exists under its very name is no glob.
@@ -265,7 +265,7 @@ fn split(path: &Path) -> (PathBuf, Option<String>) {
 }
 
 /// A file to be read.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, PartialEq)]
 struct Entry {
     path: PathBuf,
     /// Relative to the root, with `/`.

@@ -14,7 +14,7 @@ use url::Url;
 
 use super::{
     auth::Auth,
-    description::Description,
+    description::{Description, Stream},
     format::{Own, OwnValues},
 };
 
@@ -31,6 +31,15 @@ pub struct Source {
     pub limits: Limits,
     /// The source's `settings:`, over the connector's defaults.
     pub settings: Map<String, Json>,
+}
+
+impl Source {
+    /// Whether its streams stand for registers in files, of which each is read by itself, and missed when it is gone. Files that hold anything come
+    /// and go.
+    pub fn keeps_registers(&self) -> bool {
+        let is_register = |stream: &Stream| stream.tables().is_some_and(|wanted| !wanted.takes_any());
+        matches!(self.location, Location::Files(_)) && self.connector.streams.iter().all(is_register)
+    }
 }
 
 /// Where an upstream is.

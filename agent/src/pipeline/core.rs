@@ -180,7 +180,7 @@ impl Core {
         self.sources = sources;
         self.is_quiet = false;
         // A source that is not there any more took its records with it.
-        self.forget_everything();
+        self.forget(&Touched::everything());
         self.facts.touch_all();
         self.plan = Plan { touched: true, ..Plan::default() };
         self.config = config;
@@ -211,6 +211,7 @@ impl Core {
             Ok((delivery, committed)) => {
                 let was_problem = self.problems.remove(source).is_some();
                 self.is_quiet &= !was_problem && self.sources.is_mere_success(source, &delivery, SUCCESSES_WAIT);
+                self.forget(&committed.touched);
                 self.touch(&committed.touched);
                 let unread = connector::unread(&delivery.unread);
                 let fed = self.sources.succeeded(source, delivery, &self.store, took, now);
@@ -245,7 +246,6 @@ impl Core {
     }
 
     fn touch(&mut self, touched: &Touched) {
-        self.evaluators.iter_mut().for_each(|evaluator| evaluator.projection.forget(touched));
         self.slots.iter_mut().for_each(|slot| slot.touch(touched));
         self.facts.touch(touched);
         if ["panels", "alert_rules"].iter().any(|table| touched.has_table(table)) {
@@ -256,16 +256,15 @@ impl Core {
 
     /// Makes everything due.
     pub fn touch_everything(&mut self) {
-        self.forget_everything();
+        self.forget(&Touched::everything());
         self.slots.iter_mut().for_each(Slot::touch_all);
         self.facts.touch_all();
         self.plan.touched = true;
     }
 
-    /// Has what was computed of records computed again.
-    fn forget_everything(&mut self) {
-        let everything = Touched::everything();
-        self.evaluators.iter_mut().for_each(|evaluator| evaluator.projection.forget(&everything));
+    /// Has what was computed of these records computed again.
+    fn forget(&mut self, touched: &Touched) {
+        self.evaluators.iter_mut().for_each(|evaluator| evaluator.projection.forget(touched));
     }
 
     /// Notes that time has passed: the data folder may have changed. True when there is something to tell that was not so before.

@@ -1,19 +1,23 @@
 //! What is known of each source while the agent runs: when it was last read, what it feeds, whether it is stale; and what that means for
 //! readings that depend on it.
 
+mod freshness;
+mod registers;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
+use self::{freshness::Freshness, registers::Register};
 use crate::{
-    board::{RegisterStatus, SourceStatus},
+    board::SourceStatus,
     config::{Config, PolledSource},
     connector::{self, Failure, Location, Note, NoteKind, Stream, StreamCursor, Unread},
     indicator::Reads,
     record::{Feed, shape},
     schedule::{self, Staleness},
-    store::{self, Absent, Delivered, Mode, SourceState, Store, Touched, tables::SourceRow},
+    store::{self, Absent, Delivered, Mode, Store, Touched, tables::SourceRow},
 };
 
 /// What a poll read, ready to be stored.
@@ -102,10 +106,7 @@ struct Source {
     fed: Option<Vec<Feed>>,
     /// What its upstream could hold and can't any more.
     lost: Vec<Feed>,
-    last_success_at: Option<i64>,
-    /// The last moment at which that counts.
-    last_fresh_at: i64,
-    stale: bool,
+    freshness: Freshness,
     failure: Option<(&'static str, String)>,
     /// Whether it reads registers, each by itself.
     keeps_registers: bool,
@@ -120,27 +121,13 @@ struct Source {
     took: Duration,
 }
 
-/// A register that is read by itself.
-#[derive(Debug, Default)]
-struct Register {
-    /// What it fed when it was read last; until then, what it may hold.
-    feeds: Vec<Feed>,
-    last_success_at: Option<i64>,
-    /// The last moment at which that counts.
-    last_fresh_at: i64,
-    stale: bool,
-    failure: Option<String>,
-    /// Whether its file is not there any more.
-    is_gone: bool,
-}
-
 impl Sources {
     /// The sources of a configuration with what the store remembers; how the last poll went is taken over from `before`.
     pub(super) fn load(config: &Config, store: &Store, before: &Self) -> Result<Self, store::Error> {
         let one = |polled: &PolledSource| {
             let mut source = Source::new(polled);
             let state = store.source_state(&source.name)?;
-            source.note_read(state.last_success_at);
+            source.freshness.note_read(state.last_success_at, &source.staleness);
             source.lost = lost(polled, &state.positions);
             source.take_up_registers(&state);
             source.fed = state.last_success_at.map(|_| state.feeds.into_values().flatten().collect());
@@ -150,7 +137,7 @@ impl Sources {
                 source.notes.clone_from(&known.notes);
                 source.take_over_registers(known);
             }
-            source.stale = true;
+            source.freshness.stale = true;
             Ok(source)
         };
         config.sources.iter().map(one).collect::<Result<_, _>>().map(Self)
@@ -159,14 +146,15 @@ impl Sources {
     /// Whether a poll is a success like the one before it, and nothing else, and may be shown so many seconds later: it must not look as if one
     /// had been missed.
     pub(super) fn is_mere_success(&self, name: &str, delivery: &Delivery, wait: i64) -> bool {
-        let is_as_before = |source: &Source| !source.stale && source.failure.is_none() && source.pages == delivery.pages && source.interval >= 2 * wait;
+        let is_as_before =
+            |source: &Source| !source.freshness.stale && source.failure.is_none() && source.pages == delivery.pages && source.interval >= 2 * wait;
         delivery.is_unchanged() && self.0.iter().find(|source| source.name == name).is_some_and(is_as_before)
     }
 
     /// Notes a poll that was stored. Gives everything that it feeds, if it was stale or feeds something else now.
     pub(super) fn succeeded(&mut self, name: &str, mut delivery: Delivery, store: &Store, took: Duration, now: i64) -> Touched {
         let Some(source) = self.0.iter_mut().find(|source| source.name == name) else { return Touched::default() };
-        let (was_stale, before) = (source.stale, source.feeds());
+        let (was_stale, before) = (source.freshness.stale, source.feeds());
         let lost = delivery.lost.len() + source.lost.len() > 0 && delivery.lost != source.lost;
         source.lost.clone_from(&delivery.lost);
         let mut touched = source.note_registers(&delivery, now);
@@ -178,8 +166,8 @@ impl Sources {
         if let Some(failure) = connector::unread(&delivery.unread) {
             source.failure = Some((failure.reason.as_str(), failure.message));
         } else {
-            source.note_read(Some(now));
-            source.stale = false;
+            source.freshness.note_read(Some(now), &source.staleness);
+            source.freshness.stale = false;
             if let Some((reason, _)) = source.failure.take() {
                 tracing::info!(source = name, reason, "the source can be read again");
             }
@@ -221,17 +209,11 @@ impl Sources {
     pub(super) fn age(&mut self, now: i64) -> Touched {
         let mut changed = Touched::default();
         for source in &mut self.0 {
-            let stale = source.is_stale(now);
-            if stale != source.stale {
-                source.stale = stale;
-                if source.registers.is_empty() {
-                    changed.join(&source.touched());
-                }
+            if source.freshness.age(now) && source.registers.is_empty() {
+                changed.join(&source.touched());
             }
             for register in source.registers.values_mut() {
-                let stale = register.is_stale(now);
-                if stale != register.stale {
-                    register.stale = stale;
+                if register.freshness.age(now) {
                     changed.join(&touched_by(&register.feeds));
                 }
             }
@@ -242,9 +224,8 @@ impl Sources {
     /// When sources become stale, or fresh: what was read in a future that a clock showed counts from then on.
     #[cfg(test)]
     pub(super) fn due(&self) -> impl Iterator<Item = i64> {
-        let of_source = |source: &Source| [Some(source.last_fresh_at + 1), source.last_success_at];
-        let of_registers = |source: &Source| source.registers.values().map(|register| register.last_fresh_at + 1).collect::<Vec<_>>();
-        self.0.iter().flat_map(move |source| of_source(source).into_iter().flatten().chain(of_registers(source)))
+        let each = self.0.iter().flat_map(|source| source.registers.values().map(|register| &register.freshness).chain([&source.freshness]));
+        each.flat_map(Freshness::due)
     }
 
     /// The rows of the table `sources`.
@@ -256,7 +237,7 @@ impl Sources {
             interval_seconds: source.interval,
             stale_after_seconds: source.stale_after(now),
             // A success in the future is a clock that was set back: it proves nothing.
-            last_success_at: source.last_success_at.filter(|success| *success <= now),
+            last_success_at: source.freshness.read_at.filter(|success| *success <= now),
         };
         self.0.iter().map(row).collect()
     }
@@ -270,8 +251,8 @@ impl Sources {
             schedule: source.schedule.clone(),
             interval: source.interval,
             stale_after: source.stale_after(now),
-            last_success_at: source.last_success_at,
-            stale: source.is_stale(now),
+            last_success_at: source.freshness.read_at,
+            stale: source.freshness.is_stale(now),
             failure: source.failure.clone(),
             records: source.records.clone(),
             doubts: source.doubts.clone(),
@@ -289,8 +270,8 @@ impl Sources {
     pub(super) fn read_at(&self, feeds: &[Feed]) -> Option<Option<i64>> {
         let overlap = |fed: &[Feed]| fed.iter().any(|fed| feeds.iter().any(|feed| feed.overlaps(fed)));
         let feeding = self.0.iter().filter(|source| overlap(&source.feeds())).flat_map(|source| {
-            let registers: Vec<_> = source.registers.values().filter(|register| overlap(&register.feeds)).map(|register| register.last_success_at).collect();
-            if registers.is_empty() { vec![source.last_success_at] } else { registers }
+            let registers: Vec<_> = source.registers.values().filter(|register| overlap(&register.feeds)).map(|register| register.freshness.read_at).collect();
+            if registers.is_empty() { vec![source.freshness.read_at] } else { registers }
         });
         feeding.min()
     }
@@ -321,11 +302,11 @@ impl Sources {
         let inventory = shape::by_name("system").map(Feed::all).filter(|_| reads.iter().any(|read| read.feed().is_some()));
         let read: Vec<&Feed> = reads.iter().filter_map(Reads::feed).chain(&inventory).collect();
         for (source, name, register) in self.0.iter().flat_map(Source::each_register) {
-            if register.stale && register.feeds.iter().any(|fed| source.is_wanted(fed) && read.iter().any(|read| read.overlaps(fed))) {
+            if register.freshness.stale && register.feeds.iter().any(|fed| source.is_wanted(fed) && read.iter().any(|read| read.overlaps(fed))) {
                 gaps.add(source, register.staleness(name, &source.name), true);
             }
         }
-        for source in self.0.iter().filter(|source| source.stale && source.registers.is_empty() && source.feeds_any(read.iter().copied())) {
+        for source in self.0.iter().filter(|source| source.freshness.stale && source.registers.is_empty() && source.feeds_any(read.iter().copied())) {
             let needed = || source.feeds_any(reads.iter().filter(|read| !read.is_optional()).filter_map(Reads::feed));
             gaps.add(source, source.staleness(), !source.is_job || needed());
         }
@@ -377,12 +358,6 @@ impl Gaps {
     }
 }
 
-/// What a register may hold that was never read.
-fn may_hold(stream: &Stream) -> Vec<Feed> {
-    // One whose rows say what they are is called as the table is that they go into.
-    if stream.feeds.is_empty() { Feed::parse(&stream.name).into_iter().collect() } else { stream.feeds.clone() }
-}
-
 /// What the streams of a source could hold and can't any more, as its last poll left it.
 fn lost(polled: &PolledSource, positions: &BTreeMap<String, String>) -> Vec<Feed> {
     let of = |stream: &Stream| {
@@ -395,30 +370,6 @@ fn lost(polled: &PolledSource, positions: &BTreeMap<String, String>) -> Vec<Feed
 /// What is to be judged anew when what is fed becomes stale, or fresh: of the inventory everything.
 fn touched_by(feeds: &[Feed]) -> Touched {
     if feeds.iter().any(|feed| feed.table() == "systems") { Touched::everything() } else { Touched::feeds(feeds) }
-}
-
-impl Register {
-    fn is_stale(&self, now: i64) -> bool {
-        !self.last_success_at.is_some_and(|success| (success..=self.last_fresh_at).contains(&now))
-    }
-
-    fn note_read(&mut self, moment: Option<i64>, staleness: &Staleness) {
-        self.last_success_at = moment;
-        self.last_fresh_at = moment.map_or(0, |moment| staleness.last_fresh(moment));
-    }
-
-    fn staleness(&self, name: &str, source: &str) -> String {
-        match self.last_success_at {
-            _ if self.is_gone => format!("the file of the register `{name}` of `{source}` is gone"),
-            None => format!("the register `{name}` of `{source}` was never read"),
-            Some(at) => format!("the register `{name}` of `{source}` was last read at {}", schedule::rfc3339(at)),
-        }
-    }
-
-    fn status(&self, name: &str, now: i64) -> RegisterStatus {
-        let (last_success_at, stale, failure) = (self.last_success_at, self.is_stale(now), self.failure.clone());
-        RegisterStatus { name: name.to_owned(), last_success_at, stale, failure }
-    }
 }
 
 impl Source {
@@ -438,12 +389,10 @@ impl Source {
             described: description.feeds().cloned().collect(),
             fed: None,
             lost: Vec::new(),
-            last_success_at: None,
-            last_fresh_at: 0,
-            stale: true,
+            freshness: Freshness::default(),
             failure: None,
-            keeps_registers: matches!(polled.source.location, Location::Files(_)) && description.keeps_registers(),
-            may_hold: description.streams.iter().map(|stream| (stream.name.clone(), may_hold(stream))).collect(),
+            keeps_registers: polled.source.keeps_registers(),
+            may_hold: description.streams.iter().map(|stream| (stream.name.clone(), registers::may_hold(stream))).collect(),
             registers: BTreeMap::new(),
             records: BTreeMap::new(),
             doubts: BTreeMap::new(),
@@ -463,76 +412,9 @@ impl Source {
         touched_by(&self.feeds())
     }
 
-    fn each_register(&self) -> impl Iterator<Item = (&Self, &str, &Register)> {
-        self.registers.iter().map(move |(name, register)| (self, name.as_str(), register))
-    }
-
     /// Whether the configuration relies on it for this.
     fn is_wanted(&self, fed: &Feed) -> bool {
         self.wanted.as_ref().is_none_or(|wanted| wanted.iter().any(|wanted| wanted.overlaps(fed)))
-    }
-
-    /// What the store remembers of its registers. A complete poll read all of them; one that read some left word of it with those.
-    fn take_up_registers(&mut self, state: &SourceState) {
-        for (stream, feeds) in state.feeds.iter().filter(|(_, feeds)| self.keeps_registers && !feeds.is_empty()) {
-            let position = state.positions.get(stream).and_then(|position| serde_json::from_str::<StreamCursor>(position).ok());
-            let read_at = position.and_then(|position| position.swept_at).max(state.last_success_at);
-            let mut register = Register { feeds: feeds.clone(), stale: true, ..Register::default() };
-            register.note_read(read_at, &self.staleness);
-            self.registers.insert(stream.clone(), register);
-        }
-    }
-
-    /// What is known of its registers under the configuration before, and not stored.
-    fn take_over_registers(&mut self, known: &Self) {
-        for (name, before) in known.registers.iter().filter(|_| self.keeps_registers) {
-            let unread = || Register { feeds: before.feeds.clone(), stale: true, ..Register::default() };
-            let register = self.registers.entry(name.clone()).or_insert_with(unread);
-            (register.failure, register.is_gone) = (before.failure.clone(), before.is_gone);
-        }
-    }
-
-    /// Notes what a poll read of its registers. Gives what those feed that were stale or feed something else now.
-    fn note_registers(&mut self, delivery: &Delivery, now: i64) -> Touched {
-        let mut touched = Touched::default();
-        if !self.keeps_registers {
-            return touched;
-        }
-        let (staleness, source) = (&self.staleness, &self.name);
-        for stream in delivery.streams.iter().filter(|stream| !stream.feeds.is_empty()) {
-            let register = self.registers.entry(stream.stream.clone()).or_default();
-            if register.stale || register.feeds != stream.feeds {
-                touched.join(&touched_by(&register.feeds));
-                touched.join(&touched_by(&stream.feeds));
-            }
-            register.feeds.clone_from(&stream.feeds);
-            register.note_read(Some(now), staleness);
-            (register.stale, register.is_gone) = (false, false);
-            if register.failure.take().is_some() {
-                tracing::info!(source, register = stream.stream, "the register can be read again");
-            }
-        }
-        for Unread { stream, failure, is_gone } in &delivery.unread {
-            // What no stream reads is told as the source's failure.
-            let Some(feeds) = self.may_hold.get(stream) else { continue };
-            let register = self.registers.entry(stream.clone()).or_insert_with(|| {
-                touched.join(&touched_by(feeds));
-                Register { feeds: feeds.clone(), stale: true, ..Register::default() }
-            });
-            if register.is_gone != *is_gone {
-                touched.join(&touched_by(&register.feeds));
-            }
-            (register.failure, register.is_gone) = (Some(failure.message.clone()), *is_gone);
-        }
-        self.registers.retain(|name, register| {
-            let is_there = delivery.streams.iter().any(|stream| stream.stream == *name && !stream.feeds.is_empty())
-                || delivery.unread.iter().any(|unread| unread.stream == *name);
-            if !is_there {
-                touched.join(&touched_by(&register.feeds));
-            }
-            is_there
-        });
-        touched
     }
 
     fn feeds_any<'f>(&self, mut feeds: impl Iterator<Item = &'f Feed>) -> bool {
@@ -540,23 +422,13 @@ impl Source {
         feeds.any(|feed| fed.iter().any(|fed| fed.overlaps(feed)))
     }
 
-    fn is_stale(&self, now: i64) -> bool {
-        // A success in the future is a clock that was set back: how old the records are can't be told.
-        !self.last_success_at.is_some_and(|success| (success..=self.last_fresh_at).contains(&now))
-    }
-
-    fn note_read(&mut self, moment: Option<i64>) {
-        self.last_success_at = moment;
-        self.last_fresh_at = moment.map_or(0, |moment| self.staleness.last_fresh(moment));
-    }
-
     /// How long what was read last counts, in seconds; while nothing was ever read, how long it would if it were now.
     fn stale_after(&self, now: i64) -> i64 {
-        self.last_success_at.map_or_else(|| self.staleness.last_fresh(now) - now, |success| self.last_fresh_at - success)
+        self.freshness.read_at.map_or_else(|| self.staleness.last_fresh(now) - now, |success| self.freshness.last_fresh_at - success)
     }
 
     fn staleness(&self) -> String {
-        match self.last_success_at {
+        match self.freshness.read_at {
             None => format!("the source `{}` was never read completely", self.name),
             Some(at) => format!("the source `{}` was last read completely at {}", self.name, schedule::rfc3339(at)),
         }

@@ -9,8 +9,7 @@ use serde_json::Value as Json;
 
 use super::{
     description::{Description, Stream},
-    explain::wanted,
-    format::{Format, Layout, Wanted, assign},
+    format::{Format, Layout, Wanted, alternatives, assign},
     replay::Case,
 };
 use crate::record::{Kind, Severity, Shape, expected, shape::by_table};
@@ -60,7 +59,7 @@ impl Blank {
     /// The register of this name; `None` when there is none.
     pub fn of(connector: &Description, register: &str) -> Option<Self> {
         let stream = connector.streams.iter().find(|stream| stream.name == register)?;
-        let wanted = wanted(stream)?;
+        let wanted = stream.tables()?;
         let shape = stream.feeds.first().map_or(register, |feed| feed.table());
         let column = |name: String| Column::of(name, stream, wanted, by_table(shape));
         let columns = order(wanted).into_iter().map(column).collect();
@@ -72,15 +71,10 @@ impl Blank {
         connector.streams.iter().filter_map(|stream| Self::of(connector, &stream.name)).collect()
     }
 
-    /// Puts the rows of a recorded case into it.
-    ///
-    /// # Errors
-    /// What is wrong in the case.
-    pub fn fill(&mut self, connector: &Description, case: &Case) -> Result<(), String> {
-        let rows = rows_of(connector, case)?;
+    /// Takes over its rows of those of a recorded case ([`rows_of`]).
+    pub fn fill(&mut self, rows: &BTreeMap<String, Vec<Json>>) {
         let cells = |row: &Json| self.columns.iter().map(|column| cell(row.get(&column.name))).collect();
         self.rows = rows.get(&self.name).into_iter().flatten().map(cells).collect();
-        Ok(())
     }
 
     /// As CSV: the header, and the rows.
@@ -131,16 +125,14 @@ impl Column {
 
 /// Whether a register needs a column.
 fn needed(wanted: &Wanted, column: &str) -> String {
-    let alternatives = |required: &str| required.split(" or ").map(str::to_owned).collect::<Vec<_>>();
-    let asked = wanted.required.iter().map(|required| alternatives(required)).find(|fields| fields.iter().any(|field| field == column));
-    let Some(fields) = asked else { return String::new() };
-    let others: Vec<_> = fields.into_iter().filter(|field| field != column).collect();
+    let Some(asked) = wanted.required.iter().find(|required| alternatives(required).any(|field| field == column)) else { return String::new() };
+    let others: Vec<_> = alternatives(asked).filter(|field| *field != column).collect();
     if others.is_empty() { "yes".to_owned() } else { format!("yes, or {}", others.join(" or ")) }
 }
 
 /// The columns of a register: its id and system, what else it needs, the others.
 fn order(wanted: &Wanted) -> Vec<String> {
-    let needed = wanted.required.iter().filter_map(|required| required.split(" or ").next());
+    let needed = wanted.required.iter().filter_map(|required| alternatives(required).next());
     let first = ["id", "system"].into_iter().filter(|field| wanted.columns.contains_key(*field));
     let mut columns: Vec<String> = Vec::new();
     for column in first.chain(needed).chain(wanted.columns.keys().map(String::as_str)) {
@@ -152,8 +144,11 @@ fn order(wanted: &Wanted) -> Vec<String> {
 }
 
 /// The rows of a case's files by register, under the fields' own names.
-fn rows_of(connector: &Description, case: &Case) -> Result<BTreeMap<String, Vec<Json>>, String> {
-    let streams: Vec<(&str, &Wanted)> = connector.streams.iter().filter_map(|stream| Some((stream.name.as_str(), wanted(stream)?))).collect();
+///
+/// # Errors
+/// What is wrong in the case.
+pub fn rows_of(connector: &Description, case: &Case) -> Result<BTreeMap<String, Vec<Json>>, String> {
+    let streams: Vec<(&str, &Wanted)> = connector.streams.iter().filter_map(|stream| Some((stream.name.as_str(), stream.tables()?))).collect();
     let wanted: Vec<&Wanted> = streams.iter().map(|(_, wanted)| *wanted).collect();
     let layout = Layout { streams: &wanted, own: &case.own };
     let mut tables = Vec::new();

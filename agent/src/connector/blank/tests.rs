@@ -40,9 +40,8 @@ async fn records(connector: &Arc<Description>, files: &[(String, Vec<u8>)]) -> B
 async fn what_is_written_is_read_back() {
     let (connector, case) = register();
     let mut registers = Blank::all(&connector);
-    for register in &mut registers {
-        register.fill(&connector, &case).unwrap();
-    }
+    let rows = rows_of(&connector, &case).unwrap();
+    registers.iter_mut().for_each(|register| register.fill(&rows));
     assert!(registers.iter().filter(|register| !register.rows.is_empty()).count() > 12);
     let files: Vec<_> = registers.iter().map(|register| (format!("{}.csv", register.name), register.csv().into_bytes())).collect();
     let (from_csv, from_xlsx) =

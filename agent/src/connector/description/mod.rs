@@ -338,6 +338,14 @@ pub(super) enum Page {
 }
 
 impl Stream {
+    /// The tables that it takes rows from, if it does.
+    pub(super) fn tables(&self) -> Option<&Wanted> {
+        match &self.origin {
+            Origin::Tables(wanted) => Some(wanted),
+            Origin::Request(_) | Origin::Again(_) | Origin::Documents(_) => None,
+        }
+    }
+
     /// Whether it is read by a request of its own to which there must be an answer.
     pub(super) fn stands_alone(&self) -> bool {
         matches!(self.origin, Origin::Request(_)) && self.for_each.is_none() && self.optional_status.is_empty()
@@ -387,12 +395,6 @@ impl Description {
             Origin::Documents(documents) => Some((stream, documents)),
             Origin::Request(_) | Origin::Again(_) | Origin::Tables(_) => None,
         })
-    }
-
-    /// Whether its streams stand for registers in files, of which each is read by itself, and missed when it is gone. Files that hold anything come
-    /// and go.
-    pub fn keeps_registers(&self) -> bool {
-        self.streams.iter().all(|stream| matches!(&stream.origin, Origin::Tables(wanted) if !wanted.takes_any()))
     }
 
     /// Whether this word stands anywhere in it: when not, no expression uses what it names.

@@ -101,7 +101,8 @@ impl TryFrom<RawWanted> for Wanted {
     }
 }
 
-pub(super) fn alternatives(required: &str) -> impl Iterator<Item = &str> {
+/// The fields of which a register needs one.
+pub fn alternatives(required: &str) -> impl Iterator<Item = &str> {
     required.split(" or ")
 }
 

@@ -26,7 +26,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 pub use assign::{Assigned, Share, assign, file_of, stream_of_file};
-pub use columns::{OwnColumns, Wanted};
+pub use columns::{OwnColumns, Wanted, alternatives};
 pub use documents::Documents;
 pub use explain::{Explained, Word, explain};
 pub use header::{Header, normalised};

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     connector::{
         cursor::StreamCursor,
-        description::{Origin, Stream},
+        description::Stream,
         expression::{self, Val},
         failure::{Failure, FailureReason},
         files::{self, Broken, Tables, Whole},
@@ -60,7 +60,7 @@ fn read(run: &Run) -> Result<Read, Failure> {
 
 fn read_tables(run: &Run) -> Result<Read, Failure> {
     let (path, own) = run.client.files();
-    let wanted: Vec<&Wanted> = run.connector().streams.iter().filter_map(wanted).collect();
+    let wanted: Vec<&Wanted> = run.connector().streams.iter().filter_map(Stream::tables).collect();
     let Tables { tables, broken, digest } = files::read_tables(path, &Layout { streams: &wanted, own }).map_err(|error| wrong(error.to_string()))?;
     for Table { name, file, rows, .. } in &tables {
         log(run, name, file, rows)?;
@@ -83,7 +83,7 @@ fn read_printed(run: &Run, Printed { bytes, took }: &Printed) -> Result<Read, Fa
         let note = format!("{} bytes in {:.1} s", bytes.len(), took.as_secs_f64());
         run.meter.log(LogEntry { stream: table.name.clone(), method: "RUN".to_owned(), path, page: 1, rows, note, ..LogEntry::default() });
     }
-    let wanted: Vec<&Wanted> = run.connector().streams.iter().filter_map(wanted).collect();
+    let wanted: Vec<&Wanted> = run.connector().streams.iter().filter_map(Stream::tables).collect();
     map(run, Registers::new(run, &wanted, assign(tables, &wanted, &Own::default()), Vec::new()))
 }
 
@@ -114,13 +114,6 @@ fn log(run: &Run, stream: &str, file: &str, rows: &[Row]) -> Result<(), Failure>
     let rows = Some(rows.len() as u64);
     run.meter.log(LogEntry { stream: stream.to_owned(), method: "FILE".to_owned(), path: file.to_owned(), page: 1, rows, ..LogEntry::default() });
     Ok(())
-}
-
-fn wanted(stream: &Stream) -> Option<&Wanted> {
-    match &stream.origin {
-        Origin::Tables(wanted) => Some(wanted),
-        Origin::Request(_) | Origin::Again(_) | Origin::Documents(_) => None,
-    }
 }
 
 /// What was found in the files.
@@ -172,7 +165,7 @@ impl Registers {
             }
             streams.into_iter().for_each(|position| registers.found[position].mistakes.push(wrong(error.to_string())));
         }
-        if keeps_registers(run) {
+        if run.client.source().keeps_registers() {
             let broken: BTreeSet<&str> = broken.iter().map(|(file, _)| file.as_str()).collect();
             let removed = &run.client.files().1.removed;
             registers.found.iter_mut().zip(known).for_each(|(register, known)| register.miss(known, &broken, removed));
@@ -209,14 +202,11 @@ impl Register {
     }
 }
 
-fn keeps_registers(run: &Run) -> bool {
-    run.client.program().is_none() && run.connector().keeps_registers()
-}
-
 fn map(run: &Run, registers: Registers) -> Result<Read, Failure> {
     let Registers { found, strays: mut unread, settings } = registers;
     let mut done: Vec<Option<Done>> = Vec::new();
     let mut read = Vec::new();
+    let keeps_registers = run.client.source().keeps_registers();
     for (position, (stream, register)) in run.connector().streams.iter().zip(found).enumerate() {
         let Register { taken, tables, mut mistakes, gone, is_gone, is_removed } = register;
         let needed: Vec<&str> = run.connector().needed_by(position).map(|needed| run.connector().streams[needed].name.as_str()).collect();
@@ -231,7 +221,7 @@ fn map(run: &Run, registers: Registers) -> Result<Read, Failure> {
                     (false, true) => found_in(&gathered.admitted),
                     (false, false) => stream.feeds.clone(),
                 };
-                let tables = keeps_registers(run).then_some(tables);
+                let tables = keeps_registers.then_some(tables);
                 let cursor = StreamCursor { swept_at: Some(run.door.now), method: run.method.clone(), tables, ..StreamCursor::default() };
                 let outcome = StreamPoll { name: stream.name.clone(), mode: PollMode::Snapshot, records: Vec::new(), cursor, feeds, notes, gone };
                 read.push((outcome, gathered.admitted));
@@ -264,7 +254,7 @@ pub(super) fn part(run: &Run, merged: Merged, mut unread: Vec<Unread>) -> Result
     }
     let mut position = 0..;
     streams.retain(|_| position.next().is_some_and(|position| !refused.contains(&position)));
-    match outcome::unread(&unread).filter(|_| streams.is_empty() || !keeps_registers(run)) {
+    match outcome::unread(&unread).filter(|_| streams.is_empty() || !run.client.source().keeps_registers()) {
         Some(failure) => Err(failure),
         None => Ok(Streams { read: streams, unread, duplicates }),
     }
