@@ -16,7 +16,7 @@ pub const TWO: Upstream = Upstream {
     delete: |world, random| drop(take_one(world, "dag_runs", random)),
     always: &[
         ("dags", &["dag_id", "is_active", "is_paused", "has_import_errors"]),
-        ("dag_runs", &["dag_id", "dag_run_id", "state"]),
+        ("dag_runs", &["dag_id", "dag_run_id", "state", "end_date", "data_interval_end"]),
         ("import_errors", &["import_error_id"]),
     ],
 };
@@ -27,7 +27,7 @@ pub const THREE: Upstream = Upstream {
     answer: |world, received| answer(world, received, "/api/v2"),
     always: &[
         ("dags", &["dag_id", "is_stale", "is_paused", "has_import_errors"]),
-        ("dag_runs", &["dag_id", "dag_run_id", "state"]),
+        ("dag_runs", &["dag_id", "dag_run_id", "state", "run_type", "run_after", "end_date", "data_interval_end"]),
         ("import_errors", &["import_error_id"]),
     ],
     ..TWO

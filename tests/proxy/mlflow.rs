@@ -14,7 +14,7 @@ pub const UPSTREAM: Upstream = Upstream {
     answer,
     change,
     delete,
-    always: &[("registered_models", &["name"]), ("model_versions", &["name", "version"])],
+    always: &[("registered_models", &["name"]), ("model_versions", &["name", "version", "creation_timestamp"]), ("metrics", &["key", "value", "timestamp"])],
 };
 
 const MOST: usize = 4;

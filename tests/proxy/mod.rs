@@ -333,7 +333,7 @@ impl Campaign {
         let may_lie = goes_on && bent > 0 && lies::is_a_lie(upstream.name, fault_name);
         let outcome = judge(&place, outcome, &shown, &before, &after, may_lie, false);
         let after = self.note(outcome, after);
-        self.recover(&place, upstream.name, &after).await;
+        self.recover(&format!("{place} ({outcome:?})"), upstream.name, &after).await;
         if fault.is_some() && could_bend == 0 && of_kind.len() == 1 {
             self.idle.insert((index, kind));
         }
@@ -367,12 +367,21 @@ impl Campaign {
         self.told.readings(self.now)
     }
 
-    /// A poll without a fault makes everything good again.
+    /// A poll without a fault makes everything good again, or the next one that reads everything: what is gone from a list of changes is noticed by that
+    /// one only, and which of the two agents is due for it first depends on whether what it read last was as before.
     async fn recover(&mut self, place: &str, source: &str, after: &Readings) {
         let outcome = self.lied_to.poll(source, self.now).await;
         assert!(outcome.is_ok(), "{place}: afterwards, told the truth: {outcome:?}");
-        let shown = self.lied_to.readings(self.now);
-        assert!(shown == *after, "{place}: it did not recover:\n{}", difference(&shown, after).join("\n"));
+        if self.lied_to.readings(self.now) == *after {
+            return;
+        }
+        self.now += HOURS;
+        for agent in [&mut self.lied_to, &mut self.told] {
+            let outcome = agent.poll(source, self.now).await;
+            assert!(outcome.is_ok(), "{place}: hours later, told the truth: {outcome:?}");
+        }
+        let (shown, after) = (self.lied_to.readings(self.now), self.told.readings(self.now));
+        assert!(shown == after, "{place}: it did not recover:\n{}", difference(&shown, &after).join("\n"));
     }
 
     /// How often each fault was played, and what came of it.

@@ -15,10 +15,10 @@ pub const UPSTREAM: Upstream = Upstream {
     change,
     delete: |world, random| drop(take_one(world, "issues", random)),
     always: &[
-        ("issues", &["id", "project", "tracker", "status", "priority"]),
+        ("issues", &["id", "project", "tracker", "status", "priority", "created_on", "updated_on"]),
         ("projects", &["id"]),
         ("trackers", &["id", "name"]),
-        ("issue_statuses", &["id"]),
+        ("issue_statuses", &["id", "is_closed"]),
     ],
 };
 

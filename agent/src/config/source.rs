@@ -116,6 +116,9 @@ fn one(raw: &raw::Source, path: &str, registry: &Registry, reader: &mut Reader<'
     };
     let staleness = staleness(raw.stale_after, &schedule, limits.total, path, reader);
     let source = Source { name: raw.name.clone(), connector, location, limits, settings: raw.settings.clone() };
+    if matches!(&source.location, Location::Files(files) if !files.own.removed.is_empty()) && !source.keeps_registers() {
+        reader.mistake(&format!("{path}.removed"), format!("nothing, files of the connector {} come and go, and none is missed", source.connector.name));
+    }
     let covers = raw.covers.as_ref().map(|systems| systems.iter().cloned().collect());
     Some(PolledSource { source: Arc::new(source), certificates, schedule, interval, staleness, covers, feeds, poll_when_changed })
 }
@@ -201,6 +204,7 @@ fn http(raw: &raw::Source, connector: &Description, allow_redirects_to: Vec<Url>
         ("header_row", !raw.header_row.is_empty()),
         ("skip_rows", !raw.skip_rows.is_empty()),
         ("sheet", !raw.sheet.is_empty()),
+        ("removed", !raw.removed.is_empty()),
     ] {
         if given {
             reader.mistake(&format!("{path}.{key}"), format!("nothing, the connector {} reads no tables", connector.name));

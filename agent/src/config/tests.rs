@@ -154,11 +154,17 @@ fn every_mistake_has_its_message() {
         ),
         (
             "what is said of tables where there are none",
-            source(", columns: { reviews: { a: b } }, header_row: { x: 1 }"),
+            source(", columns: { reviews: { a: b } }, header_row: { x: 1 }, removed: [training.csv]"),
             &[
                 "agent.yaml:3: sources[0].columns: a map; expected nothing, the connector mlflow reads no tables",
                 "agent.yaml:3: sources[0].header_row: a map; expected nothing, the connector mlflow reads no tables",
+                "agent.yaml:3: sources[0].removed: a list; expected nothing, the connector mlflow reads no tables",
             ],
+        ),
+        (
+            "what is gone for good where nothing is missed",
+            format!("{HEAD}sources: [{{ name: drift, connector: records, path: drift, removed: [a.ndjson] }}]\n"),
+            &["agent.yaml:2: sources[0].removed: a list; expected nothing, files of the connector records come and go, and none is missed"],
         ),
         ("setting", source(", settings: { producton: [live] }"), &["agent.yaml:3: sources[0].settings.producton: a list; expected "]),
         ("feeds", source(", feeds: [\"cases(incidents)\"]"), &["agent.yaml:3: sources[0].feeds[0]: \"cases(incidents)\"; expected kinds of cases: incident, "]),
