@@ -2,7 +2,7 @@
 //! as an overrun and not queued. Another configuration ends and begins tasks one by one; what becomes of which is said in `reconcile.rs`.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     config::{Config, PolledSource},
-    connector::{self, Client, Context, Failure, FailureReason, Location, LogEntry, MOST_WALKS, Memo, Poll, PollMode, Source},
+    connector::{self, Client, Context, Failure, FailureReason, Location, LogEntry, MOST_WALKS, Memo, Poll, PollMode, Source, StreamCursor},
     record::{Door, Zone},
     schedule::{self, Schedule, Timer},
     store::{Absent, Delivered, Mode},
@@ -315,17 +315,53 @@ where
     }
     let total = client.source().limits.total;
     let late = || Failure::new(FailureReason::Timeout, format!("the poll, with reading again what did not come, took longer than {} s", total.as_secs()));
-    tokio::time::timeout(total, confirm(poll, absent)).await.unwrap_or_else(|_| Err(late()))
+    let missing = |delivery: Delivery| {
+        let kinds = kinds_missing(positions, &delivery);
+        let absent = absent(delivery);
+        async { absent.await.map(|(delivery, records)| (delivery, Missing { records, kinds })) }
+    };
+    tokio::time::timeout(total, confirm(poll, missing)).await.unwrap_or_else(|_| Err(late()))
+}
+
+/// What is held and did not come.
+#[derive(Debug, Default)]
+struct Missing {
+    records: Absent,
+    /// Kinds of records that the upstream could hold, as it was set up: stream and kind.
+    kinds: BTreeSet<(String, String)>,
+}
+
+impl Missing {
+    fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.kinds.is_empty()
+    }
+
+    /// Whether all of it was missing before.
+    fn is_within(&self, before: &Self) -> bool {
+        self.records.is_subset(&before.records) && self.kinds.is_subset(&before.kinds)
+    }
+}
+
+/// The kinds of records that an upstream could hold at these positions and can't hold by what came.
+fn kinds_missing(positions: &BTreeMap<String, String>, delivery: &Delivery) -> BTreeSet<(String, String)> {
+    let lost = |position: Option<&String>| position.and_then(|text| serde_json::from_str::<StreamCursor>(text).ok()?.kinds).unwrap_or_default().lost;
+    let newly = |stream: &Delivered| {
+        let now = lost(stream.position.as_ref());
+        let before = if now.is_empty() { BTreeSet::new() } else { lost(positions.get(&stream.stream)) };
+        let kinds: Vec<_> = now.difference(&before).map(|kind| (stream.stream.clone(), kind.clone())).collect();
+        kinds
+    };
+    delivery.streams.iter().flat_map(newly).collect()
 }
 
 /// Polls until what is absent was absent from two polls, one right after the other: a list that changed while it was read, or an upstream that
 /// showed less for a moment, must not close what is there. Costs nothing when nothing is absent.
-async fn confirm<P, F>(mut poll: impl FnMut() -> P, absent: impl Fn(Delivery) -> F) -> Result<Polled, Failure>
+async fn confirm<P, F>(mut poll: impl FnMut() -> P, missing: impl Fn(Delivery) -> F) -> Result<Polled, Failure>
 where
     P: Future<Output = Result<Poll, Failure>>,
-    F: Future<Output = Result<(Delivery, Absent), Failure>>,
+    F: Future<Output = Result<(Delivery, Missing), Failure>>,
 {
-    let mut missed: Option<Absent> = None;
+    let mut missed: Option<Missing> = None;
     let mut before = Vec::new();
     for _ in 0..MOST_WALKS {
         let mut polled = match poll().await {
@@ -336,23 +372,28 @@ where
         if polled.delivery.is_unchanged() {
             return Ok(polled);
         }
-        let (mut delivery, mut gone) = absent(polled.delivery).await?;
-        delivery.keep_gone(&mut gone);
+        let (mut delivery, mut gone) = missing(polled.delivery).await?;
+        delivery.keep_gone(&mut gone.records);
         polled.delivery = delivery;
         if polled.delivery.streams.is_empty()
             && let Some(failure) = connector::unread(&polled.delivery.unread)
         {
             return Err(Failure { log: polled.log, ..failure });
         }
-        if missed.as_ref().map_or(gone.is_empty(), |missed| gone.is_subset(missed)) {
-            polled.delivery.note_emptied(&gone);
+        if missed.as_ref().map_or(gone.is_empty(), |missed| gone.is_within(missed)) {
+            polled.delivery.note_emptied(&gone.records);
             return Ok(polled);
         }
         before = polled.log;
-        before.push(LogEntry { note: format!("{} records that are held did not come; everything is read again", gone.len()), ..LogEntry::default() });
+        let what = if gone.records.is_empty() {
+            "kinds of records that were held or could be can't be held any more".to_owned()
+        } else {
+            format!("{} records that are held did not come", gone.records.len())
+        };
+        before.push(LogEntry { note: format!("{what}; everything is read again"), ..LogEntry::default() });
         missed = Some(gone);
     }
-    let message = "records that are held did not come, each time others; the source shows now more, now less of what it has";
+    let message = "what is held did not come, each time something else; the source shows now more, now less of what it has";
     Err(Failure { log: before, ..Failure::new(FailureReason::Incomplete, message) })
 }
 
@@ -492,8 +533,8 @@ mod tests {
         };
         let absent = |delivery: Delivery| {
             let is_there = |id: &str| delivery.streams[0].records.iter().any(|record| record.id == id);
-            let gone = held.iter().filter(|id| !is_there(id)).map(|id| ("s".to_owned(), "system".to_owned(), (*id).to_owned())).collect();
-            std::future::ready(Ok((delivery, gone)))
+            let records = held.iter().filter(|id| !is_there(id)).map(|id| ("s".to_owned(), "system".to_owned(), (*id).to_owned())).collect();
+            std::future::ready(Ok((delivery, Missing { records, ..Missing::default() })))
         };
         let Polled { log, delivery, .. } = confirm(poll, absent).await?;
         let repeats = log.iter().filter(|entry| entry.note.contains("everything is read again")).count();
@@ -514,6 +555,40 @@ mod tests {
         assert_eq!(told(&[&["a", "b"], &["b", "c"], &["b", "c"]]).await, is(3, "bc", 0), "one was missed, and another deleted then");
         let failure = told(&[&["a", "b"], &["b", "c"], &["a", "c"]]).await.unwrap_err();
         assert_eq!((failure.reason, failure.log.len()), (FailureReason::Incomplete, 6));
+    }
+
+    /// Polls by which an upstream can't hold these kinds any more, of which some were lost before; how many polls there were, and what was lost in the end.
+    async fn lost(before: &[&str], polls: &[&[&str]]) -> Result<(usize, Vec<String>), FailureReason> {
+        let cursor = |lost: &[&str]| {
+            let kinds = connector::Kinds { lost: lost.iter().map(ToString::to_string).collect(), ..connector::Kinds::default() };
+            connector::StreamCursor { kinds: Some(kinds), ..connector::StreamCursor::default() }
+        };
+        let mut made = 0;
+        let poll = || {
+            let cursor = cursor(polls[made]);
+            made += 1;
+            let (name, mode) = ("s".to_owned(), PollMode::Snapshot);
+            let stream = connector::StreamPoll { name, mode, records: Vec::new(), cursor, feeds: Vec::new(), notes: Vec::new(), gone: Vec::new() };
+            std::future::ready(Ok(Poll { streams: vec![stream], ..Poll::default() }))
+        };
+        let positions = BTreeMap::from([("s".to_owned(), serde_json::to_string(&cursor(before)).unwrap())]);
+        let missing = |delivery: Delivery| {
+            let kinds = kinds_missing(&positions, &delivery);
+            std::future::ready(Ok((delivery, Missing { kinds, ..Missing::default() })))
+        };
+        let polled = confirm(poll, missing).await.map_err(|failure| failure.reason)?;
+        let told: connector::StreamCursor = serde_json::from_str(polled.delivery.streams[0].position.as_ref().unwrap()).unwrap();
+        Ok((made, told.kinds.unwrap().lost.into_iter().collect()))
+    }
+
+    #[tokio::test]
+    async fn a_kind_that_can_not_be_held_any_more_is_lost_in_two_polls() {
+        let is = |polls, kinds: &[&str]| Ok((polls, kinds.iter().map(ToString::to_string).collect::<Vec<_>>()));
+        assert_eq!(lost(&[], &[&[]]).await, is(1, &[]));
+        assert_eq!(lost(&["risk"], &[&["risk"]]).await, is(1, &["risk"]), "nothing new");
+        assert_eq!(lost(&[], &[&["incident"], &["incident"]]).await, is(2, &["incident"]));
+        assert_eq!(lost(&[], &[&["incident"], &[]]).await, is(2, &[]), "its tracker was only left out");
+        assert_eq!(lost(&[], &[&["a"], &["b"], &["c"]]).await, Err(FailureReason::Incomplete));
     }
 
     #[tokio::test]
