@@ -6,6 +6,7 @@ mod support; // a real server per value, clients to seed it with, waiting
 mod daemon; // the program as a user runs it: exit codes, signals, reloads, kill -9
 mod data_folder; // the data folder while the agent runs: its modes; removed, replaced, back again
 mod front; // the agent's port: names, origins, half-sent requests
+mod history; // what was: asked of an agent while it runs, and of its data folder
 mod house; // the sources themselves: outside crates stay in their homes
 mod measure; // jobs of the agent that run clause9-measure: records, readings, limits, ends
 mod proxy; // what goes wrong between the agent and its upstreams, by chance that can be had again; the script `faults` makes more of it

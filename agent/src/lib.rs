@@ -48,6 +48,7 @@
 //! | [`plan`] | the monitoring plan against readings, rules and dashboards; pure |
 //! | [`board`] | the current picture, and the picture as metric families |
 //! | [`pipeline`] | the only module that knows all of the above; takes over configurations by their difference |
+//! | [`history`] | readings and records over time: states, times in them, gaps, what came before; read from the ledger |
 //! | [`web`] | pages and JSON API, and how they are reached: address, certificate, credentials |
 //! | [`generate`] | dashboards, rules and runbooks, made from the catalogue |
 //! | [`mod@reference`] | tables for the documentation |
@@ -89,6 +90,7 @@ pub mod connector;
 pub mod document;
 pub mod fault;
 pub mod generate;
+pub mod history;
 pub mod indicator;
 pub mod pipeline;
 pub mod plan;

@@ -47,6 +47,9 @@ const HOURS: i64 = 7 * 3600;
 /// So many polls are made between two times that hours pass.
 const MOMENTS: usize = 20;
 
+/// So often a kind of fault is tried until it finds something to bend.
+const MOST_TRIES: usize = 25;
+
 /// The source of registers in files.
 const FILES: &str = "registers";
 
@@ -271,20 +274,28 @@ impl Campaign {
     /// Faulted polls of upstreams and registers: each with each kind of fault, in an order by chance, again and again.
     async fn run(&mut self, polls: usize) {
         let mut order: Vec<(usize, &'static str)> = Vec::new();
-        let mut played = 0;
+        let (mut played, mut step, mut tries) = (0, 0, 0);
         while played < polls {
             if order.is_empty() {
                 order = self.pairs();
                 (1..order.len()).rev().for_each(|last| order.swap(last, self.random.below(last + 1)));
             }
             let (upstream, kind) = order.pop().expect("there are faults");
-            self.now += if played % MOMENTS == 0 { HOURS } else { MOMENT };
+            self.now += if step % MOMENTS == 0 { HOURS } else { MOMENT };
             let name = UPSTREAMS.get(upstream).map_or(FILES, |upstream| upstream.name);
-            let outcome = if upstream < UPSTREAMS.len() { self.upstream(played, upstream, kind).await } else { Some(self.files(played, kind).await) };
-            // A fault that found nothing to bend was none.
+            let outcome = if upstream < UPSTREAMS.len() { self.upstream(step, upstream, kind).await } else { Some(self.files(step, kind).await) };
+            step += 1;
             if let Some(outcome) = outcome {
                 *self.counts.entry((name, kind)).or_default().entry(outcome).or_default() += 1;
-                played += 1;
+                (played, tries) = (played + 1, 0);
+                continue;
+            }
+            // A fault that found nothing to bend was none. Where it ever found something it is tried again, so that each kind gets its share.
+            tries += 1;
+            if self.counts.contains_key(&(name, kind)) && tries < MOST_TRIES {
+                order.push((upstream, kind));
+            } else {
+                tries = 0;
             }
         }
     }

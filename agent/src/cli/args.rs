@@ -46,6 +46,15 @@ pub enum Command {
     /// The monitoring plan (9.1).
     #[command(subcommand)]
     Plan(Plan),
+    /// What readings were over a period: values, time in each state, breaches, gaps, and how that compares with the periods before; or every version of
+    /// a record.
+    #[command(
+        after_help = "Days begin and end in the organisation's time zone. A `·` in a course: no agent ran; `?`: unknown; a blank: there was no such reading.\n\n\
+                      Example:\n  clause9 history drift_psi --config agent.yaml --system credit-scoring --from 2026-07-01 --to 2026-09-30\n  \
+                      clause9 history incidents_open --from 30d --format csv > incidents.csv\n  \
+                      clause9 history --record case 4711"
+    )]
+    History(History),
     /// Walk the evidence chain of a data folder and name the first broken link.
     #[command(after_help = "Example:\n  clause9 verify --data-dir /var/lib/clause9")]
     Verify(Verify),
@@ -213,6 +222,51 @@ pub struct ConnectorFolder {
     /// Folder with connectors of your own.
     #[arg(long, value_name = "DIR")]
     pub connectors: Option<PathBuf>,
+}
+
+/// Settings of `history`.
+#[derive(Debug, Args)]
+pub struct History {
+    /// Where the configuration is; it says where the data is.
+    #[command(flatten)]
+    pub config: Config,
+    /// The indicator.
+    #[arg(required_unless_present = "record", conflicts_with = "record")]
+    pub indicator: Option<String>,
+    /// Every version of a record instead, by its shape and its id: `case 4711`.
+    #[arg(long, num_args = 2, value_names = ["SHAPE", "ID"], conflicts_with_all = ["system", "label", "from", "to"])]
+    pub record: Vec<String>,
+    /// Only readings of this system, by any name that it has now; what was stored under an id that is now its alias, too.
+    #[arg(long, value_name = "NAME")]
+    pub system: Option<String>,
+    /// Only readings with this label. May be given more than once.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = label)]
+    pub label: Vec<(String, String)>,
+    /// Where the period begins: a day, a moment such as 2026-09-30T14:00:00Z, or how long ago, such as 30d.
+    #[arg(long, value_name = "WHEN", default_value = "90d")]
+    pub from: String,
+    /// Where it ends; a day counts to its end. Default: now.
+    #[arg(long, value_name = "WHEN")]
+    pub to: Option<String>,
+    /// How it is printed.
+    #[arg(long, value_enum, default_value_t = HistoryFormat::Table)]
+    pub format: HistoryFormat,
+}
+
+/// How a history is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum HistoryFormat {
+    /// For people.
+    Table,
+    /// For programs: everything, with the periods before.
+    Json,
+    /// For spreadsheets: a row for each step of each reading.
+    Csv,
+}
+
+fn label(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or("a label and its value, `feature=income`")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// Settings of `verify`.

@@ -7,6 +7,7 @@ mod check;
 mod connectors;
 mod eval;
 mod generate;
+mod history;
 mod jobs;
 mod logs;
 mod once;
@@ -56,6 +57,7 @@ pub fn execute(cli: Cli) -> ExitCode {
         Command::Connectors(args) => connectors::execute(&args),
         Command::Registers(args) => registers::execute(&args),
         Command::Plan(args::Plan::Check(args)) => plan::execute(&args),
+        Command::History(args) => history::execute(&args),
         Command::Verify(args) => verify::execute(&args),
         Command::Generate(args) => generate::execute(&args),
         Command::Map => Ok(connector::map()),

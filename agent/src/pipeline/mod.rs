@@ -30,6 +30,7 @@ use crate::{
     board::Board,
     config::{Config, watch::Watcher},
     document::Mistakes,
+    record::Zone,
     schedule, store,
     web::Front,
 };
@@ -70,6 +71,10 @@ pub struct Configuration {
     pub digest: String,
     /// The configuration file.
     pub file: PathBuf,
+    /// The database of its data folder.
+    pub database: PathBuf,
+    /// The organisation's time zone.
+    pub zone: Zone,
     /// When the agent was started, epoch seconds.
     pub started: i64,
     /// When it was taken over, or last read again; epoch seconds.
@@ -268,7 +273,8 @@ impl Agent {
             0 => now,
             started => started,
         };
-        self.handle.configuration.store(Arc::new(Configuration { digest, file: self.config.file.clone(), started, since: now, refused: None }));
+        let (file, database, zone) = (self.config.file.clone(), self.config.data_dir.join(store::DATABASE_FILE), self.config.zone);
+        self.handle.configuration.store(Arc::new(Configuration { digest, file, database, zone, started, since: now, refused: None }));
     }
 }
 

@@ -65,6 +65,11 @@ const MIGRATIONS: &[&str] = &[
         run INTEGER PRIMARY KEY, began INTEGER NOT NULL, until INTEGER NOT NULL, ended INTEGER NOT NULL, sealed INTEGER NOT NULL
     ) STRICT;
 ",
+    // What held when is asked for by reading and by record.
+    "
+    CREATE INDEX reading_intervals_past ON reading_intervals (indicator, labels, held_until) WHERE held_until IS NOT NULL;
+    CREATE INDEX record_versions_past ON record_versions (shape, id) WHERE held_until IS NOT NULL;
+",
 ];
 
 /// The last schema version whose evidence covers neither times nor sources.
@@ -170,8 +175,17 @@ fn definition(statements: &[String]) -> String {
     crate::record::Digest::of(statements.join("\n").as_bytes()).to_string()
 }
 
-/// What the schema of this release is made of, in the words of a database's engine.
-pub(super) fn own_objects(connection: &dyn Database) -> Result<&'static Objects, Error> {
+/// What the schema of a store's version is made of, in the words of its engine.
+pub(super) fn own_objects(connection: &dyn Database) -> Result<Cow<'static, Objects>, Error> {
+    let version = connection.version()?;
+    let make = |empty: &dyn Database| {
+        migrate_to(empty, version)?;
+        renew_record_tables(empty)?;
+        Ok(())
+    };
+    if version != MIGRATIONS.len() {
+        return connection.objects_of(&make).map(Cow::Owned);
+    }
     // Made once for each engine: while the program runs it doesn't change.
     static SQLITE: OnceLock<Objects> = OnceLock::new();
     static POSTGRES: OnceLock<Objects> = OnceLock::new();
@@ -180,12 +194,8 @@ pub(super) fn own_objects(connection: &dyn Database) -> Result<&'static Objects,
         Dialect::Postgres => &POSTGRES,
     };
     if let Some(objects) = made.get() {
-        return Ok(objects);
+        return Ok(Cow::Borrowed(objects));
     }
-    let objects = connection.objects_of(&|empty| {
-        migrate(empty)?;
-        renew_record_tables(empty)?;
-        Ok(())
-    })?;
-    Ok(made.get_or_init(|| objects))
+    let objects = connection.objects_of(&make)?;
+    Ok(Cow::Borrowed(made.get_or_init(|| objects)))
 }

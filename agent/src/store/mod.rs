@@ -10,6 +10,7 @@ mod folder;
 mod history;
 mod names;
 mod older;
+mod past;
 #[cfg(test)]
 mod postgres;
 mod project;
@@ -44,6 +45,7 @@ pub use error::Error;
 pub use evidence::Anchor;
 pub use folder::open_to_others;
 pub use history::{Change, Interval, Key, Since, Stored};
+pub use past::{Held, SystemNames, Version};
 pub use reader::Reader;
 pub use snapshot::Snapshot;
 pub use sql::Interrupter;

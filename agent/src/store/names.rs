@@ -48,6 +48,11 @@ impl Names {
         Ok(Self(names))
     }
 
+    /// The system of a normalised name.
+    pub(super) fn system(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
     /// The system of a record and the upstream's key for it: the first key that resolves, else the first key and no system.
     pub(super) fn resolve<'r>(&self, record: &'r Record) -> (Option<&str>, Option<&'r str>) {
         let resolved = record.system_keys.iter().find_map(|key| self.0.get(&normalised_key(key)).map(|system| (Some(system.as_str()), Some(key.as_str()))));

@@ -1,9 +1,12 @@
 //! A store that is only read, beside whoever writes it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+};
 
 use super::{
-    Anchor, Error, Verified,
+    Anchor, Error, Held, SystemNames, Verified, Version, past,
     sql::{Database, Interrupter},
     sqlite::Sqlite,
     verify,
@@ -31,6 +34,58 @@ impl Reader {
     /// What SQLite reports; that it was interrupted, too.
     pub fn verify(&self, expected: Option<&Anchor>) -> Result<Verified, Error> {
         verify(&self.database, expected).map_err(|error| error.at(&self.path))
+    }
+
+    /// The indicators that ever had a reading, sorted.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn indicators(&self) -> Result<Vec<String>, Error> {
+        self.read(past::indicators)
+    }
+
+    /// The labels of every reading that an indicator ever had, each a JSON object, sorted.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn labels(&self, indicator: &str) -> Result<Vec<String>, Error> {
+        self.read(|database| past::labels(database, indicator))
+    }
+
+    /// What held of a reading in a period (epoch seconds), in the order of time. What began before, or ends after it, is told with its own times.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn held(&self, indicator: &str, labels: &str, period: &Range<i64>) -> Result<Vec<Held>, Error> {
+        self.read(|database| past::held(database, indicator, labels, period))
+    }
+
+    /// Spans (epoch seconds) in which an agent ran and could store what it saw; sorted, none touching another.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn watched(&self) -> Result<Vec<Range<i64>>, Error> {
+        self.read(past::watched)
+    }
+
+    /// Every version of a record, by its shape (`case`) and id, whichever source had it; in the order of time.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn versions(&self, shape: &str, id: &str) -> Result<Vec<Version>, Error> {
+        self.read(|database| past::versions(database, shape, id))
+    }
+
+    /// The systems of the inventory by every name that they have now.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn system_names(&self) -> Result<SystemNames, Error> {
+        self.read(past::system_names)
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&dyn Database) -> Result<T, Error>) -> Result<T, Error> {
+        read(&self.database).map_err(|error| error.at(&self.path))
     }
 
     /// What interrupts it.

@@ -1,5 +1,7 @@
 //! The JSON API.
 
+pub mod history;
+
 use std::sync::Arc;
 
 use clause9_exporter::axum::{
@@ -103,9 +105,10 @@ pub async fn answerable(request: Request, next: Next) -> Response {
         return refused(StatusCode::NOT_ACCEPTABLE, "the answer is JSON: accept application/json").into_response();
     }
     let has_parameters = request.uri().query().is_some_and(|query| !query.is_empty());
-    if has_parameters && request.uri().path() != READINGS {
-        return refused(StatusCode::BAD_REQUEST, &format!("{} has no parameters; {READINGS} has {}", request.uri().path(), Choice::PARAMETERS.join(", ")))
-            .into_response();
+    if has_parameters && ![READINGS, HISTORY].contains(&request.uri().path()) {
+        let parameters = [(READINGS, Choice::PARAMETERS.as_slice()), (HISTORY, history::PARAMETERS.as_slice())];
+        let with = parameters.map(|(path, names)| format!("{path} has {}", names.join(", ")));
+        return refused(StatusCode::BAD_REQUEST, &format!("{} has no parameters; {}", request.uri().path(), with.join("; "))).into_response();
     }
     next.run(request).await
 }
@@ -130,6 +133,9 @@ pub(super) fn accepts_json(accepted: &str) -> bool {
 
 /// Where readings are asked for.
 pub const READINGS: &str = "/api/v1/readings";
+
+/// Where it is asked what they were.
+pub const HISTORY: &str = "/api/v1/history";
 
 /// The readings of a board that are chosen.
 pub fn readings_json(board: &Board, is_chosen: impl Fn(&Panel, &Reading) -> bool) -> Value {

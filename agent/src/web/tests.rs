@@ -55,8 +55,14 @@ async fn before_the_first_evaluation_nothing_is_said_to_be_fine() {
 async fn a_refused_configuration_is_told_beside_the_one_in_force() {
     let handle = Handle::detached();
     let state = || State(handle.clone());
-    let in_force =
-        Configuration { digest: "0123456789ab".into(), file: "/etc/clause9/agent.yaml".into(), started: 1_767_225_000, since: 1_767_225_600, refused: None };
+    let in_force = Configuration {
+        digest: "0123456789ab".into(),
+        file: "/etc/clause9/agent.yaml".into(),
+        started: 1_767_225_000,
+        since: 1_767_225_600,
+        refused: None,
+        ..Default::default()
+    };
     handle.configuration.store(Arc::new(in_force.clone()));
     let page = text(pages::status(state(), RawQuery(None)).await).await;
     assert!(

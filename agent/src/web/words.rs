@@ -45,9 +45,16 @@ pub fn rounded(seconds: i64) -> String {
 pub fn value(reading: &Reading, unit: &str, now: i64) -> String {
     match (&reading.row.measured, reading.row.value(now)) {
         (Measured::Unknown(_), _) | (_, None) => "-".to_owned(),
-        (_, Some(value)) if unit == "seconds" => seconds(value),
-        (_, Some(value)) if unit == indicator::MOMENTS => moment(whole(value)),
-        (_, Some(value)) => number(value),
+        (_, Some(value)) => of_unit(value, unit),
+    }
+}
+
+/// A value of a unit: a number, a span for seconds, a time for a moment.
+pub fn of_unit(value: f64, unit: &str) -> String {
+    match unit {
+        "seconds" => seconds(value),
+        indicator::MOMENTS => moment(whole(value)),
+        _ => number(value),
     }
 }
 
@@ -72,8 +79,12 @@ fn seconds(value: f64) -> String {
 
 /// Labels as Prometheus writes them.
 pub fn labels(reading: &Reading) -> String {
-    let labels: Vec<_> = reading.row.labels().map(|(name, value)| format!("{name}={value:?}")).collect();
-    labels.join(" ")
+    pairs(reading.row.labels())
+}
+
+/// Pairs of a label's name and its value, the same way.
+pub fn pairs<'l>(labels: impl Iterator<Item = (&'l str, &'l str)>) -> String {
+    labels.map(|(name, value)| format!("{name}={value:?}")).collect::<Vec<_>>().join(" ")
 }
 
 /// Why a reading is as it is: the reason while unknown, else the rule that was hit.

@@ -1,0 +1,241 @@
+//! `clause9 history`: what readings and records were.
+
+use std::{ops::Range, process::ExitCode};
+
+use anyhow::Context as _;
+use serde_json::json;
+
+use super::{args, args::HistoryFormat, check::refused, counted, out::out, say, table};
+use crate::{
+    config::Config,
+    document::{nearest, one_of},
+    history::{self, Change, Choice, Course, Edge, History},
+    indicator::{Direction, Indicator},
+    record::{Zone, shape},
+    schedule,
+    store::{DATABASE_FILE, Reader, Version},
+    threshold::State,
+    web::words,
+};
+
+/// So many signs show a course.
+const SIGNS: u16 = 24;
+
+pub(super) fn execute(args: &args::History) -> anyhow::Result<ExitCode> {
+    let now = schedule::now();
+    let config = match Config::load(&args.config.config, now) {
+        Ok(config) => config,
+        Err(mistakes) => return Ok(refused(&mistakes)),
+    };
+    let path = config.data_dir.join(DATABASE_FILE);
+    anyhow::ensure!(path.exists(), "{}: nothing is stored yet; `clause9 run` stores what it sees", path.display());
+    let reader = Reader::open(&path).with_context(|| format!("{} can't be opened", path.display()))?;
+    match (&args.indicator, args.record.as_slice()) {
+        (Some(indicator), _) => of_readings(args, &config, &reader, indicator, now)?,
+        (None, [shape, id]) => of_record(args, config.zone, &reader, shape, id)?,
+        (None, _) => anyhow::bail!("--record takes a shape and an id"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn of_readings(args: &args::History, config: &Config, reader: &Reader, id: &str, now: i64) -> anyhow::Result<()> {
+    let known = config.catalogue.get(id);
+    if known.is_none() {
+        let ever = reader.indicators()?;
+        if !ever.iter().any(|known| known == id) {
+            let ids = ever.iter().map(String::as_str).chain(config.catalogue.iter().map(|indicator| indicator.id.as_str()));
+            let near = nearest(id, ids).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            anyhow::bail!("there is no indicator `{id}`, and none was ever stored{near}");
+        }
+    }
+    let end =
+        |name: &str, text: &str, edge| history::edge(text, edge, config.zone, now).map_err(|expected| anyhow::anyhow!("--{name} {text}: expected {expected}"));
+    let from = end("from", &args.from, Edge::From)?;
+    // The second that it is now belongs to it.
+    let to = args.to.as_deref().map_or(Ok(now + 1), |text| end("to", text, Edge::To))?;
+    anyhow::ensure!(from < to, "the period ends ({}) before it begins ({})", history::shown(to, config.zone), history::shown(from, config.zone));
+    let choice = Choice { system: args.system.clone(), labels: args.label.iter().cloned().collect() };
+    let history = History::read(reader, id, &choice, &(from..to))?
+        .with_context(|| format!("nothing is stored of {} to {}: no agent ran then", history::shown(from, config.zone), history::shown(to, config.zone)))?;
+    let (unit, direction) = known.map_or(("", Direction::TwoSided), |known| (known.unit.as_str(), known.direction));
+    match args.format {
+        HistoryFormat::Table => print(&history, known.map(|known| &**known), unit, direction, config.zone),
+        HistoryFormat::Json => say!("{:#}", history::json(&history, unit, direction)),
+        HistoryFormat::Csv => out(format_args!("{}", csv(&history)?)),
+    }
+    Ok(())
+}
+
+fn print(history: &History, indicator: Option<&Indicator>, unit: &str, direction: Direction, zone: Zone) {
+    let moment = |at: i64| history::shown(at, zone);
+    let Range { start, end } = history.period;
+    let worse = match direction {
+        Direction::Higher => "; larger is worse",
+        Direction::Lower => "; smaller is worse",
+        Direction::Abs => "; further from 0 is worse",
+        Direction::TwoSided => "",
+    };
+    let title = indicator.map_or("an indicator that is not in the catalogue any more", |indicator| &indicator.title);
+    say!("{}: {title}{worse}", history.indicator);
+    say!("{} to {}, {}", moment(start), moment(end), zone.name());
+    let mut methods = Vec::new();
+    let rows: Vec<_> = history
+        .courses
+        .iter()
+        .map(|course| {
+            let mut periods = history.periods().map(|period| course.summary(&period, &history.watched, direction));
+            let (summary, before) = (periods.next().expect("the period itself"), periods.next());
+            methods.extend(summary.methods.iter().map(|(at, _)| *at));
+            let went = summary.end.zip(before.and_then(|before| before.end)).and_then(|(now, before)| history::change(direction, before, now));
+            let span = |seconds: i64| if seconds == 0 { "-".to_owned() } else { words::rounded(seconds) };
+            let state = summary.end.map_or("-", |end| end.state.as_str());
+            let value = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| words::of_unit(value, unit));
+            let in_breach = match (summary.seconds.of(State::Breach), summary.in_breach_since) {
+                (time, Some(since)) => format!("{}, since {}", span(time), moment(since)),
+                (0, None) => "-".to_owned(),
+                (time, None) => format!("{}, first {}", span(time), summary.first_breach.map(moment).unwrap_or_default()),
+            };
+            [
+                state.to_owned(),
+                value(summary.end.and_then(|end| end.value)),
+                course.sparkline(&history.period, &history.watched, SIGNS),
+                in_breach,
+                span(summary.seconds.of(State::Unknown)),
+                summary.worst.map_or_else(|| "-".to_owned(), |(at, worst)| format!("{}, {}", value(Some(worst)), moment(at))),
+                went.map_or("-", Change::as_str).to_owned(),
+                labels(course),
+            ]
+        })
+        .collect();
+    if rows.is_empty() {
+        say!("there was no such reading");
+        return;
+    }
+    table::print(["STATE", "VALUE", "COURSE", "IN BREACH", "UNKNOWN", "WORST", "SINCE BEFORE", "LABELS"], &rows);
+    if let [course] = history.courses.as_slice() {
+        say!("");
+        print_steps(history, course, unit, zone);
+    }
+    let seen: i64 = history.watched.iter().map(|span| (span.end.min(end) - span.start.max(start)).max(0)).sum();
+    if seen < end - start {
+        say!("no agent ran for {} of the period: what was then, nobody knows", words::rounded(end - start - seen));
+    }
+    methods.sort_unstable();
+    methods.dedup();
+    for at in methods {
+        say!("{}: the method changed; values before and after are not comparable", moment(at));
+    }
+}
+
+fn print_steps(history: &History, course: &Course, unit: &str, zone: Zone) {
+    let value = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| words::of_unit(value, unit));
+    let rows: Vec<_> = course
+        .within(&history.period)
+        .map(|(span, step)| {
+            let (first, last) = (value(step.value_at(span.start)), value(step.value_at(span.end - 1)));
+            let shown = if first == last { first } else { format!("{first} to {last}") };
+            let why = step.reason.as_deref().or(step.rule.as_deref()).unwrap_or_default();
+            [history::shown(span.start, zone), history::shown(span.end, zone), step.state.to_string(), shown, step.entry.to_string(), why.to_owned()]
+        })
+        .collect();
+    table::print(["FROM", "UNTIL", "STATE", "VALUE", "ENTRY", "RULE OR REASON"], &rows);
+}
+
+fn labels(course: &Course) -> String {
+    let labels = words::pairs(course.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    if course.formerly.is_empty() {
+        return labels;
+    }
+    let ids: Vec<_> = course.formerly.iter().map(String::as_str).collect();
+    format!("{labels} (formerly {})", ids.join(", "))
+}
+
+/// A row for each step: labels in columns of their own.
+fn csv(history: &History) -> anyhow::Result<String> {
+    let mut names: Vec<&String> = history.courses.iter().flat_map(|course| course.labels.keys()).collect();
+    names.sort();
+    names.dedup();
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let fixed = ["from", "until", "state", "value", "value_at_end", "rule", "reason", "method", "entry"];
+    writer.write_record(["indicator"].into_iter().chain(names.iter().map(|name| name.as_str())).chain(fixed))?;
+    let text = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
+    for course in &history.courses {
+        for (span, step) in course.within(&history.period) {
+            let labels = names.iter().map(|name| course.labels.get(*name).cloned().unwrap_or_default());
+            let rest = [
+                schedule::rfc3339(span.start),
+                schedule::rfc3339(span.end),
+                step.state.to_string(),
+                text(step.value_at(span.start)),
+                text(step.value_at(span.end - 1)),
+                step.rule.as_deref().unwrap_or_default().to_owned(),
+                step.reason.clone().unwrap_or_default(),
+                step.method.to_string(),
+                step.entry.to_string(),
+            ];
+            writer.write_record([history.indicator.clone()].into_iter().chain(labels).chain(rest))?;
+        }
+    }
+    Ok(String::from_utf8(writer.into_inner()?)?)
+}
+
+fn of_record(args: &args::History, zone: Zone, reader: &Reader, shape: &str, id: &str) -> anyhow::Result<()> {
+    if shape::by_name(shape).is_none() {
+        anyhow::bail!("--record {shape}: expected {}", one_of(shape, shape::SHAPES.iter().map(|shape| shape.name)));
+    }
+    let versions = reader.versions(shape, id)?;
+    anyhow::ensure!(!versions.is_empty(), "no {shape} `{id}` was ever stored");
+    let edits = history::edits(&versions);
+    // Moments of fields are told as such, everything else as it is stored.
+    let is_moment = |path: &str| {
+        let field = path.strip_prefix("fields.").and_then(|name| shape::by_name(shape)?.field(name));
+        field.is_some_and(|field| matches!(field.kind, shape::Kind::Time | shape::Kind::PastTime))
+    };
+    let changes = |position: usize| -> Vec<_> {
+        let value = |edit: &history::Edit, value: &Option<serde_json::Value>| match value {
+            None => "nothing".to_owned(),
+            Some(value) => value.as_i64().filter(|_| is_moment(&edit.path)).map_or_else(|| value.to_string(), |moment| history::shown(moment, zone)),
+        };
+        let first = edits[position].iter().all(|edit| edit.before.is_none());
+        let edit = |edit: &history::Edit| {
+            if first {
+                format!("{}: {}", edit.path, value(edit, &edit.after))
+            } else {
+                format!("{}: {} → {}", edit.path, value(edit, &edit.before), value(edit, &edit.after))
+            }
+        };
+        edits[position].iter().map(edit).collect()
+    };
+    let rows = versions.iter().enumerate().map(|(position, version)| {
+        let until = version.until.map_or_else(|| "holds".to_owned(), |until| history::shown(until, zone));
+        [history::shown(version.from, zone), until, version.source.clone(), version.entry.to_string(), changes(position).join("; ")]
+    });
+    match args.format {
+        HistoryFormat::Table => {
+            table::print(["FROM", "UNTIL", "SOURCE", "ENTRY", "WHAT CHANGED"], &rows.collect::<Vec<_>>());
+            say!("{}, {}", counted(versions.len(), "version"), zone.name());
+        }
+        HistoryFormat::Json => {
+            let told: Vec<_> = versions.iter().zip(&edits).map(|(version, edits)| of_version(version, edits)).collect();
+            say!("{:#}", json!({ "shape": shape, "id": id, "versions": told }));
+        }
+        HistoryFormat::Csv => {
+            let mut writer = csv::Writer::from_writer(Vec::new());
+            writer.write_record(["from", "until", "source", "entry", "changed"])?;
+            for (version, row) in versions.iter().zip(rows) {
+                let [_, _, source, entry, changed] = row;
+                writer.write_record([schedule::rfc3339(version.from), version.until.map(schedule::rfc3339).unwrap_or_default(), source, entry, changed])?;
+            }
+            out(format_args!("{}", String::from_utf8(writer.into_inner()?)?));
+        }
+    }
+    Ok(())
+}
+
+fn of_version(version: &Version, edits: &[history::Edit]) -> serde_json::Value {
+    let edits: Vec<_> = edits.iter().map(|edit| json!({ "path": edit.path, "before": edit.before, "after": edit.after })).collect();
+    json!({
+        "from": version.from, "until": version.until, "source": version.source, "stream": version.stream, "entry": version.entry,
+        "until_entry": version.until_entry, "record": version.body, "changed": edits,
+    })
+}

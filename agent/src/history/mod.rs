@@ -1,0 +1,93 @@
+//! History: what readings were at any moment of a period, how long in which state, and how that compares with the periods before; and what records
+//! were. It is read from the ledger; nothing is computed anew.
+//!
+//! A moment at which no agent ran, or none that could store what it saw, is *unwatched*: nothing is known of it, and it counts for no state. A moment at
+//! which an agent ran and there was no such reading is *absent*.
+
+mod course;
+mod json;
+mod period;
+mod records;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::BTreeMap, ops::Range};
+
+pub use course::{Change, Course, Seconds, Shown, Step, Summary, change};
+pub use json::json;
+pub use period::{EXPECTED, Edge, edge, shown};
+pub use records::{Edit, edits};
+
+use crate::store::{Error, Reader};
+
+/// How many periods before one it is compared with.
+pub const PERIODS_BEFORE: i32 = 4;
+
+/// Which readings of an indicator are asked for. Nothing said is all of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// The system, by any name that it has now.
+    pub system: Option<String>,
+    /// Labels that a reading must have.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// The readings of an indicator over a period.
+#[derive(Debug, Clone)]
+pub struct History {
+    /// The indicator's id.
+    pub indicator: String,
+    /// What was asked for, cut at the last moment of which anything is stored; epoch seconds.
+    pub period: Range<i64>,
+    /// The readings, sorted by labels. Each tells of as long a time again before the period as there are [`PERIODS_BEFORE`].
+    pub courses: Vec<Course>,
+    /// Spans in which an agent watched.
+    pub watched: Vec<Range<i64>>,
+}
+
+impl History {
+    /// Reads what is stored of the chosen readings. `None` when nothing is stored of the period at all, not even that an agent ran.
+    ///
+    /// # Errors
+    /// What the store reports.
+    pub fn read(reader: &Reader, indicator: &str, choice: &Choice, period: &Range<i64>) -> Result<Option<Self>, Error> {
+        let watched = reader.watched()?;
+        let end = watched.last().map_or(i64::MIN, |last| last.end).min(period.end);
+        let period = period.start..end;
+        if !watched.iter().any(|span| span.start < period.end && span.end > period.start) {
+            return Ok(None);
+        }
+        let whole = before(&period, PERIODS_BEFORE).start..period.end;
+        let names = reader.system_names()?;
+        let wanted = choice.system.as_deref().map(|system| names.now(system));
+        // By the labels that they have now.
+        let mut found: BTreeMap<BTreeMap<String, String>, Vec<Course>> = BTreeMap::new();
+        for text in reader.labels(indicator)? {
+            let stored: BTreeMap<String, String> = serde_json::from_str(&text).unwrap_or_default();
+            let mut labels = stored.clone();
+            if let Some(system) = labels.get_mut("system") {
+                *system = names.now(system).to_owned();
+            }
+            let is_of_system = wanted.is_none_or(|wanted| labels.get("system").is_some_and(|system| system == wanted));
+            if is_of_system && choice.labels.iter().all(|(name, value)| labels.get(name) == Some(value) || stored.get(name) == Some(value)) {
+                let steps = course::steps(reader.held(indicator, &text, &whole)?, &whole, &watched);
+                let formerly = stored.get("system").filter(|system| labels.get("system") != Some(*system)).cloned().into_iter().collect();
+                found.entry(labels.clone()).or_default().push(Course { labels, formerly, steps });
+            }
+        }
+        let mut courses: Vec<Course> = found.into_values().flat_map(course::joined).collect();
+        courses.retain(|course| course.steps.iter().any(|step| step.span.end > period.start));
+        Ok(Some(Self { indicator: indicator.to_owned(), period, courses, watched }))
+    }
+
+    /// The period and those before it, the latest first.
+    pub fn periods(&self) -> impl Iterator<Item = Range<i64>> {
+        (0..=PERIODS_BEFORE).map(|count| before(&self.period, count))
+    }
+}
+
+/// The period of the same length that ends so many periods before.
+fn before(period: &Range<i64>, count: i32) -> Range<i64> {
+    let by = (period.end - period.start).saturating_mul(count.into());
+    period.start.saturating_sub(by)..period.end.saturating_sub(by)
+}

@@ -1,0 +1,36 @@
+//! Ends of a period as people write them.
+
+use crate::{record::Zone, span};
+
+/// What to write, for error messages.
+pub const EXPECTED: &str = "a day such as 2026-09-30, a moment such as 2026-09-30T14:00:00Z, or how long ago, such as 90d";
+
+/// Which end of a period a text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edge {
+    /// A day stands for its beginning.
+    From,
+    /// A day stands for its end.
+    To,
+}
+
+/// Reads an end of a period, in epoch seconds. Days begin and end in the organisation's zone.
+///
+/// # Errors
+/// What was expected.
+pub fn edge(text: &str, edge: Edge, zone: Zone, now: i64) -> Result<i64, &'static str> {
+    if let Ok(date) = text.parse::<chrono::NaiveDate>() {
+        let day = date.signed_duration_since(chrono::NaiveDate::default()).num_days();
+        return Ok(if edge == Edge::From { zone.start_of(day) } else { zone.end_of(day) });
+    }
+    if let Ok(moment) = chrono::DateTime::parse_from_rfc3339(text) {
+        return Ok(moment.timestamp());
+    }
+    let ago = span::parse(text).and_then(|ago| i64::try_from(ago.as_secs()).ok()).and_then(|ago| now.checked_sub(ago));
+    ago.ok_or(EXPECTED)
+}
+
+/// A moment as the clock on the wall shows it: `2026-09-30 14:00`.
+pub fn shown(moment: i64, zone: Zone) -> String {
+    zone.wall(moment).map(|time| time.format("%Y-%m-%d %H:%M").to_string()).unwrap_or_default()
+}

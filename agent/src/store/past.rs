@@ -1,0 +1,146 @@
+//! What held when: intervals of readings, versions of records, and when an agent was there to see it. Read beside whoever writes it.
+
+use std::ops::Range;
+
+use serde_json::Value;
+
+use super::{
+    Error, Interval,
+    evidence::Kind,
+    history,
+    names::Names,
+    sql::{Database, Row},
+};
+use crate::record::normalised_key;
+
+/// An interval of a reading, and from when until when it held.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Held {
+    /// What held.
+    pub interval: Interval,
+    /// From when on, epoch seconds.
+    pub from: i64,
+    /// Until when; `None`: it holds.
+    pub until: Option<i64>,
+    /// The entry of evidence that it began with.
+    pub entry: i64,
+}
+
+/// A version of a record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Version {
+    /// The source that it came from, and its stream there.
+    pub source: String,
+    /// The stream.
+    pub stream: String,
+    /// From when on it held, epoch seconds.
+    pub from: i64,
+    /// Until when; `None`: it holds.
+    pub until: Option<i64>,
+    /// The entry of evidence of the poll that brought it.
+    pub entry: i64,
+    /// The entry of the poll that ended it.
+    pub until_entry: Option<i64>,
+    /// The record: `url`, `system` (the upstream's keys for it), `fields`, `attributes`.
+    pub body: Value,
+}
+
+/// The systems of the inventory by every name that they have now.
+#[derive(Debug, Clone, Default)]
+pub struct SystemNames(Names);
+
+impl SystemNames {
+    /// The system that a name stands for; a name that stands for none is its own.
+    pub fn now<'n>(&'n self, name: &'n str) -> &'n str {
+        self.0.system(&normalised_key(name)).unwrap_or(name)
+    }
+}
+
+/// The systems by the names that they have now.
+pub(super) fn system_names(connection: &dyn Database) -> Result<SystemNames, Error> {
+    Names::load(connection).map(SystemNames)
+}
+
+/// The labels of every reading that an indicator ever had, sorted.
+pub(super) fn labels(connection: &dyn Database, indicator: &str) -> Result<Vec<String>, Error> {
+    // Each part has an index that holds all that is asked for.
+    let sql = "SELECT labels FROM reading_intervals WHERE indicator = ?1 AND held_until IS NOT NULL
+               UNION SELECT labels FROM reading_intervals WHERE indicator = ?1 AND held_until IS NULL ORDER BY 1";
+    connection.rows(sql, &[indicator.into()], |row| row.get(0))
+}
+
+/// The indicators that ever had a reading, sorted.
+pub(super) fn indicators(connection: &dyn Database) -> Result<Vec<String>, Error> {
+    connection.rows("SELECT DISTINCT indicator FROM reading_intervals ORDER BY 1", &[], |row| row.get(0))
+}
+
+/// What held of a reading in a period, in the order of time.
+pub(super) fn held(connection: &dyn Database, indicator: &str, labels: &str, period: &Range<i64>) -> Result<Vec<Held>, Error> {
+    let columns = history::COLUMNS;
+    let sql = format!(
+        "SELECT {columns}, held_until, from_entry, reading FROM reading_intervals r
+         WHERE indicator = ?1 AND labels = ?2 AND held_until IS NOT NULL AND held_until > ?3 AND held_from < ?4
+         UNION ALL
+         SELECT {columns}, held_until, from_entry, reading FROM reading_intervals r
+         WHERE indicator = ?1 AND labels = ?2 AND held_until IS NULL AND held_from < ?4"
+    );
+    let mut held = connection.rows(&sql, &[indicator.into(), labels.into(), period.start.into(), period.end.into()], |row| {
+        let read = history::Read::of(row)?;
+        let at = history::AFTER_COLUMNS;
+        let order: i64 = row.get(at + 2)?;
+        Ok((order, Held { interval: read.interval, from: read.held_from, until: row.get(at)?, entry: row.get(at + 1)? }))
+    })?;
+    // In the order in which they were stored, whatever the clock said.
+    held.sort_by_key(|(order, _)| *order);
+    Ok(held.into_iter().map(|(_, held)| held).collect())
+}
+
+/// Spans in which an agent ran and could store what it saw, sorted, none touching another. The second in which it was last heard of belongs to them.
+pub(super) fn watched(connection: &dyn Database) -> Result<Vec<Range<i64>>, Error> {
+    let mut runs: Vec<Range<i64>> =
+        connection.rows("SELECT began, until FROM agent_runs ORDER BY run", &[], |row| Ok(row.get(0)?..row.get::<i64>(1)?.saturating_add(1)))?;
+    runs.sort_by_key(|run| (run.start, run.end));
+    let mut watched: Vec<Range<i64>> = Vec::with_capacity(runs.len());
+    for run in runs {
+        match watched.last_mut().filter(|last| run.start <= last.end) {
+            Some(last) => last.end = last.end.max(run.end),
+            None => watched.push(run),
+        }
+    }
+    let gaps = connection.rows("SELECT body FROM evidence WHERE kind = ?1 ORDER BY entry", &[Kind::Gap.as_str().into()], gap)?;
+    for gap in gaps.into_iter().flatten() {
+        watched = watched
+            .into_iter()
+            .flat_map(|span| [span.start..span.end.min(gap.start), span.start.max(gap.end)..span.end])
+            .filter(|span| !span.is_empty())
+            .collect();
+    }
+    Ok(watched)
+}
+
+fn gap(row: &dyn Row) -> Result<Option<Range<i64>>, Error> {
+    let body: Value = serde_json::from_str(&row.get::<String>(0)?).unwrap_or_default();
+    Ok(body["from"].as_i64().zip(body["until"].as_i64()).map(|(from, until)| from..until))
+}
+
+/// Every version of a record, whichever source had it, in the order of time.
+pub(super) fn versions(connection: &dyn Database, shape: &str, id: &str) -> Result<Vec<Version>, Error> {
+    // Whoever asks for what holds needs another index than whoever asks for what held.
+    let of = |which: &str| {
+        format!(
+            "SELECT source, stream, held_from, held_until, from_entry, until_entry, body, version FROM record_versions WHERE shape = ?1 AND id = ?2 AND {which}"
+        )
+    };
+    let sql = format!("{} UNION ALL {} ORDER BY 8", of("held_until IS NOT NULL"), of("held_until IS NULL"));
+    connection.rows(&sql, &[shape.into(), id.into()], |row| {
+        Ok(Version {
+            source: row.get(0)?,
+            stream: row.get(1)?,
+            from: row.get(2)?,
+            until: row.get(3)?,
+            entry: row.get(4)?,
+            until_entry: row.get(5)?,
+            body: serde_json::from_str(&row.get::<String>(6)?).unwrap_or_default(),
+        })
+    })
+}
