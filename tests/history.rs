@@ -39,6 +39,9 @@ fn what_was_is_told_while_the_agent_runs_and_afterwards() {
         assert!(answer.text.contains(says), "{path}: {}", answer.text);
     }
 
+    let head = asked("/api/v1/evidence/head").text;
+    std::fs::write(agent.path("head.json"), &head).expect("a written file");
+
     let config = agent.path("agent.yaml").to_string_lossy().into_owned();
     let said = |arguments: &[&str]| {
         let output = clause9(&[&["history", "--config", &config], arguments].concat());
@@ -56,4 +59,27 @@ fn what_was_is_told_while_the_agent_runs_and_afterwards() {
     assert!(values(&told).ends_with(&[1.0, 2.0]), "{told:#}");
     let record = said(&["--record", "case", "I2"]);
     assert!(record.contains("fields.title: \"y\"") && record.contains("fields.opened_at: 2026-01-06 ") && record.contains("1 version"), "{record}");
+
+    // What was kept while it ran tells that the store, and a copy of it, go on from there.
+    let text = |name: &str| agent.path(name).to_string_lossy().into_owned();
+    let done = |arguments: &[&str]| {
+        let output = clause9(arguments);
+        (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr))
+    };
+    let (is_good, told) = done(&["verify", "--data-dir", &text("data"), "--expect", &text("head.json")]);
+    assert!(is_good && told.contains("goes on from"), "{told}");
+    let (is_good, stats) = done(&["store", "stats", "--data-dir", &text("data")]);
+    assert!(is_good && stats.contains("versions of records") && stats.contains("last entry: "), "{stats}");
+    std::fs::create_dir(agent.path("copy")).expect("a folder");
+    let backup = ["store", "backup", "--data-dir", &text("data"), &text("copy/clause9.sqlite")];
+    let (is_good, told) = done(&backup);
+    assert!(is_good, "{told}");
+    assert_eq!(std::fs::read_dir(agent.path("copy")).expect("a folder").count(), 1, "nothing is left beside it");
+    let (is_good, again) = done(&backup);
+    assert!(!is_good && again.contains("a backup replaces nothing"), "{again}");
+    let (is_good, told) = done(&["verify", "--data-dir", &text("copy"), "--expect", &text("head.json")]);
+    assert!(is_good && told.contains("goes on from"), "{told}");
+    let forged = head.replace(|c: char| c == '1', "2");
+    std::fs::write(agent.path("head.json"), forged).expect("a written file");
+    assert!(!done(&["verify", "--data-dir", &text("copy"), "--expect", &text("head.json")]).0);
 }

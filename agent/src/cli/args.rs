@@ -58,6 +58,9 @@ pub enum Command {
     /// Walk the evidence chain of a data folder and name the first broken link.
     #[command(after_help = "Example:\n  clause9 verify --data-dir /var/lib/clause9")]
     Verify(Verify),
+    /// Look at the store of a data folder, and back it up.
+    #[command(subcommand)]
+    Store(Store),
     /// Make Grafana dashboards, Prometheus rules and runbooks from the catalogue: the built-in one, or that of a configuration.
     #[command(
         after_help = "Example:\n  clause9 generate dashboards --out /etc/clause9/dashboards\n  clause9 generate all --config agent.yaml --out dashboards --check"
@@ -269,14 +272,57 @@ fn label(text: &str) -> Result<(String, String), &'static str> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
+/// An anchor as it is written, or a file that holds one: as it is written, or the answer of `/api/v1/evidence/head`.
+fn anchor(text: &str) -> Result<Anchor, String> {
+    let Err(expected) = text.parse::<Anchor>() else { return text.parse().map_err(str::to_owned) };
+    let content = std::fs::read_to_string(text).map_err(|error| format!("{expected}, or a file that holds it ({error})"))?;
+    let answer: Option<serde_json::Value> = serde_json::from_str(&content).ok();
+    let written = answer.as_ref().and_then(|answer| answer["anchor"].as_str()).unwrap_or_else(|| content.trim());
+    written.parse().map_err(|_| format!("the file holds no anchor; expected {expected}"))
+}
+
+/// What to do with a store.
+#[derive(Debug, Subcommand)]
+pub enum Store {
+    /// Say how much of what is stored, and since when.
+    #[command(after_help = "Example:\n  clause9 store stats --data-dir /var/lib/clause9")]
+    Stats(StoreStats),
+    /// Copy the database into a new file; the agent may run meanwhile. The copy is whole, or is not there.
+    #[command(after_help = "To go on from a copy: stop the agent, put the copy into its data folder as clause9.sqlite, start the agent.\n\n\
+                      Example:\n  clause9 store backup --data-dir /var/lib/clause9 /backup/clause9-2026-09-30.sqlite")]
+    Backup(StoreBackup),
+}
+
+/// Settings of `store stats`.
+#[derive(Debug, Args)]
+pub struct StoreStats {
+    /// The agent's data folder.
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: PathBuf,
+    /// How it is printed.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// Settings of `store backup`.
+#[derive(Debug, Args)]
+pub struct StoreBackup {
+    /// The agent's data folder.
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: PathBuf,
+    /// The file to make; one that is there is left alone.
+    pub file: PathBuf,
+}
+
 /// Settings of `verify`.
 #[derive(Debug, Args)]
 pub struct Verify {
     /// The agent's data folder.
     #[arg(long, value_name = "DIR")]
     pub data_dir: PathBuf,
-    /// An entry that must be there, as an earlier `verify` or the agent's log named it: a shortened or rewritten store differs from it.
-    #[arg(long, value_name = "N:DIGEST")]
+    /// An entry that must be there, as an earlier `verify`, the agent's log or its `/api/v1/evidence/head` named it, or a file that holds it: a
+    /// shortened or rewritten store differs from it.
+    #[arg(long, value_name = "N:DIGEST|FILE", value_parser = anchor)]
     pub expect: Option<Anchor>,
 }
 

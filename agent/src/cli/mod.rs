@@ -16,6 +16,7 @@ mod plan;
 mod quickstart;
 mod registers;
 mod run;
+mod store;
 mod table;
 mod verify;
 
@@ -59,6 +60,7 @@ pub fn execute(cli: Cli) -> ExitCode {
         Command::Plan(args::Plan::Check(args)) => plan::execute(&args),
         Command::History(args) => history::execute(&args),
         Command::Verify(args) => verify::execute(&args),
+        Command::Store(args) => store::execute(&args),
         Command::Generate(args) => generate::execute(&args),
         Command::Map => Ok(connector::map()),
         Command::Completions { shell } => {

@@ -72,6 +72,8 @@ own_metrics! {
         pub store_verified_timestamp_seconds: IntGauge,
         /// Number of the last entry of evidence when it was walked last: it never falls, but when entries were lost.
         pub store_entries: IntGauge,
+        /// The last entry of evidence when it was walked last, as `clause9 verify --expect` takes it; always 1.
+        pub store_head_info: IntGaugeVec["anchor"],
         /// Writes into the database that failed.
         pub store_errors_total: IntCounter,
         /// Whether others than this machine reach the pages without credentials (1): listen is no loopback address and web.auth is not set.

@@ -92,11 +92,13 @@ fn walk(database: &Path, walking: &Walking) -> Result<Verified, store::Error> {
 fn tell(walked: Result<Verified, store::Error>, metrics: &Metrics) {
     match walked {
         Ok(verified) => {
-            tracing::debug!(head = %verified.head, findings = verified.findings.len(), "the evidence was walked");
+            tracing::info!(head = %verified.head, findings = verified.findings.len(), "the evidence was walked; its last entry, kept elsewhere, tells later whether it goes on from there");
             for finding in &verified.findings {
                 tracing::error!(finding = %finding, "what is stored is not what was stored; `clause9 verify` says so, too");
             }
             metrics.store_entries.set(verified.head.entry);
+            metrics.store_head_info.reset();
+            metrics.store_head_info.with_label_values(&[&verified.head.to_string()]).set(1);
             metrics.store_verified.set(verified.is_good().into());
             metrics.store_verified_timestamp_seconds.set(schedule::now());
         }

@@ -45,7 +45,7 @@ pub use error::Error;
 pub use evidence::Anchor;
 pub use folder::open_to_others;
 pub use history::{Change, Interval, Key, Since, Stored};
-pub use past::{Held, SystemNames, Version};
+pub use past::{Held, Stats, SystemNames, Version};
 pub use reader::Reader;
 pub use snapshot::Snapshot;
 pub use sql::Interrupter;

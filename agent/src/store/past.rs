@@ -61,6 +61,35 @@ pub(super) fn system_names(connection: &dyn Database) -> Result<SystemNames, Err
     Names::load(connection).map(SystemNames)
 }
 
+/// How much of what a store holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stats {
+    /// When the first entry of evidence was made, and the last; epoch seconds.
+    pub evidence: Option<(i64, i64)>,
+    /// Entries of evidence.
+    pub entries: i64,
+    /// Versions of records, and how many of them hold, by shape.
+    pub records: Vec<(String, i64, i64)>,
+    /// Intervals of readings, and how many of them hold, by indicator.
+    pub readings: Vec<(String, i64, i64)>,
+    /// Runs of the agent.
+    pub runs: i64,
+}
+
+/// Counts what is stored.
+pub(super) fn stats(connection: &dyn Database) -> Result<Stats, Error> {
+    let counts = |sql: &str| connection.rows(sql, &[], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    let (first, last, entries): (Option<i64>, Option<i64>, i64) =
+        connection.one("SELECT min(at), max(at), count(*) FROM evidence", &[], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    Ok(Stats {
+        evidence: first.zip(last),
+        entries,
+        records: counts("SELECT shape, count(*), count(*) - count(held_until) FROM record_versions GROUP BY shape ORDER BY shape")?,
+        readings: counts("SELECT indicator, count(*), count(*) - count(held_until) FROM reading_intervals GROUP BY indicator ORDER BY indicator")?,
+        runs: connection.one("SELECT count(*) FROM agent_runs", &[], |row| row.get(0))?,
+    })
+}
+
 /// The labels of every reading that an indicator ever had, sorted.
 pub(super) fn labels(connection: &dyn Database, indicator: &str) -> Result<Vec<String>, Error> {
     // Each part has an index that holds all that is asked for.

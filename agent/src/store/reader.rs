@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Anchor, Error, Held, SystemNames, Verified, Version, past,
+    Anchor, Error, Held, Stats, SystemNames, Verified, Version, evidence, past,
     sql::{Database, Interrupter},
     sqlite::Sqlite,
     verify,
@@ -82,6 +82,38 @@ impl Reader {
     /// What SQLite reports.
     pub fn system_names(&self) -> Result<SystemNames, Error> {
         self.read(past::system_names)
+    }
+
+    /// The last entry of evidence, and when it was made.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn head(&self) -> Result<(Anchor, Option<i64>), Error> {
+        self.read(|database| database.together(|database| Ok((evidence::head(database)?, evidence::last_at(database)?))))
+    }
+
+    /// How much of what is stored.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn stats(&self) -> Result<Stats, Error> {
+        self.read(|database| database.together(past::stats))
+    }
+
+    /// Copies the database, as it was committed last, into a new file for its owner alone; an agent may write it meanwhile. The copy is whole or is
+    /// not there: it gets its name when it is complete and on disk.
+    ///
+    /// # Errors
+    /// [`Error::Folder`] when there is such a file already, or no room for it; what SQLite reports.
+    pub fn back_up(&self, to: &Path) -> Result<(), Error> {
+        let refused = |source| Error::Folder { path: to.to_owned(), source };
+        let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // Made for its owner alone; SQLite fills a file that is empty.
+        let file = tempfile::Builder::new().prefix(".clause9-backup").tempfile_in(folder).map_err(refused)?;
+        Sqlite::copy(&self.path, file.path()).map_err(|error| error.at(&self.path))?;
+        file.as_file().sync_all().map_err(refused)?;
+        file.persist_noclobber(to).map_err(|error| refused(error.error))?;
+        Ok(())
     }
 
     fn read<T>(&self, read: impl FnOnce(&dyn Database) -> Result<T, Error>) -> Result<T, Error> {

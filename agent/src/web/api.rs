@@ -12,6 +12,7 @@ use clause9_exporter::axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
+use tokio::task::spawn_blocking;
 use url::form_urlencoded;
 
 use super::words;
@@ -20,6 +21,7 @@ use crate::{
     connector::NoteKind,
     document::nearest,
     pipeline::Handle,
+    store::{self, Reader},
     threshold::State as Verdict,
 };
 
@@ -204,6 +206,27 @@ pub async fn status(State(handle): State<Handle>) -> Json<Value> {
         },
         "not_ready": handle.exporter.unready(),
     }))
+}
+
+/// The last entry of evidence: what to keep elsewhere, so that `clause9 verify --expect` can tell later whether the store goes on from it.
+pub async fn evidence_head(State(handle): State<Handle>) -> Result<Json<Value>, Refusal> {
+    let database = handle.configuration.load().database.clone();
+    let read = spawn_blocking(move || Reader::open(&database)?.head()).await;
+    let (head, at) = read.map_err(|_| stopping())?.map_err(|error| unreadable(&error))?;
+    if head.entry == 0 {
+        return Err(refused(StatusCode::NOT_FOUND, "there is no evidence yet"));
+    }
+    Ok(Json(json!({ "entry": head.entry, "digest": head.digest.to_string(), "at": at, "anchor": head.to_string() })))
+}
+
+fn stopping() -> Refusal {
+    refused(StatusCode::SERVICE_UNAVAILABLE, "the agent is stopping")
+}
+
+/// The store could not be read. Why is for those who keep the agent.
+fn unreadable(error: &store::Error) -> Refusal {
+    tracing::warn!(error = %error, "what was could not be read from the store");
+    refused(StatusCode::INTERNAL_SERVER_ERROR, "the store can't be read; the agent's log says why")
 }
 
 /// Every source: where, when, how fresh, what failed.

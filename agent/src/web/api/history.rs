@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::task::spawn_blocking;
 use url::form_urlencoded;
 
-use super::{Refusal, refused, unknown};
+use super::{Refusal, refused, stopping, unknown, unreadable};
 use crate::{
     history::{self, Choice, EXPECTED, Edge, History},
     indicator::Direction,
@@ -45,14 +45,7 @@ pub async fn history(State(handle): State<Handle>, RawQuery(query): RawQuery) ->
         let was_stored = reader.indicators()?.contains(&question.indicator);
         Ok::<_, Error>((question, history, was_stored))
     });
-    let (question, history, was_stored) = match read.await {
-        Ok(Ok(read)) => read,
-        Ok(Err(error)) => {
-            tracing::warn!(error = %error, "the history could not be read");
-            return Err(refused(StatusCode::INTERNAL_SERVER_ERROR, "the store can't be read; the agent's log says why"));
-        }
-        Err(_) => return Err(refused(StatusCode::SERVICE_UNAVAILABLE, "the agent is stopping")),
-    };
+    let (question, history, was_stored) = read.await.map_err(|_| stopping())?.map_err(|error| unreadable(&error))?;
     let board = handle.board.load();
     let panel = board.panels.iter().find(|panel| panel.indicator.id.as_str() == question.indicator);
     if panel.is_none() && !was_stored {
