@@ -43,6 +43,9 @@ impl Core {
                 self.store_changes(now);
             }
         }
+        if let Some(Err(error)) = self.evaluators.first().map(|first| self.facts.renew_links(&first.projection)) {
+            self.problems.insert(READINGS.to_owned(), error.to_string());
+        }
         self.show(now);
         self.evaluated_at = Some(now);
         evaluated
