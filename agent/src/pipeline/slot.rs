@@ -279,8 +279,8 @@ impl Slot {
     }
 
     /// What must be stored for the store to hold what holds, in the order of the labels.
-    pub(super) fn changes(&self, now: i64) -> Vec<Change> {
-        self.behind.iter().filter_map(|(labels, stored)| self.change(labels, stored.as_ref(), now)).collect()
+    pub(super) fn changes(&self, now: i64) -> impl Iterator<Item = Change> {
+        self.behind.iter().filter_map(move |(labels, stored)| self.change(labels, stored.as_ref(), now))
     }
 
     fn change(&self, labels: &Arc<str>, stored: Option<&Stored>, now: i64) -> Option<Change> {

@@ -255,10 +255,10 @@ pub(super) fn key(system: &str) -> Key {
 fn readings_are_intervals(homes: Homes<'_>) {
     let home = homes();
     let mut store = home.open(Zone::UTC);
-    store.record_readings(&[opens("a", interval(0.0, "ok"), 100), opens("b", interval(1.0, "warning"), 100)], 100).unwrap();
+    store.record_readings([opens("a", interval(0.0, "ok"), 100), opens("b", interval(1.0, "warning"), 100)], 100).unwrap();
     let changed = Change { closes: true, memory: Some("{}".into()), ..opens("a", interval(2.0, "breach"), 200) };
     let gone = Change { key: key("b"), opens: None, closes: true, memory: None };
-    store.record_readings(&[changed, gone], 200).unwrap();
+    store.record_readings([changed, gone], 200).unwrap();
     let history = "SELECT labels, measured, state, held_from, held_until FROM reading_intervals ORDER BY labels, held_from";
     assert_eq!(rows(&store, history), [r#"{"system":"a"} 0 ok 100 200"#, r#"{"system":"a"} 2 breach 200 -"#, r#"{"system":"b"} 1 warning 100 200"#]);
     drop(store);
@@ -278,7 +278,7 @@ fn a_state_that_comes_back_after_it_was_unknown_has_the_beginning_that_it_had(ho
         let next = since.as_ref().map_or_else(|| Since::begin(state.into(), at), |since| since.then(state.into(), at));
         assert_eq!((next.from, next.known.as_ref().map(|(_, from)| *from)), (from, known_from), "{at}");
         let change = Change { key: key("a"), opens: Some((interval(1.0, state), next.clone())), closes: since.is_some(), memory: None };
-        store.record_readings(&[change], at).unwrap();
+        store.record_readings([change], at).unwrap();
         since = Some(next);
     }
     let shown = "SELECT state, state_from, known_state, known_from FROM readings";
