@@ -214,7 +214,7 @@ impl Core {
                 self.forget(&committed.touched);
                 self.touch(&committed.touched);
                 let unread = connector::unread(&delivery.unread);
-                let fed = self.sources.succeeded(source, delivery, &self.store, took, now);
+                let fed = self.sources.succeeded(source, delivery, &committed, &self.store, took, now);
                 self.touch(&fed);
                 unread.map_or(Ok(()), Err)
             }

@@ -46,9 +46,12 @@ impl Facts {
     }
 
     /// Reads the links anew where that is needed, from what was computed for indicators.
-    pub(super) fn renew_links(&mut self, projection: &Projection) -> Result<(), QueryError> {
+    pub(super) fn renew_links(&mut self, reader: &dyn Database, projection: &Projection) -> Result<(), QueryError> {
         if self.links_touched {
-            (self.review_links, self.links_touched) = (review_links(projection)?.into(), false);
+            // Most registers have no addresses: then nobody need know which occasion is the next.
+            let are_any = reader.any("SELECT 1 FROM reviews WHERE url IS NOT NULL LIMIT 1", &[])?;
+            let links = if are_any { review_links(projection)? } else { Vec::new() };
+            (self.review_links, self.links_touched) = (links.into(), false);
         }
         Ok(())
     }

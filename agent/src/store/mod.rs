@@ -104,6 +104,8 @@ pub struct Committed {
     pub changed: usize,
     /// Records removed.
     pub removed: usize,
+    /// By how many the records of each table are more than before; fewer are negative.
+    pub grown: BTreeMap<&'static str, i64>,
 }
 
 /// What the store remembers of a source.

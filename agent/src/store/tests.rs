@@ -67,11 +67,11 @@ fn a_snapshot_adds_changes_and_removes(homes: Homes<'_>) {
     let home = homes();
     let mut store = home.open(Zone::UTC);
     let first = store.commit("t", &[snapshot("s", &[incident("1", "a", "open"), incident("2", "a", "open")])], 100).unwrap();
-    assert_eq!((first.added, first.changed, first.removed), (2, 0, 0));
+    assert_eq!((first.added, first.changed, first.removed, first.grown["cases"]), (2, 0, 0, 2));
     let again = store.commit("t", &[snapshot("s", &[incident("1", "a", "open"), incident("2", "a", "open")])], 200).unwrap();
     assert_eq!(again, Committed::default());
     let then = store.commit("t", &[snapshot("s", &[incident("2", "a", "closed"), incident("3", "a", "open")])], 300).unwrap();
-    assert_eq!((then.added, then.changed, then.removed), (1, 1, 1));
+    assert_eq!((then.added, then.changed, then.removed, then.grown["cases"]), (1, 1, 1, 0));
     assert_eq!(then.touched.of_table("cases"), Affected::All, "they belong to no system");
     assert_eq!(rows(&store, "SELECT id, is_open FROM cases ORDER BY id"), ["2 0", "3 1"]);
     let versions = "SELECT id, held_from, held_until FROM record_versions ORDER BY id, held_from";

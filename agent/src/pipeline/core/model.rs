@@ -178,6 +178,9 @@ impl Side {
             let _ = writeln!(shown, "{:?}", finding.row);
         }
         let _ = writeln!(shown, "{:?}", board.review_links);
+        for source in &board.sources {
+            assert_eq!(source.records, self.core().store.record_counts(&source.name).unwrap(), "counted by what changed");
+        }
         shown
     }
 }
