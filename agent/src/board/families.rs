@@ -44,7 +44,7 @@ impl Board {
 
     pub(super) fn values(&self, panel: &Panel) -> Family {
         let mut family = family(panel.indicator.id.as_str(), help(&panel.indicator));
-        for reading in &panel.readings {
+        for reading in panel.readings.iter() {
             if let Some(value) = reading.row.value(self.at) {
                 let labels = label_names(reading);
                 add(&mut family, labels.iter().map(|(name, value)| (name, *value)), value);
@@ -56,7 +56,7 @@ impl Board {
     fn states(&self) -> Family {
         let mut family = family(STATES.0, STATES.1);
         for panel in &self.panels {
-            for reading in &panel.readings {
+            for reading in panel.readings.iter() {
                 let Some(state) = shown_state(panel, reading) else { continue };
                 let labels = label_names(reading);
                 let own = [(&INDICATOR, panel.indicator.id.as_str()), (&STATE, state.as_str())];
@@ -69,7 +69,7 @@ impl Board {
     fn samples(&self) -> Family {
         let mut family = family(SAMPLES.0, SAMPLES.1);
         for panel in &self.panels {
-            for reading in &panel.readings {
+            for reading in panel.readings.iter() {
                 if let Some(smallest) = smallest_sample(reading) {
                     let labels = label_names(reading);
                     let own = [(&INDICATOR, panel.indicator.id.as_str())];

@@ -90,7 +90,7 @@ pub struct Panel {
     /// The limits in force in full, those of the configuration first.
     pub limits: Vec<Limit>,
     /// Its readings, sorted by labels.
-    pub readings: Vec<Arc<Reading>>,
+    pub readings: Arc<[Arc<Reading>]>,
     /// When it was last evaluated, epoch seconds. It holds until something that it depends on changes, and is evaluated again then.
     pub evaluated_at: i64,
     /// Whether something newer is known and waits to be stored: this is what held before.
@@ -212,7 +212,7 @@ impl Panel {
 
     /// An indicator that was not evaluated yet.
     pub fn empty(indicator: &Arc<Indicator>, thresholds: Vec<Threshold>, limits: Vec<Limit>) -> Self {
-        Self { indicator: Arc::clone(indicator), thresholds, limits, readings: Vec::new(), evaluated_at: 0, waits: false, unstored: false }
+        Self { indicator: Arc::clone(indicator), thresholds, limits, readings: Arc::default(), evaluated_at: 0, waits: false, unstored: false }
     }
 }
 

@@ -64,7 +64,7 @@ impl Verdict {
 fn lines(core: &Core, board: &Board) -> anyhow::Result<Vec<Line>> {
     let panel = board.panels.iter().find(|panel| panel.indicator.id.as_str() == ENTRIES).expect("checked: it is in the catalogue");
     let mut lines = Vec::new();
-    for reading in &panel.readings {
+    for reading in panel.readings.iter() {
         let Some(id) = reading.row.label("entry") else {
             // Without any entry, or while it can't be told which there are, the one reading says why.
             let Measured::Unknown(reason) = &reading.row.measured else { continue };

@@ -278,6 +278,12 @@ impl Indicator {
         self.reads.contains(&Reads::Own(own))
     }
 
+    /// Whether it may read this column of a table that it reads: its SQL or that of a view names it, or takes columns without naming them.
+    pub fn may_read(&self, column: &str) -> bool {
+        let named = |sql: &str| sql.contains(column) || sql.replace("count(*)", "").contains('*');
+        named(&self.sql) || self.views.iter().any(|view| named(&view.sql))
+    }
+
     /// Which of the passes of an evaluation it belongs to: after all whose results it reads.
     pub fn pass(&self) -> Pass {
         if self.reads_own(Own::PlanChecks) {

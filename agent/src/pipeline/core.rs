@@ -214,7 +214,7 @@ impl Core {
                 self.forget(&committed.touched);
                 self.touch(&committed.touched);
                 let unread = connector::unread(&delivery.unread);
-                let fed = self.sources.succeeded(source, delivery, &self.store, took, now);
+                let fed = self.sources.succeeded(source, delivery, &committed, &self.store, took, now);
                 self.touch(&fed);
                 unread.map_or(Ok(()), Err)
             }
@@ -315,15 +315,16 @@ impl Core {
 
     /// Stores what changed. What can't be stored is shown to the passes that follow all the same.
     fn store_changes(&mut self, now: i64) {
-        let changes: Vec<_> = self.slots.iter().filter(|slot| slot.is_behind()).flat_map(|slot| slot.changes(now)).collect();
         let shown_unstored = self.failing_since.filter(|since| now - since >= PATIENCE);
-        let stored = if changes.is_empty() {
-            Ok(())
-        } else {
-            self.store.together(|store| {
-                shown_unstored.map_or(Ok(()), |since| store.record_gap(since, now))?;
-                store.record_readings(&changes, now)
-            })
+        let stored = {
+            let mut changes = self.slots.iter().filter(|slot| slot.is_behind()).flat_map(|slot| slot.changes(now)).peekable();
+            match changes.peek() {
+                None => Ok(()),
+                Some(_) => self.store.together(|store| {
+                    shown_unstored.map_or(Ok(()), |since| store.record_gap(since, now))?;
+                    store.record_readings(changes, now)
+                }),
+            }
         };
         match stored {
             Ok(()) => {

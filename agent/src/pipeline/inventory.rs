@@ -1,13 +1,14 @@
 //! What the board shows of the records themselves, and what thresholds know of systems.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
 
 use crate::{
     board::{ReviewLink, SystemStatus},
     config::{Config, NamedSystem},
     document::{Mistake, nearest},
+    indicator::TIME_LIMIT,
     record::shape::SYSTEM_PROPERTIES,
-    store::{self, Touched, sql::Database},
+    store::{self, Projection, Query, QueryError, Touched, sql::Database},
 };
 
 /// The inventory by id.
@@ -18,25 +19,39 @@ pub type Systems = BTreeMap<String, SystemStatus>;
 pub(super) struct Facts {
     pub(super) systems: Arc<Systems>,
     pub(super) review_links: Arc<Vec<ReviewLink>>,
-    /// Whether records that it was read from have changed since.
+    /// Whether records that the inventory was read from have changed since.
     touched: bool,
+    /// Whether records that the links were read from have changed since.
+    links_touched: bool,
 }
 
 impl Facts {
     /// Notes what was touched.
     pub(super) fn touch(&mut self, touched: &Touched) {
-        self.touched |= ["systems", "reviews"].iter().any(|table| touched.has_table(table));
+        self.touched |= touched.has_table("systems");
+        self.links_touched |= ["systems", "reviews"].iter().any(|table| touched.has_table(table));
     }
 
     /// Notes that everything was touched.
     pub(super) fn touch_all(&mut self) {
-        self.touched = true;
+        (self.touched, self.links_touched) = (true, true);
     }
 
-    /// Reads it anew where that is needed: all of it, or after an error nothing.
+    /// Reads the inventory anew where that is needed.
     pub(super) fn renew(&mut self, reader: &dyn Database) -> Result<(), store::Error> {
         if self.touched {
-            *self = Self { systems: systems(reader)?.into(), review_links: review_links(reader)?.into(), touched: false };
+            (self.systems, self.touched) = (systems(reader)?.into(), false);
+        }
+        Ok(())
+    }
+
+    /// Reads the links anew where that is needed, from what was computed for indicators.
+    pub(super) fn renew_links(&mut self, reader: &dyn Database, projection: &Projection) -> Result<(), QueryError> {
+        if self.links_touched {
+            // Most registers have no addresses: then nobody need know which occasion is the next.
+            let are_any = reader.any("SELECT 1 FROM reviews WHERE url IS NOT NULL LIMIT 1", &[])?;
+            let links = if are_any { review_links(projection)? } else { Vec::new() };
+            (self.review_links, self.links_touched) = (links.into(), false);
         }
         Ok(())
     }
@@ -70,13 +85,18 @@ pub(super) fn systems(reader: &dyn Database) -> Result<Systems, store::Error> {
 }
 
 /// The records of the next open occasions that can be looked at.
-fn review_links(reader: &dyn Database) -> Result<Vec<ReviewLink>, store::Error> {
-    let sql = "SELECT n.system, n.kind, n.scope, r.url FROM next_occasions n JOIN reviews r ON r.source = n.source AND r.id = n.id ORDER BY 1, 2, 3";
-    let links = reader.rows(sql, &[], |row| {
-        let Some(url) = shown(row.get(3)?) else { return Ok(None) };
-        Ok(Some(ReviewLink { system: row.get(0)?, kind: row.get(1)?, scope: row.get(2)?, url }))
+fn review_links(projection: &Projection) -> Result<Vec<ReviewLink>, QueryError> {
+    let sql = "SELECT n.system, n.kind, n.scope, r.url FROM next_occasions n JOIN reviews r ON r.source = n.source AND r.id = n.id
+               WHERE r.url IS NOT NULL ORDER BY 1, 2, 3";
+    let tables = ["systems", "reviews", "review_states", "occasions", "next_occasions"].map(str::to_owned).into();
+    let mut links = Vec::new();
+    projection.look()?.ask(&Query { sql, tables: &tables, values: &[], time_limit: TIME_LIMIT }, &mut |row| {
+        if let Some(url) = shown(row.get(3)?) {
+            links.push(ReviewLink { system: row.get(0)?, kind: row.get(1)?, scope: row.get(2)?, url });
+        }
+        Ok(ControlFlow::Continue(()))
     })?;
-    Ok(links.into_iter().flatten().collect())
+    Ok(links)
 }
 
 /// Names of query parameters whose values may be secrets.

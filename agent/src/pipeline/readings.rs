@@ -1,6 +1,6 @@
 //! From rows to readings: staleness, verdicts, and what is remembered from the last time.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use super::{
     inventory::Systems,
@@ -39,25 +39,49 @@ pub(super) fn judge(slot: &Slot, part: &Part, rows: Result<Vec<Row>, EvaluationE
     if rows.is_empty() && *part == Part::Whole && !(slot.method.rules.is_empty() && gaps.is_nothing()) {
         rows.push(Row::unknown(indicator.columns(), "there is nothing to judge"));
     }
-    let readings: BTreeMap<_, _> = rows.into_iter().map(|row| held(slot, row, &gaps, around)).collect();
-    Made { readings, failed }
+    // Of a failure nothing is known of any system.
+    let part = if failed { &Part::Whole } else { part };
+    let (made, seen) = made(slot, rows.into_iter(), &gaps, around);
+    Made { gone: slot.absent(part, &seen), failed, ..made }
 }
 
 /// Judges those readings again whose verdict time may have changed.
 pub(super) fn judge_again(slot: &Slot, around: Surroundings<'_>) -> Made {
     let rows = slot.with_verdict_due(around.now).map(|held| held.reading.row.clone());
     // What a source's silence made unknown is unknown in its row.
-    let readings = rows.map(|row| held(slot, row, &Gaps::default(), around)).collect();
-    Made { readings, failed: slot.failed }
+    Made { failed: slot.failed, ..made(slot, rows, &Gaps::default(), around).0 }
 }
 
-fn held(slot: &Slot, mut row: Row, gaps: &Gaps, around: Surroundings<'_>) -> (Arc<str>, Held) {
+/// What is another reading than the one that holds, and the labels of those that hold and are there again. It is compared here, where several threads
+/// work: what goes on as it is costs the core's own thread nothing.
+fn made<'s>(slot: &'s Slot, rows: impl Iterator<Item = Row>, gaps: &Gaps, around: Surroundings<'_>) -> (Made, Vec<&'s str>) {
+    let (mut readings, mut seen, mut due, mut key) = (Vec::new(), Vec::new(), None, String::new());
+    for row in rows {
+        labels_key(&row, &mut key);
+        let before = slot.readings.get_key_value(key.as_str());
+        let held = held(slot, &key, before.map(|(_, held)| held), row, gaps, around);
+        due = [due, held.reading.row.due_after(around.now), held.verdict_due].into_iter().flatten().min();
+        match before {
+            Some((labels, before)) => {
+                seen.push(&**labels);
+                if *before != held {
+                    // What is the same stays the same in memory, too: who compares boards sees it at once.
+                    let reading = Arc::clone(if before.reading == held.reading { &before.reading } else { &held.reading });
+                    readings.push((Arc::clone(labels), Held { reading, ..held }));
+                }
+            }
+            None => readings.push((key.as_str().into(), held)),
+        }
+    }
+    (Made { readings: readings.into_iter().collect(), due, ..Made::default() }, seen)
+}
+
+fn held(slot: &Slot, labels: &str, before: Option<&Held>, mut row: Row, gaps: &Gaps, around: Surroundings<'_>) -> Held {
     let now = around.now;
     if let Some(reason) = gaps.reason(row.label("system"), row.label("registry")) {
         row.measured = Measured::Unknown(reason.to_owned());
     }
-    let labels = labels_key(&row);
-    let (memory, since) = slot.before(&labels);
+    let (memory, since) = slot.remembered(labels, before);
     let (verdict, verdict_due) = subject(&row, around, |subject| {
         let verdict = threshold::judge(&slot.method.rules, subject, memory.as_ref(), now);
         let due = threshold::next_change(&slot.method.rules, subject, Some(&verdict.memory), now);
@@ -69,23 +93,24 @@ fn held(slot: &Slot, mut row: Row, gaps: &Gaps, around: Surroundings<'_>) -> (Ar
     let rule = verdict.rule.map(text);
     let waiting = verdict.waiting.map(|waiting| Waiting { rule: text(waiting.rule), since: waiting.since, until: waiting.until });
     let reading = Arc::new(Reading { row, state: verdict.state, rule, waiting, judged: verdict.judged, since: since.from });
-    (labels.into(), Held { reading, memory: verdict.memory, since, verdict_due })
+    Held { reading, memory: verdict.memory, since, verdict_due }
 }
 
 /// A reading as its rules see it.
 pub(super) fn subject<T>(row: &Row, around: Surroundings<'_>, look: impl FnOnce(&Subject<'_>) -> T) -> T {
-    let system = row.label("system").and_then(|id| around.systems.get(id));
+    // Few rules ask for it: it is looked for when one does.
+    let system = || row.label("system").and_then(|id| around.systems.get(id));
     look(&Subject {
         value: row.measured.trend(),
         label: &|name| row.label(name),
-        system_attribute: &|name| system.and_then(|system| system.properties.get(name)).map(String::as_str),
+        system_attribute: &|name| system().and_then(|system| system.properties.get(name)).map(String::as_str),
         fact: &|name| row.fact_trend(name),
     })
 }
 
-/// The labels as a JSON object with sorted names. Written by hand: this is done for every reading at every evaluation.
-fn labels_key(row: &Row) -> String {
-    let mut key = String::with_capacity(96);
+/// The labels as a JSON object with sorted names, in place of what `key` held. Written by hand: this is done for every reading at every evaluation.
+fn labels_key(row: &Row, key: &mut String) {
+    key.clear();
     for (name, value) in row.labels() {
         key.push(if key.is_empty() { '{' } else { ',' });
         key.push('"');
@@ -98,5 +123,4 @@ fn labels_key(row: &Row) -> String {
         }
     }
     key.push_str(if key.is_empty() { NO_LABELS } else { "}" });
-    key
 }

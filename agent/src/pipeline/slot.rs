@@ -3,8 +3,7 @@
 //! Everything that belongs to one indicator is in its slot, so that nothing can be out of step with anything else.
 
 use std::{
-    borrow::Cow,
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashSet},
     sync::Arc,
 };
 
@@ -33,7 +32,7 @@ pub(super) struct Method {
 }
 
 /// A reading that holds.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Held {
     pub(super) reading: Arc<Reading>,
     /// What its rules remember.
@@ -54,10 +53,15 @@ pub(super) enum Part {
     Verdicts,
 }
 
-/// What was made: readings by labels, for a part of the indicator.
-#[derive(Debug)]
+/// What was made of a part of the indicator: what is another than it was. All else of the part goes on as it is.
+#[derive(Debug, Default)]
 pub(super) struct Made {
+    /// By labels.
     pub(super) readings: BTreeMap<Arc<str>, Held>,
+    /// The labels of what is no more.
+    pub(super) gone: Vec<Arc<str>>,
+    /// The earliest moment at which anything of the part is due.
+    pub(super) due: Option<i64>,
     pub(super) failed: bool,
 }
 
@@ -68,7 +72,7 @@ pub(super) struct Slot {
     /// What holds, by labels.
     pub(super) readings: BTreeMap<Arc<str>, Held>,
     /// What the store holds of readings that are, or may be, something else by now; `None`: nothing.
-    behind: HashMap<Arc<str>, Option<Stored>>,
+    behind: BTreeMap<Arc<str>, Option<Stored>>,
     /// What was touched since the last evaluation.
     touched: Affected,
     /// When it is due as a whole: at midnight, or each minute.
@@ -84,6 +88,8 @@ pub(super) struct Slot {
     panel: Arc<Panel>,
     /// Whether what is shown is what holds.
     is_shown: bool,
+    /// Whether its readings are, whatever else is not.
+    are_readings_shown: bool,
 }
 
 /// The labels of a reading without labels.
@@ -113,6 +119,7 @@ impl Slot {
             is_evaluated: false,
             panel,
             is_shown: true,
+            are_readings_shown: true,
         }
     }
 
@@ -187,15 +194,29 @@ impl Slot {
         [self.whole_due, self.part_due].into_iter().flatten().min()
     }
 
-    /// What its rules remembered of a reading, and since when it is in its state.
-    pub(super) fn before(&self, labels: &str) -> (Option<Memory>, Option<Cow<'_, Since>>) {
-        match (self.readings.get(labels), self.behind.get(labels)) {
-            (Some(held), _) => (Some(held.memory.clone()), Some(Cow::Borrowed(&held.since))),
+    /// What its rules remembered of a reading, and since when it is in its state; `before` is what holds of it.
+    pub(super) fn remembered<'s>(&'s self, labels: &str, before: Option<&'s Held>) -> (Option<Memory>, Option<&'s Since>) {
+        match (before, self.behind.get(labels)) {
+            (Some(held), _) => (Some(held.memory.clone()), Some(&held.since)),
             (None, Some(Some(stored))) if !self.is_evaluated => {
-                (stored.memory.as_deref().and_then(|memory| serde_json::from_str(memory).ok()), Some(Cow::Borrowed(&stored.since)))
+                (stored.memory.as_deref().and_then(|memory| serde_json::from_str(memory).ok()), Some(&stored.since))
             }
             _ => (None, None),
         }
+    }
+
+    /// The labels of a part's readings that are not among these, of which each is there once.
+    pub(super) fn absent(&self, part: &Part, seen: &[&str]) -> Vec<Arc<str>> {
+        let inside = |held: &Held| match part {
+            Part::Whole => true,
+            Part::Systems(systems) => held.reading.row.label("system").is_some_and(|system| systems.contains(system)),
+            Part::Verdicts => false,
+        };
+        if *part == Part::Whole && seen.len() == self.readings.len() {
+            return Vec::new();
+        }
+        let seen: HashSet<_> = seen.iter().copied().collect();
+        self.readings.iter().filter(|(labels, held)| inside(held) && !seen.contains(&***labels)).map(|(labels, _)| Arc::clone(labels)).collect()
     }
 
     /// The readings whose verdict is due.
@@ -206,48 +227,33 @@ impl Slot {
     /// Takes in what was made of a part, and gives the systems whose readings changed in value, state, or since when they are in it.
     pub(super) fn take(&mut self, part: &Part, made: Made, now: i64, zone: Zone) -> Affected {
         let mut changed = Affected::default();
-        // What is made anew of is taken out; what of it does not come again is gone.
-        let mut before = match part {
-            Part::Whole => std::mem::take(&mut self.readings),
-            Part::Systems(systems) => {
-                let inside = |held: &Held| held.reading.row.label("system").is_some_and(|system| systems.contains(system));
-                self.readings.extract_if(.., |_, held| inside(held)).collect()
+        self.are_readings_shown &= made.readings.is_empty() && made.gone.is_empty();
+        for labels in made.gone {
+            if let Some(gone) = self.readings.remove(&labels) {
+                changed.add(gone.reading.row.label("system"));
+                self.behind.entry(labels).or_insert_with(|| Some(gone.stored(&self.method)));
             }
-            Part::Verdicts => made.readings.keys().filter_map(|labels| self.readings.remove_entry(labels)).collect(),
         }
-        .into_iter()
-        .peekable();
-        let mut readings = made.readings;
-        for (labels, held) in &mut readings {
-            // Both are in the order of their labels.
-            while let Some((labels, gone)) = before.next_if(|(before, _)| before < labels) {
-                self.let_go(labels, &gone, &mut changed);
-            }
-            let before = before.next_if(|(before, _)| before == labels).map(|(_, held)| held);
-            let same = before.as_ref().is_some_and(|before| before.is_as(held, &self.method));
+        for (labels, held) in &made.readings {
+            let before = self.readings.get(labels);
+            let same = before.is_some_and(|before| before.is_as(held, &self.method));
             if !same {
                 changed.add(held.reading.row.label("system"));
             }
-            if !(same && before.as_ref().is_some_and(|before| before.memory == held.memory)) {
-                self.behind.entry(Arc::clone(labels)).or_insert_with(|| before.as_ref().map(|before| before.stored(&self.method)));
-            }
-            // What is the same stays the same in memory, too: who compares boards sees it at once.
-            if let Some(before) = before.filter(|before| before.reading == held.reading) {
-                held.reading = before.reading;
+            if !(same && before.is_some_and(|before| before.memory == held.memory)) {
+                self.behind.entry(Arc::clone(labels)).or_insert_with(|| before.map(|before| before.stored(&self.method)));
             }
         }
-        before.for_each(|(labels, gone)| self.let_go(labels, &gone, &mut changed));
-        self.readings.append(&mut readings);
-        self.settle(part, made.failed, now, zone);
+        if self.readings.is_empty() {
+            self.readings = made.readings;
+        } else {
+            self.readings.extend(made.readings);
+        }
+        self.settle(part, made.due, made.failed, now, zone);
         changed
     }
 
-    fn let_go(&mut self, labels: Arc<str>, gone: &Held, changed: &mut Affected) {
-        changed.add(gone.reading.row.label("system"));
-        self.behind.entry(labels).or_insert_with(|| Some(gone.stored(&self.method)));
-    }
-
-    fn settle(&mut self, part: &Part, failed: bool, now: i64, zone: Zone) {
+    fn settle(&mut self, part: &Part, due: Option<i64>, failed: bool, now: i64, zone: Zone) {
         let indicator = &self.method.indicator;
         if *part == Part::Whole {
             // Once a day whatever it reads: a mistake about what is local or due must not last.
@@ -261,17 +267,20 @@ impl Slot {
             self.touched = if self.readings.is_empty() && *part != Part::Whole { Affected::All } else { Affected::default() };
             self.failed = failed;
         }
-        self.part_due = self.readings.values().flat_map(|held| held.reading.row.due_after(now).into_iter().chain(held.verdict_due)).min();
+        self.part_due = match self.part_due {
+            _ if *part == Part::Whole => due,
+            None => due,
+            // Perhaps of what is another now. Then nothing is found to be due at that moment, and the next one is looked for.
+            Some(before) if before > now => due.into_iter().chain([before]).min(),
+            Some(_) => self.readings.values().flat_map(|held| held.reading.row.due_after(now).into_iter().chain(held.verdict_due)).min(),
+        };
         self.evaluated_at = now;
         (self.is_evaluated, self.is_shown) = (true, false);
     }
 
     /// What must be stored for the store to hold what holds, in the order of the labels.
-    pub(super) fn changes(&self, now: i64) -> Vec<Change> {
-        let mut changes: Vec<_> = self.behind.iter().filter_map(|(labels, stored)| self.change(labels, stored.as_ref(), now)).collect();
-        // Maps have no order; evidence and history are easier to read in one.
-        changes.sort_by(|a, b| a.key.cmp(&b.key));
-        changes
+    pub(super) fn changes(&self, now: i64) -> impl Iterator<Item = Change> {
+        self.behind.iter().filter_map(move |(labels, stored)| self.change(labels, stored.as_ref(), now))
     }
 
     fn change(&self, labels: &Arc<str>, stored: Option<&Stored>, now: i64) -> Option<Change> {
@@ -299,8 +308,7 @@ impl Slot {
 
     /// Notes that the store holds what holds.
     pub(super) fn stored(&mut self) {
-        // Not `clear`: after a start it had room for every reading.
-        self.behind = HashMap::new();
+        self.behind.clear();
     }
 
     /// Whether the store holds something else than what holds, or may.
@@ -312,9 +320,10 @@ impl Slot {
     pub(super) fn show(&mut self) {
         let Panel { indicator, thresholds, limits, .. } = &*self.panel;
         let (indicator, thresholds, limits) = (Arc::clone(indicator), thresholds.clone(), limits.clone());
-        let readings = self.readings.values().map(|held| Arc::clone(&held.reading)).collect();
+        let shown = self.are_readings_shown.then(|| Arc::clone(&self.panel.readings));
+        let readings = shown.unwrap_or_else(|| self.readings.values().map(|held| Arc::clone(&held.reading)).collect());
         self.panel = Arc::new(Panel { indicator, thresholds, limits, readings, evaluated_at: self.evaluated_at, waits: false, unstored: self.is_behind() });
-        self.is_shown = true;
+        (self.is_shown, self.are_readings_shown) = (true, true);
     }
 
     /// What is shown.

@@ -17,7 +17,7 @@ use crate::{
     indicator::Reads,
     record::{Feed, shape},
     schedule::{self, Staleness},
-    store::{self, Absent, Delivered, Mode, Store, Touched, tables::SourceRow},
+    store::{self, Absent, Committed, Delivered, Mode, Store, Touched, tables::SourceRow},
 };
 
 /// What a poll read, ready to be stored.
@@ -152,7 +152,7 @@ impl Sources {
     }
 
     /// Notes a poll that was stored. Gives everything that it feeds, if it was stale or feeds something else now.
-    pub(super) fn succeeded(&mut self, name: &str, mut delivery: Delivery, store: &Store, took: Duration, now: i64) -> Touched {
+    pub(super) fn succeeded(&mut self, name: &str, mut delivery: Delivery, committed: &Committed, store: &Store, took: Duration, now: i64) -> Touched {
         let Some(source) = self.0.iter_mut().find(|source| source.name == name) else { return Touched::default() };
         let (was_stale, before) = (source.freshness.stale, source.feeds());
         let lost = delivery.lost.len() + source.lost.len() > 0 && delivery.lost != source.lost;
@@ -182,8 +182,8 @@ impl Sources {
         source.took = took;
         if delivery.is_unchanged() {
             // So are the counts.
-        } else if let Err(error) = source.count(store) {
-            tracing::warn!(source = name, error = %error, "records could not be counted");
+        } else if let Err(error) = source.count_again(committed, store) {
+            tracing::warn!(source = name, error = %error, "odd records could not be counted");
         }
         let after = source.feeds();
         if source.keeps_registers {
@@ -436,6 +436,17 @@ impl Source {
 
     fn count(&mut self, store: &Store) -> Result<(), store::Error> {
         self.records = store.record_counts(&self.name)?;
+        self.doubts = store.doubt_counts(&self.name)?;
+        Ok(())
+    }
+
+    /// Counts after a poll. There may be hundreds of thousands of records: they are counted once, and from then on by what changed.
+    fn count_again(&mut self, committed: &Committed, store: &Store) -> Result<(), store::Error> {
+        for (table, grown) in &committed.grown {
+            let records = self.records.entry(table).or_default();
+            *records = records.saturating_add_signed(*grown);
+        }
+        self.records.retain(|_, records| *records > 0);
         self.doubts = store.doubt_counts(&self.name)?;
         Ok(())
     }

@@ -1,6 +1,10 @@
 //! Readings over time: an interval for each value and state that held. What is stored is what changed, not every tick.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{
+    borrow::Cow,
+    sync::{Arc, mpsc},
+    thread,
+};
 
 use serde::Deserialize;
 
@@ -107,18 +111,43 @@ pub struct Change {
     pub memory: Option<String>,
 }
 
-/// Stores changes inside `transaction`.
-pub(super) fn record(transaction: &dyn Database, changes: &[Change], now: i64) -> Result<(), Error> {
+/// What an interval that opens is vouched for by: its seal, and the digest of its row of the table `readings`.
+struct Digests {
+    seal: Digest,
+    shown: Digest,
+}
+
+/// How many changes are made ready together while those before are stored, and how many times that at most.
+const READY: usize = 512;
+const READY_AHEAD: usize = 16;
+
+/// Stores changes inside `transaction`. They and their digests are made on a thread of their own, while those before are stored.
+pub(super) fn record(transaction: &dyn Database, changes: impl Iterator<Item = Change> + Send, now: i64) -> Result<(), Error> {
     let entry = evidence::next(transaction)?;
     let (mut seals, mut shown, mut memory) = (Seals::default(), Sum::default(), Vec::new());
     // Most rules remember nothing: where nothing is remembered there is nothing to forget, which need not be said of each reading.
     let forgets = transaction.any("SELECT 1 FROM waiting_rules LIMIT 1", &[])?;
-    for change in changes {
-        apply(transaction, change, entry, now, &mut seals, &mut shown)?;
-        if (forgets || change.memory.is_some()) && remember(transaction, &change.key, change.memory.as_deref())? {
-            memory.push(serde_json::json!([change.key.indicator, change.key.labels, change.memory]));
-        }
-    }
+    let mut ready = changes.map(|change| (change.digests(now), change));
+    // It ends with the panic of the thread, if there was one, and then nothing is stored.
+    thread::scope(|scope| {
+        let (send, receive) = mpsc::sync_channel::<Vec<_>>(READY_AHEAD);
+        scope.spawn(move || {
+            loop {
+                let some: Vec<_> = ready.by_ref().take(READY).collect();
+                // Nobody receives when storing failed.
+                if some.is_empty() || send.send(some).is_err() {
+                    return;
+                }
+            }
+        });
+        receive.into_iter().flatten().try_for_each(|(digests, change)| {
+            apply(transaction, &change, digests, entry, now, &mut seals, &mut shown)?;
+            if (forgets || change.memory.is_some()) && remember(transaction, &change.key, change.memory.as_deref())? {
+                memory.push(serde_json::json!([change.key.indicator, change.key.labels, change.memory]));
+            }
+            Ok::<_, Error>(())
+        })
+    })?;
     if seals.is_empty() && memory.is_empty() {
         return Ok(());
     }
@@ -131,7 +160,7 @@ pub(super) fn record(transaction: &dyn Database, changes: &[Change], now: i64) -
     Ok(())
 }
 
-fn apply(transaction: &dyn Database, change: &Change, entry: i64, now: i64, seals: &mut Seals, shown: &mut Sum) -> Result<(), Error> {
+fn apply(transaction: &dyn Database, change: &Change, digests: Option<Digests>, entry: i64, now: i64, seals: &mut Seals, shown: &mut Sum) -> Result<(), Error> {
     let Key { indicator, labels } = &change.key;
     if change.closes {
         let sql = "UPDATE reading_intervals SET held_until = ?3, until_entry = ?4 WHERE indicator = ?1 AND labels = ?2 AND held_until IS NULL RETURNING seal";
@@ -139,9 +168,10 @@ fn apply(transaction: &dyn Database, change: &Change, entry: i64, now: i64, seal
         let sql = "DELETE FROM readings WHERE indicator = ?1 AND labels = ?2 RETURNING *";
         project::take_out(transaction, sql, &[indicator.into(), labels.into()], "readings", shown)?;
     }
-    if let Some((interval, began)) = &change.opens {
-        show(transaction, &change.key, interval, began, shown)?;
-        let seal = seal(&change.key, interval, Some(began), now);
+    if let Some(((interval, began), digests)) = change.opens.as_ref().zip(digests) {
+        shown.add(&digests.shown);
+        with_row(&change.key, interval, began, |row| row.put(transaction))?;
+        let seal = digests.seal;
         seals.open(seal);
         let (since, per) = interval.clock.unzip();
         let (known_state, known_from) = began.known.as_ref().map(|(state, from)| (&**state, *from)).unzip();
@@ -172,9 +202,12 @@ fn apply(transaction: &dyn Database, change: &Change, entry: i64, now: i64, seal
     Ok(())
 }
 
-/// Puts a reading into the table `readings`, by which indicators read the readings of others.
-fn show(transaction: &dyn Database, key: &Key, interval: &Interval, since: &Since, shown: &mut Sum) -> Result<(), Error> {
-    with_row(key, interval, since, |row| row.insert(transaction, shown))
+impl Change {
+    fn digests(&self, now: i64) -> Option<Digests> {
+        let (interval, began) = self.opens.as_ref()?;
+        let shown = with_row(&self.key, interval, began, |row| row.digest());
+        Some(Digests { seal: seal(&self.key, interval, Some(began), now), shown })
+    }
 }
 
 /// The labels that have a column of their own. Read into these, not into a map: a first evaluation stores hundreds of thousands of readings.

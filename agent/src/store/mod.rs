@@ -106,6 +106,8 @@ pub struct Committed {
     pub changed: usize,
     /// Records removed.
     pub removed: usize,
+    /// By how many the records of each table are more than before; fewer are negative.
+    pub grown: BTreeMap<&'static str, i64>,
 }
 
 /// What the store remembers of a source.
@@ -313,7 +315,7 @@ impl Store {
             let keys = history::of_indicator(&*self.writer, indicator)?.into_iter().map(|(labels, _)| Key { indicator: indicator.clone(), labels });
             closing.extend(keys.map(|key| Change { key, opens: None, closes: true, memory: None }));
         }
-        self.record_readings(&closing, now)
+        self.record_readings(closing, now)
     }
 
     /// Notes that from one moment to another readings were shown that could not be stored.
@@ -328,8 +330,9 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Full`], or what SQLite reports; nothing is changed then.
-    pub fn record_readings(&mut self, changes: &[Change], now: i64) -> Result<(), Error> {
-        if changes.is_empty() {
+    pub fn record_readings(&mut self, changes: impl IntoIterator<Item = Change, IntoIter: Send>, now: i64) -> Result<(), Error> {
+        let mut changes = changes.into_iter().peekable();
+        if changes.peek().is_none() {
             return Ok(());
         }
         self.write(|transaction| history::record(transaction, changes, now))

@@ -31,6 +31,11 @@ impl<'r> Row<'r> {
     /// Puts it into its table.
     pub(super) fn insert(self, transaction: &dyn Database, change: &mut Sum) -> Result<(), Error> {
         change.add(&self.digest());
+        self.put(transaction)
+    }
+
+    /// Puts it into its table; that its digest is in the sum is for the caller to see to.
+    pub(super) fn put(self, transaction: &dyn Database) -> Result<(), Error> {
         let sql = format!("INSERT INTO {} VALUES ({})", self.table, sql::placeholders(self.cells.len()));
         transaction.execute(&sql, &self.cells)?;
         Ok(())

@@ -224,6 +224,7 @@ fn apply(
             (Some(_), Some(_)) => committed.changed += 1,
             (Some(_), None) => committed.removed += 1,
         }
+        *committed.grown.entry(difference.shape.table).or_default() += i64::from(difference.opens.is_some()) - i64::from(difference.closes.is_some());
         if let Some(closed) = difference.closes {
             let (system, kind) = project::place_of(transaction, source, difference.shape, &difference.id)?;
             committed.touched.add(difference.shape, &kind, system.as_deref());

@@ -3,10 +3,7 @@
 //! The SQL of the store is written once, in what SQLite and PostgreSQL share, with `?1`, `?2` for its values. Where they share no words, [`Dialect`]
 //! says whose to take.
 
-use std::{
-    fmt::{self, Write as _},
-    ops::ControlFlow,
-};
+use std::{borrow::Cow, fmt, ops::ControlFlow, sync::LazyLock};
 
 use super::{Error, tables::Dialect};
 use crate::record::{Digest, Value};
@@ -165,12 +162,14 @@ pub(crate) fn insert_statement(table: &str, columns: &[&str]) -> String {
 }
 
 /// So many placeholders: `?1, ?2, ?3`.
-pub(super) fn placeholders(count: usize) -> String {
-    let mut text = String::from("?1");
-    for number in 2..=count {
-        let _ = write!(text, ", ?{number}");
-    }
-    text
+pub(super) fn placeholders(count: usize) -> Cow<'static, str> {
+    // They are asked for with every row that is inserted.
+    static FEW: LazyLock<Vec<String>> = LazyLock::new(|| (0..64).map(written).collect());
+    FEW.get(count).map_or_else(|| written(count).into(), |text| text.as_str().into())
+}
+
+fn written(count: usize) -> String {
+    (1..=count).map(|number| format!("?{number}")).collect::<Vec<_>>().join(", ")
 }
 
 /// A transaction, or a part of the one that is open. Dropped without [`Self::commit`], by a panic too, it leaves nothing behind.

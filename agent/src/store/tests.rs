@@ -67,11 +67,11 @@ fn a_snapshot_adds_changes_and_removes(homes: Homes<'_>) {
     let home = homes();
     let mut store = home.open(Zone::UTC);
     let first = store.commit("t", &[snapshot("s", &[incident("1", "a", "open"), incident("2", "a", "open")])], 100).unwrap();
-    assert_eq!((first.added, first.changed, first.removed), (2, 0, 0));
+    assert_eq!((first.added, first.changed, first.removed, first.grown["cases"]), (2, 0, 0, 2));
     let again = store.commit("t", &[snapshot("s", &[incident("1", "a", "open"), incident("2", "a", "open")])], 200).unwrap();
     assert_eq!(again, Committed::default());
     let then = store.commit("t", &[snapshot("s", &[incident("2", "a", "closed"), incident("3", "a", "open")])], 300).unwrap();
-    assert_eq!((then.added, then.changed, then.removed), (1, 1, 1));
+    assert_eq!((then.added, then.changed, then.removed, then.grown["cases"]), (1, 1, 1, 0));
     assert_eq!(then.touched.of_table("cases"), Affected::All, "they belong to no system");
     assert_eq!(rows(&store, "SELECT id, is_open FROM cases ORDER BY id"), ["2 0", "3 1"]);
     let versions = "SELECT id, held_from, held_until FROM record_versions ORDER BY id, held_from";
@@ -255,10 +255,10 @@ pub(super) fn key(system: &str) -> Key {
 fn readings_are_intervals(homes: Homes<'_>) {
     let home = homes();
     let mut store = home.open(Zone::UTC);
-    store.record_readings(&[opens("a", interval(0.0, "ok"), 100), opens("b", interval(1.0, "warning"), 100)], 100).unwrap();
+    store.record_readings([opens("a", interval(0.0, "ok"), 100), opens("b", interval(1.0, "warning"), 100)], 100).unwrap();
     let changed = Change { closes: true, memory: Some("{}".into()), ..opens("a", interval(2.0, "breach"), 200) };
     let gone = Change { key: key("b"), opens: None, closes: true, memory: None };
-    store.record_readings(&[changed, gone], 200).unwrap();
+    store.record_readings([changed, gone], 200).unwrap();
     let history = "SELECT labels, measured, state, held_from, held_until FROM reading_intervals ORDER BY labels, held_from";
     assert_eq!(rows(&store, history), [r#"{"system":"a"} 0 ok 100 200"#, r#"{"system":"a"} 2 breach 200 -"#, r#"{"system":"b"} 1 warning 100 200"#]);
     drop(store);
@@ -278,7 +278,7 @@ fn a_state_that_comes_back_after_it_was_unknown_has_the_beginning_that_it_had(ho
         let next = since.as_ref().map_or_else(|| Since::begin(state.into(), at), |since| since.then(state.into(), at));
         assert_eq!((next.from, next.known.as_ref().map(|(_, from)| *from)), (from, known_from), "{at}");
         let change = Change { key: key("a"), opens: Some((interval(1.0, state), next.clone())), closes: since.is_some(), memory: None };
-        store.record_readings(&[change], at).unwrap();
+        store.record_readings([change], at).unwrap();
         since = Some(next);
     }
     let shown = "SELECT state, state_from, known_state, known_from FROM readings";

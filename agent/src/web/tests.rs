@@ -230,7 +230,7 @@ async fn an_indicator_shows_what_is_in_force() {
     let row = Row::read(indicator_.columns(), |position| cell(&indicator_.columns().names()[position])).unwrap();
     let waiting = Some(Waiting { rule: "breach: < 0.9 for 30m".into(), since: 1_767_225_600, until: 1_767_227_400 });
     let reading = Reading { row, state: Verdict::Ok, rule: None, waiting, judged: true, since: 0 };
-    let panel = Panel { readings: vec![Arc::new(reading)], ..Panel::empty(indicator_, Vec::new(), limits) };
+    let panel = Panel { readings: [Arc::new(reading)].into(), ..Panel::empty(indicator_, Vec::new(), limits) };
     let parameter = &indicator_.parameters[0];
     let parameters = [(parameter.name.clone(), parameter.default + 7.0)].into();
     let handle = shown(Board { panels: vec![Arc::new(panel)], parameters, ..Board::default() });

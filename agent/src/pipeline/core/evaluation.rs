@@ -14,8 +14,8 @@ use super::{
     Core, Evaluated, READINGS,
 };
 use crate::{
-    indicator::{Evaluation, EvaluationError, Evaluator, Id, Moment, Own, Pass, Row},
-    store::{self, Affected, Projection},
+    indicator::{Evaluation, EvaluationError, Evaluator, Id, Indicator, Moment, Own, Pass, Row},
+    store::{self, Affected, Projection, tables::SourceRow},
 };
 
 impl Core {
@@ -43,6 +43,9 @@ impl Core {
                 self.store_changes(now);
             }
         }
+        if let Some(Err(error)) = self.evaluators.first().map(|first| self.facts.renew_links(self.store.reader(), &first.projection)) {
+            self.problems.insert(READINGS.to_owned(), error.to_string());
+        }
         self.show(now);
         self.evaluated_at = Some(now);
         evaluated
@@ -62,7 +65,11 @@ impl Core {
         if let Err(error) = self.evaluators.iter_mut().try_for_each(|evaluator| evaluator.projection.show_sources(&rows)) {
             tracing::error!(error = chain(&error), "indicators can't be shown how the sources are");
         }
-        self.slots.iter_mut().filter(|slot| slot.method.indicator.reads_own(Own::Sources)).for_each(Slot::touch_all);
+        // That sources were read again happens all the time, and few indicators ask when that was.
+        let but_when = |rows: &[SourceRow]| -> Vec<_> { rows.iter().map(|row| SourceRow { last_success_at: None, ..row.clone() }).collect() };
+        let merely_read = but_when(&rows) == but_when(&self.seen_sources);
+        let concerns = |indicator: &Indicator| indicator.reads_own(Own::Sources) && (!merely_read || indicator.may_read("last_success_at"));
+        self.slots.iter_mut().filter(|slot| concerns(&slot.method.indicator)).for_each(Slot::touch_all);
         // The plan allows records to be so old.
         self.plan.touched = true;
         self.seen_sources = rows;

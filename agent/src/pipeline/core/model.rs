@@ -168,7 +168,7 @@ impl Side {
         let mut shown = String::new();
         for panel in &board.panels {
             let _ = writeln!(shown, "# {}{}", panel.indicator.id, if panel.unstored { " unstored" } else { "" });
-            for reading in &panel.readings {
+            for reading in panel.readings.iter() {
                 let row = &reading.row;
                 let labels: Vec<_> = row.labels().collect();
                 let _ = writeln!(shown, "{labels:?} {:?} {:?} {:?} {} {:?}", row.measured, reading.state, reading.rule, reading.since, facts(row, now));
@@ -178,6 +178,9 @@ impl Side {
             let _ = writeln!(shown, "{:?}", finding.row);
         }
         let _ = writeln!(shown, "{:?}", board.review_links);
+        for source in &board.sources {
+            assert_eq!(source.records, self.core().store.record_counts(&source.name).unwrap(), "counted by what changed");
+        }
         shown
     }
 }

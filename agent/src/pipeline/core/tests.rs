@@ -287,7 +287,7 @@ fn due_days_hold_while_their_register_is_fresh() {
     let notices = format!("aims_incident_notification_due_timestamp_seconds{{severity=\"low\",system=\"a\"}} {notice}");
     assert_eq!(series(&bench, NOON), [cases.clone(), notices.clone(), review.clone()]);
     let board = bench.core.board(NOON);
-    let not_judged = board.panels.iter().flat_map(|panel| &panel.readings).filter(|reading| reading.verdict().is_none()).count();
+    let not_judged = board.panels.iter().flat_map(|panel| panel.readings.iter()).filter(|reading| reading.verdict().is_none()).count();
     assert!(not_judged >= 3 && board.count_not_judged() == not_judged);
 
     // The tracker is stale: its days may have been met or moved. The register's hold.
@@ -404,7 +404,7 @@ fn a_fact_grows_by_itself_and_reaches_its_limit() {
     assert!(bench.readings("incidents_open", NOON + MINUTE + 1).contains(&"a high 1 breach".to_owned()));
     assert_eq!(bench.history(&format!("SELECT count(*) {stored}")), 2);
     let board = bench.core.board(NOON);
-    let oldest = board.panels.iter().flat_map(|panel| &panel.readings).filter(|reading| reading.row.label("severity") == Some("high"));
+    let oldest = board.panels.iter().flat_map(|panel| panel.readings.iter()).filter(|reading| reading.row.label("severity") == Some("high"));
     let ages: Vec<_> = oldest.filter_map(|reading| reading.row.fact("fact_oldest_seconds", NOON + DAY)).collect();
     assert_eq!(ages, [age + 86_400.0]);
 }

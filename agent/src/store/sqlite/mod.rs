@@ -20,6 +20,9 @@ use super::{
 pub use inspect::{Inspected, Inspector, Refused, Why};
 pub use projection::{Look, Projection, Query, QueryError};
 
+/// SQLite's cache for writing, in KiB. With its default of 2 MiB a large transaction writes and reads the pages of its indexes again and again.
+const WRITING_CACHE_KIB: i32 = 64 << 10;
+
 /// How many statements a connection keeps prepared.
 const PREPARED: usize = 128;
 
@@ -43,6 +46,7 @@ impl Sqlite {
         // that keeps those too.
         self.0.pragma_update(None, "synchronous", "FULL")?;
         self.0.pragma_update(None, "foreign_keys", true)?;
+        self.0.pragma_update(None, "cache_size", -WRITING_CACHE_KIB)?;
         Ok(())
     }
 

@@ -80,7 +80,7 @@ fn go_on(home: &Home) {
     assert_eq!((held.since.from, held.since.known.clone()), (250, Some(("breach".into(), 250))));
     let since = held.since.then("ok".into(), 1_100);
     store
-        .record_readings(&[crate::store::Change { opens: Some((interval(0.0, "ok"), since)), closes: true, ..opens("a", interval(0.0, "ok"), 1_100) }], 1_100)
+        .record_readings([crate::store::Change { opens: Some((interval(0.0, "ok"), since)), closes: true, ..opens("a", interval(0.0, "ok"), 1_100) }], 1_100)
         .unwrap();
     store.end_run(1_200).unwrap();
 }

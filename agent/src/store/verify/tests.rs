@@ -35,10 +35,10 @@ fn stored(homes: Homes<'_>) -> Home {
     let fed = |delivered: Delivered| Delivered { feeds: vec![Feed::parse("cases(incident)").unwrap()], ..delivered };
     store.commit("t", &[fed(changes("s", &[incident("1", "a", "open"), incident("2", "alpha", "open")], "p1"))], 300).unwrap();
     store
-        .record_readings(&[Change { memory: Some("{}".into()), ..opens("a", interval(2.0, "breach"), 300) }, opens("b", interval(1.0, "ok"), 300)], 300)
+        .record_readings([Change { memory: Some("{}".into()), ..opens("a", interval(2.0, "breach"), 300) }, opens("b", interval(1.0, "ok"), 300)], 300)
         .unwrap();
     store.commit("t", &[fed(changes("s", &[incident("1", "a", "closed")], "p2"))], 400).unwrap();
-    store.record_readings(&[Change { closes: true, memory: Some("{}".into()), ..opens("a", interval(1.0, "warning"), 400) }], 400).unwrap();
+    store.record_readings([Change { closes: true, memory: Some("{}".into()), ..opens("a", interval(1.0, "warning"), 400) }], 400).unwrap();
     store.record_gap(410, 420).unwrap();
     store.end_run(500).unwrap();
     home
