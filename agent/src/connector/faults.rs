@@ -195,7 +195,7 @@ exchanges:
   - { request: { path: /versions/a }, body: { versions: [{ version: "1" }], total: 1 } }
   - { request: { path: /versions/b }, body: { versions: [{ version: "1" }], total: 1 } }
 "#;
-    let files = BTreeMap::from([("fixtures/two.yaml".to_owned(), case.as_bytes().to_vec())]);
+    let files = BTreeMap::from([("fixtures/two.yaml".to_owned(), case.as_bytes().into())]);
     Connector { description: description(text), built_in: false, files }
 }
 

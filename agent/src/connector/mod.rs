@@ -60,6 +60,6 @@ pub use meter::LogEntry;
 pub use outcome::{Context, Live, Poll, PollMode, StreamPoll, Unread, unread};
 pub use page::MOST_WALKS;
 pub use play::Played;
-pub use registry::{Connector, Registry};
+pub use registry::{Connector, Contents, Registry};
 pub use run::{check_live, poll};
 pub use source::{Files, Http, Limits, Location, Program, Source, Tls, Turns};

@@ -2,6 +2,7 @@
 //! is kept beside them.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     fs, io,
     path::Path,
@@ -29,7 +30,10 @@ const MAX_DEPTH: usize = 8;
 
 /// The connectors, by name.
 #[derive(Debug, Clone, Default)]
-pub struct Registry(BTreeMap<String, Connector>);
+pub struct Registry(BTreeMap<String, Arc<Connector>>);
+
+/// What is in a connector's folder: path → content, which of a built-in one lies in the program.
+pub type Contents = BTreeMap<String, Cow<'static, [u8]>>;
 
 /// One connector: its description and what else is in its folder.
 #[derive(Debug, Clone)]
@@ -38,8 +42,8 @@ pub struct Connector {
     pub description: Arc<Description>,
     /// Whether it came with the program.
     pub built_in: bool,
-    /// Path in the folder → content.
-    pub files: BTreeMap<String, Vec<u8>>,
+    /// All that is in its folder.
+    pub files: Contents,
 }
 
 impl Registry {
@@ -60,7 +64,7 @@ impl Registry {
         let (mut registry, mut mistakes) = (Self::default(), Mistakes::default());
         for folder in BUILT_IN.dirs() {
             let name = folder.path().to_string_lossy().into_owned();
-            let mut files = BTreeMap::new();
+            let mut files = Contents::new();
             collect_embedded(folder, folder.path(), &mut files);
             registry.add(&name, &format!("connectors/{name}"), true, files, &mut mistakes);
         }
@@ -69,12 +73,12 @@ impl Registry {
 
     /// The connector of this name.
     pub fn get(&self, name: &str) -> Option<&Connector> {
-        self.0.get(name)
+        self.0.get(name).map(Arc::as_ref)
     }
 
     /// All, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = &Connector> {
-        self.0.values()
+        self.0.values().map(Arc::as_ref)
     }
 
     /// Their names, sorted.
@@ -88,7 +92,7 @@ impl Registry {
             Err(error) => return mistakes.push(unreadable(user_folder, &error)),
         };
         for (name, path) in folders {
-            let mut files = BTreeMap::new();
+            let mut files = Contents::new();
             match collect(&path, "", &mut files) {
                 Ok(()) => self.add(&name, &path.display().to_string(), false, files, mistakes),
                 Err(error) => mistakes.push(unreadable(&path, &error)),
@@ -96,7 +100,7 @@ impl Registry {
         }
     }
 
-    fn add(&mut self, name: &str, folder: &str, built_in: bool, files: BTreeMap<String, Vec<u8>>, mistakes: &mut Mistakes) {
+    fn add(&mut self, name: &str, folder: &str, built_in: bool, files: Contents, mistakes: &mut Mistakes) {
         let file = format!("{folder}/{DESCRIPTION}");
         let Some(text) = files.get(DESCRIPTION) else {
             return mistakes.push(Mistake {
@@ -114,7 +118,7 @@ impl Registry {
             let found = format!("{:?}", description.name);
             return mistakes.push(Mistake { file, line: Some(1), path: "name".to_owned(), found, expected: format!("{name:?}, the folder's name") });
         }
-        self.0.insert(name.to_owned(), Connector { description: Arc::new(description), built_in, files });
+        self.0.insert(name.to_owned(), Arc::new(Connector { description: Arc::new(description), built_in, files }));
     }
 }
 
@@ -125,10 +129,10 @@ impl Connector {
     }
 }
 
-fn collect_embedded(folder: &Dir<'_>, root: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
+fn collect_embedded(folder: &Dir<'static>, root: &Path, files: &mut Contents) {
     for file in folder.files() {
         let name = file.path().strip_prefix(root).unwrap_or(file.path()).to_string_lossy().replace('\\', "/");
-        files.insert(name, file.contents().to_vec());
+        files.insert(name, Cow::Borrowed(file.contents()));
     }
     folder.dirs().for_each(|inner| collect_embedded(inner, root, files));
 }
@@ -146,7 +150,7 @@ fn folders(root: &Path) -> io::Result<Vec<(String, std::path::PathBuf)>> {
     Ok(folders)
 }
 
-fn collect(folder: &Path, prefix: &str, files: &mut BTreeMap<String, Vec<u8>>) -> io::Result<()> {
+fn collect(folder: &Path, prefix: &str, files: &mut Contents) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
@@ -161,7 +165,7 @@ fn collect(folder: &Path, prefix: &str, files: &mut BTreeMap<String, Vec<u8>>) -
         } else if metadata.len() > MAX_FILE_BYTES {
             return Err(io::Error::other(format!("{name} is larger than {} MiB", MAX_FILE_BYTES >> 20)));
         } else {
-            files.insert(name, fs::read(entry.path())?);
+            files.insert(name, Cow::Owned(fs::read(entry.path())?));
         }
     }
     Ok(())

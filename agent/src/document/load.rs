@@ -29,7 +29,7 @@ pub(super) struct Refusal {
 
 /// The documents in a text.
 pub(super) fn load(text: &str) -> Result<Vec<MarkedYaml<'_>>, Refusal> {
-    let mut parser = Parser::new_from_iter(text.chars());
+    let mut parser = Parser::new_from_str(text);
     let mut loader = YamlLoader::default();
     loader.alias_limit(MAX_COPIED_VALUES);
     let mut bounds = Bounds::default();

@@ -1,15 +1,21 @@
 //! Proving an indicator's SQL before it is ever run: it prepares on empty tables, is one read-only SELECT that runs on both engines, binds
 //! only what is declared, reads what `reads:` says and nothing else, and its columns keep the contract.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    cell::LazyCell,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use serde::{Deserialize, Serialize};
 
 use super::{Columns, Indicator, Own, Parameter, Reads, catalogue::Place};
 use crate::{
     document::{Mistakes, one_of},
-    record::SHAPES,
+    record::{Digest, SHAPES},
     store::{
-        sqlite::{Inspector, Sqlite, Why},
-        tables::{View, views},
+        sqlite::{Inspected, Inspector, Refused, Sqlite, Why},
+        tables::{Dialect, View, create_statements, views},
     },
     threshold::Rule,
 };
@@ -51,8 +57,22 @@ const FREE_TABLES: &[&str] = &["attributes", "doubts"];
 /// Names of placeholders that every SQL may use.
 const MOMENTS: &[&str] = &["now", "today", "today_begins_at"];
 
-/// An empty database with the real tables, on which SQL is tried.
-pub(super) struct Checker(Inspector);
+/// Tries SQL on an empty database with the real tables, which is made when something has to be tried.
+pub(super) struct Checker {
+    known: BTreeMap<String, Inspected>,
+    inspector: LazyCell<Inspector>,
+}
+
+/// What was found of the SQL that is built in, so that not every start has to find it again. A test writes it.
+#[derive(Default, Serialize, Deserialize)]
+struct Known {
+    /// Digest of the tables and views on which it was tried. On others nothing is known.
+    tables: String,
+    /// By the digest of the SQL.
+    statements: BTreeMap<String, Inspected>,
+}
+
+static KNOWN: &str = include_str!("known.json");
 
 /// What is known of SQL that passed.
 pub(super) struct Checked {
@@ -66,14 +86,27 @@ pub(super) struct Checked {
 
 impl Checker {
     pub(super) fn new() -> Self {
-        let inspector =
-            Sqlite::with_record_tables().and_then(|database| Inspector::new(database, |function| FUNCTIONS.contains(&function.to_lowercase().as_str())));
-        Self(inspector.expect("the record tables can be made in memory; a test does"))
+        let Known { tables, statements } = serde_json::from_str(KNOWN).unwrap_or_default();
+        Self::knowing(if tables == digest_of_tables() { statements } else { BTreeMap::new() })
+    }
+
+    fn knowing(known: BTreeMap<String, Inspected>) -> Self {
+        let inspector: LazyCell<Inspector> = LazyCell::new(|| {
+            let inspector =
+                Sqlite::with_record_tables().and_then(|database| Inspector::new(database, |function| FUNCTIONS.contains(&function.to_lowercase().as_str())));
+            inspector.expect("the record tables can be made in memory; a test does")
+        });
+        Self { known, inspector }
+    }
+
+    fn inspect(&self, sql: &str) -> Result<Inspected, Refused> {
+        let known = self.known.get(&digest(sql));
+        known.map_or_else(|| self.inspector.inspect(sql), |known| Ok(known.clone()))
     }
 
     /// Checks one indicator's SQL, and `reads` where they could be read; what is wrong goes to `mistakes`.
     pub(super) fn check(&self, place: &Place<'_>, sql: &str, parameters: &[Parameter], reads: Option<&Vec<Reads>>, mistakes: &mut Mistakes) -> Option<Checked> {
-        let inspected = match self.0.inspect(sql) {
+        let inspected = match self.inspect(sql) {
             Ok(inspected) => inspected,
             Err(refused) => {
                 let mut mistake = place.mistake("sql", expected(refused.why));
@@ -98,6 +131,14 @@ impl Checker {
         let views = views().iter().filter(|view| tables.contains(&view.name)).collect();
         (mistakes.len() == before).then(|| Checked { columns: Arc::new(columns), placeholders, views, tables })
     }
+}
+
+fn digest(text: &str) -> String {
+    Digest::of(text.as_bytes()).to_string()
+}
+
+fn digest_of_tables() -> String {
+    digest(&create_statements(Dialect::Sqlite).join("\n"))
 }
 
 /// What was expected of SQL that is refused.
@@ -202,6 +243,27 @@ pub(super) fn words(place: &Place<'_>, indicator: &Indicator, mistakes: &mut Mis
                 let expected = one_of(unknown, known.iter().map(String::as_str));
                 mistakes.push(place.mistake(&format!("thresholds[{position}].when.{name}"), expected));
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::indicator::Catalogue;
+
+    /// `UPDATE_EXPECTED=1` writes it anew.
+    #[test]
+    fn what_is_known_is_what_would_be_found() {
+        let checker = Checker::knowing(BTreeMap::new());
+        let found = |sql: &str| (digest(sql), checker.inspect(sql).unwrap_or_else(|refused| panic!("{refused:?}: {sql}")));
+        let catalogue = Catalogue::built_in().unwrap();
+        let statements = catalogue.iter().map(|indicator| found(&indicator.sql)).collect();
+        let text = serde_json::to_string_pretty(&Known { tables: digest_of_tables(), statements }).unwrap() + "\n";
+        if std::env::var_os("UPDATE_EXPECTED").is_some() {
+            std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/src/indicator/known.json"), &text).unwrap();
+        } else {
+            assert!(text == KNOWN, "the SQL of the catalogue is another: UPDATE_EXPECTED=1 writes it anew");
         }
     }
 }

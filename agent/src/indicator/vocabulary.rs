@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Indicator;
+use super::{Indicator, evaluate::SYSTEM};
 use crate::record::{
     SHAPES, Severity,
     shape::{Field, Kind, by_name},
@@ -23,19 +23,23 @@ impl Indicator {
             let property = by_name("system").and_then(|systems| systems.field(name))?;
             return words(property).map(|words| words.iter().copied().chain([NOT_SAID]).map(str::to_owned).collect());
         }
+        // Known without the examples, of which a start has no other need.
+        if name == SYSTEM {
+            return None;
+        }
         let read = SHAPES.iter().filter(|shape| self.tables.contains(shape.table));
         let may_name = |field: &&Field| field.name.strip_suffix(name).is_some_and(|before| before.is_empty() || before.ends_with('_'));
         let mut fields = read.flat_map(|shape| shape.fields.iter().filter(may_name)).peekable();
         let written = self.written();
-        let shown: BTreeSet<_> = self.examples().iter().flat_map(|example| &example.readings).filter_map(|row| row.get(name)?.as_str()).collect();
+        let shown = || self.examples().iter().flat_map(|example| &example.readings).filter_map(|row| row.get(name)?.as_str()).collect::<BTreeSet<_>>();
         if fields.peek().is_none() {
-            let is_made_here = !self.tables.contains("attributes") && shown.len() > 1 && shown.iter().all(|word| written.contains(*word));
-            return is_made_here.then_some(written);
+            let is_made_here = |shown: BTreeSet<&str>| shown.len() > 1 && shown.iter().all(|word| written.contains(*word));
+            return (!self.tables.contains("attributes") && is_made_here(shown())).then_some(written);
         }
         let closed: Option<Vec<_>> = fields.map(words).collect();
         let closed = closed?.into_iter().flatten().copied().map(str::to_owned);
         let possible: BTreeSet<_> = closed.chain([NOT_SAID.to_owned()]).chain(written).collect();
-        shown.iter().all(|word| possible.contains(*word)).then_some(possible)
+        shown().iter().all(|word| possible.contains(*word)).then_some(possible)
     }
 
     /// The texts in quotes, of the SQL and of the views that it reads, that could be a label's value.

@@ -7,7 +7,7 @@ mod model;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, panic::resume_unwind, sync::Arc, thread, time::Duration};
 
 use super::{
     falls::Falls,
@@ -122,8 +122,12 @@ impl Core {
     pub fn open(config: Arc<Config>, now: i64) -> Result<Self, store::Error> {
         let mut store = Store::open(&config.data_dir, config.zone)?;
         store.begin_run(now)?;
-        let evaluator = || Projection::open(store.path()).and_then(Projection::sharing).map(Evaluator::new);
-        let evaluators = (0..EVALUATORS).map(|_| evaluator()).collect::<Result<_, _>>()?;
+        let path = store.path();
+        let evaluator = || Projection::open(path).and_then(Projection::sharing).map(Evaluator::new);
+        let evaluators = thread::scope(|scope| {
+            let opening: Vec<_> = (0..EVALUATORS).map(|_| scope.spawn(evaluator)).collect();
+            opening.into_iter().map(|opening| opening.join().unwrap_or_else(|panic| resume_unwind(panic))).collect::<Result<_, _>>()
+        })?;
         let mut core = Self {
             sources: Sources::default(),
             slots: Vec::new(),

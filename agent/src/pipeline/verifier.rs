@@ -7,7 +7,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot, watch},
     task::JoinHandle,
 };
 
@@ -46,6 +46,13 @@ impl Verifier {
         let walking = Walking::default();
         let shared = Arc::clone(&walking);
         let task = tokio::spawn(async move {
+            // On a large store the walk takes as much as the first evaluation, for which everybody waits.
+            let (reply, published) = oneshot::channel();
+            let _ = core.send(Message::Published(reply)).await;
+            tokio::select! {
+                _ = published => {}
+                _ = stopped.wait_for(|stop| *stop) => return,
+            }
             let mut look = tokio::time::interval(LOOK_EVERY);
             look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             for looks in 0_u32.. {
@@ -137,6 +144,9 @@ mod tests {
             let metrics = Metrics::start(&OwnMetrics::new("t").unwrap()).unwrap();
             let (core, mut told) = mpsc::channel(1);
             let verifier = Verifier::start(database.clone(), metrics.clone(), core);
+            let Some(Message::Published(reply)) = told.recv().await else { panic!("it waits for the page") };
+            assert_eq!(metrics.store_size_bytes.get(), 0);
+            reply.send(()).unwrap();
             while metrics.store_verified_timestamp_seconds.get() == 0 {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }

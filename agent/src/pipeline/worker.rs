@@ -36,6 +36,8 @@ pub(super) enum Message {
     Absent(String, Delivery, oneshot::Sender<(Delivery, Absent)>),
     /// Where a source's next poll goes on.
     Positions(String, oneshot::Sender<std::collections::BTreeMap<String, String>>),
+    /// Is there a page? The reply comes when there is one.
+    Published(oneshot::Sender<()>),
     /// The tables that indicators query are not what the ledger says.
     Mend,
     /// Another configuration.
@@ -162,6 +164,10 @@ impl State {
             Message::Tick => {
                 self.core.go_on(now);
                 self.core.look()
+            }
+            Message::Published(reply) => {
+                let _ = reply.send(());
+                false
             }
             Message::Mend => {
                 self.core.mend(now);

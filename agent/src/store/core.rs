@@ -72,6 +72,9 @@ const MIGRATIONS: &[&str] = &[
 ",
 ];
 
+/// The schema version of this release.
+pub(super) const VERSION: usize = MIGRATIONS.len();
+
 /// The last schema version whose evidence covers neither times nor sources.
 pub(super) const OLDER_EVIDENCE: usize = 1;
 
@@ -82,8 +85,8 @@ pub const DATABASE_FILE: &str = "clause9.sqlite";
 pub(super) fn open(path: &Path) -> Result<Sqlite, Error> {
     let database = Sqlite::open(path)?;
     let found = database.version()?;
-    if found > MIGRATIONS.len() {
-        return Err(Error::Newer { path: path.to_owned(), found, known: MIGRATIONS.len() });
+    if found > VERSION {
+        return Err(Error::Newer { path: path.to_owned(), found, known: VERSION });
     }
     database.make_durable()?;
     Ok(database)
@@ -91,7 +94,7 @@ pub(super) fn open(path: &Path) -> Result<Sqlite, Error> {
 
 /// Brings the schema up to date, and gives the version that it had.
 pub(super) fn migrate(transaction: &dyn Database) -> Result<usize, Error> {
-    migrate_to(transaction, MIGRATIONS.len())
+    migrate_to(transaction, VERSION)
 }
 
 /// Brings the schema to a version, and gives the one that it had.

@@ -132,8 +132,8 @@ impl Store {
         let mut folder = folder::Folder::open(data_dir)?;
         let path = data_dir.join(DATABASE_FILE);
         let writer = core::open(&path).map_err(|error| error.at(&path))?;
-        let names = prepare(&writer, zone).map_err(|error| error.at(&path))?;
-        let reader = Sqlite::open_read_only(&path)?;
+        let mut reader = Sqlite::open_read_only(&path)?;
+        let names = prepare(&writer, Some(&mut reader), zone).map_err(|error| error.at(&path))?;
         folder.remember();
         Ok(Self { writer: Box::new(writer), reader: Box::new(reader), names, zone, path, folder: Some(folder) })
     }
@@ -144,7 +144,7 @@ impl Store {
     /// [`Error::Full`], or what SQLite reports; nothing is changed then.
     pub fn renew(&mut self, now: i64) -> Result<Option<String>, Error> {
         self.write_named(|transaction, names| {
-            let Some(what) = verify::projection_differs(transaction)? else { return Ok(None) };
+            let Some(what) = verify::projection_differs(transaction, None)? else { return Ok(None) };
             let zone = core::meta(transaction, "zone")?.as_deref().and_then(Zone::parse).unwrap_or(Zone::UTC);
             core::make_record_tables(transaction)?;
             make_anew(transaction, zone)?;
@@ -398,14 +398,16 @@ impl Store {
     }
 }
 
-/// Brings a database to what this release works with.
-fn prepare(database: &dyn Database, zone: Zone) -> Result<names::Names, Error> {
+/// Brings a database to what this release works with. `beside` is a second connection to it.
+fn prepare(database: &dyn Database, beside: Option<&mut dyn Database>, zone: Zone) -> Result<names::Names, Error> {
     database.together(|transaction| {
-        let is_older = core::migrate(transaction)? == core::OLDER_EVIDENCE;
+        let found = core::migrate(transaction)?;
+        let is_older = found == core::OLDER_EVIDENCE;
         if is_older {
             older::complete(transaction)?;
         }
-        let why = renew_if_needed(transaction, zone)?;
+        // As long as nothing was written, both see the same.
+        let why = renew_if_needed(transaction, beside.filter(|_| found == core::VERSION), zone)?;
         if is_older {
             older::seal(transaction)?;
         } else if let Some((why, at)) = why.zip(evidence::last_at(transaction)?) {
@@ -416,7 +418,7 @@ fn prepare(database: &dyn Database, zone: Zone) -> Result<names::Names, Error> {
 }
 
 /// Makes the tables that indicators query anew if that must be, and says why.
-fn renew_if_needed(transaction: &dyn Database, zone: Zone) -> Result<Option<String>, Error> {
+fn renew_if_needed(transaction: &dyn Database, beside: Option<&mut dyn Database>, zone: Zone) -> Result<Option<String>, Error> {
     let other_definition = core::renew_record_tables(transaction)?;
     let other_zone = core::meta(transaction, "zone")?.as_deref() != Some(zone.name());
     let why = if other_definition {
@@ -425,7 +427,7 @@ fn renew_if_needed(transaction: &dyn Database, zone: Zone) -> Result<Option<Stri
         "the time zone changed".to_owned()
     } else if evidence::projection(transaction)?.is_none() {
         "their digest was not kept".to_owned()
-    } else if let Some(what) = verify::projection_differs(transaction)? {
+    } else if let Some(what) = verify::projection_differs(transaction, beside)? {
         tracing::error!(what, "the tables that indicators query are not what the ledger says: they are made anew from it");
         core::make_record_tables(transaction)?;
         what

@@ -96,13 +96,13 @@ pub fn verify(connection: &dyn Database, expected: Option<&Anchor>) -> Result<Ve
 }
 
 /// Whether the tables that indicators query are not what the ledger says, and where first. As long as they have the digest that the last entry of
-/// evidence has of them, the ledger itself is not read.
-pub(super) fn projection_differs(connection: &dyn Database) -> Result<Option<String>, Error> {
+/// evidence has of them, the ledger itself is not read. `beside`, a second connection that sees the same, helps then.
+pub(super) fn projection_differs(connection: &dyn Database, beside: Option<&mut dyn Database>) -> Result<Option<String>, Error> {
     let kept = evidence::projection(connection)?;
     let told = evidence::last_projection(connection)?;
     if kept.is_some()
         && told.is_none_or(|told| Some(told) == kept)
-        && Some(projection::sum(connection)?) == kept
+        && Some(projection::sum(connection, beside)?) == kept
         && !projection::is_defined_otherwise(connection)?
     {
         return Ok(None);
@@ -138,7 +138,7 @@ fn walk_all(connection: &dyn Database, expected: Option<&Anchor>) -> Result<Veri
         findings.extend(told.differs(connection)?.map(|what| Finding { place: Place::Store, what }));
     }
     // A ledger that is not what was stored says nothing of what is made from it; the digest in its last entry does.
-    let differs = if findings.is_empty() { projection::differs(connection, told.projection.as_deref())? } else { projection_differs(connection)? };
+    let differs = if findings.is_empty() { projection::differs(connection, told.projection.as_deref())? } else { projection_differs(connection, None)? };
     findings.extend(differs.map(|what| Finding { place: Place::Projection, what }));
     Ok(Verified { older_until: told.older_until, gaps: told.gaps(connection)?, ..found(head, expected, findings) })
 }

@@ -8,6 +8,8 @@ use super::{super::once, *};
 use crate::{
     board::Board,
     connector::{FailureReason, replay},
+    generate::{self, Product, Settings},
+    indicator::Catalogue,
     threshold::State,
 };
 
@@ -102,6 +104,16 @@ async fn without_the_program_that_measures_only_its_jobs_are_unknown() {
     for (indicator, reading) in unknown {
         let about = reading.row.label("system") == Some("complaint-triage") || reading.row.label("registry").is_some_and(|name| name.starts_with("complaint-"));
         assert!(about, "{indicator}: {:?}", reading.row.labels().collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn its_dashboards_are_those_that_are_generated() {
+    let folder = unfolded();
+    let catalogue = Catalogue::built_in().unwrap();
+    for product in Product::ALL {
+        let differing = generate::differences(product, &catalogue, &Settings::default(), &folder.path().join("dashboards")).unwrap();
+        assert_eq!(differing, Vec::<std::path::PathBuf>::new());
     }
 }
 

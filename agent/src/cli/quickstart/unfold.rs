@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::Read as _,
     net::{Ipv4Addr, TcpListener},
     path::Path,
 };
@@ -10,11 +11,10 @@ use anyhow::{Context as _, bail, ensure};
 use include_dir::Dir;
 
 use super::{CONFIG, SAMPLE, upstreams};
-use crate::{
-    connector::replay,
-    generate::{self, Product, Settings},
-    indicator::Catalogue,
-};
+use crate::connector::replay;
+
+/// Dashboards, rules and runbooks as `clause9 generate` makes them; `build.rs` packed them.
+static DASHBOARDS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/dashboards.z"));
 
 /// The folder of credentials: readable by its owner only, as real ones would have to be.
 const SECRETS: &str = "secrets";
@@ -55,12 +55,20 @@ fn write_folder(folder: &Dir<'_>, dir: &Path, now: i64) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Dashboards and rules, as `clause9 generate` makes them: the monitoring plan is checked against these.
+/// What the monitoring plan is checked against.
 fn write_dashboards(dir: &Path) -> anyhow::Result<()> {
-    let catalogue = Catalogue::built_in().map_err(|mistakes| anyhow::anyhow!("the built-in indicators have mistakes:\n{mistakes}"))?;
-    for product in Product::ALL {
-        generate::write(product, &catalogue, &Settings::default(), &dir.join("dashboards"))
-            .with_context(|| format!("{} can't be written", dir.join("dashboards").display()))?;
+    let mut packed = String::new();
+    flate2::read::DeflateDecoder::new(DASHBOARDS).read_to_string(&mut packed).context("the dashboards of the sample can't be unpacked")?;
+    let mut rest = packed.as_str();
+    while let Some((name, after)) = rest.split_once('\n') {
+        let (length, after) = after.split_once('\n').context("a dashboard of the sample is cut off")?;
+        let (text, following) = after.split_at(length.parse()?);
+        let path = dir.join("dashboards").join(name);
+        path.parent()
+            .map_or(Ok(()), fs::create_dir_all)
+            .and_then(|()| fs::write(&path, text))
+            .with_context(|| format!("{} can't be written", path.display()))?;
+        rest = following;
     }
     Ok(())
 }

@@ -66,7 +66,7 @@ fn address(url: &Url) -> Option<SocketAddr> {
 fn case(connector: &str) -> anyhow::Result<Option<Case>> {
     let Some(file) = SAMPLE.get_file(format!("{FOLDER}/{connector}.yaml")) else { return Ok(None) };
     // Read as if it were a recorded case of the connector: one format for both.
-    let files = BTreeMap::from([(format!("fixtures/{connector}.yaml"), file.contents().to_vec())]);
+    let files = BTreeMap::from([(format!("fixtures/{connector}.yaml"), file.contents().into())]);
     let mut mistakes = Mistakes::default();
     let case = Case::all("quickstart", &files, &mut mistakes).pop();
     if mistakes.is_empty() { Ok(case) } else { bail!("the recorded answers of {connector}:\n{mistakes}") }

@@ -399,7 +399,8 @@ impl Description {
 
     /// Whether this word stands anywhere in it: when not, no expression uses what it names.
     pub(super) fn mentions(&self, word: &str) -> bool {
-        self.text.split(|character: char| !character.is_alphanumeric() && character != '_').any(|known| known == word)
+        let goes_on = |character: char| character.is_alphanumeric() || character == '_';
+        self.text.match_indices(word).any(|(at, _)| !self.text[..at].ends_with(goes_on) && !self.text[at + word.len()..].starts_with(goes_on))
     }
 
     /// The streams that one needs to have been read whole before its turn.

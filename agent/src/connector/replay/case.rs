@@ -13,6 +13,7 @@ use crate::{
     connector::{
         auth::Auth,
         format::{Own, OwnColumns, OwnValues},
+        registry::Contents,
     },
     document::{Document, Mistakes},
 };
@@ -135,12 +136,12 @@ const DEFAULT_NOW: i64 = 1_768_478_400;
 
 impl Case {
     /// Every case in a connector's files (`fixtures/*.yaml`), by name.
-    pub fn all(connector: &str, files: &BTreeMap<String, Vec<u8>>, mistakes: &mut Mistakes) -> Vec<Self> {
+    pub fn all(connector: &str, files: &Contents, mistakes: &mut Mistakes) -> Vec<Self> {
         let names = files.keys().filter_map(|name| name.strip_prefix("fixtures/")?.strip_suffix(".yaml")).filter(|name| !name.contains('/'));
         names.filter_map(|name| Self::read(connector, name, files, mistakes)).collect()
     }
 
-    fn read(connector: &str, name: &str, files: &BTreeMap<String, Vec<u8>>, mistakes: &mut Mistakes) -> Option<Self> {
+    fn read(connector: &str, name: &str, files: &Contents, mistakes: &mut Mistakes) -> Option<Self> {
         let path = format!("fixtures/{name}.yaml");
         let text = String::from_utf8_lossy(files.get(&path)?);
         let document = Document::parse(&format!("{connector}/{path}"), &text, mistakes)?;

@@ -9,6 +9,7 @@ use rusqlite::{
     Statement,
     hooks::{AuthAction, AuthContext, Authorization},
 };
+use serde::{Deserialize, Serialize};
 
 use super::{Error, Sqlite};
 
@@ -30,7 +31,7 @@ struct Seen {
 }
 
 /// One SELECT that reads tables and views, and does nothing else.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inspected {
     /// Every table and view that it reads, by itself or through views.
     pub tables: BTreeSet<String>,

@@ -37,7 +37,7 @@ impl Home {
             Place::Folder(folder) => Store::open(folder.path(), zone).unwrap(),
             Place::Server(place) => {
                 let (writer, reader) = (place.connect(), place.connect());
-                let names = prepare(&writer, zone).unwrap();
+                let names = prepare(&writer, None, zone).unwrap();
                 Store { reader: Box::new(reader), writer: Box::new(writer), names, zone, path: PathBuf::new(), folder: None }
             }
         }

@@ -1,7 +1,12 @@
 //! The tables that indicators query against the ledger from which they are made. Both are read once, row by row; only when a table differs is it read
 //! again, to tell where.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    panic::resume_unwind,
+    sync::{Mutex, PoisonError},
+    thread,
+};
 
 use crate::{
     record::{Digest, Door, Zone},
@@ -28,11 +33,26 @@ fn tables() -> impl Iterator<Item = &'static str> {
     project::record_tables().chain(["readings"]).chain(EMPTY)
 }
 
-/// The sum of what is in all tables.
-pub(in crate::store) fn sum(connection: &dyn Database) -> Result<Sum, Error> {
-    let mut sum = Sum::default();
-    found(connection)?.values().for_each(|of_table| sum.join(of_table));
-    Ok(sum)
+/// The sum of what is in all tables. `beside`, a second connection that sees the same, reads a part of them meanwhile.
+pub(in crate::store) fn sum(connection: &dyn Database, beside: Option<&mut dyn Database>) -> Result<Sum, Error> {
+    let left = Mutex::new(tables());
+    let sum = |connection: &dyn Database| {
+        let mut sum = Sum::default();
+        let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
+        while let Some(table) = next() {
+            sum.join(&sum_of(connection, table)?);
+        }
+        Ok::<_, Error>(sum)
+    };
+    let sum = &sum;
+    thread::scope(|scope| {
+        let others = beside.map(|beside| scope.spawn(move || sum(beside)));
+        let mut all = sum(connection)?;
+        if let Some(others) = others {
+            all.join(&others.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+        }
+        Ok(all)
+    })
 }
 
 /// The first thing in the tables that is not what the ledger says; `told`: their digest as the last entry of evidence has it.
@@ -75,15 +95,16 @@ fn definition_differs(connection: &dyn Database) -> Result<Option<String>, Error
 
 /// What is in the tables.
 fn found(connection: &dyn Database) -> Result<Sums, Error> {
-    let mut sums = Sums::new();
-    for table in tables() {
-        let sum = sums.entry(table).or_default();
-        each_stored(connection, table, |_, digest| {
-            sum.add(&digest);
-            Ok(())
-        })?;
-    }
-    Ok(sums)
+    tables().map(|table| Ok((table, sum_of(connection, table)?))).collect()
+}
+
+fn sum_of(connection: &dyn Database, table: &'static str) -> Result<Sum, Error> {
+    let mut sum = Sum::default();
+    each_stored(connection, table, |_, digest| {
+        sum.add(&digest);
+        Ok(())
+    })?;
+    Ok(sum)
 }
 
 fn each_stored(connection: &dyn Database, table: &str, mut take: impl FnMut(&dyn sql::Row, Digest) -> Result<(), Error>) -> Result<(), Error> {
