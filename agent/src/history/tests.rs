@@ -60,7 +60,7 @@ impl Bench {
             self.since.remove(&labels);
         }
         let key = Key { indicator: "drift".to_owned(), labels };
-        self.store.record_readings(&[Stored { key, opens, closes, memory: None }], at).unwrap();
+        self.store.record_readings([Stored { key, opens, closes, memory: None }], at).unwrap();
     }
 
     fn systems(&mut self, systems: &[serde_json::Value], at: i64) {
