@@ -52,10 +52,11 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         url = urlsplit(self.path)
         which, *_, kind, _ = url.path.strip("/").split("/")
-        found = (BIG if which == "big" else SMALL)[kind]
+        found = (BIG if which == "big" else SMALL).get(kind)
         token = parse_qs(url.query).get("page_token", ["0"])[0]
-        body = found[int(token) // PAGE]
-        self.send_response(200)
+        # Servers of older versions don't know every path.
+        body = found[int(token) // PAGE] if found else b"{}"
+        self.send_response(200 if found else 404)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
