@@ -79,9 +79,11 @@ fn print(history: &History, indicator: Option<&Indicator>, unit: &str, direction
     say!("{}: {title}{worse}", history.indicator);
     say!("{} to {}, {}", moment(start), moment(end), zone.name());
     let mut methods = Vec::new();
-    let rows: Vec<_> = history
-        .courses
-        .iter()
+    // The worst first; one that is no more comes last.
+    let mut courses: Vec<&Course> = history.courses.iter().collect();
+    courses.sort_by_key(|course| std::cmp::Reverse(course.shown_at(end - 1).map(|shown| shown.state.badness())));
+    let rows: Vec<_> = courses
+        .into_iter()
         .map(|course| {
             let mut periods = history.periods().map(|period| course.summary(&period, &history.watched, direction));
             let (summary, before) = (periods.next().expect("the period itself"), periods.next());
