@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::store::Anchor;
+use crate::{history, store::Anchor};
 
 /// Watches AI systems the way Clause 9 of ISO/IEC 42001 asks for.
 #[derive(Debug, Parser)]
@@ -246,7 +246,7 @@ pub struct History {
     #[arg(long, value_name = "NAME=VALUE", value_parser = label)]
     pub label: Vec<(String, String)>,
     /// Where the period begins: a day, a moment such as 2026-09-30T14:00:00Z, or how long ago, such as 30d.
-    #[arg(long, value_name = "WHEN", default_value = "90d")]
+    #[arg(long, value_name = "WHEN", default_value = history::DEFAULT_FROM)]
     pub from: String,
     /// Where it ends; a day counts to its end. Default: now.
     #[arg(long, value_name = "WHEN")]
@@ -274,7 +274,10 @@ fn label(text: &str) -> Result<(String, String), &'static str> {
 
 /// An anchor as it is written, or a file that holds one: as it is written, or the answer of `/api/v1/evidence/head`.
 fn anchor(text: &str) -> Result<Anchor, String> {
-    let Err(expected) = text.parse::<Anchor>() else { return text.parse().map_err(str::to_owned) };
+    let expected = match text.parse() {
+        Ok(anchor) => return Ok(anchor),
+        Err(expected) => expected,
+    };
     let content = std::fs::read_to_string(text).map_err(|error| format!("{expected}, or a file that holds it ({error})"))?;
     let answer: Option<serde_json::Value> = serde_json::from_str(&content).ok();
     let written = answer.as_ref().and_then(|answer| answer["anchor"].as_str()).unwrap_or_else(|| content.trim());

@@ -5,11 +5,11 @@ use std::{ops::Range, process::ExitCode};
 use anyhow::Context as _;
 use serde_json::json;
 
-use super::{args, args::HistoryFormat, check::refused, counted, out::out, say, table};
+use super::{args, args::HistoryFormat, check::refused, counted, open, out::out, say, table};
 use crate::{
     config::Config,
     document::{nearest, one_of},
-    history::{self, Change, Choice, Course, Edge, History},
+    history::{self, Change, Choice, Course, History},
     indicator::{Direction, Indicator},
     record::{Zone, shape},
     schedule,
@@ -29,7 +29,7 @@ pub(super) fn execute(args: &args::History) -> anyhow::Result<ExitCode> {
     };
     let path = config.data_dir.join(DATABASE_FILE);
     anyhow::ensure!(path.exists(), "{}: nothing is stored yet; `clause9 run` stores what it sees", path.display());
-    let reader = Reader::open(&path).with_context(|| format!("{} can't be opened", path.display()))?;
+    let reader = open(&path)?;
     match (&args.indicator, args.record.as_slice()) {
         (Some(indicator), _) => of_readings(args, &config, &reader, indicator, now)?,
         (None, [shape, id]) => of_record(args, config.zone, &reader, shape, id)?,
@@ -48,15 +48,14 @@ fn of_readings(args: &args::History, config: &Config, reader: &Reader, id: &str,
             anyhow::bail!("there is no indicator `{id}`, and none was ever stored{near}");
         }
     }
-    let end =
-        |name: &str, text: &str, edge| history::edge(text, edge, config.zone, now).map_err(|expected| anyhow::anyhow!("--{name} {text}: expected {expected}"));
-    let from = end("from", &args.from, Edge::From)?;
-    // The second that it is now belongs to it.
-    let to = args.to.as_deref().map_or(Ok(now + 1), |text| end("to", text, Edge::To))?;
-    anyhow::ensure!(from < to, "the period ends ({}) before it begins ({})", history::shown(to, config.zone), history::shown(from, config.zone));
+    let period = history::period(&args.from, args.to.as_deref(), config.zone, now).map_err(|(end, expected)| {
+        let written = if end == "to" { args.to.as_deref().unwrap_or_default() } else { &args.from };
+        anyhow::anyhow!("--{end} {written}: expected {expected}")
+    })?;
+    let [from, to] = [period.start, period.end].map(|end| history::shown(end, config.zone));
+    anyhow::ensure!(!period.is_empty(), "the period ends ({to}) before it begins ({from})");
     let choice = Choice { system: args.system.clone(), labels: args.label.iter().cloned().collect() };
-    let history = History::read(reader, id, &choice, &(from..to))?
-        .with_context(|| format!("nothing is stored of {} to {}: no agent ran then", history::shown(from, config.zone), history::shown(to, config.zone)))?;
+    let history = History::read(reader, id, &choice, &period)?.with_context(|| format!("nothing is stored of {from} to {to}: no agent ran then"))?;
     let (unit, direction) = known.map_or(("", Direction::TwoSided), |known| (known.unit.as_str(), known.direction));
     match args.format {
         HistoryFormat::Table => print(&history, known.map(|known| &**known), unit, direction, config.zone),
@@ -88,7 +87,7 @@ fn print(history: &History, indicator: Option<&Indicator>, unit: &str, direction
             let mut periods = history.periods().map(|period| course.summary(&period, &history.watched, direction));
             let (summary, before) = (periods.next().expect("the period itself"), periods.next());
             methods.extend(summary.methods.iter().map(|(at, _)| *at));
-            let went = summary.end.zip(before.and_then(|before| before.end)).and_then(|(now, before)| history::change(direction, before, now));
+            let went = before.and_then(|before| summary.change_since(&before, direction));
             let span = |seconds: i64| if seconds == 0 { "-".to_owned() } else { words::rounded(seconds) };
             let state = summary.end.map_or("-", |end| end.state.as_str());
             let value = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| words::of_unit(value, unit));
@@ -118,7 +117,7 @@ fn print(history: &History, indicator: Option<&Indicator>, unit: &str, direction
         say!("");
         print_steps(history, course, unit, zone);
     }
-    let seen: i64 = history.watched.iter().map(|span| (span.end.min(end) - span.start.max(start)).max(0)).sum();
+    let seen: i64 = history.watched_in_period().map(|span| span.end - span.start).sum();
     if seen < end - start {
         say!("no agent ran for {} of the period: what was then, nobody knows", words::rounded(end - start - seen));
     }

@@ -28,7 +28,7 @@ pub use args::Cli;
 use args::Command;
 use out::{counted, say, tell};
 
-use crate::connector;
+use crate::{connector, store::Reader};
 
 /// Exit code of errors. Wrong usage has the same: clap's own 2 would read as a breach.
 const ERROR: u8 = 1;
@@ -81,6 +81,12 @@ pub fn execute(cli: Cli) -> ExitCode {
 fn failed(error: &anyhow::Error) -> ExitCode {
     tell!("error: {error:#}");
     ExitCode::from(ERROR)
+}
+
+/// Opens a database to look at it.
+fn open(database: &std::path::Path) -> anyhow::Result<Reader> {
+    use anyhow::Context as _;
+    Reader::open(database).with_context(|| format!("{} can't be opened", database.display()))
 }
 
 /// A runtime for commands that wait: two threads are enough for an agent that mostly does.

@@ -2,12 +2,11 @@
 
 use std::{path::Path, process::ExitCode};
 
-use anyhow::Context as _;
 use serde_json::json;
 
 use super::{args, counted, say, table};
 use crate::{
-    store::{Anchor, DATABASE_FILE, Reader, Stats},
+    store::{Anchor, DATABASE_FILE, Reader, Stats, size},
     web::words,
 };
 
@@ -22,13 +21,13 @@ pub(super) fn execute(args: &args::Store) -> anyhow::Result<ExitCode> {
 fn open(data_dir: &Path) -> anyhow::Result<Reader> {
     let path = data_dir.join(DATABASE_FILE);
     anyhow::ensure!(path.exists(), "{}: there is no store", path.display());
-    Reader::open(&path).with_context(|| format!("{} can't be opened", path.display()))
+    super::open(&path)
 }
 
 fn stats(args: &args::StoreStats) -> anyhow::Result<()> {
     let reader = open(&args.data_dir)?;
     let (stats, (head, _)) = (reader.stats()?, reader.head()?);
-    let bytes = std::fs::metadata(args.data_dir.join(DATABASE_FILE))?.len();
+    let bytes = size(&args.data_dir.join(DATABASE_FILE));
     match args.format {
         args::Format::Table => print(&stats, &head, bytes),
         args::Format::Json => say!("{:#}", as_json(&stats, &head, bytes)),

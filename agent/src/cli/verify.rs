@@ -2,10 +2,8 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context as _;
-
-use super::{args, counted, say};
-use crate::store::{DATABASE_FILE, Reader};
+use super::{args, counted, open, say};
+use crate::store::DATABASE_FILE;
 
 /// What the store can't tell of itself.
 const BEYOND: &str = "A chain that was rewritten whole, a tail that was cut off, an old copy, and a store that was emptied agree with themselves: keep the last entry \
@@ -13,7 +11,7 @@ const BEYOND: &str = "A chain that was rewritten whole, a tail that was cut off,
 
 pub(super) fn execute(args: &args::Verify) -> anyhow::Result<ExitCode> {
     let path = args.data_dir.join(DATABASE_FILE);
-    let reader = Reader::open(&path).with_context(|| format!("{} can't be opened", path.display()))?;
+    let reader = open(&path)?;
     let verified = reader.verify(args.expect.as_ref())?;
     let path = path.display();
     if verified.holds_nothing {

@@ -8,6 +8,7 @@ use std::{
 
 use serde_json::Value;
 
+use super::{cut, watched_in};
 use crate::{indicator::Direction, store::Held, threshold::State, trend::Trend};
 
 /// The course of a reading.
@@ -140,6 +141,13 @@ fn badness(direction: Direction, value: f64) -> Option<f64> {
     }
 }
 
+impl Summary {
+    /// Which way it went since another period, from end to end.
+    pub fn change_since(&self, before: &Self, direction: Direction) -> Option<Change> {
+        change(direction, before.end?, self.end?)
+    }
+}
+
 impl Step {
     /// The value at a moment of the span.
     pub fn value_at(&self, moment: i64) -> Option<f64> {
@@ -162,13 +170,12 @@ impl Course {
     /// The steps of a period, cut at its ends.
     pub fn within<'c>(&'c self, period: &Range<i64>) -> impl Iterator<Item = (Range<i64>, &'c Step)> + use<'c> {
         let period = period.clone();
-        let cut = move |step: &'c Step| (step.span.start.max(period.start)..step.span.end.min(period.end), step);
-        self.steps.iter().map(cut).filter(|(span, _)| !span.is_empty())
+        self.steps.iter().map(move |step| (cut(&step.span, &period), step)).filter(|(span, _)| !span.is_empty())
     }
 
     /// What it comes to in a period of which these spans were watched.
     pub fn summary(&self, period: &Range<i64>, watched: &[Range<i64>], direction: Direction) -> Summary {
-        let seen: i64 = watched.iter().map(|span| (span.end.min(period.end) - span.start.max(period.start)).max(0)).sum();
+        let seen: i64 = watched_in(watched, period).map(|span| span.end - span.start).sum();
         let mut summary = Summary {
             period: period.clone(),
             begin: self.shown_at(period.start),
@@ -180,6 +187,7 @@ impl Course {
             worst: None,
             methods: Vec::new(),
         };
+        let mut worst_yet = f64::NEG_INFINITY;
         let mut before: Option<&Step> = self.steps[..self.steps.partition_point(|step| step.span.end <= period.start)].last();
         for (span, step) in self.within(period) {
             let length = span.end - span.start;
@@ -195,11 +203,9 @@ impl Course {
                 summary.first_breach.get_or_insert(span.start);
             }
             for moment in [span.start, span.end - 1] {
-                let value = step.value_at(moment).and_then(|value| Some((value, badness(direction, value)?)));
-                let is_worse = |(_, worst): (i64, f64), bad: f64| badness(direction, worst).is_none_or(|worst| bad > worst);
-                if let Some((value, bad)) = value.filter(|(_, bad)| summary.worst.is_none_or(|worst| is_worse(worst, *bad))) {
-                    debug_assert!(!bad.is_nan(), "what can't be compared is unknown");
-                    summary.worst = Some((moment, value));
+                let Some((value, bad)) = step.value_at(moment).and_then(|value| Some((value, badness(direction, value)?))) else { continue };
+                if bad > worst_yet {
+                    (summary.worst, worst_yet) = (Some((moment, value)), bad);
                 }
             }
             before = Some(step);
@@ -254,7 +260,7 @@ pub(super) fn steps(held: Vec<Held>, whole: &Range<i64>, watched: &[Range<i64>])
         let value = interval.clock.map(|(since, per)| Trend::Clock { since, per }).or(constant);
         let state = State::ALL.into_iter().find(|state| state.as_str() == interval.state).unwrap_or(State::Unknown);
         let step = Step {
-            span: from.max(whole.start)..until.unwrap_or(whole.end).min(whole.end),
+            span: cut(&(from..until.unwrap_or(whole.end)), whole),
             value,
             state,
             reason: interval.reason,
@@ -263,8 +269,7 @@ pub(super) fn steps(held: Vec<Held>, whole: &Range<i64>, watched: &[Range<i64>])
             method: interval.method,
             entry,
         };
-        let pieces = watched.iter().map(|span| span.start.max(step.span.start)..span.end.min(step.span.end)).filter(|span| !span.is_empty());
-        steps.extend(pieces.map(|span| Step { span, ..step.clone() }));
+        steps.extend(watched_in(watched, &step.span).map(|span| Step { span, ..step.clone() }));
     }
     steps
 }

@@ -2,14 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{Course, History, PERIODS_BEFORE, Shown, Step, Summary, change};
+use super::{Change, Course, History, Shown, Step, Summary};
 use crate::{indicator::Direction, threshold::State};
 
 /// Everything about a history.
 pub fn json(history: &History, unit: &str, direction: Direction) -> Value {
     let courses: Vec<_> = history.courses.iter().map(|course| of_course(history, course, direction)).collect();
-    let watched = history.watched.iter().map(|span| (span.start.max(history.period.start), span.end.min(history.period.end)));
-    let watched: Vec<_> = watched.filter(|(from, until)| from < until).map(|(from, until)| json!({ "from": from, "until": until })).collect();
+    let watched: Vec<_> = history.watched_in_period().map(|span| json!({ "from": span.start, "until": span.end })).collect();
     json!({
         "indicator": history.indicator, "unit": unit, "from": history.period.start, "until": history.period.end, "watched": watched, "readings": courses,
     })
@@ -23,8 +22,7 @@ fn of_course(history: &History, course: &Course, direction: Direction) -> Value 
     told["formerly"] = json!(course.formerly);
     told["steps"] = steps.into();
     told["before"] = summaries[1..].iter().map(of_summary).collect::<Vec<_>>().into();
-    told["change"] = json!(summaries[0].end.zip(summaries[1].end).and_then(|(now, before)| change(direction, before, now)).map(super::Change::as_str));
-    debug_assert_eq!(summaries.len(), usize::try_from(PERIODS_BEFORE).unwrap_or(0) + 1);
+    told["change"] = json!(summaries[0].change_since(&summaries[1], direction).map(Change::as_str));
     told
 }
 

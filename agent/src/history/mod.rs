@@ -15,7 +15,7 @@ use std::{collections::BTreeMap, ops::Range};
 
 pub use course::{Change, Course, Seconds, Shown, Step, Summary, change};
 pub use json::json;
-pub use period::{EXPECTED, Edge, edge, shown};
+pub use period::{DEFAULT_FROM, EXPECTED, Edge, edge, period, shown};
 pub use records::{Edit, edits};
 
 use crate::store::{Error, Reader};
@@ -54,7 +54,7 @@ impl History {
         let watched = reader.watched()?;
         let end = watched.last().map_or(i64::MIN, |last| last.end).min(period.end);
         let period = period.start..end;
-        if !watched.iter().any(|span| span.start < period.end && span.end > period.start) {
+        if watched_in(&watched, &period).next().is_none() {
             return Ok(None);
         }
         let whole = before(&period, PERIODS_BEFORE).start..period.end;
@@ -80,10 +80,25 @@ impl History {
         Ok(Some(Self { indicator: indicator.to_owned(), period, courses, watched }))
     }
 
+    /// The spans of the period in which an agent watched.
+    pub fn watched_in_period(&self) -> impl Iterator<Item = Range<i64>> + '_ {
+        watched_in(&self.watched, &self.period)
+    }
+
     /// The period and those before it, the latest first.
     pub fn periods(&self) -> impl Iterator<Item = Range<i64>> {
         (0..=PERIODS_BEFORE).map(|count| before(&self.period, count))
     }
+}
+
+/// What of a span lies in another; empty where nothing does.
+fn cut(span: &Range<i64>, to: &Range<i64>) -> Range<i64> {
+    span.start.max(to.start)..span.end.min(to.end)
+}
+
+/// What of a period was watched.
+fn watched_in<'w>(watched: &'w [Range<i64>], period: &'w Range<i64>) -> impl Iterator<Item = Range<i64>> + 'w {
+    watched.iter().map(|span| cut(span, period)).filter(|span| !span.is_empty())
 }
 
 /// The period of the same length that ends so many periods before.

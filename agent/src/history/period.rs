@@ -1,6 +1,11 @@
 //! Ends of a period as people write them.
 
-use crate::{record::Zone, span};
+use std::ops::Range;
+
+use crate::{
+    record::{Zone, day_number},
+    span,
+};
 
 /// What to write, for error messages.
 pub const EXPECTED: &str = "a day such as 2026-09-30, a moment such as 2026-09-30T14:00:00Z, or how long ago, such as 90d";
@@ -20,7 +25,7 @@ pub enum Edge {
 /// What was expected.
 pub fn edge(text: &str, edge: Edge, zone: Zone, now: i64) -> Result<i64, &'static str> {
     if let Ok(date) = text.parse::<chrono::NaiveDate>() {
-        let day = date.signed_duration_since(chrono::NaiveDate::default()).num_days();
+        let day = day_number(date);
         return Ok(if edge == Edge::From { zone.start_of(day) } else { zone.end_of(day) });
     }
     if let Ok(moment) = chrono::DateTime::parse_from_rfc3339(text) {
@@ -28,6 +33,19 @@ pub fn edge(text: &str, edge: Edge, zone: Zone, now: i64) -> Result<i64, &'stati
     }
     let ago = span::parse(text).and_then(|ago| i64::try_from(ago.as_secs()).ok()).and_then(|ago| now.checked_sub(ago));
     ago.ok_or(EXPECTED)
+}
+
+/// Where a period begins when nobody says.
+pub const DEFAULT_FROM: &str = "90d";
+
+/// Reads both ends of a period; without an end it goes on to now, the present second included.
+///
+/// # Errors
+/// Which end is wrong, `from` or `to`, and what was expected.
+pub fn period(from: &str, to: Option<&str>, zone: Zone, now: i64) -> Result<Range<i64>, (&'static str, &'static str)> {
+    let from = edge(from, Edge::From, zone, now).map_err(|expected| ("from", expected))?;
+    let to = to.map_or(Ok(now + 1), |text| edge(text, Edge::To, zone, now)).map_err(|expected| ("to", expected))?;
+    Ok(from..to)
 }
 
 /// A moment as the clock on the wall shows it: `2026-09-30 14:00`.

@@ -15,7 +15,7 @@ use crate::{
     record::{Digest, SHAPES},
     store::{
         sqlite::{Inspected, Inspector, Refused, Sqlite, Why},
-        tables::{Dialect, View, create_statements, views},
+        tables::{Dialect, View, create_statements, definition, views},
     },
     threshold::Rule,
 };
@@ -138,7 +138,7 @@ fn digest(text: &str) -> String {
 }
 
 fn digest_of_tables() -> String {
-    digest(&create_statements(Dialect::Sqlite).join("\n"))
+    definition(&create_statements(Dialect::Sqlite))
 }
 
 /// What was expected of SQL that is refused.

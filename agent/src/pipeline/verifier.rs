@@ -60,7 +60,7 @@ impl Verifier {
                     _ = look.tick() => {}
                     _ = stopped.wait_for(|stop| *stop) => return,
                 }
-                metrics.store_size_bytes.set(i64::try_from(size(&database)).unwrap_or(i64::MAX));
+                metrics.store_size_bytes.set(i64::try_from(store::size(&database)).unwrap_or(i64::MAX));
                 if looks % LOOKS_PER_WALK == 0 {
                     let (database, walking) = (database.clone(), Arc::clone(&shared));
                     let walked = tokio::task::spawn_blocking(move || walk(&database, &walking)).await;
@@ -112,16 +112,6 @@ fn tell(walked: Result<Verified, store::Error>, metrics: &Metrics) {
         // A database that can't be read is told by others; when it was verified last stays.
         Err(error) => tracing::debug!(error = %error, "the evidence could not be walked"),
     }
-}
-
-/// The bytes of the database with what was not yet put into its one file.
-fn size(database: &Path) -> u64 {
-    let beside = |suffix: &str| {
-        let mut name = database.as_os_str().to_owned();
-        name.push(suffix);
-        std::fs::metadata(name).map_or(0, |file| file.len())
-    };
-    beside("") + beside("-wal")
 }
 
 #[cfg(test)]

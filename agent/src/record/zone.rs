@@ -93,7 +93,7 @@ pub enum Shown {
 const LONGEST_GAP_MINUTES: i64 = 24 * 60;
 
 /// The number of a date: days since 1970-01-01.
-pub(super) fn day_number(date: NaiveDate) -> i64 {
+pub fn day_number(date: NaiveDate) -> i64 {
     date.signed_duration_since(NaiveDate::default()).num_days()
 }
 

@@ -158,7 +158,7 @@ pub(super) fn make_record_tables(transaction: &dyn Database) -> Result<(), Error
     for statement in &statements {
         transaction.batch(statement)?;
     }
-    set_meta(transaction, "record_tables", &definition(&statements))?;
+    set_meta(transaction, "record_tables", &tables::definition(&statements))?;
     let names: Vec<_> = statements.iter().filter_map(|statement| statement.strip_prefix("CREATE TABLE ")?.split([' ', '(']).next()).collect();
     set_meta(transaction, "record_table_names", &names.join(" "))
 }
@@ -171,11 +171,7 @@ pub(super) fn projection_settings(connection: &dyn Database) -> Result<serde_jso
 /// Whether the record tables are those of this release.
 pub(super) fn has_record_tables(connection: &dyn Database) -> Result<bool, Error> {
     let statements = tables::create_statements(connection.dialect());
-    Ok(meta(connection, "record_tables")?.is_some_and(|stored| stored == definition(&statements)))
-}
-
-fn definition(statements: &[String]) -> String {
-    crate::record::Digest::of(statements.join("\n").as_bytes()).to_string()
+    Ok(meta(connection, "record_tables")?.is_some_and(|stored| stored == tables::definition(&statements)))
 }
 
 /// What the schema of a store's version is made of, in the words of its engine.

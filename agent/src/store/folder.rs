@@ -13,6 +13,16 @@ use rustix::fs::{Access, access};
 
 use super::{DATABASE_FILE, Error};
 
+/// The bytes of the database with what was not yet put into its one file.
+pub fn size(database: &Path) -> u64 {
+    let beside = |suffix: &str| {
+        let mut name = database.as_os_str().to_owned();
+        name.push(suffix);
+        std::fs::metadata(name).map_or(0, |file| file.len())
+    };
+    beside("") + beside("-wal")
+}
+
 /// The file whose lock says that an agent works on the folder. The lock goes with the process, however it ends.
 const LOCK_FILE: &str = "clause9.lock";
 

@@ -43,7 +43,7 @@ use sqlite::Sqlite;
 pub use self::core::DATABASE_FILE;
 pub use error::Error;
 pub use evidence::Anchor;
-pub use folder::open_to_others;
+pub use folder::{open_to_others, size};
 pub use history::{Change, Interval, Key, Since, Stored};
 pub use past::{Held, Stats, SystemNames, Version};
 pub use reader::Reader;

@@ -139,6 +139,11 @@ pub fn create_statements(dialect: Dialect) -> Vec<String> {
     statements
 }
 
+/// Digest of such statements: by it tables and views of another release are known.
+pub fn definition(statements: &[String]) -> String {
+    crate::record::Digest::of(statements.join("\n").as_bytes()).to_string()
+}
+
 /// The columns of a shape's table: `source`, `id`, `url`, `observed_at`, for shapes that belong to a system `system` and `upstream_key`, then the fields.
 pub fn columns(shape: &Shape) -> Vec<&'static str> {
     let mut columns = vec!["source", "id", "url", "observed_at"];

@@ -210,23 +210,23 @@ pub async fn status(State(handle): State<Handle>) -> Json<Value> {
 
 /// The last entry of evidence: what to keep elsewhere, so that `clause9 verify --expect` can tell later whether the store goes on from it.
 pub async fn evidence_head(State(handle): State<Handle>) -> Result<Json<Value>, Refusal> {
-    let database = handle.configuration.load().database.clone();
-    let read = spawn_blocking(move || Reader::open(&database)?.head()).await;
-    let (head, at) = read.map_err(|_| stopping())?.map_err(|error| unreadable(&error))?;
+    let (head, at) = stored(&handle, Reader::head).await?;
     if head.entry == 0 {
         return Err(refused(StatusCode::NOT_FOUND, "there is no evidence yet"));
     }
     Ok(Json(json!({ "entry": head.entry, "digest": head.digest.to_string(), "at": at, "anchor": head.to_string() })))
 }
 
-fn stopping() -> Refusal {
-    refused(StatusCode::SERVICE_UNAVAILABLE, "the agent is stopping")
-}
-
-/// The store could not be read. Why is for those who keep the agent.
-fn unreadable(error: &store::Error) -> Refusal {
-    tracing::warn!(error = %error, "what was could not be read from the store");
-    refused(StatusCode::INTERNAL_SERVER_ERROR, "the store can't be read; the agent's log says why")
+/// Reads something from the store, where it holds nobody up.
+async fn stored<T: Send + 'static>(handle: &Handle, read: impl FnOnce(&Reader) -> Result<T, store::Error> + Send + 'static) -> Result<T, Refusal> {
+    let database = handle.configuration.load().database.clone();
+    let read = spawn_blocking(move || read(&Reader::open(&database)?)).await;
+    let read = read.map_err(|_| refused(StatusCode::SERVICE_UNAVAILABLE, "the agent is stopping"))?;
+    read.map_err(|error| {
+        // Why is for those who keep the agent.
+        tracing::warn!(error = %error, "what was could not be read from the store");
+        refused(StatusCode::INTERNAL_SERVER_ERROR, "the store can't be read; the agent's log says why")
+    })
 }
 
 /// Every source: where, when, how fresh, what failed.

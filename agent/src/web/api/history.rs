@@ -8,26 +8,21 @@ use clause9_exporter::axum::{
     http::StatusCode,
 };
 use serde_json::Value;
-use tokio::task::spawn_blocking;
 use url::form_urlencoded;
 
-use super::{Refusal, refused, stopping, unknown, unreadable};
+use super::{Refusal, refused, stored, unknown};
 use crate::{
-    history::{self, Choice, EXPECTED, Edge, History},
+    history::{self, Choice, DEFAULT_FROM, History},
     indicator::Direction,
     pipeline::Handle,
     schedule,
-    store::{Error, Reader},
 };
 
 /// The parameters that there are.
 pub(super) const PARAMETERS: [&str; 5] = ["indicator", "system", "label", "from", "to"];
 
-/// What is told without `from`.
-const DEFAULT_FROM: &str = "90d";
-
 /// What is asked for.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 struct Question {
     indicator: String,
     choice: Choice,
@@ -36,16 +31,13 @@ struct Question {
 
 /// What readings of an indicator were over a period: states, values, time in each state, and the same of the four periods before.
 pub async fn history(State(handle): State<Handle>, RawQuery(query): RawQuery) -> Result<Json<Value>, Refusal> {
-    let configuration = handle.configuration.load_full();
-    let question = Question::of(query.as_deref().unwrap_or_default(), configuration.zone, schedule::now());
+    let question = Question::of(query.as_deref().unwrap_or_default(), handle.configuration.load().zone, schedule::now());
     let question = question.map_err(|expected| refused(StatusCode::BAD_REQUEST, &expected))?;
-    let read = spawn_blocking(move || {
-        let reader = Reader::open(&configuration.database)?;
-        let history = History::read(&reader, &question.indicator, &question.choice, &question.period)?;
-        let was_stored = reader.indicators()?.contains(&question.indicator);
-        Ok::<_, Error>((question, history, was_stored))
-    });
-    let (question, history, was_stored) = read.await.map_err(|_| stopping())?.map_err(|error| unreadable(&error))?;
+    let asked = question.clone();
+    let (history, was_stored) = stored(&handle, move |reader| {
+        Ok((History::read(reader, &asked.indicator, &asked.choice, &asked.period)?, reader.indicators()?.contains(&asked.indicator)))
+    })
+    .await?;
     let board = handle.board.load();
     let panel = board.panels.iter().find(|panel| panel.indicator.id.as_str() == question.indicator);
     if panel.is_none() && !was_stored {
@@ -61,7 +53,6 @@ impl Question {
     /// Reads a query. What nobody reads would be taken for heard.
     fn of(query: &str, zone: crate::record::Zone, now: i64) -> Result<Self, String> {
         let (mut indicator, mut choice, mut from, mut to) = (None, Choice::default(), None, None);
-        let end = |name: &str, value: &str, edge| history::edge(value, edge, zone, now).map_err(|_| format!("{name}: expected {EXPECTED}"));
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             let again = match &*name {
                 "indicator" => indicator.replace(value.into_owned()).is_some(),
@@ -71,17 +62,16 @@ impl Question {
                         value.split_once('=').filter(|(label, _)| !label.is_empty()).ok_or("label: expected a label and its value, `feature=income`")?;
                     choice.labels.insert(label.to_owned(), value.to_owned()).is_some()
                 }
-                "from" => from.replace(end("from", &value, Edge::From)?).is_some(),
-                "to" => to.replace(end("to", &value, Edge::To)?).is_some(),
+                "from" => from.replace(value.into_owned()).is_some(),
+                "to" => to.replace(value.into_owned()).is_some(),
                 _ => return Err(unknown("parameter", &name, PARAMETERS)),
             };
             if again {
                 return Err(format!("{name}: it is there twice"));
             }
         }
-        let from = from.map_or_else(|| end("from", DEFAULT_FROM, Edge::From), Ok)?;
-        // The second that it is now belongs to it.
-        let period = from..to.unwrap_or(now + 1);
+        let period = history::period(from.as_deref().unwrap_or(DEFAULT_FROM), to.as_deref(), zone, now);
+        let period = period.map_err(|(end, expected)| format!("{end}: expected {expected}"))?;
         if period.is_empty() {
             return Err("the period ends before it begins".to_owned());
         }
