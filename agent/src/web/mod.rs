@@ -1,5 +1,5 @@
-//! Pages for people and JSON for programs, made from the board that was published last, and the server of both. Nothing is computed from records
-//! here.
+//! Pages for people and JSON for programs, made from the board that was published last, and the server of both. What was, and the last entry of evidence, is
+//! read from the store when somebody asks. Nothing is computed from records here.
 
 pub mod api;
 pub mod front;
