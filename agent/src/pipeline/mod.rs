@@ -15,6 +15,7 @@ mod planning;
 mod poller;
 mod readings;
 mod reconcile;
+mod rederive;
 mod slot;
 mod sources;
 mod verifier;
@@ -41,6 +42,7 @@ pub use inventory::{Systems, unmatched};
 pub use journal::{Journal, PollLog};
 pub use metrics::Metrics;
 pub use poller::{Polled, client, deliver, poll_once, poll_source};
+pub use rederive::{Computed, Difference, Outcome, Rederiver};
 pub use sources::Delivery;
 
 use self::{
