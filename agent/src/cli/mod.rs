@@ -6,6 +6,7 @@ mod cases;
 mod check;
 mod connectors;
 mod eval;
+mod explain;
 mod generate;
 mod history;
 mod jobs;
@@ -14,6 +15,7 @@ mod once;
 mod out;
 mod plan;
 mod quickstart;
+mod rederive;
 mod registers;
 mod run;
 mod store;
@@ -59,6 +61,7 @@ pub fn execute(cli: Cli) -> ExitCode {
         Command::Registers(args) => registers::execute(&args),
         Command::Plan(args::Plan::Check(args)) => plan::execute(&args),
         Command::History(args) => history::execute(&args),
+        Command::Explain(args) => explain::execute(&args),
         Command::Verify(args) => verify::execute(&args),
         Command::Store(args) => store::execute(&args),
         Command::Generate(args) => generate::execute(&args),

@@ -42,7 +42,7 @@ pub use inventory::{Systems, unmatched};
 pub use journal::{Journal, PollLog};
 pub use metrics::Metrics;
 pub use poller::{Polled, client, deliver, poll_once, poll_source};
-pub use rederive::{Computed, Difference, Outcome, Rederiver};
+pub use rederive::{Computed, Difference, Explanation, NotOne, Outcome, Ready, Records, Rederiver, Used, When, choose, explain, shown_labels};
 pub use sources::Delivery;
 
 use self::{

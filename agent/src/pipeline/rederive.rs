@@ -4,12 +4,17 @@
 //! What the ledger does not tell is said, and is no difference: what sources fed and how single registers were, what other code than a method's SQL
 //! worked out (the checks of the monitoring plan), and an evaluation that failed.
 
+mod choose;
 mod compare;
+mod explain;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
+
+pub use self::choose::{NotOne, When, choose, shown as shown_labels};
+pub use self::explain::{Explanation, Records, Used, explain};
 
 use self::compare::Around;
 use super::{inventory, readings, slot::FEW_SYSTEMS};
@@ -113,8 +118,8 @@ impl<'r> Rederiver<'r> {
     ///
     /// # Errors
     /// What the store reports.
-    pub fn entry(&mut self, entry: i64, at: i64, chosen: Option<&Key>) -> Result<Vec<Computed>, store::Error> {
-        let is_chosen = |stored: &Opened| chosen.is_none_or(|key| *key == stored.key);
+    pub fn entry(&mut self, entry: i64, at: i64, chosen: Option<&HashSet<Key>>) -> Result<Vec<Computed>, store::Error> {
+        let is_chosen = |stored: &Opened| chosen.is_none_or(|keys| keys.contains(&stored.key));
         let (mut opened, mut closed) = self.reader.under(entry)?;
         opened.retain(is_chosen);
         closed.retain(is_chosen);

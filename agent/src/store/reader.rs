@@ -1,6 +1,7 @@
 //! A store that is only read, beside whoever writes it.
 
 use std::{
+    collections::{BTreeMap, HashSet},
     ops::Range,
     path::{Path, PathBuf},
 };
@@ -146,6 +147,14 @@ impl Reader {
     /// What SQLite reports.
     pub fn intervals(&self) -> Result<i64, Error> {
         self.read(under::intervals)
+    }
+
+    /// About so many readings, spread evenly over all intervals that are stored, by the entry that began them. `place` decides with which it begins.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn sample(&self, count: usize, place: u64) -> Result<BTreeMap<i64, HashSet<Key>>, Error> {
+        self.read(|database| under::sample(database, count, place))
     }
 
     /// Brings what rules remember after one entry to what they do after a later one.

@@ -1,6 +1,6 @@
 //! What lies under entries of evidence: the readings that an entry began and ended, what rules remembered, methods in full.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -82,6 +82,23 @@ pub(super) fn after(connection: &dyn Database, key: &Key, entry: i64) -> Result<
 /// How many intervals there are.
 pub(super) fn intervals(connection: &dyn Database) -> Result<i64, Error> {
     connection.one("SELECT count(*) FROM reading_intervals", &[], |row| row.get(0))
+}
+
+/// So many intervals, spread evenly over all that are stored, by the entry that began them. `place` decides with which it begins.
+pub(super) fn sample(connection: &dyn Database, count: usize, place: u64) -> Result<BTreeMap<i64, HashSet<Key>>, Error> {
+    let all = intervals(connection)?.unsigned_abs();
+    let step = (all / u64::try_from(count).unwrap_or(u64::MAX).max(1)).max(1);
+    let first = place % step;
+    let mut sample: BTreeMap<i64, HashSet<Key>> = BTreeMap::new();
+    let mut position = 0;
+    connection.each("SELECT from_entry, indicator, labels FROM reading_intervals ORDER BY reading", &[], |row| {
+        if position % step == first {
+            sample.entry(row.get(0)?).or_default().insert(Key { indicator: row.get(1)?, labels: row.get(2)? });
+        }
+        position += 1;
+        Ok(())
+    })?;
+    Ok(sample)
 }
 
 fn of(connection: &dyn Database, which: &str, values: &[Cell<'_>]) -> Result<Vec<Opened>, Error> {
