@@ -32,7 +32,9 @@ pub enum Command {
     #[command(after_help = "Example:\n  clause9 run --config /etc/clause9/agent.yaml --log-format json")]
     Run(Config),
     /// Prove the configuration and all it refers to: connectors, indicators, register files.
-    #[command(after_help = "Example:\n  clause9 check --config agent.yaml\n  clause9 check --config agent.yaml --live")]
+    #[command(
+        after_help = "Example:\n  clause9 check --config agent.yaml\n  clause9 check --config agent.yaml --live\n  clause9 check --config agent.yaml --against-history --from 2026-07-01 --to 2026-09-30"
+    )]
     Check(Check),
     /// Poll every source once, evaluate, print every reading.
     #[command(after_help = "Example:\n  clause9 eval --config agent.yaml --fail-on breach\n  clause9 eval --config agent.yaml --format json > readings.json")]
@@ -115,6 +117,15 @@ pub struct Check {
     /// Evaluate everything whole on a copy of the database too, and say what holds in it and comes out otherwise. The agent may run meanwhile.
     #[arg(long)]
     pub deep: bool,
+    /// Say what these limits would have said of the readings that were stored, beside what was said of them.
+    #[arg(long)]
+    pub against_history: bool,
+    /// Where that time begins: a day, a moment such as 2026-09-30T14:00:00Z, or how long ago, such as 30d.
+    #[arg(long, value_name = "WHEN", default_value = history::DEFAULT_FROM, requires = "against_history")]
+    pub from: String,
+    /// Where it ends; a day counts to its end. Default: now.
+    #[arg(long, value_name = "WHEN", requires = "against_history")]
+    pub to: Option<String>,
 }
 
 /// Settings of `eval`.

@@ -8,6 +8,7 @@ mod connectors;
 mod eval;
 mod explain;
 mod generate;
+mod hindsight;
 mod history;
 mod jobs;
 mod logs;

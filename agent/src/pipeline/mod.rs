@@ -6,6 +6,7 @@
 mod core;
 mod deep;
 mod falls;
+mod hindsight;
 mod in_force;
 mod inventory;
 mod journal;
@@ -38,6 +39,7 @@ use crate::{
 
 pub use self::core::{Core, Evaluated};
 pub use deep::differences;
+pub use hindsight::{Hindsight, Verdicts, hindsight};
 pub use inventory::{Systems, unmatched};
 pub use journal::{Journal, PollLog};
 pub use metrics::Metrics;

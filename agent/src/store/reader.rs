@@ -37,6 +37,11 @@ impl Reader {
         verify(&self.database, expected).map_err(|error| error.at(&self.path))
     }
 
+    /// The tables, for reading alone.
+    pub fn tables(&self) -> &dyn Database {
+        &self.database
+    }
+
     /// The indicators that ever had a reading, sorted.
     ///
     /// # Errors

@@ -9,7 +9,6 @@ use super::{Computed, Difference, Outcome, Ready, Rederiver, compare};
 use crate::{
     indicator::{Catalogue, Reads},
     record::{Feed, Shape, shape},
-    schedule,
     store::{self, Opened, Reader, sql::Cell},
 };
 
@@ -118,22 +117,21 @@ fn used(rederiver: &Rederiver<'_>, feed: &Feed, system: Option<&str>) -> Result<
 }
 
 impl Explanation {
-    /// As JSON. Moments are RFC 3339.
+    /// As JSON. Moments are epoch seconds, as everywhere in the API.
     pub fn json(&self) -> Value {
         let Opened { key, interval, since, from, until, entry } = &self.stored;
-        let moment = |at: i64| schedule::rfc3339(at);
         let labels: Value = serde_json::from_str(&key.labels).unwrap_or_default();
         let facts: Value = serde_json::from_str(&interval.facts).unwrap_or_default();
         json!({
             "indicator": key.indicator, "labels": labels, "entry": entry,
-            "from": moment(*from), "until": until.map(moment),
-            "value": interval.measured, "clock": interval.clock.map(|(since, per)| json!({ "since": moment(since), "per_seconds": per })),
-            "state": interval.state, "state_since": since.as_ref().map(|since| moment(since.from)), "reason": interval.reason, "rule": interval.rule.as_deref(), "facts": facts,
+            "from": from, "until": until,
+            "value": interval.measured, "clock": interval.clock.map(|(since, per)| json!({ "since": since, "per_seconds": per })),
+            "state": interval.state, "state_since": since.as_ref().map(|since| since.from), "reason": interval.reason, "rule": interval.rule.as_deref(), "facts": facts,
             "computed_again": outcome(&self.outcome),
             "method": self.method.as_deref().map(method),
             "method_digest": &*interval.method,
             "records": self.records.iter().map(records).collect::<Vec<_>>(),
-            "sources_read_at": self.sources.iter().map(|(source, at)| (source.clone(), at.map(moment).into())).collect::<serde_json::Map<_, _>>(),
+            "sources_read_at": self.sources,
         })
     }
 }
@@ -150,10 +148,10 @@ fn outcome(outcome: &Outcome) -> Value {
 }
 
 fn method(method: &Ready) -> Value {
-    json!({ "in_force_since": schedule::rfc3339(method.stored.at), "entry": method.stored.entry, "document": method.stored.document })
+    json!({ "in_force_since": method.stored.at, "entry": method.stored.entry, "document": method.stored.document })
 }
 
 fn records(records: &Records) -> Value {
-    let used = |used: &Used| json!({ "source": used.source, "stream": used.stream, "id": used.id, "url": used.url, "from": schedule::rfc3339(used.from), "entry": used.entry });
+    let used = |used: &Used| json!({ "source": used.source, "stream": used.stream, "id": used.id, "url": used.url, "from": used.from, "entry": used.entry });
     json!({ "feed": records.feed, "count": records.count, "listed": records.listed.iter().map(used).collect::<Vec<_>>() })
 }
