@@ -55,6 +55,9 @@ pub struct Header {
     pub watched: Vec<Span>,
     /// How much of the period nobody watched, in seconds.
     pub unwatched: i64,
+    /// The first moment of the period at which nobody watched any more: what is told of readings at the end is of the second before it. It is the
+    /// cut-off when somebody watched to the end; absent: nobody watched in the period at all.
+    pub seen_until: Option<i64>,
     /// The program that made the pack: version and commit.
     pub program: String,
     /// Digest of the configuration in force at the cut-off, as the chain of evidence has it; absent where none was stored.
@@ -234,9 +237,10 @@ pub struct Section {
     pub clauses: Vec<String>,
     /// What it is for, in plain words.
     pub about: String,
-    /// Whether there is what the section must hold: everything that it needs is provided. An empty table of what is provided is filled: there was
-    /// nothing.
+    /// Whether there is what the section must hold. An empty table of what is provided is no lack: there was nothing.
     pub filled: bool,
+    /// What it lacks, in sentences; empty where it is filled.
+    pub lacks: Vec<String>,
     /// Its tables.
     pub tables: Vec<Table>,
     /// Ids of the indicators that it shows.
@@ -257,6 +261,8 @@ pub struct Table {
     pub about: String,
     /// The columns.
     pub columns: Vec<Column>,
+    /// Names of the columns that tell its rows apart, for comparisons; empty: all of them.
+    pub key: Vec<String>,
     /// The rows, at most [`ROWS`]; where there are more, they are in `file`.
     pub rows: Vec<Row>,
     /// How many rows there are.
