@@ -18,6 +18,7 @@ mod plan;
 mod quickstart;
 mod rederive;
 mod registers;
+mod review;
 mod run;
 mod store;
 mod table;
@@ -63,6 +64,7 @@ pub fn execute(cli: Cli) -> ExitCode {
         Command::Plan(args::Plan::Check(args)) => plan::execute(&args),
         Command::History(args) => history::execute(&args),
         Command::Explain(args) => explain::execute(&args),
+        Command::Review(args) => review::execute(&args),
         Command::Verify(args) => verify::execute(&args),
         Command::Store(args) => store::execute(&args),
         Command::Generate(args) => generate::execute(&args),

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Anchor, AsOf, Error, Held, Key, Memories, Opened, Stats, StoredMethod, SystemNames, Verified, Version, evidence, past,
+    Anchor, AsOf, Entry, Error, Held, Key, Memories, Opened, Stats, StoredMethod, SystemNames, Verified, Version, evidence, past,
     sql::{Database, Interrupter},
     sqlite::Sqlite,
     under, verify,
@@ -66,6 +66,15 @@ impl Reader {
         self.read(|database| past::held(database, indicator, labels, period))
     }
 
+    /// Calls `take` with the labels of each reading of an indicator and with what held of it in a period (epoch seconds), in the order of time and
+    /// without facts, as it was known when `entry` was the last entry of evidence.
+    ///
+    /// # Errors
+    /// What SQLite reports, and those of `take`.
+    pub fn each_held(&self, indicator: &str, period: &Range<i64>, entry: i64, take: impl FnMut(&str, Vec<Held>) -> Result<(), Error>) -> Result<(), Error> {
+        self.read(|database| past::each_held(database, indicator, period, entry, take))
+    }
+
     /// Spans (epoch seconds) in which an agent ran and could store what it saw; sorted, none touching another.
     ///
     /// # Errors
@@ -106,6 +115,22 @@ impl Reader {
         self.read(|database| evidence::head_before(database, moment))
     }
 
+    /// When the first entry of evidence was made; `None`: nothing is stored.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn first_at(&self) -> Result<Option<i64>, Error> {
+        self.read(evidence::first_at)
+    }
+
+    /// Calls `take` with the entries of evidence after one and up to another, in their order.
+    ///
+    /// # Errors
+    /// What SQLite reports, and those of `take`.
+    pub fn each_entry(&self, after: i64, to: i64, take: impl FnMut(Entry) -> Result<(), Error>) -> Result<(), Error> {
+        self.read(|database| evidence::each(database, after, to, take))
+    }
+
     /// Everything as it was when an entry of evidence was the last one.
     ///
     /// # Errors
@@ -114,12 +139,12 @@ impl Reader {
         AsOf::open(&self.path, entry).map_err(|error| error.at(&self.path))
     }
 
-    /// The methods that came into force, in the order of their entries.
+    /// The methods that came into force up to an entry, in the order of their entries.
     ///
     /// # Errors
     /// What SQLite reports.
-    pub fn methods(&self) -> Result<Vec<StoredMethod>, Error> {
-        self.read(under::methods)
+    pub fn methods(&self, up_to: i64) -> Result<Vec<StoredMethod>, Error> {
+        self.read(|database| under::methods(database, up_to))
     }
 
     /// The entries that stored readings, and when they were made (epoch seconds): after one, up to another.
