@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use super::{args, counted, open, say};
-use crate::store::DATABASE_FILE;
+use super::{args, counted, say};
+use crate::store::{DATABASE_FILE, Expected, Verification};
 
 /// What the store can't tell of itself.
 const BEYOND: &str = "A chain that was rewritten whole, a tail that was cut off, an old copy, and a store that was emptied agree with themselves: keep the last entry \
@@ -11,8 +11,8 @@ const BEYOND: &str = "A chain that was rewritten whole, a tail that was cut off,
 
 pub(super) fn execute(args: &args::Verify) -> anyhow::Result<ExitCode> {
     let path = args.data_dir.join(DATABASE_FILE);
-    let reader = open(&path)?;
-    let verified = reader.verify(args.expect.as_ref())?;
+    let expected: Vec<_> = args.expect.map(Expected::from).into_iter().collect();
+    let verified = Verification::open(&path).and_then(|mut verification| verification.verify(&expected))?;
     let path = path.display();
     if verified.holds_nothing {
         say!("{path}: holds nothing yet");
