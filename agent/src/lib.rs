@@ -92,6 +92,7 @@ pub mod fault;
 pub mod generate;
 pub mod history;
 pub mod indicator;
+pub mod keys;
 pub mod pipeline;
 pub mod plan;
 pub mod record;
