@@ -83,6 +83,7 @@
 // What is printed with these panics when the reader of a pipe goes away; `cli::out` does not.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod anchors;
 pub mod board;
 pub mod cli;
 pub mod config;
