@@ -59,7 +59,7 @@ impl<'d> Iterator for Values<'d> {
         }
         let (&first, rest) = rest.split_first()?;
         let (length, rest) = match first {
-            0..0x80 => (usize::from(first), rest),
+            0..=0x7f => (usize::from(first), rest),
             // Four bytes say more than any of this is long; 0x80 has no end of its own, which DER does not have.
             0x81..=0x84 => {
                 let (bytes, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;

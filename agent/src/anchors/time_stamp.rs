@@ -12,8 +12,10 @@ use crate::{
     record::Digest,
 };
 
-/// The media types of what is asked, and of replies.
+/// The media type of what is asked.
 pub const QUERY_TYPE: &str = "application/timestamp-query";
+
+/// The media type of replies.
 pub const REPLY_TYPE: &str = "application/timestamp-reply";
 
 /// Longest reply that is read: a token with a chain of certificates has some kilobytes.

@@ -9,6 +9,7 @@ mod eval;
 mod generate;
 mod history;
 mod jobs;
+mod keys;
 mod logs;
 mod once;
 mod out;
@@ -60,6 +61,7 @@ pub fn execute(cli: Cli) -> ExitCode {
         Command::Plan(args::Plan::Check(args)) => plan::execute(&args),
         Command::History(args) => history::execute(&args),
         Command::Verify(args) => verify::execute(&args),
+        Command::Keys(args) => keys::execute(&args),
         Command::Store(args) => store::execute(&args),
         Command::Generate(args) => generate::execute(&args),
         Command::Map => Ok(connector::map()),
