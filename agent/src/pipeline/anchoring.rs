@@ -260,3 +260,6 @@ fn keep(folder: &Path, file: &Path, reply: &[u8]) -> std::io::Result<()> {
     made.persist(file)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
