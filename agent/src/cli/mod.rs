@@ -11,6 +11,7 @@ mod generate;
 mod hindsight;
 mod history;
 mod jobs;
+mod keys;
 mod logs;
 mod once;
 mod out;
@@ -66,6 +67,7 @@ pub fn execute(cli: Cli) -> ExitCode {
         Command::Explain(args) => explain::execute(&args),
         Command::Review(args) => review::execute(&args),
         Command::Verify(args) => verify::execute(&args),
+        Command::Keys(args) => keys::execute(&args),
         Command::Store(args) => store::execute(&args),
         Command::Generate(args) => generate::execute(&args),
         Command::Map => Ok(connector::map()),

@@ -16,7 +16,7 @@ use crate::{
     pipeline::{Outcome, Rederiver},
     record::{Door, Zone},
     review::{self, Choice, Subject, YearStart},
-    store::{Delivered, Mode, Reader},
+    store::{Delivered, Mode, Reader, Verification},
 };
 
 const MINUTE: i64 = 60;
@@ -303,7 +303,8 @@ fn a_year_is_in_four_packs_as_it_was() {
     let polls = live(&events, &configs);
     std::fs::write(results.join("events.json"), events.json(&polls).to_string()).unwrap();
 
-    let reader = Reader::open(&configs[0].data_dir.join(store::DATABASE_FILE)).unwrap();
+    let database = configs[0].data_dir.join(store::DATABASE_FILE);
+    let reader = Reader::open(&database).unwrap();
     let zone = configs[0].zone;
     let subject = Subject { organisation: "Example", zone, catalogue: &configs[0].catalogue };
     for quarter in 1..=4 {
@@ -330,5 +331,5 @@ fn a_year_is_in_four_packs_as_it_was() {
         }
     }
     assert!(same > 1_000 && told > 0, "{same} the same, {told} told");
-    assert_eq!(reader.verify(None).unwrap().findings, []);
+    assert_eq!(Verification::open(&database).unwrap().verify(&[]).unwrap().findings, []);
 }
