@@ -1,0 +1,1 @@
+//! Pictures: what they say without colours, that they hold none, and that the palette can be read.
