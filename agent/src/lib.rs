@@ -97,6 +97,7 @@ pub mod pipeline;
 pub mod plan;
 pub mod record;
 pub mod reference;
+pub mod review;
 pub mod schedule;
 pub mod secret;
 pub mod size;

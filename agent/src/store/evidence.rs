@@ -180,6 +180,12 @@ pub(super) fn head(connection: &dyn Database) -> Result<Anchor, Error> {
     Ok(last.unwrap_or(Anchor { entry: 0, digest: GENESIS }))
 }
 
+/// The last entry that was made before a moment, and when.
+pub(super) fn head_before(connection: &dyn Database, moment: i64) -> Result<Option<(Anchor, i64)>, Error> {
+    let sql = "SELECT entry, digest, at FROM evidence WHERE at < ?1 ORDER BY entry DESC LIMIT 1";
+    connection.first(sql, &[moment.into()], |row| Ok((Anchor { entry: row.get(0)?, digest: row.get(1)? }, row.get(2)?)))
+}
+
 /// When the last entry was made, if there is one.
 pub(super) fn last_at(connection: &dyn Database) -> Result<Option<i64>, Error> {
     connection.first("SELECT at FROM evidence ORDER BY entry DESC LIMIT 1", &[], |row| row.get(0))

@@ -238,9 +238,17 @@ fn with_row<T>(key: &Key, interval: &Interval, since: &Since, take: impl FnOnce(
     take(project::Row::of("readings", begin.into_iter().chain(of_labels).chain(value).chain(state)))
 }
 
-/// Calls `take` with the row of every reading that holds.
-pub(super) fn each_shown(connection: &dyn Database, mut take: impl FnMut(project::Row<'_>) -> Result<(), Error>) -> Result<(), Error> {
-    connection.each(&format!("SELECT {COLUMNS} FROM reading_intervals r WHERE held_until IS NULL"), &[], |row| {
+/// Which readings hold.
+pub(super) const HOLDING: &str = "r.held_until IS NULL";
+
+/// Calls `take` with the row of every reading for which a condition holds.
+pub(super) fn each_shown(
+    connection: &dyn Database,
+    which: &str,
+    values: &[Cell<'_>],
+    mut take: impl FnMut(project::Row<'_>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    connection.each(&format!("SELECT {COLUMNS} FROM reading_intervals r WHERE {which}"), values, |row| {
         let Read { key, interval, since, held_from, .. } = Read::of(row)?;
         let since = since.unwrap_or_else(|| Since::begin(interval.state.clone(), held_from));
         with_row(&key, &interval, &since, &mut take)
@@ -251,7 +259,7 @@ pub(super) fn each_shown(connection: &dyn Database, mut take: impl FnMut(project
 pub(super) fn renew(transaction: &dyn Database) -> Result<Sum, Error> {
     transaction.execute("DELETE FROM readings", &[])?;
     let mut sum = Sum::default();
-    each_shown(transaction, |row| row.insert(transaction, &mut sum))?;
+    each_shown(transaction, HOLDING, &[], |row| row.insert(transaction, &mut sum))?;
     Ok(sum)
 }
 

@@ -3,6 +3,7 @@
 //! What is stored is never changed, only closed: a record version and a reading hold over an interval. The record tables that indicators
 //! query are a projection of the current versions and can be made anew from them at any time.
 
+mod as_of;
 mod core;
 mod error;
 mod evidence;
@@ -41,6 +42,7 @@ use sql::Database;
 use sqlite::Sqlite;
 
 pub use self::core::DATABASE_FILE;
+pub use as_of::AsOf;
 pub use error::Error;
 pub use evidence::Anchor;
 pub use folder::{open_to_others, size};

@@ -161,7 +161,8 @@ fn each_of(connection: &dyn Database, door: &Door, shapes: impl Iterator<Item = 
     Ok(())
 }
 
-fn read(shape: &'static Shape, source: &str, id: &str, body: &str) -> Result<Record, Error> {
+/// A record as it is stored.
+pub(super) fn read(shape: &'static Shape, source: &str, id: &str, body: &str) -> Result<Record, Error> {
     let unreadable = |error| Error::Conflict(format!("the stored {} `{id}` of `{source}` can't be read: {error}", shape.name));
     Record::from_body(shape, id, body).map_err(unreadable)
 }

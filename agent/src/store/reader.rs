@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Anchor, Error, Held, Stats, SystemNames, Verified, Version, evidence, past,
+    Anchor, AsOf, Error, Held, Stats, SystemNames, Verified, Version, evidence, past,
     sql::{Database, Interrupter},
     sqlite::Sqlite,
     verify,
@@ -90,6 +90,22 @@ impl Reader {
     /// What SQLite reports.
     pub fn head(&self) -> Result<(Anchor, Option<i64>), Error> {
         self.read(|database| database.together(|database| Ok((evidence::head(database)?, evidence::last_at(database)?))))
+    }
+
+    /// The last entry of evidence that was made before a moment (epoch seconds), and when; `None`: nothing was stored then.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn head_before(&self, moment: i64) -> Result<Option<(Anchor, i64)>, Error> {
+        self.read(|database| evidence::head_before(database, moment))
+    }
+
+    /// Everything as it was when an entry of evidence was the last one.
+    ///
+    /// # Errors
+    /// [`Error::Folder`] when there is no room for it; what SQLite reports.
+    pub fn as_of(&self, entry: i64) -> Result<AsOf, Error> {
+        AsOf::open(&self.path, entry).map_err(|error| error.at(&self.path))
     }
 
     /// How much of what is stored.

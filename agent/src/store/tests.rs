@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{sql::Cell, *};
 use crate::record::DoubtReason;
 
+mod as_of;
 mod files;
 mod home;
 

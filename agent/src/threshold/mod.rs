@@ -22,6 +22,7 @@ use crate::trend::Trend;
 /// How a reading stands, from good to bad. Unknown is worse than a warning, since nobody can say that it is no more than one, and a known breach is
 /// worse than both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// No rule was hit.

@@ -50,6 +50,14 @@ impl Sqlite {
         Ok(())
     }
 
+    /// For a database that nobody needs after this process.
+    pub(super) fn make_transient(&self) -> Result<(), Error> {
+        self.0.pragma_update(None, "journal_mode", "MEMORY")?;
+        self.0.pragma_update(None, "synchronous", "OFF")?;
+        self.0.pragma_update(None, "cache_size", -WRITING_CACHE_KIB)?;
+        Ok(())
+    }
+
     /// Opens a database that is there, and can't write.
     pub(super) fn open_read_only(path: &Path) -> Result<Self, Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -128,7 +128,7 @@ fn each_other(connection: &dyn Database, take: &mut dyn FnMut(&Row<'_>)) -> Resu
         project::rows(source, record, observed_at, names, door.zone).iter().for_each(&mut *take);
         Ok(())
     })?;
-    history::each_shown(connection, |row| {
+    history::each_shown(connection, history::HOLDING, &[], |row| {
         take(&row);
         Ok(())
     })

@@ -1,0 +1,231 @@
+//! The store as it was: the tables that indicators query, made from the ledger as of an entry of evidence, in a database of their own. Whoever
+//! writes the ledger may go on meanwhile: what comes after the entry is not looked at.
+
+use std::{collections::BTreeMap, path::Path};
+
+use serde_json::Value;
+
+use super::{
+    Error, Projection, core, evidence, history,
+    names::{self, Names},
+    project,
+    sql::{Cell, Database},
+    sqlite::Sqlite,
+    sum::Sum,
+    tables::{self, SourceRow},
+};
+use crate::record::{Door, Zone, shape};
+
+/// What was stored when an entry of evidence was the last one.
+///
+/// Its tables are made in a temporary file, and go with it.
+#[derive(Debug)]
+pub struct AsOf {
+    ledger: Sqlite,
+    own: Sqlite,
+    folder: tempfile::TempDir,
+    entry: i64,
+    state: State,
+}
+
+/// What entries say beside the rows under them.
+#[derive(Debug, Clone, Default)]
+struct State {
+    /// The time zone in which days ended.
+    zone: Option<Zone>,
+    /// The configuration in force, as evidence has it.
+    configuration: Value,
+    /// When each source was read to its end last.
+    read_at: BTreeMap<String, Option<i64>>,
+}
+
+const FILE: &str = "as-of.sqlite";
+
+impl AsOf {
+    /// As of an entry; 0: before anything was stored.
+    ///
+    /// # Errors
+    /// [`Error::Folder`] when there is no room for it; what SQLite reports.
+    pub(super) fn open(database: &Path, entry: i64) -> Result<Self, Error> {
+        let refused = |source| Error::Folder { path: std::env::temp_dir(), source };
+        let folder = tempfile::Builder::new().prefix("clause9-as-of").tempdir().map_err(refused)?;
+        let ledger = Sqlite::open_read_only(database)?;
+        let own = Sqlite::open(&folder.path().join(FILE))?;
+        own.make_transient()?;
+        core::migrate(&own)?;
+        core::make_record_tables(&own)?;
+        let mut as_of = Self { ledger, own, folder, entry: 0, state: State::default() };
+        as_of.advance(entry)?;
+        Ok(as_of)
+    }
+
+    /// Goes on to a later entry.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn advance(&mut self, to: i64) -> Result<(), Error> {
+        let (ledger, from): (&dyn Database, _) = (&self.ledger, self.entry);
+        let state = self.state.then(ledger, from, to)?;
+        let zone = state.zone(ledger)?;
+        // What has days was made of another zone's, or nothing was made yet and all is made at once.
+        let whole = from == 0 || self.state.zone != state.zone;
+        let own: &dyn Database = &self.own;
+        own.together(|own| {
+            let changes_names = move_records(ledger, own, from, to, (!whole).then_some(zone))?;
+            if whole {
+                project::renew(own, &Door { now: 0, zone })?;
+            } else if changes_names {
+                project::resolve_again(own, &Names::load(own)?, &mut Sum::default())?;
+            }
+            move_readings(ledger, own, from, to)?;
+            tables::replace_sources(own, &state.sources())
+        })?;
+        (self.entry, self.state) = (to, state);
+        Ok(())
+    }
+
+    /// Shows the sources as a later entry seals them: what was read up to then, without the records that it brought.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn see_sources_of(&mut self, entry: i64) -> Result<(), Error> {
+        let state = self.state.then(&self.ledger, self.entry, entry)?;
+        let own: &dyn Database = &self.own;
+        own.together(|own| tables::replace_sources(own, &state.sources()))
+    }
+
+    /// The entry.
+    pub fn entry(&self) -> i64 {
+        self.entry
+    }
+
+    /// The time zone in which days ended.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn zone(&self) -> Result<Zone, Error> {
+        self.state.zone(&self.ledger)
+    }
+
+    /// The configuration that was in force, as evidence has it: digest, organisation, sources, thresholds, parameters. Null: none was.
+    pub fn configuration(&self) -> &Value {
+        &self.state.configuration
+    }
+
+    /// When each source was read to its end last; `None`: never.
+    pub fn read_at(&self) -> &BTreeMap<String, Option<i64>> {
+        &self.state.read_at
+    }
+
+    /// The tables, for reading alone.
+    pub fn tables(&self) -> &dyn Database {
+        &self.own
+    }
+
+    /// What indicators see. It sees what [`Self::advance`] changes from its next look on.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn projection(&self) -> Result<Projection, Error> {
+        Projection::open(&self.folder.path().join(FILE))
+    }
+}
+
+impl State {
+    /// What holds after a later entry.
+    fn then(&self, ledger: &dyn Database, from: i64, to: i64) -> Result<Self, Error> {
+        let mut state = self.clone();
+        ledger.each("SELECT kind, body FROM evidence WHERE entry > ?1 AND entry <= ?2 ORDER BY entry", &[from.into(), to.into()], |row| {
+            let (kind, mut body): (String, Value) = (row.get(0)?, serde_json::from_str(&row.get::<String>(1)?).unwrap_or_default());
+            if let Some(zone) = body["zone"].as_str().and_then(Zone::parse) {
+                state.zone = Some(zone);
+            }
+            if kind == evidence::Kind::Configuration.as_str() {
+                state.configuration = body["document"].take();
+            }
+            if kind == evidence::Kind::Removal.as_str() {
+                state.read_at.remove(body["source"].as_str().unwrap_or_default());
+            }
+            for (source, span) in body["spans"]["sources"].as_object().into_iter().flatten() {
+                state.read_at.insert(source.clone(), span[1].as_i64());
+            }
+            Ok(())
+        })?;
+        Ok(state)
+    }
+
+    /// Entries of an older release do not say it: then it is that of now.
+    fn zone(&self, ledger: &dyn Database) -> Result<Zone, Error> {
+        match self.zone {
+            Some(zone) => Ok(zone),
+            None => Ok(core::meta(ledger, "zone")?.as_deref().and_then(Zone::parse).unwrap_or(Zone::UTC)),
+        }
+    }
+
+    /// The rows of the table `sources`.
+    fn sources(&self) -> Vec<SourceRow> {
+        let row = |source: &Value| {
+            let text = |name: &str| source[name].as_str().unwrap_or_default().to_owned();
+            let name = text("name");
+            SourceRow {
+                connector: text("connector"),
+                kind: text("kind"),
+                interval_seconds: source["interval_seconds"].as_i64().unwrap_or_default(),
+                stale_after_seconds: source["stale_after"]["seconds"].as_i64().unwrap_or_default(),
+                last_success_at: self.read_at.get(&name).copied().flatten(),
+                name,
+            }
+        };
+        self.configuration["sources"].as_array().into_iter().flatten().map(row).collect()
+    }
+}
+
+/// Takes over which versions hold, and where a zone is given, what they come to in the tables. Whether names of systems may be others then.
+fn move_records(ledger: &dyn Database, own: &dyn Database, from: i64, to: i64, zone: Option<Zone>) -> Result<bool, Error> {
+    let (mut changes_names, mut change) = (false, Sum::default());
+    let bounds = [Cell::from(from), to.into()];
+    let closed = "SELECT source, shape, id FROM record_versions WHERE until_entry > ?1 AND until_entry <= ?2 AND from_entry <= ?1";
+    ledger.each(closed, &bounds, |row| {
+        let (source, name, id): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        own.execute("DELETE FROM record_versions WHERE source = ?1 AND shape = ?2 AND id = ?3", &[(&source).into(), (&name).into(), (&id).into()])?;
+        changes_names |= name == SYSTEM;
+        match (zone, shape::by_name(&name)) {
+            (Some(_), Some(shape)) => project::remove(own, &source, shape, &id, &mut change),
+            _ => Ok(()),
+        }
+    })?;
+    let opened = "SELECT source, stream, shape, id, digest, body, held_from, from_entry FROM record_versions
+                  WHERE from_entry > ?1 AND from_entry <= ?2 AND (until_entry IS NULL OR until_entry > ?2)";
+    let names = if zone.is_some() { Names::load(own)? } else { Names::default() };
+    ledger.each(opened, &bounds, |row| {
+        let insert = "INSERT INTO record_versions (source, stream, shape, id, digest, body, held_from, from_entry) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+        own.execute(insert, &(0..8).map(|column| row.cell(column)).collect::<Vec<_>>())?;
+        let (source, name, id, body): (String, String, String, String) = (row.get(0)?, row.get(2)?, row.get(3)?, row.get(5)?);
+        changes_names |= name == SYSTEM;
+        if let Some((zone, shape)) = zone.zip(shape::by_name(&name)) {
+            let mut record = project::read(shape, &source, &id, &body)?;
+            Door { now: 0, zone }.derive_again(&mut record);
+            project::insert(own, &source, &record, row.get(6)?, &names, zone, &mut change)?;
+        }
+        Ok(())
+    })?;
+    if changes_names && zone.is_some() {
+        names::publish(own, &Names::load(own)?, &mut change)?;
+    }
+    Ok(changes_names)
+}
+
+/// The shape by whose records systems are found.
+const SYSTEM: &str = "system";
+
+/// Takes over which readings hold.
+fn move_readings(ledger: &dyn Database, own: &dyn Database, from: i64, to: i64) -> Result<(), Error> {
+    let bounds = [Cell::from(from), to.into()];
+    let closed = "SELECT indicator, labels FROM reading_intervals WHERE until_entry > ?1 AND until_entry <= ?2 AND from_entry <= ?1";
+    ledger.each(closed, &bounds, |row| {
+        own.execute("DELETE FROM readings WHERE indicator = ?1 AND labels = ?2", &[row.cell(0), row.cell(1)])?;
+        Ok(())
+    })?;
+    let opened = "r.from_entry > ?1 AND r.from_entry <= ?2 AND (r.until_entry IS NULL OR r.until_entry > ?2)";
+    history::each_shown(ledger, opened, &bounds, |row| row.put(own))
+}
