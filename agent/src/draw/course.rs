@@ -38,7 +38,7 @@ const BELOW: u32 = 210;
 const STATES: i32 = 20 * PIXEL;
 
 /// A period before is as wide as this share of the period itself.
-const EARLIER: f64 = 0.085;
+const EARLIER: f64 = 0.12;
 
 /// What something was over a period.
 #[derive(Debug, Clone, PartialEq)]
@@ -135,9 +135,17 @@ pub(super) fn written(ink: Ink) -> TextStyle<'static> {
 
 /// The axis of time: 0 to 1 is the period, what is below it are the periods before, each as wide as any other.
 fn times(course: &Course) -> Axis {
-    let earlier = course.earlier.iter().enumerate().map(|(place, earlier)| (at_earlier(course, place), earlier.name.clone()));
+    let earlier = course.earlier.iter().enumerate().map(|(place, earlier)| (at_earlier(course, place), short(&earlier.name, course.earlier.len() - place)));
     let ticks = course.ticks.iter().map(|(moment, name)| (at(course, *moment), name.clone()));
     Axis::new(-EARLIER * as_number(course.earlier.len())..1.0, earlier.chain(ticks).collect())
+}
+
+/// A period's name in few letters: `Q3 '25` for a quarter, else how many periods before it was.
+fn short(name: &str, before: usize) -> String {
+    match name.split_once('-') {
+        Some((year, part)) if year.len() == 4 && year.is_ascii() && part.len() <= 3 => format!("{part} \u{2019}{}", &year[2..]),
+        _ => format!("\u{2212}{before}"),
+    }
 }
 
 fn as_number(count: usize) -> f64 {

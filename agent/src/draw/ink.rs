@@ -1,7 +1,7 @@
 //! What a stroke or a surface stands for. Colours are the style sheet's: a drawing holds classes alone, so that it is light or dark, or printed, as its page
 //! is, and so that no policy of a page forbids it.
 
-use plotters::style::{Color, RGBColor, ShapeStyle};
+use plotters::style::{RGBColor, ShapeStyle};
 use plotters_backend::BackendColor;
 
 /// What a stroke or a surface stands for.
@@ -127,6 +127,8 @@ impl Ink {
 
 #[cfg(test)]
 mod tests {
+    use plotters::style::Color as _;
+
     use super::*;
 
     #[test]

@@ -21,6 +21,7 @@ use maud::{Markup, html};
 use crate::threshold::State;
 
 pub use self::{
+    axis::Steps,
     bars::{Amounts, Stack, amounts, stacks},
     course::{Course, Earlier, Limit, course},
     strip::{key, spark, strip},
@@ -41,9 +42,9 @@ pub enum Mark {
 }
 
 impl Mark {
-    /// Every one, from good to bad.
+    /// Every one, the worst first; at the end what no one judged or saw.
     pub const ALL: [Self; 6] =
-        [Self::State(State::Ok), Self::State(State::Warning), Self::State(State::Unknown), Self::State(State::Breach), Self::Unjudged, Self::Unwatched];
+        [Self::State(State::Breach), Self::State(State::Unknown), Self::State(State::Warning), Self::State(State::Ok), Self::Unjudged, Self::Unwatched];
 
     /// Its name.
     pub fn word(self) -> &'static str {
@@ -101,7 +102,7 @@ pub fn badge(mark: Mark) -> Markup {
 fn shares(span: &Range<i64>, stretches: &[Stretch]) -> String {
     let within = |stretch: &Stretch| (stretch.span.end.min(span.end) - stretch.span.start.max(span.start)).max(0);
     let of = |mark: Mark| stretches.iter().filter(|stretch| stretch.mark == mark).map(within).sum::<i64>();
-    let mut named: Vec<(&str, i64)> = Mark::ALL.iter().rev().map(|mark| (mark.word(), of(*mark))).collect();
+    let mut named: Vec<(&str, i64)> = Mark::ALL.iter().map(|mark| (mark.word(), of(*mark))).collect();
     let length = span.end - span.start;
     named.push(("not there", length - named.iter().map(|(_, seconds)| seconds).sum::<i64>()));
     let said: Vec<_> = named.into_iter().filter(|(_, seconds)| *seconds > 0).map(|(word, seconds)| format!("{word} {}", percent(seconds, length))).collect();

@@ -21,7 +21,7 @@ pub use door::{Door, Refusal};
 pub use feed::Feed;
 pub(crate) use read::expected;
 pub use shape::{Field, Kind, List, Presence, SHAPES, Shape};
-pub use zone::{Shown, Zone, day_number};
+pub use zone::{Shown, Zone, date_of, day_number};
 
 /// One value of a field, as SQL holds it. Times are epoch seconds, days are days since 1970-01-01, booleans are 0 and 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
