@@ -55,6 +55,9 @@ pub enum Command {
                       clause9 history --record case 4711"
     )]
     History(History),
+    /// Management review packs (9.3): make one, prove that it is what it was, compare two.
+    #[command(subcommand)]
+    Review(Review),
     /// Walk the evidence chain of a data folder and name the first broken link.
     #[command(after_help = "Example:\n  clause9 verify --data-dir /var/lib/clause9")]
     Verify(Verify),
@@ -315,6 +318,75 @@ pub struct StoreBackup {
     pub data_dir: PathBuf,
     /// The file to make; one that is there is left alone.
     pub file: PathBuf,
+}
+
+/// What to do with management review packs.
+#[derive(Debug, Subcommand)]
+pub enum Review {
+    /// Make the pack of a period that has ended, from what was known at its end. The folder is whole, or is not there; the agent may run meanwhile.
+    #[command(
+        after_help = "The folder holds pack.json with everything, pack.xlsx and index.html to read, csv/ with every row and reading, evidence.ndjson with the \
+                      entries of evidence of the period, and manifest.json with digests of all of them. Made again it is the same, byte by byte.\n\n\
+                      Example:\n  clause9 review make --config agent.yaml --quarter 2026-Q3 --out packs/2026-Q3\n  \
+                      clause9 review make --from 2026-07-01 --to 2026-08-31 --out packs/summer --previous packs/2026-Q2"
+    )]
+    Make(ReviewMake),
+    /// Prove that a pack is what it was when it was made: its files by its manifest, its entries of evidence by their digests.
+    #[command(after_help = "Exit codes: 0 it is, 1 it is not, or can't be read.\n\n\
+                      Example:\n  clause9 review verify packs/2026-Q3\n  clause9 review verify packs/2026-Q3 --data-dir /var/lib/clause9")]
+    Verify(ReviewVerify),
+    /// Say what is different between two packs: readings that got worse or better, rows that are new, gone or changed.
+    #[command(after_help = "Example:\n  clause9 review diff packs/2026-Q2 packs/2026-Q3\n  clause9 review diff packs/2026-Q2 packs/2026-Q3 --format json")]
+    Diff(ReviewDiff),
+}
+
+/// Settings of `review make`.
+#[derive(Debug, Args)]
+pub struct ReviewMake {
+    /// Where the configuration is.
+    #[command(flatten)]
+    pub config: Config,
+    /// The quarter: 2026-Q3 is the third one of the year that begins in 2026, which `review: { year_starts: april }` in the configuration may let begin
+    /// in another month than January. Default: the last one that has ended.
+    #[arg(long, value_name = "QUARTER", conflicts_with_all = ["from", "to"])]
+    pub quarter: Option<String>,
+    /// The first day of the period, in place of a quarter.
+    #[arg(long, value_name = "DAY", requires = "to")]
+    pub from: Option<String>,
+    /// The last day of the period.
+    #[arg(long, value_name = "DAY", requires = "from")]
+    pub to: Option<String>,
+    /// The folder to make; one that is there is left alone.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// The pack of the period before, whose digest the pack names. Default: the last one beside it of an earlier period, made from the same store.
+    #[arg(long, value_name = "DIR")]
+    pub previous: Option<PathBuf>,
+}
+
+/// Settings of `review verify`.
+#[derive(Debug, Args)]
+pub struct ReviewVerify {
+    /// The pack.
+    #[arg(value_name = "DIR")]
+    pub pack: PathBuf,
+    /// The agent's data folder: its entries of evidence must be those of the pack.
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+}
+
+/// Settings of `review diff`.
+#[derive(Debug, Args)]
+pub struct ReviewDiff {
+    /// The earlier pack.
+    #[arg(value_name = "DIR")]
+    pub first: PathBuf,
+    /// The later one.
+    #[arg(value_name = "DIR")]
+    pub second: PathBuf,
+    /// How it is printed.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
 }
 
 /// Settings of `verify`.

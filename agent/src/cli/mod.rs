@@ -15,6 +15,7 @@ mod out;
 mod plan;
 mod quickstart;
 mod registers;
+mod review;
 mod run;
 mod store;
 mod table;
@@ -59,6 +60,7 @@ pub fn execute(cli: Cli) -> ExitCode {
         Command::Registers(args) => registers::execute(&args),
         Command::Plan(args::Plan::Check(args)) => plan::execute(&args),
         Command::History(args) => history::execute(&args),
+        Command::Review(args) => review::execute(&args),
         Command::Verify(args) => verify::execute(&args),
         Command::Store(args) => store::execute(&args),
         Command::Generate(args) => generate::execute(&args),

@@ -27,6 +27,7 @@ use crate::{
     document::{Document, Mistake, Mistakes, REQUIRED},
     indicator::{Catalogue, Id},
     record::{Digest, Feed, Zone},
+    review::YearStart,
     schedule::{Schedule, Staleness},
     threshold::Override,
 };
@@ -66,9 +67,18 @@ pub struct Config {
     pub web: Web,
     /// Where the runbooks are published.
     pub runbook_url: Option<Url>,
+    /// Management review packs.
+    pub review: Review,
     /// Folders and files whose change means reading the configuration again: itself, connectors, indicators, files that hold credentials and
     /// certificates.
     pub reload_when_changed: Vec<PathBuf>,
+}
+
+/// Management review packs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Review {
+    /// The month in which years begin.
+    pub year_starts: YearStart,
 }
 
 /// A system that the configuration names, by the id that the inventory should have.
@@ -269,6 +279,7 @@ fn build(raw: raw::File, file: &Path, reader: &mut Reader<'_>) -> Option<Config>
         registry,
         web,
         runbook_url,
+        review: Review { year_starts: raw.review.year_starts },
         reload_when_changed,
     })
 }

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use crate::{
     connector::Auth,
+    review::YearStart,
     secret::Secret,
     size::Size,
     span::Span,
@@ -49,11 +50,22 @@ pub struct File {
     /// Own indicators, parameters, indicators that are switched off. Missing: the built-in catalogue as it is.
     #[serde(default)]
     pub indicators: Indicators,
+    /// Management review packs. Missing: quarters of calendar years, made by hand.
+    #[serde(default)]
+    pub review: Review,
     /// Folder with connectors of your own; one with the name of a built-in one replaces it. Missing: the built-in ones.
     pub connectors: Option<String>,
     /// TLS, authentication and names of the agent's own pages. Missing: none.
     #[serde(default)]
     pub web: Web,
+}
+
+/// Management review packs (9.3).
+#[derive(Debug, Default, Deserialize)]
+pub struct Review {
+    /// The month in which years begin, for their quarters: `april`. Default: `january`.
+    #[serde(default)]
+    pub year_starts: YearStart,
 }
 
 /// The organisation.

@@ -41,6 +41,8 @@ pub struct Step {
     pub method: Arc<str>,
     /// The entry of evidence that it began with.
     pub entry: i64,
+    /// Since when it was in its state when it began, a time in which it was unknown between counted in; `None`: stored by an older release.
+    pub since: Option<i64>,
 }
 
 /// Time in each state, in seconds.
@@ -249,7 +251,7 @@ impl Course {
 /// What held as steps: only what was watched of it, in the order in which it was stored. Where the clock was set back, what was stored later counts.
 pub(super) fn steps(held: Vec<Held>, whole: &Range<i64>, watched: &[Range<i64>]) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::with_capacity(held.len());
-    for Held { interval, from, until, entry } in held {
+    for Held { interval, from, until, entry, since } in held {
         while steps.last().is_some_and(|last| last.span.start >= from) {
             steps.pop();
         }
@@ -268,6 +270,7 @@ pub(super) fn steps(held: Vec<Held>, whole: &Range<i64>, watched: &[Range<i64>])
             facts: serde_json::from_str(&interval.facts).unwrap_or_default(),
             method: interval.method,
             entry,
+            since,
         };
         steps.extend(watched_in(watched, &step.span).map(|span| Step { span, ..step.clone() }));
     }

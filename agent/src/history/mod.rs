@@ -11,14 +11,17 @@ mod records;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 pub use course::{Change, Course, Seconds, Shown, Step, Summary, change};
 pub use json::json;
 pub use period::{DEFAULT_FROM, EXPECTED, Edge, edge, period, shown};
 pub use records::{Edit, edits};
 
-use crate::store::{Error, Reader};
+use crate::store::{Error, Reader, SystemNames};
 
 /// How many periods before one it is compared with.
 pub const PERIODS_BEFORE: i32 = 4;
@@ -63,15 +66,11 @@ impl History {
         // By the labels that they have now.
         let mut found: BTreeMap<BTreeMap<String, String>, Vec<Course>> = BTreeMap::new();
         for text in reader.labels(indicator)? {
-            let stored: BTreeMap<String, String> = serde_json::from_str(&text).unwrap_or_default();
-            let mut labels = stored.clone();
-            if let Some(system) = labels.get_mut("system") {
-                *system = names.now(system).to_owned();
-            }
+            let (stored, labels) = labels(&text, &names);
             let is_of_system = wanted.is_none_or(|wanted| labels.get("system").is_some_and(|system| system == wanted));
             if is_of_system && choice.labels.iter().all(|(name, value)| labels.get(name) == Some(value) || stored.get(name) == Some(value)) {
                 let steps = course::steps(reader.held(indicator, &text, &whole)?, &whole, &watched);
-                let formerly = stored.get("system").filter(|system| labels.get("system") != Some(*system)).cloned().into_iter().collect();
+                let formerly = formerly(&stored, &labels);
                 found.entry(labels.clone()).or_default().push(Course { labels, formerly, steps });
             }
         }
@@ -89,6 +88,69 @@ impl History {
     pub fn periods(&self) -> impl Iterator<Item = Range<i64>> {
         (0..=PERIODS_BEFORE).map(|count| before(&self.period, count))
     }
+}
+
+/// What was known of all readings when an entry of evidence was the last one.
+#[derive(Debug)]
+pub struct Past<'r> {
+    reader: &'r Reader,
+    /// The entry.
+    entry: i64,
+    /// The systems by the names that they had then.
+    names: SystemNames,
+    /// Spans in which an agent watched.
+    watched: Vec<Range<i64>>,
+}
+
+impl<'r> Past<'r> {
+    /// As of an entry, with the names that systems had then.
+    ///
+    /// # Errors
+    /// What the store reports.
+    pub fn new(reader: &'r Reader, entry: i64, names: SystemNames) -> Result<Self, Error> {
+        Ok(Self { reader, entry, names, watched: reader.watched()? })
+    }
+
+    /// Spans in which an agent watched, whenever.
+    pub fn watched(&self) -> &[Range<i64>] {
+        &self.watched
+    }
+
+    /// The spans of a period in which an agent watched.
+    pub fn watched_in(&self, period: &Range<i64>) -> Vec<Range<i64>> {
+        watched_in(&self.watched, period).collect()
+    }
+
+    /// The courses of an indicator's readings over a time, sorted by labels; without facts. It is one walk over what is stored of the indicator.
+    ///
+    /// # Errors
+    /// What the store reports.
+    pub fn courses(&self, indicator: &str, whole: &Range<i64>) -> Result<Vec<Course>, Error> {
+        let mut found: BTreeMap<BTreeMap<String, String>, Vec<Course>> = BTreeMap::new();
+        self.reader.each_held(indicator, whole, self.entry, |text, held| {
+            let (stored, labels) = labels(text, &self.names);
+            let steps = course::steps(held, whole, &self.watched);
+            let formerly = formerly(&stored, &labels);
+            found.entry(labels.clone()).or_default().push(Course { labels, formerly, steps });
+            Ok(())
+        })?;
+        Ok(found.into_values().flat_map(course::joined).filter(|course| !course.steps.is_empty()).collect())
+    }
+}
+
+/// Labels as they were stored, and with the system by the name that it has.
+fn labels(text: &str, names: &SystemNames) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
+    let stored: BTreeMap<String, String> = serde_json::from_str(text).unwrap_or_default();
+    let mut labels = stored.clone();
+    if let Some(system) = labels.get_mut("system") {
+        *system = names.now(system).to_owned();
+    }
+    (stored, labels)
+}
+
+/// The id under which a reading of a system was stored, if that has another now.
+fn formerly(stored: &BTreeMap<String, String>, labels: &BTreeMap<String, String>) -> BTreeSet<String> {
+    stored.get("system").filter(|system| labels.get("system") != Some(*system)).cloned().into_iter().collect()
 }
 
 /// What of a span lies in another; empty where nothing does.

@@ -1,8 +1,101 @@
 //! The management review pack, clause 9.3: everything that a review must look at, as it was known at the end of a period, frozen in a folder that can be
 //! checked offline.
+//!
+//! What it holds is data: [`sections`] are files of `config/review/`, with the queries behind their tables. Readings are what [`crate::history`] tells; a
+//! pack computes none. Everything in it is as of the last entry of evidence before the cut-off, so that the same pack has the same bytes whenever it is
+//! made again, whatever was stored since; what came too late for it stands in the next one.
 
+pub mod csv;
+pub mod diff;
+mod error;
+pub mod evidence;
+pub mod folder;
+pub mod front;
 pub mod html;
+pub mod make;
 pub mod model;
+pub mod moments;
 pub mod pdf;
+pub mod period;
+pub mod provided;
+pub mod readings;
+pub mod sections;
+pub mod tables;
+#[cfg(test)]
+mod tests;
+pub mod verify;
+mod workbook;
 
+use std::{fs, path::Path};
+
+pub use error::Error;
+use folder::{Draft, EVIDENCE, Manifest, PACK, PAGE, WORKBOOK, parent};
+pub use make::{Frozen, Subject};
 pub use model::Pack;
+use model::{Entry, Previous};
+pub use period::{Choice, YearStart};
+
+use crate::store::{self, Reader};
+
+/// Makes the pack of a period in a folder that is not there yet. The pack before it is the one in `previous`, or else the last one beside it that is of
+/// this store.
+///
+/// # Errors
+/// [`Error`]; then there is no folder.
+pub fn write(reader: &Reader, subject: &Subject<'_>, choice: &Choice, previous: Option<&Path>, to: &Path, now: i64) -> Result<(Pack, Manifest), Error> {
+    let frozen = Frozen::of(reader, choice, subject.zone, now)?;
+    let previous = match previous {
+        Some(folder) => Some(named(reader, &frozen, folder)?),
+        None => beside(reader, &frozen, to)?,
+    };
+    let draft = Draft::begin(to)?;
+    let pack = make::make(reader, subject, &frozen, previous, &draft)?;
+    evidence::write(reader, frozen.head_before(), frozen.head(), &draft)?;
+    draft.write(PACK, &folder::json(&pack))?;
+    draft.write(PAGE, html::render(&pack).as_bytes())?;
+    draft.write(WORKBOOK, &workbook::workbook(&pack)?)?;
+    let manifest = draft.finish(&pack.header)?;
+    debug_assert!(manifest.files.iter().any(|file| file.name == EVIDENCE));
+    Ok((pack, manifest))
+}
+
+/// The pack that was named as the one before.
+fn named(reader: &Reader, frozen: &Frozen, folder: &Path) -> Result<Previous, Error> {
+    let manifest = Manifest::read(folder)?;
+    let no_pack = |why: &str| Err(Error::NoPack { path: folder.to_owned(), why: why.to_owned() });
+    if manifest.cut_off > frozen.period().from {
+        return no_pack("that is, none of an earlier period: its cut-off lies after the beginning of this one");
+    }
+    match manifest.evidence.as_ref().map(|entry| is_of(reader, entry)).transpose()? {
+        Some(true) => Ok(manifest.as_previous()),
+        _ => no_pack("that is, none of this store: its last entry of evidence is not in it"),
+    }
+}
+
+/// The last pack of an earlier period beside where this one is to be, if there is one of this store.
+fn beside(reader: &Reader, frozen: &Frozen, to: &Path) -> Result<Option<Previous>, Error> {
+    // A folder that can't be read is told when the pack is written into it.
+    let Ok(entries) = fs::read_dir(parent(to)) else { return Ok(None) };
+    let folders = entries.filter_map(Result::ok).map(|entry| entry.path());
+    let mut found: Vec<Manifest> =
+        folders.filter_map(|folder| Manifest::read(&folder).ok()).filter(|manifest| manifest.cut_off <= frozen.period().from).collect();
+    found.sort_by_key(|manifest| (std::cmp::Reverse(manifest.cut_off), manifest.digest.clone()));
+    for manifest in found {
+        if let Some(entry) = &manifest.evidence
+            && is_of(reader, entry)?
+        {
+            return Ok(Some(manifest.as_previous()));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether an entry is in a store.
+fn is_of(reader: &Reader, entry: &Entry) -> Result<bool, store::Error> {
+    let mut found = false;
+    reader.each_entry(entry.entry - 1, entry.entry, |held| {
+        found = held.digest.to_string() == entry.digest;
+        Ok(())
+    })?;
+    Ok(found)
+}

@@ -170,9 +170,9 @@ pub struct Front {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct List {
-    /// How many there are.
+    /// How many readings there are.
     pub count: usize,
-    /// The first of them: the worst, the oldest. The rest stands in `csv/readings.csv`.
+    /// The first of them: the worst, the oldest; at most [`ITEMS`]. The rest stands in `csv/readings.csv`.
     pub items: Vec<Item>,
 }
 
@@ -184,13 +184,15 @@ pub struct Item {
     pub indicator: String,
     /// Its title.
     pub title: String,
-    /// The reading's labels.
+    /// The reading's labels; of several readings those that all of them have.
     pub labels: BTreeMap<String, String>,
+    /// How many readings this is about: in `unknown`, those of an indicator that are unknown for the same reason; elsewhere 1.
+    pub readings: usize,
     /// What it was at the end of the period before; absent: there was none, or nobody watched.
     pub before: Option<Shown>,
     /// What it was at the end of the period; absent: it was no more, or nobody watched.
     pub now: Option<Shown>,
-    /// Since when it is in its state; for `in_breach` since when it was never seen better.
+    /// Since when it is in its state; for `in_breach` since when it was never seen better; of several readings the earliest.
     pub since: Option<i64>,
     /// The rule that was hit, or why it is unknown.
     pub why: Option<String>,
@@ -577,10 +579,10 @@ pub struct Step {
 pub const ROWS: usize = 2_000;
 
 /// So many readings of an indicator are told.
-pub const READINGS: usize = 200;
+pub const READINGS: usize = 100;
 
 /// So many steps of a reading are told.
-pub const STEPS: usize = 120;
+pub const STEPS: usize = 60;
 
 /// So many readings of a list on the first page are told.
 pub const ITEMS: usize = 25;

@@ -6,9 +6,9 @@ use std::{collections::BTreeMap, path::Path};
 use serde_json::Value;
 
 use super::{
-    Error, Projection, core, evidence, history,
+    Error, Projection, SystemNames, core, evidence, history,
     names::{self, Names},
-    project,
+    past, project,
     sql::{Cell, Database},
     sqlite::Sqlite,
     sum::Sum,
@@ -110,6 +110,14 @@ impl AsOf {
     /// The configuration that was in force, as evidence has it: digest, organisation, sources, thresholds, parameters. Null: none was.
     pub fn configuration(&self) -> &Value {
         &self.state.configuration
+    }
+
+    /// The systems of the inventory by every name that they had.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn system_names(&self) -> Result<SystemNames, Error> {
+        past::system_names(&self.own)
     }
 
     /// When each source was read to its end last; `None`: never.

@@ -186,6 +186,49 @@ pub(super) fn head_before(connection: &dyn Database, moment: i64) -> Result<Opti
     connection.first(sql, &[moment.into()], |row| Ok((Anchor { entry: row.get(0)?, digest: row.get(1)? }, row.get(2)?)))
 }
 
+/// An entry in full. Its digest is that of its previous entry's digest, number, time, kind and body, each but the last followed by a line feed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its number.
+    pub entry: i64,
+    /// When it was made, epoch seconds.
+    pub at: i64,
+    /// What it is about.
+    pub kind: String,
+    /// What it says, as it was written.
+    pub body: String,
+    /// The digest of the entry before.
+    pub previous: Digest,
+    /// Its digest.
+    pub digest: Digest,
+}
+
+impl Entry {
+    /// The digest that it must have.
+    pub fn computed(&self) -> Digest {
+        entry_digest(self.entry, self.at, &self.kind, &self.body, &self.previous)
+    }
+}
+
+/// Calls `take` with the entries after one and up to another.
+pub(super) fn each(connection: &dyn Database, after: i64, to: i64, mut take: impl FnMut(Entry) -> Result<(), Error>) -> Result<(), Error> {
+    let sql = "SELECT entry, at, kind, body, previous, digest FROM evidence WHERE entry > ?1 AND entry <= ?2 ORDER BY entry";
+    connection.each(sql, &[after.into(), to.into()], |row| {
+        take(Entry { entry: row.get(0)?, at: row.get(1)?, kind: row.get(2)?, body: row.get(3)?, previous: row.get(4)?, digest: row.get(5)? })
+    })
+}
+
+/// The methods that were put into the evidence up to an entry.
+pub(super) fn methods(connection: &dyn Database, to: i64) -> Result<Vec<(i64, Value)>, Error> {
+    let sql = "SELECT entry, body FROM evidence WHERE kind = ?1 AND entry <= ?2 ORDER BY entry";
+    connection.rows(sql, &[Kind::Method.as_str().into(), to.into()], |row| Ok((row.get(0)?, serde_json::from_str(&row.get::<String>(1)?).unwrap_or_default())))
+}
+
+/// When the first entry was made, if there is one.
+pub(super) fn first_at(connection: &dyn Database) -> Result<Option<i64>, Error> {
+    connection.first("SELECT at FROM evidence ORDER BY entry LIMIT 1", &[], |row| row.get(0))
+}
+
 /// When the last entry was made, if there is one.
 pub(super) fn last_at(connection: &dyn Database) -> Result<Option<i64>, Error> {
     connection.first("SELECT at FROM evidence ORDER BY entry DESC LIMIT 1", &[], |row| row.get(0))

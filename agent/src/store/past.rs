@@ -24,6 +24,8 @@ pub struct Held {
     pub until: Option<i64>,
     /// The entry of evidence that it began with.
     pub entry: i64,
+    /// Since when it was in its state when it began, as [`Since`](super::Since) counts; `None`: stored by an older release.
+    pub since: Option<i64>,
 }
 
 /// A version of a record.
@@ -117,11 +119,51 @@ pub(super) fn held(connection: &dyn Database, indicator: &str, labels: &str, per
         let read = history::Read::of(row)?;
         let at = history::AFTER_COLUMNS;
         let order: i64 = row.get(at + 2)?;
-        Ok((order, Held { interval: read.interval, from: read.held_from, until: row.get(at)?, entry: row.get(at + 1)? }))
+        Ok((
+            order,
+            Held { since: read.since.map(|since| since.from), interval: read.interval, from: read.held_from, until: row.get(at)?, entry: row.get(at + 1)? },
+        ))
     })?;
     // In the order in which they were stored, whatever the clock said.
     held.sort_by_key(|(order, _)| *order);
     Ok(held.into_iter().map(|(_, held)| held).collect())
+}
+
+/// Calls `take` with what held of each reading of an indicator in a period, in the order of time, by labels; as it was known when `entry` was the last
+/// one. Facts are left out.
+pub(super) fn each_held(
+    connection: &dyn Database,
+    indicator: &str,
+    period: &Range<i64>,
+    entry: i64,
+    mut take: impl FnMut(&str, Vec<Held>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let columns = history::COLUMNS;
+    let of = |which: &str| {
+        format!(
+            "SELECT {columns}, held_until, until_entry, from_entry, reading FROM reading_intervals r
+             WHERE indicator = ?1 AND held_from < ?3 AND from_entry <= ?4 AND {which}"
+        )
+    };
+    let sql = format!("{} UNION ALL {} ORDER BY 2, 19", of("held_until IS NOT NULL AND held_until > ?2"), of("held_until IS NULL"));
+    let mut of_labels: (String, Vec<Held>) = (String::new(), Vec::new());
+    connection.each(&sql, &[indicator.into(), period.start.into(), period.end.into(), entry.into()], |row| {
+        let mut read = history::Read::of(row)?;
+        read.interval.facts = String::new();
+        let at = history::AFTER_COLUMNS;
+        let closed = row.get::<Option<i64>>(at + 1)?.is_some_and(|by| by <= entry);
+        let until = row.get::<Option<i64>>(at)?.filter(|_| closed);
+        if of_labels.0 != read.key.labels {
+            let (labels, held) = std::mem::replace(&mut of_labels, (read.key.labels, Vec::new()));
+            if !held.is_empty() {
+                take(&labels, held)?;
+            }
+        }
+        of_labels.1.push(Held { since: read.since.map(|since| since.from), interval: read.interval, from: read.held_from, until, entry: row.get(at + 2)? });
+        Ok(())
+    })?;
+    let (labels, held) = of_labels;
+    if held.is_empty() { Ok(()) } else { take(&labels, held) }
 }
 
 /// Spans in which an agent ran and could store what it saw, sorted, none touching another. The second in which it was last heard of belongs to them.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Anchor, AsOf, Error, Held, Stats, SystemNames, Verified, Version, evidence, past,
+    Anchor, AsOf, Entry, Error, Held, Stats, SystemNames, Verified, Version, evidence, past,
     sql::{Database, Interrupter},
     sqlite::Sqlite,
     verify,
@@ -60,6 +60,15 @@ impl Reader {
         self.read(|database| past::held(database, indicator, labels, period))
     }
 
+    /// Calls `take` with the labels of each reading of an indicator and with what held of it in a period (epoch seconds), in the order of time and
+    /// without facts, as it was known when `entry` was the last entry of evidence.
+    ///
+    /// # Errors
+    /// What SQLite reports, and those of `take`.
+    pub fn each_held(&self, indicator: &str, period: &Range<i64>, entry: i64, take: impl FnMut(&str, Vec<Held>) -> Result<(), Error>) -> Result<(), Error> {
+        self.read(|database| past::each_held(database, indicator, period, entry, take))
+    }
+
     /// Spans (epoch seconds) in which an agent ran and could store what it saw; sorted, none touching another.
     ///
     /// # Errors
@@ -98,6 +107,30 @@ impl Reader {
     /// What SQLite reports.
     pub fn head_before(&self, moment: i64) -> Result<Option<(Anchor, i64)>, Error> {
         self.read(|database| evidence::head_before(database, moment))
+    }
+
+    /// When the first entry of evidence was made; `None`: nothing is stored.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn first_at(&self) -> Result<Option<i64>, Error> {
+        self.read(evidence::first_at)
+    }
+
+    /// Calls `take` with the entries of evidence after one and up to another, in their order.
+    ///
+    /// # Errors
+    /// What SQLite reports, and those of `take`.
+    pub fn each_entry(&self, after: i64, to: i64, take: impl FnMut(Entry) -> Result<(), Error>) -> Result<(), Error> {
+        self.read(|database| evidence::each(database, after, to, take))
+    }
+
+    /// The methods that were put into the evidence up to an entry: its number, and what it says.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn methods(&self, to: i64) -> Result<Vec<(i64, serde_json::Value)>, Error> {
+        self.read(|database| evidence::methods(database, to))
     }
 
     /// Everything as it was when an entry of evidence was the last one.

@@ -183,22 +183,33 @@ fn shown(context: &Context, shown: Option<&crate::review::model::Shown>, item: &
 fn unknown(context: &Context, list: &List) -> Markup {
     let mut reasons: BTreeMap<&str, Vec<&Item>> = BTreeMap::new();
     for item in &list.items {
-        reasons.entry(item.why.as_deref().unwrap_or("no reason was stored")).or_default().push(item);
+        reasons.entry(item.why.as_deref().filter(|why| !why.is_empty()).unwrap_or("no reason was stored")).or_default().push(item);
     }
-    let mut reasons: Vec<_> = reasons.into_iter().collect();
-    reasons.sort_by_key(|(_, items)| std::cmp::Reverse(items.len()));
+    let readings = |items: &[&Item]| items.iter().map(|item| item.readings).sum::<usize>();
+    let mut reasons: Vec<_> = reasons.into_iter().map(|(reason, items)| (reason, readings(&items), items)).collect();
+    reasons.sort_by_key(|(_, count, _)| std::cmp::Reverse(*count));
+    let told: usize = reasons.iter().take(REASONS).map(|(_, count, _)| count).sum();
     html! {
         @if list.count == 0 { p { "No reading was unknown at the end of the period." } } @else {
-            p { strong { (words::count(list.count, "reading was", "readings were")) " unknown" } " at the end of the period" @if list.items.len() < list.count { "; of the first " (list.items.len()) } ":" }
-            ul.plain { @for (reason, items) in reasons.iter().take(REASONS) {
-                li {
-                    strong { (reason) } ": " (words::count(items.len(), "reading", "readings")) " ("
-                    @for (place, item) in items.iter().take(2).enumerate() { @if place > 0 { "; " } @if item.labels.contains_key("system") { (system(item)) ": " } (indicator(context, item)) }
-                    @if items.len() > 2 { "; ..." } ")"
-                }
+            p { strong { (words::count(list.count, "reading was", "readings were")) " unknown" } " at the end of the period:" }
+            ul.plain { @for (reason, count, items) in reasons.iter().take(REASONS) {
+                li { strong { (reason) } ": " (words::count(*count, "reading", "readings")) " (" (named(context, items)) ")" }
             } }
-            @if reasons.len() > REASONS || list.items.len() < list.count || list.items.len() > REASONS { p.more { a href="#l-unknown" { "All that are told" } " stand behind the contents." } }
+            @if list.count > told { p.more { (list.count - told) " more, for other reasons: " a href="#l-unknown" { "the list" } } }
         }
+    }
+}
+
+/// The first two of some readings, by their indicators.
+fn named(context: &Context, items: &[&Item]) -> Markup {
+    html! {
+        @for (place, item) in items.iter().take(2).enumerate() {
+            @if place > 0 { "; " }
+            @if item.labels.contains_key("system") { (system(item)) ": " }
+            (indicator(context, item))
+            @if item.readings > 1 { ", " (item.readings) " readings" }
+        }
+        @if items.len() > 2 { "; and " (words::count(items.len() - 2, "more indicator", "more indicators")) }
     }
 }
 
@@ -229,6 +240,9 @@ fn more(list: &List, shown: usize, which: &str) -> Markup {
 
 /// The system of a reading, with the labels that tell it from others.
 fn system(item: &Item) -> Markup {
+    if item.readings > 1 && !item.labels.contains_key("system") {
+        return html! { (words::count(item.readings, "reading", "readings")) };
+    }
     let others: Vec<_> = item.labels.iter().filter(|(name, _)| !matches!(name.as_str(), "system" | "risk_tier")).map(|(_, value)| value.as_str()).collect();
     html! {
         (item.labels.get("system").map_or("the organisation", String::as_str))
@@ -274,7 +288,8 @@ pub(super) fn rest(context: &Context) -> Markup {
 }
 
 fn left(list: &List) -> Markup {
-    html! { @if list.count > list.items.len() { p.more { (list.count - list.items.len()) " more in " span.code { "csv/readings.csv" } "." } } }
+    let told: usize = list.items.iter().map(|item| item.readings).sum();
+    html! { @if list.count > told { p.more { (list.count - told) " more in " span.code { "csv/readings.csv" } "." } } }
 }
 
 fn items(context: &Context, caption: &str, list: &List) -> Markup {

@@ -87,7 +87,7 @@ fn worse(worse: Worse) -> &'static str {
 fn limits_of(indicator: &Indicator) -> Markup {
     html! {
         @if indicator.limits.is_empty() { p { strong { "Limits: " } "none. It is shown, not judged." } }
-        @else { p { strong { "Limits: " } (indicator.limits.join("; ")) "." } }
+        @else { p { strong { "Limits: " } (indicator.limits.iter().map(|limit| words::rule(limit)).collect::<Vec<_>>().join("; ")) "." } }
     }
 }
 

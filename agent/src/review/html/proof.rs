@@ -11,10 +11,10 @@ pub(super) fn page(context: &Context) -> Markup {
         section.section #verify aria-labelledby="verify-title" {
             h2 #verify-title { "How to verify this pack" }
             ol {
-                li { "Run " span.code { "clause9 review verify FOLDER" } " in any place, without a network: it compares every file with " span.code { "manifest.json" } " and tells the manifest's own digest." }
-                li { "Compare that digest with the one that was written down elsewhere when the pack was made: in the minutes, in the next pack, in a signed mail." }
-                li { "With the store at hand, run " span.code { "clause9 verify" } ": its chain of evidence holds the entries below, with these digests." }
-                li { "Make the pack again with the same store and the same program: all files but a " span.code { "pack.pdf" } " come out the same, byte for byte." }
+                li { "Run " span.code { "clause9 review verify FOLDER" } " anywhere, without a network: it compares every file with " span.code { "manifest.json" } ", follows the chain of evidence in " span.code { "evidence.ndjson" } ", and tells the pack's digest." }
+                li { "Compare that digest with what was written down elsewhere when the pack was made: in the minutes, in a signed mail, in the next pack." }
+                li { "Where the store is at hand, add " span.code { "--data-dir" } ": the entries below are looked for in its own chain of evidence." }
+                li { "Make the pack again with the same store and program: every file but " span.code { "pack.pdf" } " comes out the same, byte for byte." }
             }
             (table("proof", &html! { "What vouches for this pack" }, &html! { tbody {
                 tr { th scope="row" { "Last entry of evidence before the cut-off" } td { (entry(context, header.evidence.as_ref())) } }

@@ -1,5 +1,7 @@
 //! Tables of records: what stands in them, how they compare with the beginning of the period, and that nothing is told where nothing is provided.
 
+use std::collections::BTreeMap;
+
 use maud::{Markup, html};
 
 use super::{Context, table as boxed, table_anchor, words};
@@ -21,7 +23,7 @@ pub(super) fn table(context: &Context, table: &Table) -> Markup {
         @if table.rows.is_empty() {
             @if table.not_provided.is_empty() && table.count == 0 { p { strong { "None." } @if !only_changes(table) { " What this table is made from is provided: there was nothing." } @else { " Nothing changed." } } }
         } @else {
-            (amounts(table))
+            (amounts(context, table))
             (boxed(if table.columns.len() > WIDE { "data wide" } else { "data" }, &html! { (table.title) }, &content(context, table)))
         }
         @if table.count > table.rows.len() { p.more { (table.count - table.rows.len()) " more in " span.code { (table.file) } "." } }
@@ -96,12 +98,11 @@ fn changed(change: RowChange) -> &'static str {
 
 /// A value as its column has it.
 fn written(context: &Context, cell: &Cell, kind: ColumnKind) -> Markup {
-    let number = match cell {
-        Cell::Nothing => return html! { span.quiet { "\u{2013}" } },
-        Cell::Text(text) => return of_text(text, kind),
-        #[expect(clippy::cast_precision_loss, reason = "what is shown has fewer digits")]
-        Cell::Integer(number) => *number as f64,
-        Cell::Real(number) => *number,
+    let Some(number) = number(cell) else {
+        return match cell {
+            Cell::Text(text) => of_text(text, kind),
+            _ => html! { span.quiet { "\u{2013}" } },
+        };
     };
     let whole = words::whole(number);
     html! {
@@ -129,25 +130,68 @@ fn of_text(text: &str, kind: ColumnKind) -> Markup {
     }
 }
 
-/// The picture of a table that counts what was opened, what was closed and what was left, period by period.
-fn amounts(table: &Table) -> Markup {
-    let place = |name: &str| table.columns.iter().position(|column| column.name == name && column.kind == ColumnKind::Number);
-    let (Some(opened), Some(closed), Some(open)) = (place("opened"), place("closed"), place("open")) else { return html! {} };
-    let name_of = |row: &Row| match row.cells.first() {
-        Some(Cell::Text(name)) if row.change.is_none() => Some(name.clone()),
-        _ => None,
+/// Kinds that are drawn apart; where there are more, all of them together.
+const KINDS: usize = 3;
+
+/// Pictures of a table that counts, period by period, what was opened, what was closed and what was left at the end.
+fn amounts(context: &Context, table: &Table) -> Markup {
+    let place = |name: &str, kind| table.columns.iter().position(|column| column.name == name && column.kind == kind);
+    let number = |name| place(name, ColumnKind::Number);
+    let (Some(begins), Some(opened), Some(closed), Some(left)) = (place("begins", ColumnKind::Day), number("opened"), number("closed"), number("open_at_end"))
+    else {
+        return html! {};
     };
-    let number = |row: &Row, place: usize| match row.cells.get(place) {
-        #[expect(clippy::cast_precision_loss, reason = "an amount of cases")]
-        Some(Cell::Integer(number)) => Some(*number as f64),
-        Some(Cell::Real(number)) => Some(*number),
-        _ => None,
+    let counted = [opened, closed, left];
+    let kind = table.columns.iter().position(|column| column.kind == ColumnKind::Text);
+    let kind_of = |row: &Row| kind.and_then(|place| row.cells.get(place)).map(text).unwrap_or_default();
+    let mut kinds: Vec<String> = Vec::new();
+    for row in &table.rows {
+        if !kinds.contains(&kind_of(row)) {
+            kinds.push(kind_of(row));
+        }
+    }
+    let are_apart = kinds.len() <= KINDS;
+    if !are_apart {
+        kinds = vec![String::new()];
+    }
+    let names = counted.map(|place| table.columns[place].title.clone());
+    let picture = |kind: &String| {
+        let rows = table.rows.iter().filter(|row| !are_apart || kind_of(row) == *kind);
+        let title = if kind.is_empty() { table.title.clone() } else { format!("{}: {}", table.title, kind.replace('_', " ")) };
+        draw::amounts(&Amounts { title, names: names.clone(), periods: periods(context, rows, begins, counted) })
     };
-    let periods: Vec<_> = table.rows.iter().filter_map(|row| Some((name_of(row)?, [opened, closed, open].map(|place| number(row, place))))).collect();
-    let is_drawn = (2..=MOST_PERIODS).contains(&table.rows.len()) && periods.len() == table.rows.len();
-    let names = [opened, closed, open].map(|place| table.columns[place].title.clone());
-    html! { @if is_drawn { (draw::amounts(&Amounts { title: table.title.clone(), names, periods })) } }
+    html! { div.plots { @for kind in &kinds { (picture(kind)) } } }
 }
 
-/// Periods that a picture has room for.
-const MOST_PERIODS: usize = 8;
+/// Sums of amounts by period, the oldest first. A sum of which a part is not known is not known.
+fn periods<'r>(context: &Context, rows: impl Iterator<Item = &'r Row>, begins: usize, counted: [usize; 3]) -> Vec<(String, [Option<f64>; 3])> {
+    let header = &context.pack.header;
+    let mut sums: BTreeMap<i64, [Option<f64>; 3]> = BTreeMap::new();
+    for row in rows {
+        let Some(Cell::Integer(day)) = row.cells.get(begins) else { continue };
+        let sum = sums.entry(*day).or_insert([Some(0.0); 3]);
+        for (sum, place) in sum.iter_mut().zip(counted) {
+            *sum = sum.zip(row.cells.get(place).and_then(number)).map(|(sum, more)| sum + more);
+        }
+    }
+    let name = |first: i64| {
+        header.before.iter().chain([&header.period]).find(|period| period.first_day == first).map_or_else(|| words::day(first), |period| period.name.clone())
+    };
+    sums.into_iter().map(|(first, sums)| (name(first), sums)).collect()
+}
+
+fn number(cell: &Cell) -> Option<f64> {
+    match cell {
+        #[expect(clippy::cast_precision_loss, reason = "what is shown has fewer digits")]
+        Cell::Integer(number) => Some(*number as f64),
+        Cell::Real(number) => Some(*number),
+        Cell::Text(_) | Cell::Nothing => None,
+    }
+}
+
+fn text(cell: &Cell) -> String {
+    match cell {
+        Cell::Text(text) => text.clone(),
+        _ => String::new(),
+    }
+}

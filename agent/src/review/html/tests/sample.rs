@@ -162,7 +162,7 @@ pub fn indicator(id: &str, title: &str, unit: &str, readings: Vec<Reading>) -> I
         worse: Worse::Larger,
         references: [("clause".to_owned(), vec!["9.1".to_owned(), "9.3.2".to_owned()]), ("annex_a".to_owned(), vec!["A.6.2.6".to_owned()])].into(),
         frequency: "every hour".to_owned(),
-        limits: vec!["breach: at least 0.25".to_owned(), "warning: at least 0.1".to_owned()],
+        limits: vec!["breach: >= 0.25".to_owned(), "warning: >= 0.1".to_owned()],
         now,
         before: before.to_vec(),
         time,
@@ -179,6 +179,7 @@ fn item(indicator: &Indicator, reading: &Reading) -> Item {
         indicator: indicator.id.clone(),
         title: indicator.title.clone(),
         labels: reading.labels.clone(),
+        readings: 1,
         before: reading.before.first().copied().flatten(),
         now: reading.end,
         since: reading.in_breach_since.or(reading.course.last().map(|step| step.from)),
@@ -291,21 +292,24 @@ fn actions(header: &Header) -> Table {
     }
 }
 
-fn nonconformities() -> Table {
+fn nonconformities(header: &Header) -> Table {
     let columns = [
-        ("period", "Period", ColumnKind::Text),
+        ("begins", "Period from", ColumnKind::Day),
+        ("kind", "Kind", ColumnKind::Text),
         ("opened", "Opened", ColumnKind::Number),
         ("closed", "Closed", ColumnKind::Number),
-        ("open", "Open at the end", ColumnKind::Number),
+        ("open_at_end", "Open at the end", ColumnKind::Number),
     ];
-    let amounts = [("2025-Q3", None, 1, 2), ("2025-Q4", Some(3), 2, 3), ("2026-Q1", Some(4), 1, 6), ("2026-Q2", Some(2), 5, 3), ("2026-Q3", Some(6), 2, 7)];
+    let amounts = [(Some(6), 2, 7), (Some(2), 5, 3), (Some(4), 1, 6), (Some(3), 2, 3), (None, 1, 2)];
     let number = |number: Option<i64>| number.map_or(Cell::Nothing, Cell::Integer);
-    let rows = amounts.map(|(name, opened, closed, open)| Row {
-        cells: vec![text(name), number(opened), Cell::Integer(closed), Cell::Integer(open)],
+    let row = |(period, (opened, closed, open)): (&Period, (Option<i64>, i64, i64)), kind: &str| Row {
+        cells: vec![Cell::Integer(period.first_day), text(kind), number(opened), Cell::Integer(closed), Cell::Integer(open)],
         change: None,
         before: Vec::new(),
-    });
-    table("nonconformities", "Nonconformities by period", &columns, rows.to_vec())
+    };
+    let periods = || [&header.period].into_iter().chain(&header.before).zip(amounts);
+    let rows = periods().map(|one| row(one, "nonconformity")).chain(periods().map(|one| row(one, "corrective_action"))).collect();
+    table("nonconformities", "Nonconformities and corrective actions by period", &columns, rows)
 }
 
 /// An organisation with a bit of everything.
@@ -345,7 +349,7 @@ pub fn pack() -> Pack {
         "assessments",
         vec![late, reading(&header, &[("system", "chat-assistant")], &[(0.0, 40.0, Ok, 0.0), (44.5, 93.0, Ok, 0.0)])],
     );
-    assessments.limits = vec!["breach: at least 1, where risk tier is high".to_owned(), "warning: at least 1".to_owned()];
+    assessments.limits = vec!["breach: >= 1 when risk_tier=high".to_owned(), "warning: >= 1".to_owned()];
     let mut review = reading(&header, &[], &[(0.0, 40.0, Warning, -500_000.0), (44.5, 93.0, Breach, 0.0)]);
     for (step, (from, to)) in review.course.iter_mut().zip([(-2_000_000.0, 1_456_000.0), (1_844_800.0, 6_035_200.0)]) {
         (step.value, step.value_at_end) = (Some(from), Some(to));
@@ -354,7 +358,7 @@ pub fn pack() -> Pack {
     review.before = vec![shown(Warning, -2_000_000.0), None, None, None];
     review.rule = Some("breach: > 0".to_owned());
     let mut reviews = indicator("management_review_overdue_seconds", "Management review overdue", "seconds", vec![review]);
-    reviews.limits = vec!["breach: above 0 seconds".to_owned(), "warning: above minus 14 days".to_owned()];
+    reviews.limits = vec!["breach: > 0".to_owned(), "warning: > -14d".to_owned()];
     let mut risks = indicator("risks_above_tolerance", "Risks above tolerance", "risks", Vec::new());
     (risks.missing, risks.before) = (Some("no source provides cases(risk)".to_owned()), vec![Counts::default(); 4]);
     let breaches: Vec<_> = [&drift, &assessments, &reviews]
@@ -370,6 +374,7 @@ pub fn pack() -> Pack {
         indicator: "incidents_open".to_owned(),
         title: "Open incidents".to_owned(),
         labels: labels(&[("system", "chat-assistant")]),
+        readings: 1,
         since: None,
         why: None,
     };
@@ -385,7 +390,13 @@ pub fn pack() -> Pack {
         better: List { count: 1, items: vec![better] },
         adverse: List { count: 1, items: vec![item(&drift, &drift.readings[0])] },
         in_breach: List { count: 3, items: breaches },
-        unknown: List { count: 6, items: vec![unknown; 3] },
+        unknown: List {
+            count: 6,
+            items: vec![
+                unknown.clone(),
+                Item { readings: 5, labels: labels(&[("system", "cv-screening")]), title: "Bias: parity difference".to_owned(), ..unknown },
+            ],
+        },
         unseen: vec![
             Line { text: "Nobody watched from 10 Aug 2026 to 14 Aug 2026 (4 days 12 hours).".to_owned(), section: None, table: None },
             Line { text: "Nothing provides cases(risk): risks are unknown.".to_owned(), section: Some("r2".to_owned()), table: None },
@@ -418,7 +429,7 @@ pub fn pack() -> Pack {
                 }];
             }
             "c" => section.tables = vec![table("parties", "Interested parties", &[("name", "Party", ColumnKind::Text)], Vec::new())],
-            "d.1" => section.tables = vec![nonconformities()],
+            "d.1" => section.tables = vec![nonconformities(&header)],
             "d.2" => section.indicators = vec!["drift_psi".to_owned(), "management_review_overdue_seconds".to_owned()],
             "r2" => section.indicators = vec!["risks_above_tolerance".to_owned()],
             "r3" => section.indicators = vec!["impact_assessments_overdue".to_owned(), "drift_psi".to_owned()],
@@ -431,7 +442,7 @@ pub fn pack() -> Pack {
     pack
 }
 
-/// Five hundred readings that are not ok, of three indicators, each with as many steps as there can be.
+/// Five hundred readings that are not ok, of five indicators, each with as many steps as there can be.
 pub fn big() -> Pack {
     let mut pack = pack();
     let header = pack.header.clone();
@@ -442,11 +453,11 @@ pub fn big() -> Pack {
             (at(step), at(step + 1), states[step % 3], at(step))
         })
         .collect();
-    let names = ["drift_distance", "bias_demographic_parity_difference", "data_quality_checks_failed"];
-    for (name, count) in names.iter().zip([200, 200, 100]) {
+    let names = ["drift_distance", "drift_p_value", "bias_demographic_parity_difference", "bias_disparate_impact_ratio", "data_quality_checks_failed"];
+    for name in names {
         let one = |number: usize| reading(&header, &[("system", &format!("system-{number}")), ("feature", "x")], &course);
-        pack.indicators.push(indicator(name, &name.replace('_', " "), "", (0..count).map(one).collect()));
-        pack.sections[4].indicators.push((*name).to_owned());
+        pack.indicators.push(indicator(name, &name.replace('_', " "), "", (0..READINGS).map(one).collect()));
+        pack.sections[4].indicators.push(name.to_owned());
     }
     pack
 }

@@ -1,0 +1,135 @@
+//! `clause9 review`: management review packs.
+
+use std::{collections::BTreeMap, path::Path, process::ExitCode};
+
+use super::{args, check::refused, counted, open, say, table};
+use crate::{
+    config::Config,
+    review::{
+        self, Choice, Subject,
+        diff::{Diff, ReadingDiff, TableDiff},
+        model::{Change, Front, List, Pack},
+    },
+    schedule,
+    store::DATABASE_FILE,
+    threshold::State,
+};
+
+/// So many rows of a kind are printed for a table that is different; all of them as JSON.
+const ROWS: usize = 20;
+
+pub(super) fn execute(args: &args::Review) -> anyhow::Result<ExitCode> {
+    match args {
+        args::Review::Make(args) => make(args),
+        args::Review::Verify(args) => verify(args),
+        args::Review::Diff(args) => diff(args),
+    }
+}
+
+fn make(args: &args::ReviewMake) -> anyhow::Result<ExitCode> {
+    let now = schedule::now();
+    let config = match Config::load(&args.config.config, now) {
+        Ok(config) => config,
+        Err(mistakes) => return Ok(refused(&mistakes)),
+    };
+    let (starts, zone) = (config.review.year_starts, config.zone);
+    let choice = match (&args.quarter, &args.from, &args.to) {
+        (Some(quarter), _, _) => Choice::quarter(quarter, starts, zone)?,
+        (None, Some(from), Some(to)) => Choice::days(from, to, zone)?,
+        (None, _, _) => Choice::last_quarter(now, starts, zone),
+    };
+    let path = config.data_dir.join(DATABASE_FILE);
+    anyhow::ensure!(path.exists(), "{}: nothing is stored yet; `clause9 run` stores what it sees", path.display());
+    let subject = Subject { organisation: &config.organisation, zone, catalogue: &config.catalogue };
+    let (pack, manifest) = review::write(&open(&path)?, &subject, &choice, args.previous.as_deref(), &args.out, now)?;
+    print(&pack, &args.out, &manifest.digest);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(pack: &Pack, folder: &Path, digest: &str) {
+    let (header, front) = (&pack.header, &pack.front);
+    say!("{}: {}, {}", folder.display(), header.organisation, header.period.name);
+    say!("inputs filled: {} of {}", header.inputs_filled, header.inputs);
+    let Front { worse, better, in_breach, unknown, .. } = front;
+    let count = |list: &List, what: &str| format!("{} {what}", list.count);
+    let counts = [count(worse, "worse"), count(better, "better"), count(in_breach, "in breach"), count(unknown, "unknown")];
+    say!("readings: {}", counts.join(", "));
+    front.unseen.iter().for_each(|line| say!("not looked at: {}", line.text));
+    front.decisions.iter().for_each(|line| say!("to be decided: {}", line.text));
+    if let Some(entry) = &header.evidence {
+        say!("last entry: {}:{}", entry.entry, entry.digest);
+    }
+    match &header.previous {
+        Some(previous) => say!("goes on from the pack of {}: {}", previous.period, previous.digest),
+        None => say!("no earlier pack was found beside it; --previous names one"),
+    }
+    say!("digest: {digest}");
+}
+
+fn verify(args: &args::ReviewVerify) -> anyhow::Result<ExitCode> {
+    let reader = args.data_dir.as_ref().map(|folder| open(&folder.join(DATABASE_FILE))).transpose()?;
+    let verified = review::verify::verify(&args.pack, reader.as_ref())?;
+    let path = args.pack.display();
+    for wrong in &verified.wrong {
+        say!("{path}: {wrong}");
+    }
+    if !verified.wrong.is_empty() {
+        return Ok(ExitCode::from(super::ERROR));
+    }
+    let files = counted(verified.manifest.files.len(), "file");
+    say!("{path}: {files}, every one as the manifest says; {}, each going on from the one before", counted(verified.entries, "evidence entry"));
+    match reader {
+        Some(_) => say!("every one of these entries is in the store"),
+        None => say!("whether the entries are those of the store, --data-dir tells"),
+    }
+    say!("digest: {}", verified.manifest.digest);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn diff(args: &args::ReviewDiff) -> anyhow::Result<ExitCode> {
+    let diff = review::diff::diff(&args.first, &args.second)?;
+    match args.format {
+        args::Format::Table => print_diff(&diff),
+        args::Format::Json => say!("{}", serde_json::to_string_pretty(&diff)?),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_diff(diff: &Diff) {
+    let [first, second] = &diff.periods;
+    say!("{first} → {second}");
+    let count = |change: Change| diff.readings.iter().filter(|reading| reading.change == change).count();
+    let changes = [Change::Worse, Change::Better, Change::New, Change::Gone];
+    say!("readings: {}", changes.map(|change| format!("{} {}", count(change), change.as_str())).join(", "));
+    let shown = |shown: Option<(State, Option<f64>)>| match shown {
+        None => "-".to_owned(),
+        Some((state, None)) => state.to_string(),
+        Some((state, Some(value))) => format!("{state} {value}"),
+    };
+    let row = |reading: &ReadingDiff| {
+        [reading.change.as_str().to_owned(), shown(reading.before), shown(reading.after), reading.indicator.clone(), reading.labels.clone()]
+    };
+    if !diff.readings.is_empty() {
+        table::print(["CHANGE", "BEFORE", "AFTER", "INDICATOR", "LABELS"], &diff.readings.iter().map(row).collect::<Vec<_>>());
+    }
+    diff.tables.iter().for_each(print_table);
+}
+
+fn print_table(table: &TableDiff) {
+    say!("{}: {} new, {} gone, {} changed", table.title, table.new.len(), table.gone.len(), table.changed.len());
+    let cells = |row: &BTreeMap<String, String>| {
+        let filled = row.iter().filter(|(_, value)| !value.is_empty());
+        filled.map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join("; ")
+    };
+    let changes = |row: &BTreeMap<String, (String, String)>| {
+        let told = |(name, (was, is)): (&String, &(String, String))| if was == is { format!("{name}: {is}") } else { format!("{name}: {was} → {is}") };
+        row.iter().map(told).collect::<Vec<_>>().join("; ")
+    };
+    table.new.iter().take(ROWS).for_each(|row| say!("  + {}", cells(row)));
+    table.gone.iter().take(ROWS).for_each(|row| say!("  - {}", cells(row)));
+    table.changed.iter().take(ROWS).for_each(|row| say!("  ~ {}", changes(row)));
+    let left_out: usize = [table.new.len(), table.gone.len(), table.changed.len()].into_iter().map(|count| count.saturating_sub(ROWS)).sum();
+    if left_out > 0 {
+        say!("  and {left_out} more; --format json tells all");
+    }
+}

@@ -1,0 +1,76 @@
+//! Why there is no pack.
+
+use std::{io, path::PathBuf};
+
+use super::folder::MANIFEST;
+use crate::store;
+
+/// Why there is no pack, or why one can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A period is written in a way that says nothing.
+    #[error("{0}")]
+    Period(String),
+    /// The period goes on.
+    #[error("the period {period} has not ended: it ends on {ends}, and a pack tells of whole periods")]
+    NotEnded {
+        /// The period.
+        period: String,
+        /// Its end, as the clock on the wall shows it.
+        ends: String,
+    },
+    /// Nothing is stored of the period.
+    #[error("nothing is stored of the period {period}: what is known begins on {begins}")]
+    BeforeAnything {
+        /// The period.
+        period: String,
+        /// The first moment of which anything is stored.
+        begins: String,
+    },
+    /// Nothing is stored at all.
+    #[error("nothing is stored yet; `clause9 run` stores what it sees")]
+    NothingStored,
+    /// There is something where the pack is to be.
+    #[error("{0} is there already; a pack replaces nothing")]
+    Exists(PathBuf),
+    /// The store.
+    #[error("the store can't be read")]
+    Store(#[from] store::Error),
+    /// A query of a section.
+    #[error("the table `{table}` can't be made")]
+    Table {
+        /// The table.
+        table: String,
+        /// Why.
+        source: store::Error,
+    },
+    /// A file or folder.
+    #[error("{path} can't be {done}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What was tried: `written`.
+        done: &'static str,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The workbook.
+    #[error("the workbook can't be made")]
+    Workbook(#[from] rust_xlsxwriter::XlsxError),
+    /// A folder that holds no pack.
+    #[error("{path} holds no pack: {why}")]
+    NoPack {
+        /// The folder, or the file in it.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A pack of a later format.
+    #[error("{} is of version {version}, and this release reads version {}", path.join(MANIFEST).display(), super::model::VERSION)]
+    Newer {
+        /// The folder.
+        path: PathBuf,
+        /// Its version.
+        version: u32,
+    },
+}
