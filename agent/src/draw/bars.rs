@@ -15,7 +15,7 @@ use crate::threshold::State;
 const WIDTH: u32 = 520;
 
 /// Pixels down.
-const HEIGHT: u32 = 170;
+const HEIGHT: u32 = 180;
 
 /// Amounts over periods, the oldest first.
 #[derive(Debug, Clone, PartialEq)]
@@ -105,7 +105,7 @@ fn number(count: usize) -> f64 {
 fn plotted(canvas: Canvas, x: Axis, y: Axis, draw: impl Fn(&mut Canvas, &dyn Fn(f64, f64) -> (i32, i32))) -> Result<(), Failed> {
     let area = canvas.into_drawing_area();
     let mut builder = ChartBuilder::on(&area);
-    let mut chart = builder.margin_top(14 * PIXEL).margin_right(10 * PIXEL).x_label_area_size(210).y_label_area_size(420).build_cartesian_2d(x, y)?;
+    let mut chart = builder.margin_top(17 * PIXEL).margin_right(34 * PIXEL).x_label_area_size(230).y_label_area_size(440).build_cartesian_2d(x, y)?;
     let mut mesh = chart.configure_mesh();
     mesh.disable_x_mesh().light_line_style(RGBAColor(0, 0, 0, 0.0)).bold_line_style(Ink::Grid.stroke()).axis_style(Ink::Axis.stroke());
     mesh.label_style(written(Ink::Quiet)).set_all_tick_mark_size(3 * PIXEL).draw()?;

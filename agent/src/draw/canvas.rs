@@ -14,7 +14,7 @@ use super::ink::Ink;
 pub(super) const PIXEL: i32 = 10;
 
 /// The size of words, in units.
-pub(super) const WORDS: i32 = 11 * PIXEL;
+pub(super) const WORDS: i32 = 13 * PIXEL;
 
 type Drawn = Result<(), DrawingErrorKind<Infallible>>;
 

@@ -4,7 +4,7 @@ use std::{iter, ops::Range};
 
 use maud::{Markup, html};
 use plotters::{
-    chart::ChartBuilder,
+    chart::{ChartBuilder, LabelAreaPosition},
     coord::cartesian::Cartesian2d,
     drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea as _},
     element::{Drawable, PointCollection},
@@ -26,19 +26,19 @@ use crate::threshold::{Level, State};
 const WIDTH: u32 = 520;
 
 /// Pixels down.
-const HEIGHT: u32 = 170;
+const HEIGHT: u32 = 180;
 
 /// Units for the words left of the axis.
-const LEFT: u32 = 620;
+const LEFT: u32 = 700;
 
 /// Units for the words below.
-const BELOW: u32 = 210;
+const BELOW: u32 = 230;
 
 /// Units of the strip of states, with the room above it.
 const STATES: i32 = 20 * PIXEL;
 
 /// A period before is as wide as this share of the period itself.
-const EARLIER: f64 = 0.12;
+const EARLIER: f64 = 0.13;
 
 /// What something was over a period.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,8 +47,8 @@ pub struct Course {
     pub title: String,
     /// The period.
     pub span: Range<i64>,
-    /// Moments of it, and their names.
-    pub ticks: Vec<(i64, String)>,
+    /// Parts of it, and their names: see [`super::time::parts`].
+    pub parts: Vec<(Range<i64>, String)>,
     /// What it was at the end of the periods before, the oldest first.
     pub earlier: Vec<Earlier>,
     /// What it was, in the order of time; a gap is time in which it was not there.
@@ -121,6 +121,7 @@ fn plotted(course: &Course, steps: Steps, words: &dyn Fn(f64) -> String, canvas:
         .axis_style(Ink::Axis.stroke())
         .label_style(written(Ink::Quiet))
         .set_all_tick_mark_size(3 * PIXEL)
+        .set_tick_mark_size(LabelAreaPosition::Bottom, 0)
         .draw()?;
     let plot = chart.plotting_area();
     plot.draw(&Raw(|canvas: &mut Canvas| drawn(course, plot, canvas)))?;
@@ -135,16 +136,22 @@ pub(super) fn written(ink: Ink) -> TextStyle<'static> {
 
 /// The axis of time: 0 to 1 is the period, what is below it are the periods before, each as wide as any other.
 fn times(course: &Course) -> Axis {
-    let earlier = course.earlier.iter().enumerate().map(|(place, earlier)| (at_earlier(course, place), short(&earlier.name, course.earlier.len() - place)));
-    let ticks = course.ticks.iter().map(|(moment, name)| (at(course, *moment), name.clone()));
-    Axis::new(-EARLIER * as_number(course.earlier.len())..1.0, earlier.chain(ticks).collect())
+    let earlier = (0..course.earlier.len()).map(|place| (at_earlier(course, place), short(&course.earlier, place)));
+    let parts = course.parts.iter().map(|(part, name)| (f64::midpoint(at(course, part.start), at(course, part.end)), name.clone()));
+    Axis::new(-EARLIER * as_number(course.earlier.len())..1.0, earlier.chain(parts).collect())
 }
 
-/// A period's name in few letters: `Q3 '25` for a quarter, else how many periods before it was.
-fn short(name: &str, before: usize) -> String {
-    match name.split_once('-') {
-        Some((year, part)) if year.len() == 4 && year.is_ascii() && part.len() <= 3 => format!("{part} \u{2019}{}", &year[2..]),
-        _ => format!("\u{2212}{before}"),
+/// A period's name in few letters: `Q3 '25` or, in the same year as the one before, `Q4`; what is no quarter by how many periods before it was.
+fn short(earlier: &[Earlier], place: usize) -> String {
+    let parts = |earlier: &Earlier| match earlier.name.split_once('-') {
+        Some((year, part)) if year.len() == 4 && year.is_ascii() && part.len() <= 3 => Some((year[2..].to_owned(), part.to_owned())),
+        _ => None,
+    };
+    let year_before = place.checked_sub(1).and_then(|before| parts(&earlier[before])).map(|(year, _)| year);
+    match parts(&earlier[place]) {
+        Some((year, part)) if year_before.as_ref() == Some(&year) => part,
+        Some((year, part)) => format!("{part} \u{2019}{year}"),
+        None => format!("\u{2212}{}", earlier.len() - place),
     }
 }
 
@@ -183,6 +190,9 @@ fn drawn(course: &Course, plot: &Plot, canvas: &mut Canvas) {
     for limit in &course.limits {
         let ink = if limit.level == Level::Breach { Ink::LimitBreach } else { Ink::LimitWarning };
         canvas.stroke(ink, [(across.start, y(limit.value)), (across.end, y(limit.value))]);
+    }
+    for (part, _) in &course.parts {
+        canvas.stroke(Ink::Axis, [(x(part.start), down.end), (x(part.start), down.end + 4 * PIXEL)]);
     }
     if !course.earlier.is_empty() {
         canvas.stroke(Ink::Border, [(x(course.span.start), down.start), (x(course.span.start), down.end)]);

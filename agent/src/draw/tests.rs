@@ -13,7 +13,7 @@ fn a_course(stretches: Vec<Stretch>) -> Course {
     Course {
         title: "PSI <income>".to_owned(),
         span: 0..100,
-        ticks: vec![(0, "Jul".to_owned()), (50, "Aug".to_owned())],
+        parts: vec![(0..50, "Jul".to_owned()), (50..100, "Aug".to_owned())],
         earlier: vec![
             Earlier { name: "Q1".to_owned(), mark: None, value: None },
             Earlier { name: "2026-Q2".to_owned(), mark: Some(State::Ok.into()), value: Some(0.05) },
@@ -135,7 +135,7 @@ fn an_axis_of_time_names_days_or_months() {
     let zone = Zone::parse("Europe/Berlin").unwrap();
     let of = |from: &str, to: &str| {
         let span = zone.start_of(day_number(from.parse().unwrap()))..zone.end_of(day_number(to.parse().unwrap()));
-        time::ticks(&span, zone).into_iter().map(|(_, name)| name).collect::<Vec<_>>().join(" ")
+        time::parts(&span, zone).into_iter().map(|(_, name)| name).collect::<Vec<_>>().join(" ")
     };
     assert_eq!(of("2026-07-01", "2026-09-30"), "Jul 2026 Aug Sep");
     assert_eq!(of("2025-11-01", "2026-02-28"), "Nov 2025 Dec Jan 2026 Feb");

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use chrono::{Datelike as _, NaiveDate};
 
-use crate::record::{Zone, day_number};
+use crate::record::{Zone, date_of, day_number};
 
 /// Seconds of a week.
 pub(super) const WEEK: f64 = 7.0 * 86_400.0;
@@ -15,25 +15,20 @@ const DAYS: i64 = 62;
 /// The most marks along an axis of time.
 const MOST: i64 = 8;
 
-/// Moments of a span that a reader knows, and their names: months, or days where the span is short.
-pub fn ticks(span: &Range<i64>, zone: Zone) -> Vec<(i64, String)> {
-    let (first, last) = (zone.day_of(span.start), zone.day_of(span.end.saturating_sub(1)));
-    let (Some(from), Some(to)) = (date(span.start, zone), date(span.end.saturating_sub(1), zone)) else { return Vec::new() };
-    let ticks: Vec<(i64, String)> = if last - first <= DAYS {
-        let step = ((last - first) / MOST + 1).max(1);
-        (first..=last)
-            .step_by(usize::try_from(step).unwrap_or(1))
-            .map(|day| (zone.start_of(day), date(zone.start_of(day), zone)))
-            .filter_map(named_day)
-            .collect()
+/// Parts of a span that a reader knows, and their names: months, or days where the span is short. What the span cuts is cut.
+pub fn parts(span: &Range<i64>, zone: Zone) -> Vec<(Range<i64>, String)> {
+    let last_moment = span.end.saturating_sub(1);
+    let (first, last) = (zone.day_of(span.start), zone.day_of(last_moment));
+    let (Some(from), Some(to)) = (date(span.start, zone), date(last_moment, zone)) else { return Vec::new() };
+    let begins: Vec<(i64, String)> = if last - first <= DAYS {
+        let step = usize::try_from((last - first) / MOST + 1).unwrap_or(1);
+        (first..=last).step_by(step).map(|day| (zone.start_of(day), date_of(day).format("%-d %b").to_string())).collect()
     } else {
         months(from, to).into_iter().map(|month| (zone.start_of(day_number(month)), month_name(month, from))).collect()
     };
-    ticks.into_iter().filter(|(moment, _)| span.contains(moment)).collect()
-}
-
-fn named_day((moment, date): (i64, Option<NaiveDate>)) -> Option<(i64, String)> {
-    Some((moment, date?.format("%-d %b").to_string()))
+    let ends = begins.iter().skip(1).map(|(begin, _)| *begin).chain([span.end]);
+    let parts = begins.iter().zip(ends).map(|((begin, name), end)| ((*begin).max(span.start)..end, name.clone()));
+    parts.filter(|(part, _)| !part.is_empty()).collect()
 }
 
 fn date(moment: i64, zone: Zone) -> Option<NaiveDate> {

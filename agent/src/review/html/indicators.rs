@@ -140,14 +140,15 @@ fn methods(context: &Context, indicator: &Indicator) -> Markup {
 }
 
 fn readings(context: &Context, indicator: &Indicator) -> Markup {
+    let before = context.pack.header.before.len();
     let drawn = indicator.readings.iter().enumerate().filter(|(place, _)| context.drawn.contains(&(indicator.id.as_str(), *place)));
     html! {
         div.plots { @for (_, reading) in drawn { (plot(context, indicator, reading)) } }
         (table("readings", &html! { (indicator.title) ": readings at the end of each period, the worst first" }, &html! {
             thead { tr {
-                th scope="col" { "Of what" }
-                @for name in context.periods() { th scope="col" { (name) } }
-                th scope="col" { "In this period" } th scope="col" { "Limit or reason" }
+                th.of scope="col" { "Of what" }
+                @for (place, name) in context.periods().enumerate() { th.at-end[place == before] scope="col" { (name) } }
+                th.course-of scope="col" { "In this period" } th.reason scope="col" { "Limit or reason" }
             } }
             tbody { @for (place, reading) in indicator.readings.iter().enumerate() { (row(context, indicator, reading, place < COURSES)) } }
         }))
@@ -275,7 +276,7 @@ fn plot(context: &Context, indicator: &Indicator, reading: &Reading) -> Markup {
     });
     let course = Course {
         title: format!("{}: {}", indicator.title, named.join(", ")),
-        ticks: draw::time::ticks(&span, context.calendar.zone),
+        parts: draw::time::parts(&span, context.calendar.zone),
         span,
         earlier: before.collect(),
         stretches: stretches(context, reading),

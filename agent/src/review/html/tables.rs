@@ -157,7 +157,7 @@ fn amounts(context: &Context, table: &Table) -> Markup {
     let names = counted.map(|place| table.columns[place].title.clone());
     let picture = |kind: &String| {
         let rows = table.rows.iter().filter(|row| !are_apart || kind_of(row) == *kind);
-        let title = if kind.is_empty() { table.title.clone() } else { format!("{}: {}", table.title, kind.replace('_', " ")) };
+        let title = if kind.is_empty() { table.title.clone() } else { capital(&kind.replace('_', " ")) };
         draw::amounts(&Amounts { title, names: names.clone(), periods: periods(context, rows, begins, counted) })
     };
     html! { div.plots { @for kind in &kinds { (picture(kind)) } } }
@@ -178,6 +178,11 @@ fn periods<'r>(context: &Context, rows: impl Iterator<Item = &'r Row>, begins: u
         header.before.iter().chain([&header.period]).find(|period| period.first_day == first).map_or_else(|| words::day(first), |period| period.name.clone())
     };
     sums.into_iter().map(|(first, sums)| (name(first), sums)).collect()
+}
+
+fn capital(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn number(cell: &Cell) -> Option<f64> {

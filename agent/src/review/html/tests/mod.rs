@@ -242,7 +242,7 @@ fn unknown_is_never_ok() {
             && !part("s-a", "s-b").contains("badge ok")
     );
     let assessments = &page[page.find("id=\"i-impact-assessments-overdue\"").unwrap()..];
-    let assessments = &assessments[assessments.find("readings, the worst first").unwrap()..assessments.find("</section>").unwrap()];
+    let assessments = &assessments[assessments.find("readings at the end of each period").unwrap()..assessments.find("</section>").unwrap()];
     assert!(assessments.contains("not judged") && !assessments.contains("badge ok"), "{assessments}");
 }
 
