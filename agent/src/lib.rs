@@ -88,6 +88,7 @@ pub mod cli;
 pub mod config;
 pub mod connector;
 pub mod document;
+pub mod draw;
 pub mod fault;
 pub mod generate;
 pub mod history;

@@ -11,9 +11,11 @@ mod error;
 pub mod evidence;
 pub mod folder;
 pub mod front;
+pub mod html;
 pub mod make;
 pub mod model;
 pub mod moments;
+pub mod pdf;
 pub mod period;
 pub mod provided;
 pub mod readings;
@@ -27,7 +29,7 @@ mod workbook;
 use std::{fs, path::Path};
 
 pub use error::Error;
-use folder::{Draft, EVIDENCE, Manifest, PACK, WORKBOOK, parent};
+use folder::{Draft, EVIDENCE, Manifest, PACK, PAGE, WORKBOOK, parent};
 pub use make::{Frozen, Subject};
 pub use model::Pack;
 use model::{Entry, Previous};
@@ -50,6 +52,7 @@ pub fn write(reader: &Reader, subject: &Subject<'_>, choice: &Choice, previous: 
     let pack = make::make(reader, subject, &frozen, previous, &draft)?;
     evidence::write(reader, frozen.head_before(), frozen.head(), &draft)?;
     draft.write(PACK, &folder::json(&pack))?;
+    draft.write(PAGE, html::render(&pack).as_bytes())?;
     draft.write(WORKBOOK, &workbook::workbook(&pack)?)?;
     let manifest = draft.finish(&pack.header)?;
     debug_assert!(manifest.files.iter().any(|file| file.name == EVIDENCE));
