@@ -184,7 +184,7 @@ mod tests {
     const DAY: i64 = 86_400;
 
     fn step(span: Range<i64>, value: Option<Trend>, state: State, facts: Value) -> Step {
-        Step { span, value, state, reason: None, rule: None, facts, method: "m".into(), entry: 1 }
+        Step { span, value, state, reason: None, rule: None, facts, method: "m".into(), entry: 1, since: None }
     }
 
     fn rules(text: &str) -> RuleSet {
