@@ -426,6 +426,13 @@ pub struct ReviewMake {
     /// The pack of the period before, whose digest the pack names. Default: the last one beside it of an earlier period, made from the same store.
     #[arg(long, value_name = "DIR")]
     pub previous: Option<PathBuf>,
+    /// Print the page into pack.pdf as well, with a Chromium: the one in PATH, or the one of --chromium. That file alone is not the same when it is made
+    /// again, and is left out of the digest of the pack.
+    #[arg(long)]
+    pub pdf: bool,
+    /// The Chromium that prints.
+    #[arg(long, value_name = "FILE", requires = "pdf")]
+    pub chromium: Option<PathBuf>,
 }
 
 /// Settings of `review verify`.

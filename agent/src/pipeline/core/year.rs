@@ -15,7 +15,7 @@ use crate::{
     indicator::Catalogue,
     pipeline::{Outcome, Rederiver},
     record::{Door, Zone},
-    review::{self, Choice, Subject, YearStart},
+    review::{self, Choice, Order, Subject, YearStart},
     store::{Delivered, Mode, Reader, Verification},
 };
 
@@ -310,7 +310,8 @@ fn a_year_is_in_four_packs_as_it_was() {
     for quarter in 1..=4 {
         let name = format!("2026-Q{quarter}");
         let choice = Choice::quarter(&name, YearStart::default(), zone).unwrap();
-        review::write(&reader, &subject, &choice, None, &results.join(&name), END).unwrap();
+        let order = Order { choice: &choice, to: &results.join(&name), previous: None, print: None };
+        review::write(&reader, &subject, &order, END).unwrap();
     }
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/year/answers.py");
     let answers = Command::new("python3").arg(script).arg(results).output().expect("python3");
