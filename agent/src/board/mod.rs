@@ -31,6 +31,8 @@ pub struct Board {
     pub systems: Arc<BTreeMap<String, SystemStatus>>,
     /// Where the records of the next open occasions can be looked at.
     pub review_links: Arc<Vec<ReviewLink>>,
+    /// Breaches that are accepted, whether their time has ended or not.
+    pub acceptances: Arc<Vec<Acceptance>>,
     /// Parameters of indicators that differ from the catalogue's.
     pub parameters: BTreeMap<String, f64>,
     /// Indicators that are switched off, with the reason where one was given.
@@ -190,6 +192,41 @@ pub struct ReviewLink {
     pub scope: Option<String>,
     /// The address, without credentials.
     pub url: String,
+}
+
+/// A breach that somebody accepted for a time. It turns no state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acceptance {
+    /// Of which indicator.
+    pub indicator: String,
+    /// Of which system; `None`: of all, and of none.
+    pub system: Option<String>,
+    /// The labels that readings must have, each as JSON: `"feature":"income"`.
+    pub labels: Vec<String>,
+    /// The role that accepts.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// When the last day on which it counts ends, epoch seconds.
+    pub ends_at: i64,
+}
+
+impl Acceptance {
+    /// Whether it is for a reading of an indicator.
+    fn is_of(&self, indicator: &str, reading: &Reading) -> bool {
+        let row = &reading.row;
+        let has = |label: &String| row.labels().any(|(name, value)| *label == format!("{}:{}", serde_json::Value::from(name), serde_json::Value::from(value)));
+        self.indicator == indicator && self.system.as_deref().is_none_or(|system| row.label("system") == Some(system)) && self.labels.iter().all(has)
+    }
+}
+
+impl Board {
+    /// What accepts a reading that is in breach, if anything does now: of several the one that does for the longest.
+    pub fn accepted(&self, panel: &Panel, reading: &Reading) -> Option<&Acceptance> {
+        let id = panel.indicator.id.as_str();
+        let of = self.acceptances.iter().filter(|it| reading.state == State::Breach && self.at < it.ends_at && it.is_of(id, reading));
+        of.max_by_key(|acceptance| acceptance.ends_at)
+    }
 }
 
 impl Reading {

@@ -409,6 +409,7 @@ impl Core {
             sources: self.sources.status(now),
             systems: Arc::clone(&self.facts.systems),
             review_links: Arc::clone(&self.facts.review_links),
+            acceptances: Arc::clone(&self.facts.acceptances),
             parameters: self.config.parameters.clone(),
             off: self.config.off.clone(),
             missing: missing::missing(&self.slots, &self.sources, &self.config.registry),

@@ -3,11 +3,11 @@
 use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
 
 use crate::{
-    board::{ReviewLink, SystemStatus},
+    board::{Acceptance, ReviewLink, SystemStatus},
     config::{Config, NamedSystem},
     document::{Mistake, nearest},
     indicator::TIME_LIMIT,
-    record::shape::SYSTEM_PROPERTIES,
+    record::{Zone, shape::SYSTEM_PROPERTIES},
     store::{self, Projection, Query, QueryError, Touched, sql::Database},
 };
 
@@ -19,10 +19,13 @@ pub type Systems = BTreeMap<String, SystemStatus>;
 pub(super) struct Facts {
     pub(super) systems: Arc<Systems>,
     pub(super) review_links: Arc<Vec<ReviewLink>>,
+    pub(super) acceptances: Arc<Vec<Acceptance>>,
     /// Whether records that the inventory was read from have changed since.
     touched: bool,
     /// Whether records that the links were read from have changed since.
     links_touched: bool,
+    /// Whether acceptances have changed since.
+    acceptances_touched: bool,
 }
 
 impl Facts {
@@ -30,17 +33,21 @@ impl Facts {
     pub(super) fn touch(&mut self, touched: &Touched) {
         self.touched |= touched.has_table("systems");
         self.links_touched |= ["systems", "reviews"].iter().any(|table| touched.has_table(table));
+        self.acceptances_touched |= ["systems", "acceptances"].iter().any(|table| touched.has_table(table));
     }
 
     /// Notes that everything was touched.
     pub(super) fn touch_all(&mut self) {
-        (self.touched, self.links_touched) = (true, true);
+        (self.touched, self.links_touched, self.acceptances_touched) = (true, true, true);
     }
 
     /// Reads the inventory anew where that is needed.
-    pub(super) fn renew(&mut self, reader: &dyn Database) -> Result<(), store::Error> {
+    pub(super) fn renew(&mut self, reader: &dyn Database, zone: Zone) -> Result<(), store::Error> {
         if self.touched {
             (self.systems, self.touched) = (systems(reader)?.into(), false);
+        }
+        if self.acceptances_touched {
+            (self.acceptances, self.acceptances_touched) = (acceptances(reader, zone)?.into(), false);
         }
         Ok(())
     }
@@ -82,6 +89,23 @@ pub(super) fn systems(reader: &dyn Database) -> Result<Systems, store::Error> {
         Ok((id.clone(), SystemStatus { id, name: row.get(1)?, properties, url: shown(row.get(2)?) }))
     })?;
     Ok(systems.into_iter().collect())
+}
+
+/// Reads what is accepted.
+fn acceptances(reader: &dyn Database, zone: Zone) -> Result<Vec<Acceptance>, store::Error> {
+    let sql = "SELECT indicator, coalesce(system, upstream_key), accepted_by, reason, accepted_until, source, id FROM acceptances ORDER BY source, id";
+    reader.rows(sql, &[], |row| {
+        let (source, id): (String, String) = (row.get(5)?, row.get(6)?);
+        let labels = "SELECT label_text FROM acceptance_labels WHERE source = ?1 AND id = ?2 ORDER BY 1";
+        Ok(Acceptance {
+            indicator: row.get(0)?,
+            system: row.get(1)?,
+            labels: reader.rows(labels, &[(&source).into(), (&id).into()], |row| row.get(0))?,
+            by: row.get(2)?,
+            reason: row.get(3)?,
+            ends_at: zone.end_of(row.get(4)?),
+        })
+    })
 }
 
 /// The records of the next open occasions that can be looked at.

@@ -163,7 +163,8 @@ pub const REVIEW_KINDS: &[&str] = &[
 ];
 
 /// Kinds of case: something open until it is closed.
-pub const CASE_KINDS: &[&str] = &["incident", "nonconformity", "corrective_action", "concern", "risk", "risk_treatment", "review_action", "change"];
+pub const CASE_KINDS: &[&str] =
+    &["incident", "nonconformity", "corrective_action", "concern", "risk", "risk_treatment", "review_action", "change", "issue", "improvement"];
 
 /// Fields of a system by which thresholds can select its readings.
 pub const SYSTEM_PROPERTIES: [&str; 6] = ["owner_role", "risk_tier", "lifecycle", "role", "eu_ai_act_class", "registry"];
@@ -488,6 +489,70 @@ pub const SHAPES: &[Shape] = &[
             field("approved_by", Text, Optional, "The role that approved the entry."),
             field("valid_from", Day, Optional, "First day."),
             field("review_due", Day, Optional, "The day the entry itself is due for review."),
+        ],
+        lists: &[],
+    },
+    Shape {
+        name: "acceptance",
+        table: "acceptances",
+        about: "a reading in breach that somebody who may do so accepts until a day, with a reason; it turns no state",
+        belongs_to_system: true,
+        kind_field: None,
+        fields: &[
+            field("indicator", Text, Required, "The indicator whose readings are accepted."),
+            field("accepted_by", Text, Required, "The role that accepts; never a person's name."),
+            field("reason", Text, Required, "Why; shown, never a label."),
+            field("accepted_at", PastTime, Optional, "When it was accepted."),
+            field("accepted_until", Day, Required, "The last day on which it counts."),
+            field("accepted_day", Day, DayOf(&["accepted_at"]), "The day it was accepted."),
+        ],
+        lists: &[List {
+            field: "labels",
+            table: "acceptance_labels",
+            columns: &["label_text"],
+            about: "Labels that the readings must have, each as the table `readings` writes it: `\"feature\":\"income\"`; none: all of the indicator and system.",
+        }],
+    },
+    Shape {
+        name: "party",
+        table: "parties",
+        about: "an interested party (4.2) with its needs and expectations",
+        belongs_to_system: false,
+        kind_field: None,
+        fields: &[
+            field("name", Text, Required, "Who: a group or an organisation, never a person."),
+            field("category", Text, Optional, "Internal, customer, regulator, supplier, society, ..."),
+            field("needs", Text, Optional, "Its needs and expectations."),
+            field("addressed", Text, Optional, "How the management system addresses them; absent: it does not."),
+            field("reviewed_at", PastTime, Optional, "When this was looked at last."),
+            field("reviewed_day", Day, DayOf(&["reviewed_at"]), "The day it was looked at last."),
+        ],
+        lists: &[],
+    },
+    Shape {
+        name: "decision",
+        table: "decisions",
+        about: "a result of a management review (9.3.3)",
+        belongs_to_system: false,
+        kind_field: None,
+        fields: &[
+            field("review", Text, Optional, "Id of the management review."),
+            field("title", Text, Required, "What was decided; shown, never a label."),
+            field(
+                "decided_on",
+                Word(&["improvement", "change", "resources", "other"]),
+                Default("other"),
+                "What it is about: improvement or changes of the AIMS (9.3.3), resources.",
+            ),
+            field("input", Text, Optional, "The input that it follows from: `a` to `e`, `d.2`."),
+            field("indicators", Text, Optional, "Indicators that it is to change, separated by blanks."),
+            field("owner_role", Text, Optional, "The role that carries it out; never a person's name."),
+            field("resources", Text, Optional, "What is given for it."),
+            field("decided_at", PastTime, Optional, "When it was decided."),
+            field("due", Day, Optional, "The day it is due."),
+            field("done_at", PastTime, Optional, "When it was carried out."),
+            field("decided_day", Day, DayOf(&["decided_at"]), "The day it was decided."),
+            field("done_day", Day, DayOf(&["done_at"]), "The day it was carried out."),
         ],
         lists: &[],
     },

@@ -149,7 +149,7 @@ pub const EXPLAIN: &str = "/api/v1/explain";
 pub fn readings_json(board: &Board, is_chosen: impl Fn(&Panel, &Reading) -> bool) -> Value {
     let of_panel = |panel: &std::sync::Arc<Panel>| -> Vec<_> {
         let chosen = panel.readings.iter().filter(|reading| is_chosen(panel, reading));
-        chosen.map(|reading| reading_json(panel, reading, board.at)).collect()
+        chosen.map(|reading| reading_json(board, panel, reading)).collect()
     };
     json!({ "at": board.at, "organisation": board.organisation, "readings": board.panels.iter().flat_map(of_panel).collect::<Vec<_>>() })
 }
@@ -180,8 +180,11 @@ fn indicator_json(panel: &Panel, board: &Board) -> Value {
     })
 }
 
-fn reading_json(panel: &Panel, reading: &Reading, now: i64) -> Value {
+fn reading_json(board: &Board, panel: &Panel, reading: &Reading) -> Value {
+    let now = board.at;
+    let accepted = board.accepted(panel, reading).map(|it| json!({ "until": it.ends_at, "by": it.by, "reason": it.reason }));
     json!({
+        "accepted": accepted,
         "indicator": panel.indicator.id.as_str(),
         "labels": reading.row.labels().map(|(name, value)| (name.to_owned(), json!(value))).collect::<serde_json::Map<_, _>>(),
         "value": reading.row.value(now),

@@ -125,6 +125,9 @@ fn every_story_is_told(board: &Board) {
     for state in State::ALL {
         assert!(board.count(state) > 5, "{state}: {}", board.count(state));
     }
+    let incidents = board.panels.iter().find(|panel| panel.indicator.id.as_str() == "incidents_open").unwrap();
+    let accepted: Vec<_> = incidents.readings.iter().filter_map(|reading| board.accepted(incidents, reading)).collect();
+    assert_eq!(accepted.iter().map(|it| (it.by.as_str(), it.labels.len())).collect::<Vec<_>>(), [("chief-risk-officer", 1)]);
     let stories = [
         ("impact_assessments_overdue", &["medical-triage"][..], State::Breach),
         ("impact_assessments_overdue", &["churn-prediction"], State::Warning),

@@ -87,6 +87,9 @@ fn shape_of(name: &str, wanted: &Wanted) -> &'static crate::record::Shape {
         "datasets" => "dataset",
         "plan_entries" => "plan_entry",
         "event_logs" => "event_log",
+        "interested_parties" => "party",
+        "decisions" => "decision",
+        "acceptances" => "acceptance",
         _ if wanted.columns.contains_key("opened_at") => "case",
         _ => "review",
     };
@@ -281,6 +284,31 @@ const ADMITTED: &[(&str, &str, &[&str])] = &[
         &[
             "case change-2 [credit] approved_at=1767225600 is_open=1 kind=change covers=[[\"m\",\"3\"],[\"m\",\"4\"]] ()",
             "case change-3 [chat] is_open=1 kind=change (model:m)",
+        ],
+    ),
+    (
+        "improvement_proposals.csv",
+        "no,title,proposed,status\n1,One register less,2026-01-01,turned down\n",
+        &["case improvement-1 [] is_open=0 kind=improvement opened_at=1767225600 status=withdrawn title=One register less ()"],
+    ),
+    ("context.csv", "id,title,opened\n1,A new law,2026-01-01\n", &["case issue-1 [] is_open=1 kind=issue opened_at=1767225600 title=A new law ()"]),
+    (
+        "stakeholders.csv",
+        "stakeholder,type,expectations,how addressed,reviewed\nApplicants,customer,to be told why,-,2026-01-01\n",
+        &["party Applicants [] category=customer name=Applicants needs=to be told why reviewed_at=1767225600 ()"],
+    ),
+    (
+        "review_decisions.csv",
+        "no,decision,review,owner,due,decided,kind\n1,Retrain twice a year,3,role:ml-lead,2026-12-01,2026-01-01,Improvement\n",
+        &[
+            "decision decision-1 [] decided_at=1767225600 decided_on=improvement due=20788 owner_role=ml-lead review=management_review-3 title=Retrain twice a year ()",
+        ],
+    ),
+    (
+        "acceptances.csv",
+        "system,indicator,labels,by,reason,until\ncredit,drift_psi,feature=income; model=a b,role:CRO,under way,2026-12-01\n",
+        &[
+            "acceptance acceptance/credit/drift_psi/\"feature\":\"income\",\"model\":\"a b\"/2026-12-01 [credit] accepted_by=CRO accepted_until=20788 indicator=drift_psi reason=under way labels=[[\"\\\"feature\\\":\\\"income\\\"\"],[\"\\\"model\\\":\\\"a b\\\"\"]] ()",
         ],
     ),
     (

@@ -28,7 +28,7 @@ impl Core {
         let aged = self.sources.age(now);
         self.touch(&aged);
         self.see_sources(now);
-        if let Err(error) = self.facts.renew(self.store.reader()) {
+        if let Err(error) = self.facts.renew(self.store.reader(), self.config.zone) {
             self.problems.insert(READINGS.to_owned(), error.to_string());
         }
         let mut evaluated = Evaluated::default();

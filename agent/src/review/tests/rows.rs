@@ -33,6 +33,14 @@ fn after() -> Vec<Value> {
         json!({ "record": "review", "id": "b", "kind": "review_input", "scope": "b", "title": "New guidance", "approved_at": at("2026-09-20T08:00:00Z"), "status": "approved" }),
         json!({ "record": "review", "id": "c", "kind": "review_input", "scope": "c", "title": "Nothing", "approved_at": at("2026-06-30T08:00:00Z"), "status": "approved" }),
         json!({ "record": "review", "id": "e", "kind": "review_input", "scope": "e", "title": "No", "approved_at": at("2026-09-20T08:00:00Z"), "status": "rejected" }),
+        json!({ "record": "case", "id": "IS-1", "kind": "issue", "title": "A new law", "category": "external", "opened_at": at("2026-08-05T08:00:00Z"), "status": "open" }),
+        json!({ "record": "case", "id": "IS-2", "kind": "issue", "title": "Past", "opened_at": at("2026-01-05T08:00:00Z"), "closed_at": at("2026-02-05T08:00:00Z") }),
+        json!({ "record": "case", "id": "IM-1", "kind": "improvement", "title": "One register less", "opened_at": at("2026-08-06T08:00:00Z"), "status": "open" }),
+        json!({ "record": "party", "id": "P-1", "name": "Applicants", "needs": "to be told why" }),
+        json!({ "record": "decision", "id": "DE-1", "review": "MR-1", "title": "Retrain", "decided_on": "improvement", "owner_role": "ML lead", "decided_at": at("2026-07-14T08:00:00Z"), "due": "2026-09-29" }),
+        json!({ "record": "decision", "id": "DE-2", "title": "Done long ago", "decided_at": at("2026-01-14T08:00:00Z"), "done_at": at("2026-02-14T08:00:00Z") }),
+        json!({ "record": "acceptance", "id": "AC-1", "system": "credit", "indicator": "drift_psi", "labels": [{ "label_text": "\"feature\":\"a\"" }, { "label_text": "\"model\":\"m\"" }], "accepted_by": "CRO", "reason": "known", "accepted_until": "2026-09-15" }),
+        json!({ "record": "acceptance", "id": "AC-2", "indicator": "incidents_open", "accepted_by": "CRO", "reason": "known", "accepted_until": "2026-06-15" }),
         json!({ "record": "case", "id": "CH-1", "kind": "change", "system": "credit", "title": "New model", "significant": true, "opened_at": at("2026-09-01T08:00:00Z"), "status": "open" }),
         json!({ "record": "case", "id": "CH-2", "kind": "change", "system": "credit", "title": "Tuning", "significant": false, "opened_at": at("2026-02-01T08:00:00Z"), "approved_at": at("2026-02-02T08:00:00Z"), "closed_at": at("2026-02-03T08:00:00Z") }),
         json!({ "record": "model_version", "id": "m:2", "system": "credit", "model": "m", "version": "2", "in_production": true, "promoted_at": at("2026-08-01T10:00:00Z") }),
@@ -181,7 +189,20 @@ const EXPECTED: &[(&str, &[&str])] = &[
     "internal_audit,major,1,1",
 ]),
     ("statement-e", &[]),
+    ("issues", &[
+    "registers,IS-1,A new law,external,open,1,2026-08-05,,",
+]),
+    ("parties", &[
+    "new,registers,P-1,Applicants,,to be told why,,1,,,,,,,,,",
+]),
+    ("acceptances", &[
+    "registers,AC-1,drift_psi,credit,\"\"\"feature\"\":\"\"a\"\", \"\"model\"\":\"\"m\"\"\",CRO,known,,2026-09-15,1",
+]),
+    ("decisions", &[
+    "registers,DE-1,MR-1,Retrain,improvement,,ML lead,,2026-07-14,2026-09-29,,1",
+]),
     ("improvements", &[
+    "registers,IM-1,,One register less,,,open,1,,",
     "registers,MA-3,,Done,,,,0,2026-08-01,",
 ]),
     ("objectives", &[
@@ -266,6 +287,7 @@ const EXPECTED: &[(&str, &[&str])] = &[
     "new,registers,CA-2,corrective_action,2026-03-11,,,,,,",
     "changed,registers,I-1,incident,2026-05-10,2026-05-11,registers,I-1,incident,2026-05-10,2026-05-10",
     "new,registers,I-2,incident,2026-06-20,,,,,,",
+    "new,registers,IS-2,issue,2026-01-05,2026-02-05,,,,,",
     "new,registers,NC-1,nonconformity,2026-03-10,2026-04-10,,,,,",
     "new,registers,MA-1,review_action,2026-04-01,,,,,,",
     "new,registers,MA-2,review_action,2026-04-01,,,,,,",

@@ -6,7 +6,7 @@ use clause9_exporter::axum::{
 };
 use maud::{Markup, html};
 
-use super::{super::words, READINGS_SHOWN, View, badge, labels, missing, page, rest, table, verbatim, why};
+use super::{super::words, READINGS_SHOWN, View, accepted, badge, labels, missing, page, rest, table, verbatim, why};
 use crate::{
     board::{Board, Panel},
     pipeline::Handle,
@@ -35,7 +35,7 @@ pub async fn indicator(State(handle): State<Handle>, Path(id): Path<String>, que
         h2 { "Readings" }
         @if panel.waits { p { "Something newer is known and waits to be stored: this is what held before." } }
         @if panel.unstored { p { "Some of this could not be stored: it is not in the history, and no evidence vouches for it yet." } }
-        (readings(panel, &view, board.at))
+        (readings(&board, panel, &view))
         (limits(panel))
         @if !indicator.rulings.is_empty() { h2 { "Rulings" } ul { @for ruling in &indicator.rulings { li { (ruling.number) ". " (ruling.text) } } } }
         (method(&board, panel))
@@ -43,7 +43,8 @@ pub async fn indicator(State(handle): State<Handle>, Path(id): Path<String>, que
     page(&handle, &view, &format!("/indicators/{id}"), &indicator.title, &content).into_response()
 }
 
-fn readings(panel: &Panel, view: &View, now: i64) -> Markup {
+fn readings(board: &Board, panel: &Panel, view: &View) -> Markup {
+    let now = board.at;
     let mut readings: Vec<_> = panel.readings.iter().filter(|reading| view.shows(reading)).collect();
     readings.sort_by_key(|reading| std::cmp::Reverse(reading.state));
     html! {
@@ -57,7 +58,7 @@ fn readings(panel: &Panel, view: &View, now: i64) -> Markup {
                         td { (labels(reading, &[])) }
                         td.n { (words::value(reading, &panel.indicator.unit, now)) }
                         td { @for (name, value) in reading.row.facts(now).map(|(name, value)| words::fact(name, value)) { span.label { span.name { (name) } " " (value) } " " } }
-                        td { (why(panel, reading)) }
+                        td { (why(panel, reading)) (accepted(board, panel, reading)) }
                     }
                 }
             }

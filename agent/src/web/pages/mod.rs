@@ -14,7 +14,7 @@ use url::form_urlencoded;
 
 use super::words;
 use crate::{
-    board::{Panel, Reading},
+    board::{Board, Panel, Reading},
     pipeline::Handle,
     threshold::State as Verdict,
 };
@@ -110,6 +110,15 @@ fn why(panel: &Panel, reading: &Reading) -> Markup {
         }
         @if let Some(waiting) = &reading.waiting {
             div.why { "Waiting since " (words::moment(waiting.since)) ", from " (words::moment(waiting.until)) " on a " span title=(waiting.rule) { (in_words(&waiting.rule)) } }
+        }
+    }
+}
+
+/// That a breach is accepted: until when, by which role and why. It stays one.
+fn accepted(board: &Board, panel: &Panel, reading: &Reading) -> Markup {
+    html! {
+        @if let Some(acceptance) = board.accepted(panel, reading) {
+            div.why { "Accepted until " (words::moment(acceptance.ends_at)) " by " (acceptance.by) ": " (acceptance.reason) }
         }
     }
 }

@@ -10,7 +10,7 @@ use maud::{Markup, html};
 
 use super::{
     super::{api, words},
-    READINGS_SHOWN, View, badge, cards, heading, labels, page, rest, table, verbatim, why,
+    READINGS_SHOWN, View, accepted, badge, cards, heading, labels, page, rest, table, verbatim, why,
 };
 use crate::{
     anchors::{Head, Kind},
@@ -207,7 +207,7 @@ fn attention_row(board: &Board, view: &View, panel: &Panel, reading: &Reading) -
             td role="cell" { @if let Some(system) = reading.row.label("system") { span.system { (system) } } @if let Some(tier) = tier { div.why { (tier) " risk" } } }
             td role="cell" { a href=(view.link(&format!("/indicators/{}", panel.indicator.id))) { (panel.indicator.title) } div.why { (labels(reading, &["system", "risk_tier"])) } }
             td.n role="cell" { (words::value(reading, &panel.indicator.unit, board.at)) }
-            td role="cell" { (why(panel, reading)) }
+            td role="cell" { (why(panel, reading)) (accepted(board, panel, reading)) }
         }
     }
 }
