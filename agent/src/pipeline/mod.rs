@@ -17,6 +17,7 @@ mod poller;
 mod readings;
 mod reconcile;
 mod rederive;
+mod reviews;
 mod slot;
 mod sources;
 mod verifier;
@@ -50,6 +51,7 @@ pub use sources::Delivery;
 use self::{
     poller::Pollers,
     reconcile::{adopt, reconcile},
+    reviews::Reviews,
     verifier::Verifier,
     worker::{Message, Worker, chain},
 };
@@ -107,6 +109,7 @@ pub struct Agent {
     pollers: Pollers,
     watcher: Option<Watcher>,
     verifier: Verifier,
+    reviews: Reviews,
     metrics: Metrics,
 }
 
@@ -138,7 +141,8 @@ impl Agent {
         let pollers = Pollers::start(&config, &worker, &handle.journal, &metrics);
         let watcher = watch(&config);
         let verifier = Verifier::start(config.data_dir.join(store::DATABASE_FILE), metrics.clone(), worker.sender());
-        let agent = Self { config, handle, requests, worker, pollers, watcher, verifier, metrics };
+        let reviews = Reviews::start(&config, metrics.clone(), worker.sender());
+        let agent = Self { config, handle, requests, worker, pollers, watcher, verifier, reviews, metrics };
         agent.show_configuration();
         Ok(agent)
     }
@@ -174,6 +178,7 @@ impl Agent {
         tracing::info!("stopping: polls under way may finish");
         self.pollers.drain(DRAIN).await;
         self.verifier.stop().await;
+        self.reviews.stop().await;
         self.worker.stop().await;
         Ok(())
     }
@@ -254,6 +259,7 @@ impl Agent {
         }
         self.pollers.reconcile(&changes, &next).await;
         self.watch_instead(&next);
+        self.reviews.reconfigure(&next);
         self.config = next;
         Ok(())
     }
