@@ -18,6 +18,7 @@ mod poller;
 mod readings;
 mod reconcile;
 mod rederive;
+mod reviews;
 mod slot;
 mod sources;
 mod verifier;
@@ -54,6 +55,7 @@ use self::{
     anchoring::Anchoring,
     poller::Pollers,
     reconcile::{adopt, reconcile},
+    reviews::Reviews,
     verifier::Verifier,
     worker::{Message, Worker, chain},
 };
@@ -116,6 +118,7 @@ pub struct Agent {
     watcher: Option<Watcher>,
     verifier: Verifier,
     anchoring: Anchoring,
+    reviews: Reviews,
     metrics: Metrics,
 }
 
@@ -155,7 +158,8 @@ impl Agent {
         let watcher = watch(&config);
         let verifier = Verifier::start(config.data_dir.join(store::DATABASE_FILE), metrics.clone(), worker.sender());
         let anchoring = Anchoring::start(&config, &metrics, &handle.anchored);
-        let agent = Self { config, handle, requests, worker, pollers, watcher, verifier, anchoring, metrics };
+        let reviews = Reviews::start(&config, metrics.clone(), worker.sender());
+        let agent = Self { config, handle, requests, worker, pollers, watcher, verifier, anchoring, reviews, metrics };
         agent.show_configuration();
         Ok(agent)
     }
@@ -191,6 +195,7 @@ impl Agent {
         tracing::info!("stopping: polls under way may finish");
         self.pollers.drain(DRAIN).await;
         self.verifier.stop().await;
+        self.reviews.stop().await;
         let last = self.worker.stop().await;
         self.anchoring.stop(last).await;
         Ok(())
@@ -276,6 +281,7 @@ impl Agent {
             let next = Anchoring::start(&next, &self.metrics, &self.handle.anchored);
             std::mem::replace(&mut self.anchoring, next).stop(None).await;
         }
+        self.reviews.reconfigure(&next);
         self.config = next;
         Ok(())
     }
