@@ -14,6 +14,9 @@ use crate::{
 /// The most readings of an indicator whose course stands in its row.
 const COURSES: usize = 60;
 
+/// The most readings of an indicator that the page tells one by one; the CSV file has every one.
+const ROWS: usize = 40;
+
 /// How many readings are in each state: those states alone in which there are any.
 pub(super) fn counts(counts: &Counts) -> Markup {
     let any = State::WORST_FIRST.into_iter().filter(|state| front::number(counts, *state) > 0).collect::<Vec<_>>();
@@ -139,33 +142,60 @@ fn methods(context: &Context, indicator: &Indicator) -> Markup {
     }
 }
 
+/// A reading that was ok whenever somebody watched, and before: a number tells enough of it. What nobody judges is never ok.
+fn is_plain(indicator: &Indicator, reading: &Reading) -> bool {
+    let time = &reading.time;
+    !indicator.limits.is_empty()
+        && time.warning + time.breach + time.unknown == 0
+        && reading.end.is_some_and(|end| end.state == State::Ok)
+        && reading.method_changes.is_empty()
+        && !reading.adverse
+        && !reading.before.first().copied().flatten().is_some_and(|before| before.state != State::Ok)
+}
+
 fn readings(context: &Context, indicator: &Indicator) -> Markup {
     let before = context.pack.header.before.len();
     let drawn = indicator.readings.iter().enumerate().filter(|(place, _)| context.drawn.contains(&(indicator.id.as_str(), *place)));
+    let told: Vec<_> = indicator.readings.iter().filter(|reading| !is_plain(indicator, reading)).collect();
     html! {
         div.plots { @for (_, reading) in drawn { (plot(context, indicator, reading)) } }
-        (table("readings", &html! { (indicator.title) ": readings at the end of each period, the worst first" }, &html! {
-            thead { tr {
-                th.of scope="col" { "Of what" }
-                @for (place, name) in context.periods().enumerate() { th.at-end[place == before] scope="col" { (name) } }
-                th.course-of scope="col" { "In this period" } th.reason scope="col" { "Limit or reason" }
-            } }
-            tbody { @for (place, reading) in indicator.readings.iter().enumerate() { (row(context, indicator, reading, place < COURSES)) } }
-        }))
-        (left_out(indicator))
+        @if !told.is_empty() {
+            (table("readings", &html! { (indicator.title) ": readings at the end of each period, the worst first" }, &html! {
+                thead { tr {
+                    th.of scope="col" { "Of what" }
+                    @for (place, name) in context.periods().enumerate() { th class=[(place == before).then_some("at-end")] scope="col" { (name) } }
+                    th.course-of scope="col" { "In this period" } th.reason scope="col" { "Limit or reason" }
+                } }
+                tbody { @for (place, reading) in told.iter().take(ROWS).enumerate() { (row(context, indicator, reading, place < COURSES)) } }
+            }))
+        }
+        (left_out(indicator, &told))
     }
 }
 
-fn left_out(indicator: &Indicator) -> Markup {
-    let rest = indicator.count.saturating_sub(indicator.readings.len());
+/// What the table does not tell: how many readings, and whether they are fine.
+fn left_out(indicator: &Indicator, told: &[&Reading]) -> Markup {
+    let is_fine = |reading: &Reading| reading.end.is_some_and(|end| end.state == State::Ok);
+    let more = indicator.left_out + told.len().saturating_sub(ROWS);
+    let fine = indicator.count.saturating_sub(told.len() + indicator.left_out);
     html! {
-        @if rest > 0 {
+        @if more > 0 {
             p.more {
-                (words::count(rest, "more reading", "more readings")) " in " span.code { "csv/readings.csv" }
-                @if indicator.left_out > 0 { ", of which " (indicator.left_out) " not ok or changed" } @else { ", ok all the time" } "."
+                strong { (words::count(more, "more reading is", "more readings are")) " not ok, or changed" }
+                @if told.iter().skip(ROWS).any(|reading| !is_fine(reading)) { ": " (skipped(&told[ROWS.min(told.len())..])) } ". Each stands in " span.code { "csv/readings.csv" } "."
             }
         }
+        @if fine > 0 { p.more {
+            (words::count(fine, "other reading", "other readings"))
+            @if indicator.limits.is_empty() { ", not judged, in " span.code { "csv/readings.csv" } "." } @else { " ok whenever somebody watched, and at the end of the period before." }
+        } }
     }
+}
+
+/// How many of some readings are in which state.
+fn skipped(readings: &[&Reading]) -> Markup {
+    let number = |state: State| readings.iter().filter(|reading| reading.end.is_some_and(|end| end.state == state)).count();
+    counts(&Counts { ok: number(State::Ok), warning: number(State::Warning), unknown: number(State::Unknown), breach: number(State::Breach), absent: 0 })
 }
 
 fn row(context: &Context, indicator: &Indicator, reading: &Reading, with_course: bool) -> Markup {
@@ -174,7 +204,7 @@ fn row(context: &Context, indicator: &Indicator, reading: &Reading, with_course:
     html! {
         tr {
             th scope="row" { (labels(reading)) }
-            @for shown in before { td { (earlier(context, indicator, shown)) } }
+            @for shown in before { td.value { (earlier(context, indicator, shown)) } }
             td {
                 (end(reading.end, indicator))
                 @if let Some(value) = reading.end.and_then(|shown| shown.value) { " " strong { (calendar.value(value, &indicator.unit)) } }
@@ -245,14 +275,17 @@ fn course(context: &Context, indicator: &Indicator, reading: &Reading, with_cour
     let period = &context.pack.header.period;
     let length = period.until - period.from;
     let time = &reading.time;
-    let shares = [("breach", time.breach), ("unknown", time.unknown), ("warning", time.warning), ("not watched", time.unwatched), ("not there", time.absent)];
+    // What nobody watched is the same for every reading, and hatched.
+    let shares = [("breach", time.breach), ("unknown", time.unknown), ("warning", time.warning), ("ok", time.ok), ("not there", time.absent)];
     let shares: Vec<_> =
         shares.iter().filter(|(_, seconds)| *seconds > 0).map(|(word, seconds)| format!("{word} {}", draw::percent(*seconds, length))).collect();
-    let is_plain = shares.is_empty() && reading.method_changes.is_empty();
     html! {
-        @if with_course && !is_plain { (draw::spark("Course in this period", &(period.from..period.until), &stretches(context, reading), 110)) }
-        div.quiet { @if is_plain { @if time.ok > 0 { "ok all the time" } @else { "nothing is known of it" } } @else { (shares.join(", ")) } @if reading.coarse { "; drawn roughly" } }
-        @if let Some(worst) = reading.worst.filter(|_| !is_plain) { div.quiet { "worst " (context.calendar.value(worst.value, &indicator.unit)) " on " (context.calendar.day_of(worst.at)) } }
+        @if with_course { (draw::spark("Course in this period", &(period.from..period.until), &stretches(context, reading), 110)) }
+        div.quiet {
+            @if shares.is_empty() { "nobody watched" } @else { (shares.join(", ")) }
+            @if let Some(worst) = reading.worst { "; worst " (context.calendar.value(worst.value, &indicator.unit)) " on " (context.calendar.day_of(worst.at)) }
+            @if reading.coarse { "; drawn roughly" }
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use maud::{Markup, html};
+use url::Url;
 
 use super::{Context, table as boxed, table_anchor, words};
 use crate::{
@@ -119,12 +120,13 @@ fn written(context: &Context, cell: &Cell, kind: ColumnKind) -> Markup {
 }
 
 fn of_text(text: &str, kind: ColumnKind) -> Markup {
-    let is_address = ["https://", "http://"].iter().any(|scheme| text.starts_with(scheme));
+    let address = Url::parse(text).ok().filter(|url| ["http", "https"].contains(&url.scheme()));
     html! {
-        @match kind {
+        @match (kind, address) {
             // A state that nobody knows is not known.
-            ColumnKind::State => { (badge(State::ALL.into_iter().find(|state| state.as_str() == text).unwrap_or(State::Unknown).into())) }
-            ColumnKind::Link if is_address => { a href=(text) rel="noreferrer" { (text) } }
+            (ColumnKind::State, _) => { (badge(State::ALL.into_iter().find(|state| state.as_str() == text).unwrap_or(State::Unknown).into())) }
+            // Where it leads; all of the address stands in the CSV file.
+            (ColumnKind::Link, Some(url)) => { a href=(text) rel="noreferrer" { (url.host_str().unwrap_or(text)) } }
             _ => { (text) }
         }
     }
