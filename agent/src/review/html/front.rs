@@ -1,4 +1,4 @@
-//! The first page: what a review needs to know before it reads on. And, behind the contents, all of the lists that it begins.
+//! The first page: what a review needs to know before it reads on. And, near the end, all of the lists that it begins.
 
 use std::collections::BTreeMap;
 

@@ -14,6 +14,9 @@ use crate::{
 /// The most readings of an indicator whose course stands in its row.
 const COURSES: usize = 60;
 
+/// What lasted less than this part of the period is hardly anything.
+const HARDLY: i64 = 50;
+
 /// The most readings of an indicator that the page tells one by one; the CSV file has every one.
 const ROWS: usize = 40;
 
@@ -98,40 +101,47 @@ fn limits_of(indicator: &Indicator) -> Markup {
 fn trend(context: &Context, indicator: &Indicator) -> Markup {
     let before = (0..context.pack.header.before.len()).rev().map(|place| indicator.before.get(place));
     let columns: Vec<_> = context.periods().zip(before.chain([Some(&indicator.now)])).collect();
-    let rows =
-        State::WORST_FIRST.map(|state| (badge(state.into()), Box::new(move |counts: &Counts| front::number(counts, state)) as Box<dyn Fn(&Counts) -> usize>));
-    let is_known = |counts: Option<&Counts>| counts.is_some_and(|counts| State::ALL.into_iter().any(|state| front::number(counts, state) > 0));
-    let time = sum(&indicator.time);
+    let columns: Vec<_> = columns
+        .into_iter()
+        .map(|(name, counts)| (name, counts.filter(|counts| State::ALL.into_iter().any(|state| front::number(counts, state) > 0))))
+        .collect();
     html! {
-        @if columns.iter().any(|(_, counts)| is_known(*counts)) {
-            (table("trend", &html! { (indicator.title) ": readings by state at the end of each period" }, &html! {
-                thead { tr { th scope="col" { "State" } @for (name, _) in &columns { th.n scope="col" { (name) } } th.n scope="col" { "Time in this period" } } }
-                tbody { @for ((label, number), share) in rows.iter().zip(State::WORST_FIRST.map(|state| of(&indicator.time, state))) {
-                    tr {
-                        th scope="row" { (label) }
-                        @for (_, counts) in &columns { td.n { @if is_known(*counts) { (counts.map(number).unwrap_or_default()) } @else { span.quiet { "nothing known" } } } }
-                        td.n { (draw::percent(share, time)) }
-                    }
+        @if columns.iter().any(|(_, counts)| counts.is_some()) {
+            (table("trend", &html! { (indicator.title) ": readings by state" }, &html! {
+                thead { tr { td { } @for (name, _) in &columns { th scope="col" { (name) } } } }
+                tbody { tr {
+                    th scope="row" { "At the end" }
+                    @for (_, counts) in &columns { td { @match counts { Some(counts) => { (signs(counts)) } None => { span.quiet { "not known" } } } } }
                 } }
             }))
-            p.quiet { "Time over all of its readings; besides, for " (draw::percent(indicator.time.unwatched, time)) " of it nobody watched, and for " (draw::percent(indicator.time.absent, time)) " a reading was not there." }
+            p.quiet { "Time in this period, over all of its readings: " (times(&indicator.time)) "." }
         } @else if indicator.missing.is_none() {
             p { (badge(State::Unknown.into())) " There were no readings in this period and the ones before. That does not mean that all is well." }
         }
     }
 }
 
-fn sum(time: &Time) -> i64 {
-    time.ok + time.warning + time.breach + time.unknown + time.absent + time.unwatched
+/// How many readings are in which state, in signs.
+fn signs(counts: &Counts) -> Markup {
+    html! {
+        @for state in State::WORST_FIRST { @let number = front::number(counts, state); @if number > 0 {
+            span.tally { span class=(state.as_str()) { (Mark::from(state).sign()) span.hidden { " " (state.as_str()) } } " " (number) } " "
+        } }
+    }
 }
 
-fn of(time: &Time, state: State) -> i64 {
-    match state {
-        State::Ok => time.ok,
-        State::Warning => time.warning,
-        State::Unknown => time.unknown,
-        State::Breach => time.breach,
-    }
+fn times(time: &Time) -> String {
+    let all = [
+        ("breach", time.breach),
+        ("unknown", time.unknown),
+        ("warning", time.warning),
+        ("ok", time.ok),
+        ("not there", time.absent),
+        ("not watched", time.unwatched),
+    ];
+    let whole: i64 = all.iter().map(|(_, seconds)| seconds).sum();
+    let said: Vec<_> = all.iter().filter(|(_, seconds)| *seconds > 0).map(|(word, seconds)| format!("{word} {}", draw::percent(*seconds, whole))).collect();
+    said.join(", ")
 }
 
 fn methods(context: &Context, indicator: &Indicator) -> Markup {
@@ -142,21 +152,25 @@ fn methods(context: &Context, indicator: &Indicator) -> Markup {
     }
 }
 
-/// A reading that was ok whenever somebody watched, and before: a number tells enough of it. What nobody judges is never ok.
-fn is_plain(indicator: &Indicator, reading: &Reading) -> bool {
+/// A reading that is told with others in a number: ok at the end of this period and the one before, never in breach, and hardly ever anything else. What
+/// nobody judges is never ok.
+fn is_plain(context: &Context, indicator: &Indicator, reading: &Reading) -> bool {
+    let period = &context.pack.header.period;
     let time = &reading.time;
+    let is_ok = |shown: Option<Shown>| shown.is_some_and(|shown| shown.state == State::Ok);
     !indicator.limits.is_empty()
-        && time.warning + time.breach + time.unknown == 0
-        && reading.end.is_some_and(|end| end.state == State::Ok)
+        && is_ok(reading.end)
+        && is_ok(reading.before.first().copied().flatten())
+        && time.breach == 0
+        && time.warning + time.unknown <= (period.until - period.from) / HARDLY
         && reading.method_changes.is_empty()
         && !reading.adverse
-        && !reading.before.first().copied().flatten().is_some_and(|before| before.state != State::Ok)
 }
 
 fn readings(context: &Context, indicator: &Indicator) -> Markup {
     let before = context.pack.header.before.len();
     let drawn = indicator.readings.iter().enumerate().filter(|(place, _)| context.drawn.contains(&(indicator.id.as_str(), *place)));
-    let told: Vec<_> = indicator.readings.iter().filter(|reading| !is_plain(indicator, reading)).collect();
+    let told: Vec<_> = indicator.readings.iter().filter(|reading| !is_plain(context, indicator, reading)).collect();
     html! {
         div.plots { @for (_, reading) in drawn { (plot(context, indicator, reading)) } }
         @if !told.is_empty() {
@@ -185,10 +199,13 @@ fn left_out(indicator: &Indicator, told: &[&Reading]) -> Markup {
                 @if told.iter().skip(ROWS).any(|reading| !is_fine(reading)) { ": " (skipped(&told[ROWS.min(told.len())..])) } ". Each stands in " span.code { "csv/readings.csv" } "."
             }
         }
-        @if fine > 0 { p.more {
-            (words::count(fine, "other reading", "other readings"))
-            @if indicator.limits.is_empty() { ", not judged, in " span.code { "csv/readings.csv" } "." } @else { " ok whenever somebody watched, and at the end of the period before." }
-        } }
+        @if fine > 0 {
+            p.more {
+                (words::count(fine, "other reading is", "other readings are"))
+                @if indicator.limits.is_empty() { " not judged, and in " span.code { "csv/readings.csv" } "." }
+                @else { " ok, as at the end of the period before, and hardly ever anything else while somebody watched." }
+            }
+        }
     }
 }
 
@@ -230,7 +247,7 @@ fn row(context: &Context, indicator: &Indicator, reading: &Reading, with_course:
 fn earlier(context: &Context, indicator: &Indicator, shown: Option<Shown>) -> Markup {
     html! {
         @match shown {
-            None => { span.quiet { "not there" } }
+            None => { span.quiet { "\u{2013}" span.hidden { " not there" } } }
             Some(Shown { state: State::Ok, value }) if indicator.limits.is_empty() => { (value.map_or_else(|| "not judged".to_owned(), |value| context.calendar.value(value, &indicator.unit))) }
             Some(Shown { state, value }) => {
                 span.tally { span class=(state.as_str()) { (Mark::from(state).sign()) span.hidden { " " (state.as_str()) } } }
