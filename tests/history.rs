@@ -39,6 +39,21 @@ fn what_was_is_told_while_the_agent_runs_and_afterwards() {
         assert!(answer.text.contains(says), "{path}: {}", answer.text);
     }
 
+    let told: Value = serde_json::from_str(&asked("/api/v1/explain?indicator=incidents_open&system=credit-scoring&label=severity%3Dhigh").text).expect("JSON");
+    assert_eq!((&told["value"], &told["computed_again"]["outcome"]), (&Value::from(2.0), &Value::from("same")), "{told:#}");
+    assert_eq!((&told["records"][1]["feed"], &told["records"][1]["listed"][1]["id"]), (&Value::from("cases(incident)"), &Value::from("I2")), "{told:#}");
+    assert!(told["method"]["document"]["sql"].as_str().is_some_and(|sql| sql.contains("cases_once")), "{told:#}");
+    for (path, status, says) in [
+        ("/api/v1/explain?indicator=incidents_open", 404, "choose one by its system and labels"),
+        ("/api/v1/explain?indicator=incidents_open&system=nobody", 404, "never had such a reading"),
+        ("/api/v1/explain?indicator=incidents_open&at=2020-01-01", 404, "there was no such reading of `incidents_open` then"),
+        ("/api/v1/explain?indicator=incidents_open&entry=x", 400, "entry: expected the number"),
+    ] {
+        let answer = asked(path);
+        assert_eq!(answer.status, status, "{path}");
+        assert!(answer.text.contains(says), "{path}: {}", answer.text);
+    }
+
     let head = asked("/api/v1/evidence/head").text;
     std::fs::write(agent.path("head.json"), &head).expect("a written file");
 
@@ -68,6 +83,13 @@ fn what_was_is_told_while_the_agent_runs_and_afterwards() {
     };
     let (is_good, told) = done(&["verify", "--data-dir", &text("data"), "--expect", &text("head.json")]);
     assert!(is_good && told.contains("goes on from"), "{told}");
+    // And what it stored comes out of what it stored.
+    let (is_good, told) = done(&["verify", "--data-dir", &text("data"), "--rederive", "all"]);
+    assert!(is_good && told.contains(" the same, 0 otherwise"), "{told}");
+    let (is_good, told) = done(&["explain", "incidents_open", "--config", &config, "--system", "credit-scoring", "--label", "severity=high"]);
+    let lines =
+        ["value           2", "computed again  the same", "cases(incident): 2 records", "rule: breach: >= 1 when severity=critical", "view cases_once:"];
+    assert!(is_good && lines.iter().all(|line| told.contains(line)), "{told}");
     let (is_good, stats) = done(&["store", "stats", "--data-dir", &text("data")]);
     assert!(is_good && stats.contains("versions of records") && stats.contains("last entry: "), "{stats}");
     std::fs::create_dir(agent.path("copy")).expect("a folder");

@@ -2,17 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-/// Crates, and the only files or folders that name them.
-const HOMES: [(&str, &str); 9] = [
-    ("calamine", "agent/src/connector/format/"),
-    ("cron", "agent/src/schedule"),
-    ("jaq_core", "agent/src/connector/expression.rs"),
-    ("notify", "agent/src/config/watch.rs"),
-    ("reqwest", "agent/src/connector/"),
-    ("rusqlite", "agent/src/store/sqlite/"),
-    ("rust_xlsxwriter", "agent/src/connector/"),
-    ("tokio_rustls", "exporter/src/server/"),
-    ("tracing_subscriber", "agent/src/cli/logs"),
+/// Crates, and the only files or folders that name them: one, but for a crate that two write the same kind of file with.
+const HOMES: [(&str, &[&str]); 9] = [
+    ("calamine", &["agent/src/connector/format/"]),
+    ("cron", &["agent/src/schedule"]),
+    ("jaq_core", &["agent/src/connector/expression.rs"]),
+    ("notify", &["agent/src/config/watch.rs"]),
+    ("reqwest", &["agent/src/connector/"]),
+    ("rusqlite", &["agent/src/store/sqlite/"]),
+    // Registers to begin with, and packs.
+    ("rust_xlsxwriter", &["agent/src/connector/", "agent/src/review/"]),
+    ("tokio_rustls", &["exporter/src/server/"]),
+    ("tracing_subscriber", &["agent/src/cli/logs"]),
 ];
 
 #[test]
@@ -26,9 +27,9 @@ fn outside_crates_stay_in_their_homes() {
     for file in &files {
         let name = file.strip_prefix(&root).expect("it was found there").to_string_lossy();
         let text = std::fs::read_to_string(file).expect("a source file");
-        for (seen, (outside, home)) in seen.iter_mut().zip(HOMES) {
+        for (seen, (outside, homes)) in seen.iter_mut().zip(HOMES) {
             let Some(line) = text.lines().find(|line| names(line, outside)) else { continue };
-            assert!(name.starts_with(home), "{name} names {outside}, whose home is {home}: {line}");
+            assert!(homes.iter().any(|home| name.starts_with(home)), "{name} names {outside}, whose home is {}: {line}", homes.join(", "));
             *seen = true;
         }
     }

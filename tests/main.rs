@@ -13,4 +13,5 @@ mod proxy; // what goes wrong between the agent and its upstreams, by chance tha
 mod real; // against real servers, installed and started by the scripts in peers/
 mod registers; // registers in files while it runs: broken ones, ones that are gone, the others
 mod reload; // another configuration while it runs: sources, address, credentials, certificates
+mod review; // management review packs: made, verified, compared; killed meanwhile, on a full disk
 mod words; // what the program says: every mistake in one round, names that mean nothing, filters, closed pipes

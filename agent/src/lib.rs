@@ -48,21 +48,22 @@
 //! | [`plan`] | the monitoring plan against readings, rules and dashboards; pure |
 //! | [`board`] | the current picture, and the picture as metric families |
 //! | [`pipeline`] | the only module that knows all of the above; takes over configurations by their difference |
+//! | [`review`] | the 9.3 pack: sections as data, tables and readings as of the cut-off, its page, folder and manifest; verifying and comparing packs |
 //! | [`history`] | readings and records over time: states, times in them, gaps, what came before; read from the ledger |
 //! | [`web`] | pages and JSON API, and how they are reached: address, certificate, credentials |
 //! | [`generate`] | dashboards, rules and runbooks, made from the catalogue |
 //! | [`mod@reference`] | tables for the documentation |
 //! | [`cli`] | one file for each command |
 //!
-//! Connectors and indicators themselves are data, and so are the views that indicators share: `config/connectors/`, `config/indicators/` and
-//! `config/views/`, embedded when the program is built.
+//! Connectors and indicators themselves are data, and so are the views that indicators share and the sections of a pack: `config/connectors/`,
+//! `config/indicators/`, `config/views/` and `config/review/`, embedded when the program is built.
 //!
 //! # Invariants
 //!
 //! - [`record`] imports nothing of ours. [`connector`], [`indicator`], [`threshold`] and [`store`] do not import one another, but for the rule
 //!   type that the catalogue declares beside its SQL, and for what indicators query: the tables ([`store::tables`]) and a look at them
 //!   ([`store::Projection`]).
-//! - Each outside crate has one home, of which a test keeps the list; the SQL of the store is written once, for every engine.
+//! - Each outside crate has one home (workbooks are written in two), of which a test keeps the list; the SQL of the store is written once, for every engine.
 //! - Only [`schedule`] reads the clock for data; everywhere else `now` is a parameter.
 //! - A poll that is complete is complete: each kind of paging has a proof (`connector/page.rs`), and what has none is said. A poll changes everything or nothing. Nothing that was stored is changed, only closed; what is extended in place (the agent's runs, when sources
 //!   were read, what rules remember) stands in the entries of evidence that seal it. What indicators query is made from that, and has a digest.
@@ -71,6 +72,8 @@
 //!   undisturbed, and no poll of what it does change is taken in afterwards. A panic in an indicator is that indicator's
 //!   failure; one in the core ends it: everything is unknown, health says so, and the agent ends a minute later with an error.
 //! - A reading is published after it is stored, or marked when that fails for half a minute. Nothing is written into a database that is not the one in its folder any more.
+//! - A review pack reads and computes no reading anew: everything in it is as of the last entry of evidence before its cut-off, so that it is the same
+//!   bytes whenever it is made again. It is whole or not there, and replaces nothing. [`review`] knows no sources and no pages of the agent.
 //! - A scrape computes nothing. No request from outside reaches an upstream, except one that asks for a poll of a configured source.
 //! - What belongs to one upstream stands in its `connector.yaml`; there is no vendor's name in Rust.
 //! - Only `connector::program` and `connector::mapper` start processes. None outlives the agent, and none is given a secret as an argument.

@@ -32,7 +32,9 @@ pub enum Command {
     #[command(after_help = "Example:\n  clause9 run --config /etc/clause9/agent.yaml --log-format json")]
     Run(Config),
     /// Prove the configuration and all it refers to: connectors, indicators, register files.
-    #[command(after_help = "Example:\n  clause9 check --config agent.yaml\n  clause9 check --config agent.yaml --live")]
+    #[command(
+        after_help = "Example:\n  clause9 check --config agent.yaml\n  clause9 check --config agent.yaml --live\n  clause9 check --config agent.yaml --against-history --from 2026-07-01 --to 2026-09-30"
+    )]
     Check(Check),
     /// Poll every source once, evaluate, print every reading.
     #[command(after_help = "Example:\n  clause9 eval --config agent.yaml --fail-on breach\n  clause9 eval --config agent.yaml --format json > readings.json")]
@@ -58,8 +60,14 @@ pub enum Command {
     /// Management review packs (9.3): make one, prove that it is what it was, compare two.
     #[command(subcommand)]
     Review(Review),
+    /// Say how a stored reading was made: method, limits and rulings in force then, the records that it was made of; and compute it again.
+    #[command(after_help = "Exit codes: 0 it comes out, or what made it is not all in the ledger, which is said; 1 it comes out otherwise, or an error.\n\n\
+                      Example:\n  clause9 explain incidents_open --system credit-scoring --label severity=high\n  \
+                      clause9 explain drift_psi --system credit-scoring --label feature=income --at 2026-09-30\n  \
+                      clause9 explain impact_assessments_overdue --system credit-scoring --entry 4711 --format json")]
+    Explain(Explain),
     /// Walk the evidence chain of a data folder and name the first broken link.
-    #[command(after_help = "Example:\n  clause9 verify --data-dir /var/lib/clause9")]
+    #[command(after_help = "Example:\n  clause9 verify --data-dir /var/lib/clause9\n  clause9 verify --data-dir /var/lib/clause9 --rederive 1000")]
     Verify(Verify),
     /// Look at the store of a data folder, and back it up.
     #[command(subcommand)]
@@ -112,6 +120,15 @@ pub struct Check {
     /// Evaluate everything whole on a copy of the database too, and say what holds in it and comes out otherwise. The agent may run meanwhile.
     #[arg(long)]
     pub deep: bool,
+    /// Say what these limits would have said of the readings that were stored, beside what was said of them.
+    #[arg(long)]
+    pub against_history: bool,
+    /// Where that time begins: a day, a moment such as 2026-09-30T14:00:00Z, or how long ago, such as 30d.
+    #[arg(long, value_name = "WHEN", default_value = history::DEFAULT_FROM, requires = "against_history")]
+    pub from: String,
+    /// Where it ends; a day counts to its end. Default: now.
+    #[arg(long, value_name = "WHEN", requires = "against_history")]
+    pub to: Option<String>,
 }
 
 /// Settings of `eval`.
@@ -259,6 +276,31 @@ pub struct History {
     pub format: HistoryFormat,
 }
 
+/// Settings of `explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// Where the configuration is; it says where the data is.
+    #[command(flatten)]
+    pub config: Config,
+    /// The indicator.
+    pub indicator: String,
+    /// The reading of this system, by any name that it has now.
+    #[arg(long, value_name = "NAME")]
+    pub system: Option<String>,
+    /// The reading with this label. May be given more than once.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = label)]
+    pub label: Vec<(String, String)>,
+    /// As it was at a moment such as 2026-09-30T14:00:00Z, at the end of a day, or so long ago, such as 30d. Default: as it is.
+    #[arg(long, value_name = "WHEN", conflicts_with = "entry")]
+    pub at: Option<String>,
+    /// As it was after an entry of evidence.
+    #[arg(long, value_name = "N")]
+    pub entry: Option<String>,
+    /// How it is printed.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
 /// How a history is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum HistoryFormat {
@@ -362,6 +404,13 @@ pub struct ReviewMake {
     /// The pack of the period before, whose digest the pack names. Default: the last one beside it of an earlier period, made from the same store.
     #[arg(long, value_name = "DIR")]
     pub previous: Option<PathBuf>,
+    /// Print the page into pack.pdf as well, with a Chromium: the one in PATH, or the one of --chromium. That file alone is not the same when it is made
+    /// again, and is left out of the digest of the pack.
+    #[arg(long)]
+    pub pdf: bool,
+    /// The Chromium that prints.
+    #[arg(long, value_name = "FILE", requires = "pdf")]
+    pub chromium: Option<PathBuf>,
 }
 
 /// Settings of `review verify`.
@@ -399,6 +448,26 @@ pub struct Verify {
     /// shortened or rewritten store differs from it.
     #[arg(long, value_name = "N:DIGEST|FILE", value_parser = anchor)]
     pub expect: Option<Anchor>,
+    /// Compute stored readings again, too, from the records and methods that were stored: `all`, or about so many, spread evenly.
+    #[arg(long, value_name = "all|COUNT", value_parser = sample)]
+    pub rederive: Option<Sample>,
+}
+
+/// How many readings are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sample {
+    /// Every one.
+    All,
+    /// About so many.
+    Of(usize),
+}
+
+fn sample(text: &str) -> Result<Sample, &'static str> {
+    match text.parse() {
+        Ok(count) if count > 0 => Ok(Sample::Of(count)),
+        _ if text == "all" => Ok(Sample::All),
+        _ => Err("expected `all`, or a number of readings"),
+    }
 }
 
 /// Settings of `generate`.

@@ -42,6 +42,9 @@ pub(super) fn execute(args: &args::Check) -> anyhow::Result<ExitCode> {
             say!("{lack}");
         }
     }
+    if args.against_history {
+        super::hindsight::against_history(args, &config, now)?;
+    }
     let differences = if args.deep { deep(&config)? } else { 0 };
     let once = runtime.block_on(once::poll(config, reads_files, now))?;
     for (source, failure) in once.failures.iter().filter(|(source, _)| !faulty.contains(source)) {

@@ -6,7 +6,9 @@ mod cases;
 mod check;
 mod connectors;
 mod eval;
+mod explain;
 mod generate;
+mod hindsight;
 mod history;
 mod jobs;
 mod logs;
@@ -14,6 +16,7 @@ mod once;
 mod out;
 mod plan;
 mod quickstart;
+mod rederive;
 mod registers;
 mod review;
 mod run;
@@ -61,6 +64,7 @@ pub fn execute(cli: Cli) -> ExitCode {
         Command::Plan(args::Plan::Check(args)) => plan::execute(&args),
         Command::History(args) => history::execute(&args),
         Command::Review(args) => review::execute(&args),
+        Command::Explain(args) => explain::execute(&args),
         Command::Verify(args) => verify::execute(&args),
         Command::Store(args) => store::execute(&args),
         Command::Generate(args) => generate::execute(&args),

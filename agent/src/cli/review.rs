@@ -6,7 +6,7 @@ use super::{args, check::refused, counted, open, say, table};
 use crate::{
     config::Config,
     review::{
-        self, Choice, Subject,
+        self, Choice, Order, Subject,
         diff::{Diff, ReadingDiff, TableDiff},
         model::{Change, Front, List, Pack},
     },
@@ -41,12 +41,14 @@ fn make(args: &args::ReviewMake) -> anyhow::Result<ExitCode> {
     let path = config.data_dir.join(DATABASE_FILE);
     anyhow::ensure!(path.exists(), "{}: nothing is stored yet; `clause9 run` stores what it sees", path.display());
     let subject = Subject { organisation: &config.organisation, zone, catalogue: &config.catalogue };
-    let (pack, manifest) = review::write(&open(&path)?, &subject, &choice, args.previous.as_deref(), &args.out, now)?;
-    print(&pack, &args.out, &manifest.digest);
+    let print = args.pdf.then_some(args.chromium.as_deref());
+    let order = Order { choice: &choice, to: &args.out, previous: args.previous.as_deref(), print };
+    let (pack, manifest) = review::write(&open(&path)?, &subject, &order, now)?;
+    tell_of(&pack, &args.out, &manifest.digest);
     Ok(ExitCode::SUCCESS)
 }
 
-fn print(pack: &Pack, folder: &Path, digest: &str) {
+fn tell_of(pack: &Pack, folder: &Path, digest: &str) {
     let (header, front) = (&pack.header, &pack.front);
     say!("{}: {}, {}", folder.display(), header.organisation, header.period.name);
     say!("inputs filled: {} of {}", header.inputs_filled, header.inputs);

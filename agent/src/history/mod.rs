@@ -6,6 +6,7 @@
 
 mod course;
 mod json;
+mod keys;
 mod period;
 mod records;
 #[cfg(test)]
@@ -18,7 +19,8 @@ use std::{
 
 pub use course::{Change, Course, Seconds, Shown, Step, Summary, change};
 pub use json::json;
-pub use period::{DEFAULT_FROM, EXPECTED, Edge, edge, period, shown};
+pub use keys::keys;
+pub use period::{DEFAULT_FROM, EXPECTED, Edge, day, edge, period, shown};
 pub use records::{Edit, edits};
 
 use crate::store::{Error, Reader, SystemNames};

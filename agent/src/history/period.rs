@@ -24,8 +24,7 @@ pub enum Edge {
 /// # Errors
 /// What was expected.
 pub fn edge(text: &str, edge: Edge, zone: Zone, now: i64) -> Result<i64, &'static str> {
-    if let Ok(date) = text.parse::<chrono::NaiveDate>() {
-        let day = day_number(date);
+    if let Some(day) = day(text) {
         return Ok(if edge == Edge::From { zone.start_of(day) } else { zone.end_of(day) });
     }
     if let Ok(moment) = chrono::DateTime::parse_from_rfc3339(text) {
@@ -33,6 +32,11 @@ pub fn edge(text: &str, edge: Edge, zone: Zone, now: i64) -> Result<i64, &'stati
     }
     let ago = span::parse(text).and_then(|ago| i64::try_from(ago.as_secs()).ok()).and_then(|ago| now.checked_sub(ago));
     ago.ok_or(EXPECTED)
+}
+
+/// The day that a text is, if it is one.
+pub fn day(text: &str) -> Option<i64> {
+    text.parse::<chrono::NaiveDate>().ok().map(day_number)
 }
 
 /// Where a period begins when nobody says.

@@ -55,7 +55,7 @@ const FUNCTIONS: &[&str] = &[
 const FREE_TABLES: &[&str] = &["attributes", "doubts"];
 
 /// Names of placeholders that every SQL may use.
-const MOMENTS: &[&str] = &["now", "today", "today_begins_at"];
+pub(super) const MOMENTS: &[&str] = &["now", "today", "today_begins_at"];
 
 /// Tries SQL on an empty database with the real tables, which is made when something has to be tried.
 pub(super) struct Checker {
@@ -92,8 +92,7 @@ impl Checker {
 
     fn knowing(known: BTreeMap<String, Inspected>) -> Self {
         let inspector: LazyCell<Inspector> = LazyCell::new(|| {
-            let inspector =
-                Sqlite::with_record_tables().and_then(|database| Inspector::new(database, |function| FUNCTIONS.contains(&function.to_lowercase().as_str())));
+            let inspector = Sqlite::with_record_tables().and_then(|database| Inspector::new(database, may_call));
             inspector.expect("the record tables can be made in memory; a test does")
         });
         Self { known, inspector }
@@ -133,6 +132,11 @@ impl Checker {
     }
 }
 
+/// Whether SQL may call a function.
+pub(super) fn may_call(function: &str) -> bool {
+    FUNCTIONS.contains(&function.to_lowercase().as_str())
+}
+
 fn digest(text: &str) -> String {
     Digest::of(text.as_bytes()).to_string()
 }
@@ -142,7 +146,7 @@ fn digest_of_tables() -> String {
 }
 
 /// What was expected of SQL that is refused.
-fn expected(why: Why) -> String {
+pub(super) fn expected(why: Why) -> String {
     match why {
         Why::Table(table) => format!("record tables; not {table}"),
         Why::Function(function) => format!("functions that SQLite and PostgreSQL share: {}; not {function}", FUNCTIONS.join(", ")),
@@ -192,7 +196,7 @@ fn compare_reads(place: &Place<'_>, tables: &BTreeSet<String>, reads: &[Reads], 
 }
 
 /// The table of `reads:` whose sources decide what is in `table`. A view counts through the tables that it reads, which SQLite reports too.
-fn feeding(table: &str) -> Option<&'static str> {
+pub(super) fn feeding(table: &str) -> Option<&'static str> {
     match table {
         "system_names" => Some("systems"),
         table if FREE_TABLES.contains(&table) => None,

@@ -10,6 +10,7 @@ mod local;
 mod postgres;
 mod raw;
 mod row;
+mod stored;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -27,6 +28,7 @@ pub use evaluate::{Evaluation, EvaluationError, Evaluator, ROW_LIMIT, TIME_LIMIT
 pub use examples::Example;
 pub use postgres::PostgresQuery;
 pub use row::{ColumnError, Columns, Measured, Row};
+pub use stored::views as stored_views;
 
 pub use crate::store::sql::Cell;
 use crate::{

@@ -319,13 +319,14 @@ impl Core {
 
     /// Stores what changed. What can't be stored is shown to the passes that follow all the same.
     fn store_changes(&mut self, now: i64) {
-        let shown_unstored = self.failing_since.filter(|since| now - since >= PATIENCE);
+        // A clock that was set back meanwhile says nothing of how long that was.
+        let shown_unstored = self.failing_since.filter(|since| !(0..PATIENCE).contains(&(now - since)));
         let stored = {
             let mut changes = self.slots.iter().filter(|slot| slot.is_behind()).flat_map(|slot| slot.changes(now)).peekable();
             match changes.peek() {
                 None => Ok(()),
                 Some(_) => self.store.together(|store| {
-                    shown_unstored.map_or(Ok(()), |since| store.record_gap(since, now))?;
+                    shown_unstored.map_or(Ok(()), |since| store.record_gap(since.min(now), since.max(now)))?;
                     store.record_readings(changes, now)
                 }),
             }

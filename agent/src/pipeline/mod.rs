@@ -6,6 +6,7 @@
 mod core;
 mod deep;
 mod falls;
+mod hindsight;
 mod in_force;
 mod inventory;
 mod journal;
@@ -15,6 +16,7 @@ mod planning;
 mod poller;
 mod readings;
 mod reconcile;
+mod rederive;
 mod slot;
 mod sources;
 mod verifier;
@@ -37,10 +39,12 @@ use crate::{
 
 pub use self::core::{Core, Evaluated};
 pub use deep::differences;
+pub use hindsight::{Hindsight, Verdicts, hindsight};
 pub use inventory::{Systems, unmatched};
 pub use journal::{Journal, PollLog};
 pub use metrics::Metrics;
 pub use poller::{Polled, client, deliver, poll_once, poll_source};
+pub use rederive::{Computed, Difference, Explanation, NotOne, Outcome, Ready, Records, Rederiver, Used, When, choose, explain, shown_labels};
 pub use sources::Delivery;
 
 use self::{

@@ -22,6 +22,12 @@ pub(super) struct Surroundings<'a> {
     pub(super) now: i64,
 }
 
+/// Why there is no value where there is nothing.
+pub(super) const NOTHING: &str = "there is nothing to judge";
+
+/// How the reason begins where an evaluation failed.
+pub(super) const FAILED: &str = "the evaluation failed: ";
+
 /// Judges the rows of a part of an indicator. Whatever could make a number look better than it is makes it unknown instead: a failed query, a
 /// stale source, a source that is not there, no rows at all.
 pub(super) fn judge(slot: &Slot, part: &Part, rows: Result<Vec<Row>, EvaluationError>, around: Surroundings<'_>) -> Made {
@@ -31,13 +37,13 @@ pub(super) fn judge(slot: &Slot, part: &Part, rows: Result<Vec<Row>, EvaluationE
         Ok(rows) => rows,
         Err(error) => {
             tracing::error!(indicator = %indicator.id, error = %error, "an indicator could not be evaluated, its readings are unknown");
-            vec![Row::unknown(indicator.columns(), &format!("the evaluation failed: {error}"))]
+            vec![Row::unknown(indicator.columns(), &format!("{FAILED}{error}"))]
         }
     };
     let gaps = around.sources.gaps(&indicator.reads);
     // Where nothing is to be judged, nothing there is to be shown is no news, as long as all of it would be known.
     if rows.is_empty() && *part == Part::Whole && !(slot.method.rules.is_empty() && gaps.is_nothing()) {
-        rows.push(Row::unknown(indicator.columns(), "there is nothing to judge"));
+        rows.push(Row::unknown(indicator.columns(), NOTHING));
     }
     // Of a failure nothing is known of any system.
     let part = if failed { &Part::Whole } else { part };
@@ -109,7 +115,7 @@ pub(super) fn subject<T>(row: &Row, around: Surroundings<'_>, look: impl FnOnce(
 }
 
 /// The labels as a JSON object with sorted names, in place of what `key` held. Written by hand: this is done for every reading at every evaluation.
-fn labels_key(row: &Row, key: &mut String) {
+pub(super) fn labels_key(row: &Row, key: &mut String) {
     key.clear();
     for (name, value) in row.labels() {
         key.push(if key.is_empty() { '{' } else { ',' });

@@ -96,7 +96,7 @@ pub(super) struct Slot {
 pub(super) const NO_LABELS: &str = "{}";
 
 /// For how many systems alone an indicator is evaluated. What belongs to them is copied first, which takes about as long as evaluating does.
-const FEW_SYSTEMS: usize = 2_000;
+pub(super) const FEW_SYSTEMS: usize = 2_000;
 
 /// How often what uses the time without saying when it is due is evaluated, in seconds.
 const EVERY: i64 = 60;
@@ -344,15 +344,8 @@ impl Held {
         self.stored_value(method) == other.stored_value(method) && (a.state, &a.rule) == (b.state, &b.rule) && self.since == other.since
     }
 
-    /// What the store keeps of the value: number, clock, reason. The age of a source begins anew with each poll, and the spans of the ledger tell it: an
-    /// interval for each would say nothing but that the poll was complete.
     fn stored_value(&self, method: &Method) -> (Option<f64>, Option<(i64, f64)>, Option<&str>) {
-        match &self.reading.row.measured {
-            Measured::Unknown(reason) => (None, None, Some(reason)),
-            Measured::Number(number) => (Some(*number), None, None),
-            Measured::Clock { .. } if method.indicator.is_age_of_sources() => (None, None, None),
-            Measured::Clock { since, per } => (None, Some((*since, *per)), None),
-        }
+        stored_value(&self.reading.row, &method.indicator)
     }
 
     fn memory_text(&self) -> Option<String> {
@@ -398,8 +391,19 @@ impl Held {
     }
 }
 
+/// What the store keeps of a value: number, clock, reason. The age of a source begins anew with each poll, and the spans of the ledger tell it: an
+/// interval for each would say nothing but that the poll was complete.
+pub(super) fn stored_value<'r>(row: &'r Row, indicator: &Indicator) -> (Option<f64>, Option<(i64, f64)>, Option<&'r str>) {
+    match &row.measured {
+        Measured::Unknown(reason) => (None, None, Some(reason)),
+        Measured::Number(number) => (Some(*number), None, None),
+        Measured::Clock { .. } if indicator.is_age_of_sources() => (None, None, None),
+        Measured::Clock { since, per } => (None, Some((*since, *per)), None),
+    }
+}
+
 /// The facts at the start of an interval, and beside them the moments from which those that time changes can be told later.
-fn facts(row: &Row, now: i64) -> String {
+pub(super) fn facts(row: &Row, now: i64) -> String {
     let facts = row.facts(now).map(|(name, value)| (name, serde_json::Value::from(value)));
     let moments = row.moments().map(|(column, moment)| (column, moment.into()));
     serde_json::to_string(&facts.chain(moments).collect::<BTreeMap<_, _>>()).expect("numbers always serialise")

@@ -3,12 +3,14 @@
 
 mod freshness;
 mod registers;
+mod silence;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
+pub(super) use self::silence::Silence;
 use self::{freshness::Freshness, registers::Register};
 use crate::{
     board::SourceStatus,

@@ -57,6 +57,12 @@ pub enum Error {
     /// The workbook.
     #[error("the workbook can't be made")]
     Workbook(#[from] rust_xlsxwriter::XlsxError),
+    /// The print.
+    #[error("the page can't be printed")]
+    Print(#[from] super::pdf::Error),
+    /// There is nothing to print with.
+    #[error("there is no Chromium to print with; --chromium names one, and the page prints from any browser")]
+    NoBrowser,
     /// A folder that holds no pack.
     #[error("{path} holds no pack: {why}")]
     NoPack {

@@ -27,6 +27,8 @@ pub const EVIDENCE: &str = "evidence.ndjson";
 pub const WORKBOOK: &str = "pack.xlsx";
 /// The page.
 pub const PAGE: &str = "index.html";
+/// The page as it is printed, where that was asked for. It tells when it was printed: it alone is not the same when it is made again.
+pub const PDF: &str = "pack.pdf";
 
 /// How the temporary folder's name begins: what a pack that was never finished leaves behind, if the process was killed.
 const DRAFT: &str = ".clause9-review-";
@@ -48,7 +50,8 @@ pub struct Manifest {
     pub program: String,
     /// The last entry of evidence before the cut-off.
     pub evidence: Option<Entry>,
-    /// The digest of the pack as a whole: SHA-256 of a line `SHA256 BYTES NAME` for each file, in the order of `files`, each ended by a line feed.
+    /// The digest of the pack as a whole: SHA-256 of a line `SHA256 BYTES NAME` for each file that is reproducible, in the order of `files`, each ended
+    /// by a line feed.
     pub digest: String,
     /// Every file but this one, sorted by name.
     pub files: Vec<Listed>,
@@ -73,7 +76,8 @@ impl Manifest {
         let mut files = Vec::new();
         for name in names(folder)? {
             let (bytes, digest) = digest(&folder.join(&name)).map_err(|source| Error::File { path: folder.join(&name), done: "read", source })?;
-            files.push(Listed { name, bytes, sha256: digest.to_string(), reproducible: true });
+            let reproducible = name != PDF;
+            files.push(Listed { name, bytes, sha256: digest.to_string(), reproducible });
         }
         Ok(Self {
             format: FORMAT.to_owned(),
@@ -115,7 +119,7 @@ impl Manifest {
 
 /// The digest of a pack as a whole.
 pub fn whole(files: &[Listed]) -> Digest {
-    let lines: String = files.iter().map(|file| format!("{} {} {}\n", file.sha256, file.bytes, file.name)).collect();
+    let lines: String = files.iter().filter(|file| file.reproducible).map(|file| format!("{} {} {}\n", file.sha256, file.bytes, file.name)).collect();
     Digest::of(lines.as_bytes())
 }
 
@@ -204,6 +208,15 @@ impl Draft {
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
         let mut file = self.create(name)?;
         file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|source| Error::File { path: name.into(), done: "written", source })
+    }
+
+    /// Puts a file on disk that another program wrote.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn keep(&self, name: &str) -> Result<(), Error> {
+        let kept = File::open(self.folder.path().join(name)).and_then(|file| file.sync_all());
+        kept.map_err(|source| Error::File { path: name.into(), done: "written", source })
     }
 
     /// Writes the manifest, and gives the folder its name.

@@ -100,7 +100,7 @@ impl Front {
     fn keep_first(&mut self) {
         let bad = |shown: Option<Shown>| shown.map(|shown| shown.state.badness());
         let name = |item: &Item| (item.indicator.clone(), item.labels.clone());
-        self.worse.items.sort_by_cached_key(|item| (std::cmp::Reverse(bad(item.now)), bad(item.before), name(item)));
+        self.worse.items.sort_by_cached_key(|item| (std::cmp::Reverse(bad(item.now)), bad(item.before).unwrap_or(u8::MAX), name(item)));
         self.better.items.sort_by_cached_key(|item| (bad(item.now), std::cmp::Reverse(bad(item.before)), name(item)));
         self.adverse.items.sort_by_cached_key(|item| (std::cmp::Reverse(bad(item.now)), name(item)));
         for list in [&mut self.in_breach, &mut self.unknown] {

@@ -21,7 +21,7 @@ use crate::{
     history::{self, Past},
     indicator::{Catalogue, Direction},
     record::Zone,
-    store::{AsOf, Reader},
+    store::{AsOf, Reader, StoredMethod},
 };
 
 /// Of whom a pack is, and by what catalogue.
@@ -193,11 +193,11 @@ struct InForce(BTreeMap<(String, String), (i64, Vec<String>)>);
 impl InForce {
     fn read(reader: &Reader, head: i64) -> Result<Self, Error> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let one = |(entry, body): (i64, Value)| {
-            let rules = body["document"]["rules"].as_array().into_iter().flatten().map(text).collect();
-            ((text(&body["indicator"]), text(&body["digest"])), (entry, rules))
+        let one = |StoredMethod { digest, indicator, entry, document, .. }: StoredMethod| {
+            let rules = document["rules"].as_array().into_iter().flatten().map(text).collect();
+            ((indicator, digest), (entry, rules))
         };
-        Ok(Self(reader.methods(head)?.into_iter().map(one).collect()))
+        Ok(Self(reader.methods()?.into_iter().filter(|method| method.entry <= head).map(one).collect()))
     }
 
     fn method(&self, indicator: &str, digest: &str, from: i64) -> Method {

@@ -29,7 +29,7 @@ mod workbook;
 use std::{fs, path::Path};
 
 pub use error::Error;
-use folder::{Draft, EVIDENCE, Manifest, PACK, PAGE, WORKBOOK, parent};
+use folder::{Draft, Manifest, PACK, PAGE, PDF, WORKBOOK, parent};
 pub use make::{Frozen, Subject};
 pub use model::Pack;
 use model::{Entry, Previous};
@@ -37,12 +37,25 @@ pub use period::{Choice, YearStart};
 
 use crate::store::{self, Reader};
 
-/// Makes the pack of a period in a folder that is not there yet. The pack before it is the one in `previous`, or else the last one beside it that is of
-/// this store.
+/// What a pack is to be.
+#[derive(Debug, Clone, Copy)]
+pub struct Order<'o> {
+    /// The period.
+    pub choice: &'o Choice,
+    /// The folder, which is not there yet.
+    pub to: &'o Path,
+    /// The pack before it. `None`: the last one beside it that is of this store.
+    pub previous: Option<&'o Path>,
+    /// Whether it is printed as well, and by which browser; `Some(None)`: one that is found.
+    pub print: Option<Option<&'o Path>>,
+}
+
+/// Makes the pack of a period.
 ///
 /// # Errors
 /// [`Error`]; then there is no folder.
-pub fn write(reader: &Reader, subject: &Subject<'_>, choice: &Choice, previous: Option<&Path>, to: &Path, now: i64) -> Result<(Pack, Manifest), Error> {
+pub fn write(reader: &Reader, subject: &Subject<'_>, order: &Order<'_>, now: i64) -> Result<(Pack, Manifest), Error> {
+    let Order { choice, to, previous, print } = *order;
     let frozen = Frozen::of(reader, choice, subject.zone, now)?;
     let previous = match previous {
         Some(folder) => Some(named(reader, &frozen, folder)?),
@@ -54,8 +67,12 @@ pub fn write(reader: &Reader, subject: &Subject<'_>, choice: &Choice, previous: 
     draft.write(PACK, &folder::json(&pack))?;
     draft.write(PAGE, html::render(&pack).as_bytes())?;
     draft.write(WORKBOOK, &workbook::workbook(&pack)?)?;
+    if let Some(browser) = print {
+        let (page, pdf) = (draft.folder().join(PAGE), draft.folder().join(PDF));
+        pdf::print(&page, &pdf, browser, pdf::LIMIT)?.ok_or(Error::NoBrowser)?;
+        draft.keep(PDF)?;
+    }
     let manifest = draft.finish(&pack.header)?;
-    debug_assert!(manifest.files.iter().any(|file| file.name == EVIDENCE));
     Ok((pack, manifest))
 }
 

@@ -20,39 +20,46 @@ use crate::{
 pub struct Watch {
     /// All of it.
     whole: Range<i64>,
-    /// Each period, and the first and last moment of it that was watched, if any.
-    periods: Vec<(Range<i64>, Option<(i64, i64)>)>,
+    /// Each period.
+    periods: Vec<Watched>,
     /// Spans of the period that were watched.
     pub spans: Vec<Range<i64>>,
+}
+
+/// A period, and the first and last moment of it that was watched, if any.
+#[derive(Debug, Clone, PartialEq)]
+struct Watched {
+    period: Range<i64>,
+    seen: Option<(i64, i64)>,
 }
 
 impl Watch {
     /// Of a period and those before it.
     pub fn of(past: &Past<'_>, period: &Period, before: &[Period]) -> Self {
         let seen = |period: &Period| {
-            let range = period.from..period.until;
-            let spans = past.watched_in(&range);
-            (range, spans.first().zip(spans.last()).map(|(first, last)| (first.start, last.end - 1)))
+            let period = period.from..period.until;
+            let spans = past.watched_in(&period);
+            Watched { period, seen: spans.first().zip(spans.last()).map(|(first, last)| (first.start, last.end - 1)) }
         };
         let periods: Vec<_> = [period].into_iter().chain(before).map(seen).collect();
-        let begins = periods.last().map_or(period.from, |(range, _)| range.start);
+        let begins = periods.last().map_or(period.from, |first| first.period.start);
         Self { whole: begins..period.until, periods, spans: past.watched_in(&(period.from..period.until)) }
     }
 
     /// The first moment of the period from which on nobody watched; `None`: nobody watched at all.
     pub fn seen_until(&self) -> Option<i64> {
-        self.periods[0].1.map(|(_, last)| last + 1)
+        self.periods[0].seen.map(|(_, last)| last + 1)
     }
 
     /// How much of the period nobody watched, in seconds.
     pub fn unwatched(&self) -> i64 {
-        let Range { start, end } = self.periods[0].0;
+        let Range { start, end } = self.periods[0].period;
         end - start - self.spans.iter().map(|span| span.end - span.start).sum::<i64>()
     }
 
     /// The last moments of the periods that were watched.
     fn ends(&self) -> impl Iterator<Item = Option<i64>> {
-        self.periods.iter().map(|(_, seen)| seen.map(|(_, last)| last))
+        self.periods.iter().map(|period| period.seen.map(|(_, last)| last))
     }
 }
 
@@ -77,7 +84,7 @@ impl Readings {
         let mut methods = BTreeMap::new();
         let mut all: Vec<(Reading, Option<i64>)> = Vec::with_capacity(courses.len());
         for course in &courses {
-            for (span, step) in course.within(&watch.periods[0].0) {
+            for (span, step) in course.within(&watch.periods[0].period) {
                 let from = methods.entry(step.method.to_string()).or_insert(span.start);
                 *from = span.start.min(*from);
             }
@@ -174,7 +181,7 @@ fn shown(shown: history::Shown) -> Shown {
 
 /// What a course comes to, with since when it is in its state; `None` when there was no such reading in the period, nor at the end of the one before.
 fn of_course(course: &Course, direction: Direction, past: &Past<'_>, watch: &Watch) -> Option<(Reading, Option<i64>)> {
-    let (period, seen) = &watch.periods[0];
+    let Watched { period, seen } = &watch.periods[0];
     let ends: Vec<Option<history::Shown>> = watch.ends().map(|end| course.shown_at(end?)).collect();
     let was_seen_before = watch.ends().nth(1).flatten().is_some();
     let was = ends.get(1).copied().flatten();

@@ -128,7 +128,8 @@ impl Bench {
     fn make_with(&self, quarter: &str, name: &str, previous: Option<&Path>, now: &str) -> Result<(Pack, Manifest), Error> {
         let subject = Subject { organisation: "Example", zone: Zone::UTC, catalogue: &self.catalogue };
         let choice = Choice::quarter(quarter, YearStart::default(), Zone::UTC)?;
-        write(&self.reader(), &subject, &choice, previous, &self.path(name), moment(now))
+        let order = Order { choice: &choice, to: &self.path(name), previous, print: None };
+        write(&self.reader(), &subject, &order, moment(now))
     }
 }
 

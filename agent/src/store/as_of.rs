@@ -25,7 +25,13 @@ pub struct AsOf {
     own: Sqlite,
     folder: tempfile::TempDir,
     entry: i64,
+    /// The entry up to which readings are shown.
+    readings: i64,
     state: State,
+    /// When each source was read to its end last, as it is shown.
+    read_at: BTreeMap<String, Option<i64>>,
+    /// Views that say something else than those of this release.
+    other_views: BTreeMap<String, String>,
 }
 
 /// What entries say beside the rows under them.
@@ -37,6 +43,10 @@ struct State {
     configuration: Value,
     /// When each source was read to its end last.
     read_at: BTreeMap<String, Option<i64>>,
+    /// Release and tables of the agent that ran.
+    made_by: (String, String),
+    /// When the last entry was made, epoch seconds.
+    at: i64,
 }
 
 const FILE: &str = "as-of.sqlite";
@@ -54,7 +64,7 @@ impl AsOf {
         own.make_transient()?;
         core::migrate(&own)?;
         core::make_record_tables(&own)?;
-        let mut as_of = Self { ledger, own, folder, entry: 0, state: State::default() };
+        let mut as_of = Self { ledger, own, folder, entry: 0, readings: 0, state: State::default(), read_at: BTreeMap::new(), other_views: BTreeMap::new() };
         as_of.advance(entry)?;
         Ok(as_of)
     }
@@ -77,10 +87,11 @@ impl AsOf {
             } else if changes_names {
                 project::resolve_again(own, &Names::load(own)?, &mut Sum::default())?;
             }
-            move_readings(ledger, own, from, to)?;
+            move_readings(ledger, own, self.readings, to)?;
             tables::replace_sources(own, &state.sources())
         })?;
-        (self.entry, self.state) = (to, state);
+        self.read_at.clone_from(&state.read_at);
+        (self.entry, self.readings, self.state) = (to, to, state);
         Ok(())
     }
 
@@ -91,7 +102,33 @@ impl AsOf {
     pub fn see_sources_of(&mut self, entry: i64) -> Result<(), Error> {
         let state = self.state.then(&self.ledger, self.entry, entry)?;
         let own: &dyn Database = &self.own;
-        own.together(|own| tables::replace_sources(own, &state.sources()))
+        own.together(|own| tables::replace_sources(own, &state.sources()))?;
+        self.read_at = state.read_at;
+        Ok(())
+    }
+
+    /// Shows the readings that a later entry left, too.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn see_readings_of(&mut self, entry: i64) -> Result<(), Error> {
+        let (ledger, own): (&dyn Database, &dyn Database) = (&self.ledger, &self.own);
+        own.together(|own| move_readings(ledger, own, self.readings, entry))?;
+        self.readings = entry;
+        Ok(())
+    }
+
+    /// Has these views say what a stored method says of them, and all others what this release says. True when any says something else than this release.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn with_views(&mut self, stored: &BTreeMap<&str, &str>) -> Result<bool, Error> {
+        let known: BTreeMap<_, _> = tables::views().iter().map(|view| (view.name.as_str(), view.sql.as_str())).collect();
+        let others: BTreeMap<_, _> = stored.iter().filter(|(name, sql)| known.get(*name) != Some(sql)).map(|(name, sql)| (*name, *sql)).collect();
+        let restored = self.other_views.keys().filter_map(|name| Some((name.as_str(), *known.get(name.as_str())?)));
+        tables::replace_views(&self.own, &restored.chain(others.clone()).collect())?;
+        self.other_views = others.iter().map(|(name, sql)| ((*name).to_owned(), (*sql).to_owned())).collect();
+        Ok(!others.is_empty())
     }
 
     /// The entry.
@@ -122,7 +159,21 @@ impl AsOf {
 
     /// When each source was read to its end last; `None`: never.
     pub fn read_at(&self) -> &BTreeMap<String, Option<i64>> {
-        &self.state.read_at
+        &self.read_at
+    }
+
+    /// After how many seconds without a complete poll each source was stale, by the configuration that was in force; one whose schedule says it is left out.
+    pub fn stale_after(&self) -> BTreeMap<String, i64> {
+        let sources = self.state.configuration["sources"].as_array().into_iter().flatten();
+        let by_seconds = sources.filter(|source| source["stale_after"].get("missed_polls").is_none());
+        by_seconds.filter_map(|source| Some((source["name"].as_str()?.to_owned(), source["stale_after"]["seconds"].as_i64()?))).collect()
+    }
+
+    /// The release that ran, if what it derived from records, or in which tables it put them, may have been something else than now.
+    pub fn other_release(&self) -> Option<&str> {
+        let (version, tables) = &self.state.made_by;
+        let own = tables::definition(&tables::create_statements(self.own.dialect()));
+        (!version.is_empty() && (version != env!("CARGO_PKG_VERSION") || *tables != own)).then_some(version)
     }
 
     /// The tables, for reading alone.
@@ -143,10 +194,14 @@ impl State {
     /// What holds after a later entry.
     fn then(&self, ledger: &dyn Database, from: i64, to: i64) -> Result<Self, Error> {
         let mut state = self.clone();
-        ledger.each("SELECT kind, body FROM evidence WHERE entry > ?1 AND entry <= ?2 ORDER BY entry", &[from.into(), to.into()], |row| {
+        ledger.each("SELECT kind, body, at FROM evidence WHERE entry > ?1 AND entry <= ?2 ORDER BY entry", &[from.into(), to.into()], |row| {
             let (kind, mut body): (String, Value) = (row.get(0)?, serde_json::from_str(&row.get::<String>(1)?).unwrap_or_default());
+            state.at = row.get(2)?;
             if let Some(zone) = body["zone"].as_str().and_then(Zone::parse) {
                 state.zone = Some(zone);
+            }
+            if let Some((version, tables)) = body["version"].as_str().zip(body["record_tables"].as_str()) {
+                state.made_by = (version.to_owned(), tables.to_owned());
             }
             if kind == evidence::Kind::Configuration.as_str() {
                 state.configuration = body["document"].take();
@@ -180,7 +235,8 @@ impl State {
                 kind: text("kind"),
                 interval_seconds: source["interval_seconds"].as_i64().unwrap_or_default(),
                 stale_after_seconds: source["stale_after"]["seconds"].as_i64().unwrap_or_default(),
-                last_success_at: self.read_at.get(&name).copied().flatten(),
+                // A success in the future is a clock that was set back: it proves nothing.
+                last_success_at: self.read_at.get(&name).copied().flatten().filter(|read_at| *read_at <= self.at),
                 name,
             }
         };

@@ -218,12 +218,6 @@ pub(super) fn each(connection: &dyn Database, after: i64, to: i64, mut take: imp
     })
 }
 
-/// The methods that were put into the evidence up to an entry.
-pub(super) fn methods(connection: &dyn Database, to: i64) -> Result<Vec<(i64, Value)>, Error> {
-    let sql = "SELECT entry, body FROM evidence WHERE kind = ?1 AND entry <= ?2 ORDER BY entry";
-    connection.rows(sql, &[Kind::Method.as_str().into(), to.into()], |row| Ok((row.get(0)?, serde_json::from_str(&row.get::<String>(1)?).unwrap_or_default())))
-}
-
 /// When the first entry was made, if there is one.
 pub(super) fn first_at(connection: &dyn Database) -> Result<Option<i64>, Error> {
     connection.first("SELECT at FROM evidence ORDER BY entry LIMIT 1", &[], |row| row.get(0))

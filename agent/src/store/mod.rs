@@ -28,6 +28,7 @@ pub mod tables;
 #[cfg(test)]
 mod tests;
 mod touched;
+mod under;
 mod verify;
 
 use std::{
@@ -53,6 +54,7 @@ pub use snapshot::Snapshot;
 pub use sql::Interrupter;
 pub use sqlite::{Look, Projection, Query, QueryError};
 pub use touched::{Affected, Touched};
+pub use under::{Memories, Opened, StoredMethod};
 pub use verify::{Finding, Place, Verified, verify};
 
 /// An open store. Holds the folder's lock for as long as it lives.

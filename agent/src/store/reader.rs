@@ -1,15 +1,16 @@
 //! A store that is only read, beside whoever writes it.
 
 use std::{
+    collections::{BTreeMap, HashSet},
     ops::Range,
     path::{Path, PathBuf},
 };
 
 use super::{
-    Anchor, AsOf, Entry, Error, Held, Stats, SystemNames, Verified, Version, evidence, past,
+    Anchor, AsOf, Entry, Error, Held, Key, Memories, Opened, Stats, StoredMethod, SystemNames, Verified, Version, evidence, past,
     sql::{Database, Interrupter},
     sqlite::Sqlite,
-    verify,
+    under, verify,
 };
 
 /// A connection that can't write.
@@ -34,6 +35,11 @@ impl Reader {
     /// What SQLite reports; that it was interrupted, too.
     pub fn verify(&self, expected: Option<&Anchor>) -> Result<Verified, Error> {
         verify(&self.database, expected).map_err(|error| error.at(&self.path))
+    }
+
+    /// The tables, for reading alone.
+    pub fn tables(&self) -> &dyn Database {
+        &self.database
     }
 
     /// The indicators that ever had a reading, sorted.
@@ -125,20 +131,84 @@ impl Reader {
         self.read(|database| evidence::each(database, after, to, take))
     }
 
-    /// The methods that were put into the evidence up to an entry: its number, and what it says.
-    ///
-    /// # Errors
-    /// What SQLite reports.
-    pub fn methods(&self, to: i64) -> Result<Vec<(i64, serde_json::Value)>, Error> {
-        self.read(|database| evidence::methods(database, to))
-    }
-
     /// Everything as it was when an entry of evidence was the last one.
     ///
     /// # Errors
     /// [`Error::Folder`] when there is no room for it; what SQLite reports.
     pub fn as_of(&self, entry: i64) -> Result<AsOf, Error> {
         AsOf::open(&self.path, entry).map_err(|error| error.at(&self.path))
+    }
+
+    /// The methods that came into force, in the order of their entries.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn methods(&self) -> Result<Vec<StoredMethod>, Error> {
+        self.read(under::methods)
+    }
+
+    /// The entries that stored readings, and when they were made (epoch seconds): after one, up to another.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn evaluations(&self, after: i64, up_to: i64) -> Result<Vec<(i64, i64)>, Error> {
+        self.read(|database| under::evaluations(database, after, up_to))
+    }
+
+    /// The intervals that an entry began, and those that it ended.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn under(&self, entry: i64) -> Result<(Vec<Opened>, Vec<Opened>), Error> {
+        self.read(|database| Ok((under::opened(database, entry)?, under::closed(database, entry)?)))
+    }
+
+    /// The interval of a reading that held after an entry.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn reading_after(&self, key: &Key, entry: i64) -> Result<Option<Opened>, Error> {
+        self.read(|database| under::after(database, key, entry))
+    }
+
+    /// How many intervals of readings are stored.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn intervals(&self) -> Result<i64, Error> {
+        self.read(under::intervals)
+    }
+
+    /// About so many readings, spread evenly over all intervals that are stored, by the entry that began them. `place` decides with which it begins.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn sample(&self, count: usize, place: u64) -> Result<BTreeMap<i64, HashSet<Key>>, Error> {
+        self.read(|database| under::sample(database, count, place))
+    }
+
+    /// Brings what rules remember after one entry to what they do after a later one.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn remember(&self, memories: &mut Memories, after: i64, up_to: i64) -> Result<(), Error> {
+        self.read(|database| under::remember(database, memories, after, up_to))
+    }
+
+    /// From when until when readings were shown that an entry stored and that could not be stored before, in epoch seconds; `None`: there were none.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn unstored_before(&self, entry: i64) -> Result<Option<(i64, i64)>, Error> {
+        self.read(|database| under::unstored_before(database, entry))
+    }
+
+    /// When an entry was made, epoch seconds; `None`: there is none of this number.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn made_at(&self, entry: i64) -> Result<Option<i64>, Error> {
+        self.read(|database| under::made_at(database, entry))
     }
 
     /// How much of what is stored.

@@ -8,7 +8,7 @@ mod chi_square;
 pub(super) mod relatives;
 mod views;
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use super::{
     Error,
@@ -137,6 +137,22 @@ pub fn create_statements(dialect: Dialect) -> Vec<String> {
     statements.extend(SHAPES.iter().filter(|shape| shape.belongs_to_system).map(stranger_index));
     statements.extend(INDEXES.iter().map(|index| (*index).to_owned()));
     statements
+}
+
+/// Has the views of these names say this from now on, whatever they said. In a database that nothing else depends on.
+///
+/// # Errors
+/// What the database reports; some of the views are others by then.
+pub fn replace_views(database: &dyn Database, views: &BTreeMap<&str, &str>) -> Result<(), Error> {
+    for (name, sql) in views {
+        if !name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') {
+            return Err(Error::Database(format!("`{name}` is no name of a view").into()));
+        }
+        // Each by itself: the texts may come from a store that anybody has written to.
+        database.execute(&format!("DROP VIEW IF EXISTS {name}"), &[])?;
+        database.execute(&format!("CREATE VIEW {name} AS\n{sql}"), &[])?;
+    }
+    Ok(())
 }
 
 /// Digest of such statements: by it tables and views of another release are known.

@@ -3,6 +3,7 @@
 
 mod condition;
 mod forecast;
+mod read;
 mod rule;
 #[cfg(test)]
 mod tests;

@@ -70,8 +70,8 @@ pub struct Selector(pub BTreeMap<String, Vec<String>>);
 /// The rules of one indicator that are in force: the catalogue's and the configuration's.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RuleSet {
-    rules: Vec<Entry>,
-    digest: Digest,
+    pub(super) rules: Vec<Entry>,
+    pub(super) digest: Digest,
 }
 
 /// A rule of the set.
@@ -110,8 +110,7 @@ impl RuleSet {
         let floor = rules.iter().find_map(|rule| rule.floor.as_deref());
         let configured = overrides.iter().flat_map(|over| Entry::of_override(over, floor));
         let rules: Vec<_> = catalogue.chain(configured).collect();
-        let texts: Vec<_> = rules.iter().map(Entry::canonical).collect();
-        let digest = Digest::of(texts.join("\n").as_bytes());
+        let digest = digest(&rules);
         Self { rules, digest }
     }
 
@@ -204,6 +203,12 @@ impl RuleSet {
     }
 }
 
+/// Digest of rules: of all their texts.
+pub(super) fn digest(rules: &[Entry]) -> Digest {
+    let texts: Vec<_> = rules.iter().map(Entry::canonical).collect();
+    Digest::of(texts.join("\n").as_bytes())
+}
+
 impl Entry {
     fn of_rule(rule: &Rule) -> Self {
         Self {
@@ -231,7 +236,7 @@ impl Entry {
     }
 
     /// Everything that makes the rule what it is, in one line.
-    fn canonical(&self) -> String {
+    pub(super) fn canonical(&self) -> String {
         let value = self.value.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string);
         let floor = self.floor.as_ref().map(|floor| format!(" and {floor}")).unwrap_or_default();
         let mut text = format!("{}: {value}{floor}{}", self.level, self.scope());

@@ -1,5 +1,7 @@
 //! The JSON API.
 
+mod asked;
+pub mod explain;
 pub mod history;
 
 use std::sync::Arc;
@@ -107,8 +109,8 @@ pub async fn answerable(request: Request, next: Next) -> Response {
         return refused(StatusCode::NOT_ACCEPTABLE, "the answer is JSON: accept application/json").into_response();
     }
     let has_parameters = request.uri().query().is_some_and(|query| !query.is_empty());
-    if has_parameters && ![READINGS, HISTORY].contains(&request.uri().path()) {
-        let parameters = [(READINGS, Choice::PARAMETERS.as_slice()), (HISTORY, history::PARAMETERS.as_slice())];
+    let parameters: [(&str, &[&str]); 3] = [(READINGS, &Choice::PARAMETERS), (HISTORY, &history::PARAMETERS), (EXPLAIN, &explain::PARAMETERS)];
+    if has_parameters && parameters.iter().all(|(path, _)| *path != request.uri().path()) {
         let with = parameters.map(|(path, names)| format!("{path} has {}", names.join(", ")));
         return refused(StatusCode::BAD_REQUEST, &format!("{} has no parameters; {}", request.uri().path(), with.join("; "))).into_response();
     }
@@ -138,6 +140,9 @@ pub const READINGS: &str = "/api/v1/readings";
 
 /// Where it is asked what they were.
 pub const HISTORY: &str = "/api/v1/history";
+
+/// Where it is asked how they were made.
+pub const EXPLAIN: &str = "/api/v1/explain";
 
 /// The readings of a board that are chosen.
 pub fn readings_json(board: &Board, is_chosen: impl Fn(&Panel, &Reading) -> bool) -> Value {

@@ -21,7 +21,7 @@ pub use self::front::Front;
 
 use crate::pipeline::Handle;
 
-/// The routes: `/` (status), `/indicators/{id}`, `/sources/{name}`, `/api/v1/status`, `/api/v1/readings`, `/api/v1/history`, `/api/v1/evidence/head`, `/api/v1/indicators`,
+/// The routes: `/` (status), `/indicators/{id}`, `/sources/{name}`, `/api/v1/status`, `/api/v1/readings`, `/api/v1/history`, `/api/v1/explain`, `/api/v1/evidence/head`, `/api/v1/indicators`,
 /// `/api/v1/sources`,
 /// `POST /api/v1/sources/{name}/poll`.
 pub fn router(handle: Handle) -> Router {
@@ -34,6 +34,7 @@ pub fn router(handle: Handle) -> Router {
         .route("/api/v1/status", get(api::status))
         .route(api::READINGS, get(api::readings))
         .route(api::HISTORY, get(api::history::history))
+        .route(api::EXPLAIN, get(api::explain::explain))
         .route("/api/v1/evidence/head", get(api::evidence_head))
         .route("/api/v1/indicators", get(api::indicators))
         .route("/api/v1/sources", get(api::sources))

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     indicator::Catalogue,
+    pipeline::{Outcome, Rederiver},
     record::{Door, Zone},
     store::{
         Delivered, Mode,
@@ -221,7 +222,23 @@ impl Twins {
         for side in [&mut self.subject, &mut self.model] {
             assert_eq!(store::verify(side.core().store.reader(), None).unwrap().findings, [], "seed {}\n{}", self.seed, self.log);
         }
+        self.rederive();
         self.did
+    }
+
+    /// What is stored comes out of what is stored.
+    fn rederive(&mut self) {
+        let reader = store::Reader::open(self.subject.core().store.path()).unwrap();
+        let mut rederiver = Rederiver::after(0, &reader, &self.subject.catalogue).unwrap();
+        let (mut same, mut all) = (0, 0);
+        for (entry, at) in reader.evaluations(0, i64::MAX).unwrap() {
+            for computed in rederiver.entry(entry, at, None).unwrap() {
+                all += 1;
+                same += usize::from(computed.outcome == Outcome::Same);
+                assert!(!matches!(computed.outcome, Outcome::Differs(_)), "seed {}, entry {entry}: {computed:#?}\n{}", self.seed, self.log);
+            }
+        }
+        assert!(same > 0 && all > 0, "seed {}", self.seed);
     }
 
     fn step(&mut self) {

@@ -1,5 +1,7 @@
 //! The core's tests: what is unknown and why, what is evaluated when, what survives.
 
+mod rederived;
+
 use std::path::Path;
 
 use serde_json::{Value, json};

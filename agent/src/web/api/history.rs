@@ -8,9 +8,8 @@ use clause9_exporter::axum::{
     http::StatusCode,
 };
 use serde_json::Value;
-use url::form_urlencoded;
 
-use super::{Refusal, refused, stored, unknown};
+use super::{Refusal, asked::Asked, refused, stored, unknown};
 use crate::{
     history::{self, Choice, DEFAULT_FROM, History},
     indicator::Direction,
@@ -50,33 +49,15 @@ pub async fn history(State(handle): State<Handle>, RawQuery(query): RawQuery) ->
 }
 
 impl Question {
-    /// Reads a query. What nobody reads would be taken for heard.
     fn of(query: &str, zone: crate::record::Zone, now: i64) -> Result<Self, String> {
-        let (mut indicator, mut choice, mut from, mut to) = (None, Choice::default(), None, None);
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            let again = match &*name {
-                "indicator" => indicator.replace(value.into_owned()).is_some(),
-                "system" => choice.system.replace(value.into_owned()).is_some(),
-                "label" => {
-                    let (label, value) =
-                        value.split_once('=').filter(|(label, _)| !label.is_empty()).ok_or("label: expected a label and its value, `feature=income`")?;
-                    choice.labels.insert(label.to_owned(), value.to_owned()).is_some()
-                }
-                "from" => from.replace(value.into_owned()).is_some(),
-                "to" => to.replace(value.into_owned()).is_some(),
-                _ => return Err(unknown("parameter", &name, PARAMETERS)),
-            };
-            if again {
-                return Err(format!("{name}: it is there twice"));
-            }
-        }
-        let period = history::period(from.as_deref().unwrap_or(DEFAULT_FROM), to.as_deref(), zone, now);
+        let asked = Asked::of(query, &PARAMETERS)?;
+        let (from, to) = (asked.get("from"), asked.get("to"));
+        let period = history::period(from.unwrap_or(DEFAULT_FROM), to, zone, now);
         let period = period.map_err(|(end, expected)| format!("{end}: expected {expected}"))?;
         if period.is_empty() {
             return Err("the period ends before it begins".to_owned());
         }
-        let indicator = indicator.ok_or("indicator: expected the id of an indicator; /api/v1/indicators has them")?;
-        Ok(Self { indicator, choice, period })
+        Ok(Self { indicator: asked.indicator()?, choice: asked.choice, period })
     }
 }
 

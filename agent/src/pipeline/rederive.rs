@@ -1,0 +1,298 @@
+//! Stored readings computed again: from the records, names, sources and methods that the ledger has as of the entry under which a reading lies. The
+//! value comes of the stored SQL, the state of the rules and of what they remembered.
+//!
+//! What the ledger does not tell is said, and is no difference: what sources fed and how single registers were, what other code than a method's SQL
+//! worked out (the checks of the monitoring plan), and an evaluation that failed.
+
+mod choose;
+mod compare;
+mod explain;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
+
+pub use self::choose::{NotOne, When, choose, shown as shown_labels};
+pub use self::explain::{Explanation, Records, Used, explain};
+
+use self::compare::Around;
+use super::{inventory, readings, slot::FEW_SYSTEMS};
+use crate::{
+    indicator::{Catalogue, Evaluator, Indicator, Moment, Overrides, Own, Pass, Row, stored_views},
+    store::{self, AsOf, Key, Memories, Opened, Reader, StoredMethod},
+    threshold::RuleSet,
+};
+
+/// A stored reading, and what it comes to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Computed {
+    /// Which reading.
+    pub key: Key,
+    /// The interval as it was opened; of what the entry ended, the interval that ended. `None`: nothing is stored of the reading.
+    pub stored: Option<Opened>,
+    /// What it comes to.
+    pub outcome: Outcome,
+}
+
+/// What a stored reading comes to when it is computed again.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// The same.
+    Same,
+    /// What made it is not all in the ledger: the words say what did, as far as the ledger can confirm it.
+    Told(String),
+    /// Something else.
+    Differs(Vec<Difference>),
+}
+
+/// In what it differs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// The part: `value`, `state`, `facts`, ...
+    pub what: &'static str,
+    /// What is stored.
+    pub stored: String,
+    /// What comes out.
+    pub computed: String,
+}
+
+/// A method as it was stored, made ready to be computed.
+#[derive(Debug)]
+pub struct Ready {
+    /// The indicator; that of the catalogue where it still has this SQL.
+    pub indicator: Arc<Indicator>,
+    /// The values of its parameters.
+    pub parameters: Overrides,
+    /// Its rules.
+    pub rules: RuleSet,
+    /// The method as evidence has it.
+    pub stored: StoredMethod,
+}
+
+/// Why a method can't be computed.
+#[derive(Debug, Clone)]
+enum Why {
+    /// Other code than its SQL has a part in it, or this release can't run it.
+    Told(String),
+    /// The evidence lacks it, or it is no method.
+    Lacking(String),
+}
+
+/// Computes what is stored again, entry by entry.
+#[derive(Debug)]
+pub struct Rederiver<'r> {
+    reader: &'r Reader,
+    catalogue: &'r Catalogue,
+    as_of: AsOf,
+    evaluator: Evaluator,
+    methods: Vec<StoredMethod>,
+    ready: HashMap<(String, usize), Result<Arc<Ready>, Why>>,
+    memories: Memories,
+    /// After which entry that is what rules remember.
+    remembered: i64,
+}
+
+/// The rows of a method by their labels.
+type Rows = HashMap<String, Row>;
+
+impl<'r> Rederiver<'r> {
+    /// Of what a store holds, for entries after this one. Where a stored method is that of an indicator of the catalogue, this is computed.
+    ///
+    /// # Errors
+    /// What the store reports.
+    pub fn after(entry: i64, reader: &'r Reader, catalogue: &'r Catalogue) -> Result<Self, store::Error> {
+        let as_of = reader.as_of(entry)?;
+        let evaluator = Evaluator::new(as_of.projection()?);
+        let methods = reader.methods()?;
+        Ok(Self { reader, catalogue, as_of, evaluator, methods, ready: HashMap::new(), memories: Memories::new(), remembered: 0 })
+    }
+
+    /// What was stored before the entry that was computed last.
+    pub fn as_of(&self) -> &AsOf {
+        &self.as_of
+    }
+
+    /// Computes what an entry of evaluation stored: the chosen readings. Entries must come in their order. What comes out and is not stored is told
+    /// where all are chosen.
+    ///
+    /// # Errors
+    /// What the store reports.
+    pub fn entry(&mut self, entry: i64, at: i64, chosen: Option<&HashSet<Key>>) -> Result<Vec<Computed>, store::Error> {
+        let is_chosen = |stored: &Opened| chosen.is_none_or(|keys| keys.contains(&stored.key));
+        let (mut opened, mut closed) = self.reader.under(entry)?;
+        opened.retain(is_chosen);
+        closed.retain(is_chosen);
+        if opened.is_empty() && closed.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.as_of.advance(entry - 1)?;
+        self.as_of.see_sources_of(entry)?;
+        self.reader.remember(&mut self.memories, self.remembered, entry - 1)?;
+        self.remembered = entry - 1;
+        let around = Around {
+            systems: inventory::systems(self.as_of.tables())?,
+            at,
+            unstored: self.reader.unstored_before(entry)?,
+            other_release: self.as_of.other_release().map(str::to_owned),
+            stale_after: self.as_of.stale_after(),
+        };
+        let closed: HashMap<Key, Opened> = closed.into_iter().map(|closed| (closed.key.clone(), closed)).collect();
+        let begun: HashSet<Key> = opened.iter().map(|opened| opened.key.clone()).collect();
+        let mut groups: BTreeMap<(String, String), Group> = BTreeMap::new();
+        for ended in closed.values().filter(|ended| !begun.contains(&ended.key)) {
+            // One that is not evaluated any more ends whatever would come out.
+            if let Some(method) = self.in_force(&ended.key.indicator, entry) {
+                groups.entry((ended.key.indicator.clone(), method)).or_default().ended.push(ended.clone());
+            }
+        }
+        for opened in opened {
+            groups.entry((opened.key.indicator.clone(), opened.interval.method.to_string())).or_default().begun.push(opened);
+        }
+        let mut all = Vec::new();
+        let builds_on_readings =
+            |this: &mut Self, indicator: &str, method: &str| this.ready(indicator, method).is_ok_and(|ready| ready.indicator.pass() > Pass::OfRecords);
+        let (last, first): (Vec<_>, Vec<_>) = groups.into_iter().partition(|((indicator, method), _)| builds_on_readings(self, indicator, method));
+        for ((indicator, method), group) in first {
+            self.group(&indicator, &method, group, &closed, &around, chosen.is_none(), &mut all)?;
+        }
+        if !last.is_empty() {
+            // Those that they were made of may lie under the same entry.
+            self.as_of.see_readings_of(entry)?;
+        }
+        for ((indicator, method), group) in last {
+            self.group(&indicator, &method, group, &closed, &around, chosen.is_none(), &mut all)?;
+        }
+        Ok(all)
+    }
+
+    /// The digest of the method by which an indicator was evaluated before an entry, if it was.
+    fn in_force(&self, indicator: &str, entry: i64) -> Option<String> {
+        let is_on = self.as_of.configuration()["indicators"].as_array()?.iter().any(|id| id == indicator);
+        let last = self.methods.iter().rfind(|method| method.indicator == indicator && method.entry < entry);
+        last.filter(|_| is_on).map(|method| method.digest.clone())
+    }
+
+    /// What a method gives, for all readings that an entry began or ended with it.
+    fn group(
+        &mut self,
+        indicator: &str,
+        digest: &str,
+        group: Group,
+        before: &HashMap<Key, Opened>,
+        around: &Around,
+        all_are_chosen: bool,
+        all: &mut Vec<Computed>,
+    ) -> Result<(), store::Error> {
+        let (ready, rows) = match self.ready(indicator, digest).and_then(|ready| Ok((Arc::clone(&ready), self.rows(&ready, &group, around)?))) {
+            Ok(made) => made,
+            Err(Made::Not(why)) => {
+                let outcome = why.outcome(digest);
+                all.extend(group.begun.into_iter().map(|stored| Computed { key: stored.key.clone(), stored: Some(stored), outcome: outcome.clone() }));
+                return Ok(());
+            }
+            Err(Made::Failed(error)) => return Err(error),
+        };
+        if all_are_chosen && around.unstored.is_none() {
+            all.extend(self.strays(indicator, &group, &rows, around)?);
+        }
+        for stored in group.begun {
+            let memory = self.memories.get(&stored.key).map(String::as_str);
+            let outcome = compare::outcome(&ready, &stored, before.get(&stored.key), memory, &rows, around, &self.as_of);
+            all.push(Computed { key: stored.key.clone(), stored: Some(stored), outcome });
+        }
+        Ok(())
+    }
+
+    /// Readings that ended and come out, and those that come out and are not stored.
+    fn strays(&self, indicator: &str, group: &Group, rows: &Rows, around: &Around) -> Result<Vec<Computed>, store::Error> {
+        let differs = |stored: &str, computed: String| Outcome::Differs(vec![Difference { what: "reading", stored: stored.to_owned(), computed }]);
+        let told = |labels: &str| rows.get(labels).map(|row| compare::shown(row, around.at));
+        let ended = group.ended.iter().filter_map(|stored| {
+            let outcome = differs("it ended", told(&stored.key.labels)?);
+            Some(Computed { key: stored.key.clone(), stored: Some(stored.clone()), outcome })
+        });
+        let mut strays: Vec<_> = ended.collect();
+        let mut held: HashSet<String> =
+            self.as_of.tables().rows("SELECT labels FROM readings WHERE indicator = ?1", &[indicator.into()], |row| row.get(0))?.into_iter().collect();
+        held.extend(group.begun.iter().map(|begun| begun.key.labels.clone()));
+        let missing = rows.keys().filter(|labels| !held.contains(*labels)).map(|labels| {
+            let key = Key { indicator: indicator.to_owned(), labels: labels.clone() };
+            Computed { key, stored: None, outcome: differs("none", told(labels).unwrap_or_default()) }
+        });
+        strays.extend(missing);
+        strays.sort_by(|one, other| one.key.cmp(&other.key));
+        Ok(strays)
+    }
+
+    /// A stored method, ready to be computed.
+    fn ready(&mut self, indicator: &str, digest: &str) -> Result<Arc<Ready>, Made> {
+        let overrides = self.as_of.configuration()["thresholds"][indicator].as_array().map_or(0, Vec::len);
+        let made = match self.ready.get(&(digest.to_owned(), overrides)) {
+            Some(made) => made.clone(),
+            None => {
+                let made = self.make_ready(indicator, digest, overrides).map(Arc::new);
+                self.ready.insert((digest.to_owned(), overrides), made.clone());
+                made
+            }
+        };
+        made.map_err(Made::Not)
+    }
+
+    fn make_ready(&self, indicator: &str, digest: &str, overrides: usize) -> Result<Ready, Why> {
+        let lacking = |words: &str| Why::Lacking(words.to_owned());
+        let of = |method: &&StoredMethod| method.digest == digest && method.indicator == indicator;
+        let stored = self.methods.iter().find(of).ok_or_else(|| lacking("the evidence has no such method of the indicator"))?;
+        let texts: Option<Vec<_>> = stored.document["rules"].as_array().map(|rules| rules.iter().map(|rule| rule.as_str().unwrap_or_default()).collect());
+        let rules = texts.and_then(|texts| RuleSet::read(&texts, overrides)).ok_or_else(|| lacking("rules that can be read"))?;
+        let known = self.catalogue.get(indicator);
+        let (indicator, parameters) =
+            Indicator::of_method(indicator, &stored.document, known).map_err(|words| Why::Told(format!("this release can't compute its method: {words}")))?;
+        if indicator.reads_own(Own::PlanChecks) {
+            return Err(Why::Told("it comes of the checks of the monitoring plan, which other code than SQL makes".to_owned()));
+        }
+        Ok(Ready { indicator, parameters, rules, stored: stored.clone() })
+    }
+
+    /// The rows of a method, by labels: all of them, or where that is enough those of the systems that the group is about.
+    fn rows(&mut self, ready: &Ready, group: &Group, around: &Around) -> Result<Rows, Made> {
+        let others = self.as_of.with_views(&stored_views(&ready.stored.document)).map_err(Made::Failed)?;
+        let zone = self.as_of.zone().map_err(Made::Failed)?;
+        let evaluation = self.evaluator.begin(Moment::at(around.at, zone)).map_err(Made::Failed)?;
+        let systems: Option<BTreeSet<String>> = group.begun.iter().chain(&group.ended).map(|stored| compare::system(&stored.key)).collect();
+        let few = systems.filter(|systems| systems.len() <= FEW_SYSTEMS && ready.indicator.is_local() && !others);
+        let rows = match few {
+            Some(systems) => evaluation.evaluate_for(&ready.indicator, &ready.parameters, &systems),
+            None => evaluation.evaluate(&ready.indicator, &ready.parameters),
+        };
+        let rows = rows.map_err(|error| Made::Not(Why::Told(format!("this release can't compute it: {error}"))))?;
+        let mut key = String::new();
+        let keyed = rows.into_iter().map(|row| {
+            readings::labels_key(&row, &mut key);
+            (key.clone(), row)
+        });
+        Ok(keyed.collect())
+    }
+}
+
+/// What an entry began and ended with a method.
+#[derive(Debug, Default)]
+struct Group {
+    begun: Vec<Opened>,
+    ended: Vec<Opened>,
+}
+
+/// Why nothing was made.
+enum Made {
+    Not(Why),
+    Failed(store::Error),
+}
+
+impl Why {
+    fn outcome(self, digest: &str) -> Outcome {
+        match self {
+            Self::Told(words) => Outcome::Told(words),
+            Self::Lacking(words) => Outcome::Differs(vec![Difference { what: "method", stored: digest.to_owned(), computed: words }]),
+        }
+    }
+}

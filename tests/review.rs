@@ -1,0 +1,167 @@
+//! Management review packs as people make them: by the program, from a data folder with a past.
+
+use crate::support::agent::{clause9, program};
+use clause9::{
+    record::{Door, Zone},
+    store::{Delivered, Mode, Store},
+};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// 2026-01-01T00:00:00Z, and days from it.
+const BEGIN: i64 = 1_767_225_600;
+const DAY: i64 = 86_400;
+
+/// A folder with a configuration, and a store that was filled in the first half of 2026.
+fn past() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = "organisation: { name: Example, timezone: UTC }\nregisters: registers\nreview: { year_starts: january }\n";
+    std::fs::create_dir(folder.path().join("registers")).expect("a folder");
+    std::fs::write(folder.path().join("agent.yaml"), config).expect("a written agent.yaml");
+    let mut store = Store::open(&folder.path().join("data"), Zone::UTC).expect("a store");
+    let mut commit = |records: &[Value], at: i64| {
+        let door = Door { now: at, zone: Zone::UTC };
+        let records = records.iter().flat_map(|record| door.admit(record).expect("a record")).collect();
+        let stream = Delivered { stream: "s".to_owned(), mode: Mode::Snapshot, records, position: None, feeds: Vec::new() };
+        store.commit("registers", &[stream], at).expect("a commit");
+    };
+    let system = |id: &str| json!({ "record": "system", "id": id, "risk_tier": "high" });
+    let action = |closed: Option<i64>| json!({ "record": "case", "id": "MA-1", "kind": "review_action", "title": "=Second reviewer", "due": "2026-03-01", "opened_at": BEGIN, "closed_at": closed });
+    commit(&[system("credit"), action(None)], BEGIN + DAY);
+    commit(&[system("credit"), system("chat"), action(None)], BEGIN + 40 * DAY);
+    // What became of it in March was told in April only.
+    commit(&[system("credit"), system("chat"), action(Some(BEGIN + 80 * DAY))], BEGIN + 100 * DAY);
+    folder
+}
+
+fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+fn said(arguments: &[&str]) -> (bool, String) {
+    let output = clause9(arguments);
+    (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr))
+}
+
+/// The arguments of `review make`.
+fn make(folder: &Path, more: &[&str], out: &str) -> Vec<String> {
+    let fixed = ["review".to_owned(), "make".to_owned(), "--config".to_owned(), text(&folder.join("agent.yaml")), "--out".to_owned(), text(&folder.join(out))];
+    fixed.into_iter().chain(more.iter().map(|more| (*more).to_owned())).collect()
+}
+
+fn made(folder: &Path, more: &[&str], out: &str) -> (bool, String) {
+    let arguments = make(folder, more, out);
+    said(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+#[test]
+fn a_pack_is_made_verified_and_compared() {
+    let folder = past();
+    let folder = folder.path();
+    let (is_good, told) = made(folder, &["--quarter", "2026-Q1"], "q1");
+    assert!(is_good && told.contains("to be decided: 1 action of an earlier management review is late"), "{told}");
+    let (is_good, told) = made(folder, &["--quarter", "2026-Q2"], "q2");
+    assert!(is_good && told.contains("goes on from the pack of 2026-Q1: "), "{told}");
+    for name in ["pack.json", "pack.xlsx", "index.html", "evidence.ndjson", "manifest.json", "csv/readings.csv", "csv/actions.csv"] {
+        assert!(folder.join("q2").join(name).is_file(), "{name}");
+    }
+    // It was closed in the first quarter, of which nobody knew then.
+    let late = std::fs::read_to_string(folder.join("q2/csv/late-cases.csv")).expect("a table");
+    assert!(late.contains("changed,registers,MA-1,review_action,2026-01-01,2026-03-22,registers,MA-1,review_action,2026-01-01,"), "{late}");
+
+    let (is_good, told) = said(&["review", "verify", &text(&folder.join("q2")), "--data-dir", &text(&folder.join("data"))]);
+    assert!(is_good && told.contains("every one of these entries is in the store"), "{told}");
+    let (is_good, told) = said(&["review", "diff", &text(&folder.join("q1")), &text(&folder.join("q2"))]);
+    assert!(is_good && told.contains("Actions of management reviews: 0 new, 1 gone, 0 changed"), "{told}");
+    let (is_good, told) = said(&["review", "diff", &text(&folder.join("q1")), &text(&folder.join("q2")), "--format", "json"]);
+    let told: Value = serde_json::from_str(&told).expect("JSON");
+    assert!(is_good && told["periods"] == json!(["2026-Q1", "2026-Q2"]), "{told:#}");
+
+    let (is_good, told) = made(folder, &["--from", "2026-01-15", "--to", "2026-02-20"], "days");
+    assert!(is_good && told.contains("2026-01-15 to 2026-02-20"), "{told}");
+    let written = folder.join("q2/csv/actions.csv");
+    std::fs::write(&written, "").expect("a written file");
+    let (is_good, told) = said(&["review", "verify", &text(&folder.join("q2"))]);
+    assert!(!is_good && told.contains("csv/actions.csv: it is not what the manifest says"), "{told}");
+}
+
+#[test]
+fn what_is_wrong_is_said_and_nothing_is_written() {
+    let folder = past();
+    let folder = folder.path();
+    let before: Vec<_> = names(folder);
+    for (more, expected) in [
+        (&["--quarter", "2026-Q7"][..], "`2026-Q7` is no quarter; expected a quarter such as 2026-Q3"),
+        (&["--quarter", "2999-Q1"], "the period 2999-Q1 has not ended: it ends on 2999-04-01 00:00"),
+        (&["--quarter", "2020-Q1"], "nothing is stored of the period 2020-Q1: what is known begins on 2026-01-02 00:00"),
+        (&["--from", "2026-02-01", "--to", "2026-01-01"], "the last day, 2026-01-01, lies before the first, 2026-02-01"),
+        (&["--from", "2026-02-01"], "--to <DAY>"),
+        (&["--quarter", "2026-Q1", "--previous", "nowhere"], "nowhere holds no pack: manifest.json"),
+        (&["--quarter", "2026-Q1", "--pdf", "--chromium", "/no/chromium"], "/no/chromium is no program that can be run"),
+    ] {
+        let (is_good, told) = made(folder, more, "pack");
+        assert!(!is_good && told.contains(expected), "{more:?}: {told}");
+        assert_eq!(names(folder), before, "{more:?}");
+    }
+    std::fs::create_dir(folder.join("pack")).expect("a folder");
+    let (is_good, told) = made(folder, &["--quarter", "2026-Q1"], "pack");
+    assert!(!is_good && told.contains("pack is there already; a pack replaces nothing"), "{told}");
+    let (is_good, told) = said(&["review", "verify", &text(&folder.join("pack"))]);
+    assert!(!is_good && told.contains("pack holds no pack: manifest.json"), "{told}");
+}
+
+fn names(folder: &Path) -> Vec<PathBuf> {
+    let mut names: Vec<_> = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
+    names.sort();
+    names
+}
+
+/// Whenever it is killed, there is no pack or a whole one.
+#[test]
+fn a_pack_is_whole_or_not_there() {
+    let folder = past();
+    let folder = folder.path();
+    let mut seen = [false; 2];
+    for (count, milliseconds) in (0..).zip([0, 5, 20, 40, 60, 80, 100, 150, 200, 300, 500, 1_000, 3_000, 10_000, 30_000]) {
+        let name = format!("pack-{count}");
+        let mut child = Command::new(program())
+            .args(make(folder, &["--quarter", "2026-Q1"], &name))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        child.kill().expect("a process that is ours can be killed");
+        child.wait().expect("a killed process ends");
+        let pack = folder.join(&name);
+        seen[usize::from(pack.exists())] = true;
+        if pack.exists() {
+            let (is_good, told) = said(&["review", "verify", &text(&pack), "--data-dir", &text(&folder.join("data"))]);
+            assert!(is_good, "killed after {milliseconds} ms: {told}");
+            break;
+        }
+    }
+    assert_eq!(seen, [true; 2], "killed before it was done, and after");
+}
+
+/// As on a full disk: files can't grow any more. Nothing of the pack is left, whichever file it was.
+#[test]
+fn a_full_disk_leaves_nothing() {
+    let folder = past();
+    let folder = folder.path();
+    let before = names(folder);
+    // In blocks of 512 bytes. The store's own temporary file is among the first to grow.
+    for blocks in ["1", "16", "64", "256", "1024", "2048", "unlimited"] {
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        let output = Command::new("sh").args(["-c", &script]).arg(program()).args(make(folder, &["--quarter", "2026-Q1"], "pack")).output().expect("a shell");
+        let told = String::from_utf8_lossy(&output.stderr);
+        if output.status.success() {
+            assert!(blocks != "1" && said(&["review", "verify", &text(&folder.join("pack"))]).0, "{blocks} blocks were enough");
+            return;
+        }
+        assert_eq!(names(folder), before, "{blocks} blocks: {told}");
+    }
+    panic!("without a limit there is one");
+}
