@@ -43,12 +43,12 @@ fn shown(context: &Context, section: &Section) -> Markup {
             h3 { "Indicators that other sections show" }
             ul.plain { @for id in elsewhere { (brief(context, id)) } }
         }
-        @for id in here {
+        div.indicators { @for id in here {
             @match context.indicators.get(id.as_str()) {
                 Some(indicator) => { (indicators::indicator(context, indicator)) }
                 None => { p { (badge(Mark::State(State::Unknown))) " The indicator " span.code { (id) } " is not in this pack: nothing is known of it." } }
             }
-        }
+        } }
     }
 }
 
