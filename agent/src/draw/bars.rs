@@ -1,7 +1,11 @@
 //! Amounts per period: two beside each other with what was left at the end, or states upon each other. Each amount is written at its bar.
 
 use maud::{Markup, html};
-use plotters::{chart::ChartBuilder, drawing::IntoDrawingArea as _, style::RGBAColor};
+use plotters::{
+    chart::{ChartBuilder, LabelAreaPosition},
+    drawing::IntoDrawingArea as _,
+    style::RGBAColor,
+};
 
 use super::{
     axis::{Axis, Steps},
@@ -108,7 +112,7 @@ fn plotted(canvas: Canvas, x: Axis, y: Axis, draw: impl Fn(&mut Canvas, &dyn Fn(
     let mut chart = builder.margin_top(17 * PIXEL).margin_right(34 * PIXEL).x_label_area_size(230).y_label_area_size(440).build_cartesian_2d(x, y)?;
     let mut mesh = chart.configure_mesh();
     mesh.disable_x_mesh().light_line_style(RGBAColor(0, 0, 0, 0.0)).bold_line_style(Ink::Grid.stroke()).axis_style(Ink::Axis.stroke());
-    mesh.label_style(written(Ink::Quiet)).set_all_tick_mark_size(3 * PIXEL).draw()?;
+    mesh.label_style(written(Ink::Quiet)).set_all_tick_mark_size(3 * PIXEL).set_tick_mark_size(LabelAreaPosition::Bottom, 0).draw()?;
     let plot = chart.plotting_area();
     plot.draw(&Raw(|canvas: &mut Canvas| draw(canvas, &|period, amount| plot.map_coordinate(&(period, amount)))))?;
     area.present()
@@ -160,7 +164,7 @@ fn stacked(stack: &Stack, canvas: Canvas) -> Result<(), Failed> {
     let x = periods(stack.periods.iter().map(|(name, _)| name).collect::<Vec<_>>().into_iter());
     plotted(canvas, x, up_to(most), |canvas, at| {
         for (place, (_, counts)) in stack.periods.iter().enumerate() {
-            let place = Place { middle: number(place) + 0.5, half: 0.28 };
+            let place = Place { middle: number(place) + 0.5, half: 0.21 };
             match counts {
                 Some(counts) => pile(canvas, at, &place, counts),
                 None => {

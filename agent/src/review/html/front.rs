@@ -1,10 +1,10 @@
-//! The first page: what a review needs to know before it reads on. And, behind the contents, all of the lists that it begins.
+//! The first page: what a review needs to know before it reads on. And, near the end, all of the lists that it begins.
 
 use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
-use super::{Context, indicator_anchor, indicators, section_anchor, table, table_anchor, words};
+use super::{Context, indicator_anchor, indicators, section_anchor, table_anchor, words};
 use crate::{
     draw::{self, Mark, Stack, Stretch, badge},
     review::model::{Counts, Item, Line, List},
@@ -132,22 +132,30 @@ fn in_breach(context: &Context, list: &List) -> Markup {
 }
 
 fn breaches(context: &Context, list: &List, most: usize, caption: &str) -> Markup {
-    table(
-        "list",
-        &html! { (caption) },
-        &html! {
-            thead { tr { th scope="col" { "System" } th scope="col" { "Indicator" } th.n scope="col" { "Value" } th scope="col" { "In breach since" } th scope="col" { "Limit" } } }
-            tbody { @for item in list.items.iter().take(most) {
-                tr {
-                    th scope="row" { (system(item)) }
-                    td { (indicator(context, item)) }
-                    td.n { (value(context, item)) }
-                    td { @match item.since { Some(since) => { (since_when(context, since)) } None => { "not known" } } }
-                    td.why { (why(item)) }
-                }
-            } }
-        },
-    )
+    let row = |item: &Item| {
+        html! {
+            th role="rowheader" scope="row" { (system(item)) }
+            td role="cell" { (indicator(context, item)) }
+            td.n role="cell" { (value(context, item)) }
+            td role="cell" { span.only-narrow { "since " } @match item.since { Some(since) => { (since_when(context, since)) } None => { "not known" } } }
+            td.why role="cell" { (why(item)) }
+        }
+    };
+    let headings = ["System", "Indicator", "Value", "In breach since", "Limit"];
+    cards(caption, &headings, list.items.iter().take(most).map(row))
+}
+
+/// A table whose rows become small blocks where there is no room for columns. What lays them out anew hides that they are a table, so they say it.
+fn cards(caption: &str, headings: &[&str], rows: impl Iterator<Item = Markup>) -> Markup {
+    html! {
+        div.scroll tabindex="0" role="region" aria-label=(caption) {
+            table.list role="table" {
+                caption { (caption) }
+                thead role="rowgroup" { tr role="row" { @for heading in headings { th role="columnheader" scope="col" { (heading) } } } }
+                tbody role="rowgroup" { @for row in rows { tr role="row" { (row) } } }
+            }
+        }
+    }
 }
 
 /// A moment, and how long that is before the cut-off. What was so from the first moment on may have been so before.
@@ -216,7 +224,7 @@ fn named(context: &Context, items: &[&Item]) -> Markup {
 fn lines(context: &Context, lines: &[Line], none: &str) -> Markup {
     html! {
         @if lines.is_empty() { p { (none) } } @else {
-            ul.plain { @for line in lines { li { (line.text) " " (see(context, line)) } } }
+            ul.plain { @for line in lines { li { (words::sentence(&line.text)) " " (see(context, line)) } } }
         }
     }
 }
@@ -293,21 +301,15 @@ fn left(list: &List) -> Markup {
 }
 
 fn items(context: &Context, caption: &str, list: &List) -> Markup {
-    table(
-        "list",
-        &html! { (caption) },
-        &html! {
-            thead { tr { th scope="col" { "System" } th scope="col" { "Indicator" } th scope="col" { "Period before" } th scope="col" { "Now" } th scope="col" { "Since" } th scope="col" { "Why" } } }
-            tbody { @for item in &list.items {
-                tr {
-                    th scope="row" { (system(item)) }
-                    td { (indicator(context, item)) }
-                    td { (shown(context, item.before.as_ref(), item)) }
-                    td { (shown(context, item.now.as_ref(), item)) }
-                    td { @if let Some(since) = item.since { (context.calendar.day_of(since)) } }
-                    td.why { (why(item)) }
-                }
-            } }
-        },
-    )
+    let row = |item: &Item| {
+        html! {
+            th role="rowheader" scope="row" { (system(item)) }
+            td role="cell" { (indicator(context, item)) }
+            td role="cell" { span.only-narrow { "before: " } (shown(context, item.before.as_ref(), item)) }
+            td role="cell" { span.only-narrow { "now: " } (shown(context, item.now.as_ref(), item)) }
+            td role="cell" { @if let Some(since) = item.since { span.only-narrow { "since " } (context.calendar.day_of(since)) } }
+            td.why role="cell" { (why(item)) }
+        }
+    };
+    cards(caption, &["System", "Indicator", "Period before", "Now", "Since", "Limit or reason"], list.items.iter().map(row))
 }

@@ -101,10 +101,10 @@ pub fn render(pack: &Pack) -> String {
                 main #content tabindex="-1" {
                     (front::page(&context))
                     (contents::page(&context))
-                    (front::rest(&context))
                     @for section in &pack.sections { (section_of(&context, section)) }
                     (sections::homeless(&context))
                     @if !pack.sections.iter().any(|section| section.part == Part::Results) { (blank::page(&context, None)) }
+                    (front::rest(&context))
                     (proof::page(&context))
                 }
             }
