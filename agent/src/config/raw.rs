@@ -377,6 +377,8 @@ pub struct Web {
     pub tls: Option<WebTls>,
     /// Ask for credentials. Missing: no.
     pub auth: Option<WebAuth>,
+    /// Ask for these credentials where something is done: a poll, a reload. They may look, too. Missing: whoever may look may do it.
+    pub operator: Option<WebAuth>,
     /// Further names under which the agent is asked, by Prometheus say: `[clause9.monitoring.svc, aims.example.org]`, without scheme and port.
     /// IP addresses, `localhost` and the host of `external_url` need no entry; under any other name it answers 421. Default: none.
     #[serde(default)]

@@ -89,6 +89,8 @@ pub struct Configuration {
     pub zone: Zone,
     /// What signs the heads of evidence.
     pub key: Option<Arc<SigningKey>>,
+    /// The folder in which review packs are made, if any are.
+    pub packs: Option<PathBuf>,
     /// When the agent was started, epoch seconds.
     pub started: i64,
     /// When it was taken over, or last read again; epoch seconds.
@@ -306,8 +308,8 @@ impl Agent {
             started => started,
         };
         let (file, database, zone) = (self.config.file.clone(), self.config.data_dir.join(store::DATABASE_FILE), self.config.zone);
-        let key = self.config.evidence.key.clone();
-        self.handle.configuration.store(Arc::new(Configuration { digest, file, database, zone, key, started, since: now, refused: None }));
+        let (key, packs) = (self.config.evidence.key.clone(), self.config.review.make.as_ref().map(|make| make.out.clone()));
+        self.handle.configuration.store(Arc::new(Configuration { digest, file, database, zone, key, packs, started, since: now, refused: None }));
     }
 }
 

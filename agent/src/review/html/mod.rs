@@ -79,6 +79,12 @@ impl<'p> Context<'p> {
     }
 }
 
+/// The security policy under which a page that [`render`] made can be served: its own style sheet, and nothing else.
+pub fn policy_of(page: &str) -> Option<String> {
+    let (_, rest) = page.split_once("<style>")?;
+    Some(policy(rest.split_once("</style>")?.0))
+}
+
 /// The page.
 pub fn render(pack: &Pack) -> String {
     let context = Context::new(pack);
