@@ -273,7 +273,10 @@ fn a_poll_can_be_asked_for() {
 /// compares with values and all. `UPDATE_EXPECTED=1` writes it anew.
 #[test]
 fn the_agents_own_series_are_the_golden_ones() {
-    let agent = start(1);
+    let agent = Agent::start(&format!("{REST}evidence: {{ anchors: {{ file: heads }} }}\n"), |folder| {
+        registers(folder);
+        incidents(folder, 1);
+    });
     agent.wait_metric(LOW);
     let page = agent.metrics();
     let own = |line: &&str| ["# HELP clause9_", "# TYPE clause9_", "# HELP process_", "# TYPE process_"].iter().any(|start| line.starts_with(start));

@@ -18,6 +18,8 @@ fn what_was_is_told_while_the_agent_runs_and_afterwards() {
     });
     let high = "aims_incidents_open{severity=\"high\",system=\"credit-scoring\"} ";
     agent.wait_metric_until(high, |value| value == "1");
+    // What held for no second is no step.
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
     std::fs::write(agent.path("registers/incidents.csv"), TWO).expect("a written register");
     agent.wait_metric_until(high, |value| value == "2");
 

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 /// Crates, and the only files or folders that name them: one, but for a crate that two write the same kind of file with.
-const HOMES: [(&str, &[&str]); 9] = [
+const HOMES: [(&str, &[&str]); 10] = [
     ("calamine", &["agent/src/connector/format/"]),
     ("cron", &["agent/src/schedule"]),
     ("jaq_core", &["agent/src/connector/expression.rs"]),
     ("notify", &["agent/src/config/watch.rs"]),
     ("reqwest", &["agent/src/connector/"]),
+    ("ring", &["agent/src/keys.rs"]),
     ("rusqlite", &["agent/src/store/sqlite/"]),
     // Registers to begin with, and packs.
     ("rust_xlsxwriter", &["agent/src/connector/", "agent/src/review/"]),

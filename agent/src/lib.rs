@@ -46,6 +46,8 @@
 //! | [`indicator`] | the catalogue (YAML and SQL) and its evaluation |
 //! | [`threshold`] | rules, conditions, verdicts; pure |
 //! | [`plan`] | the monitoring plan against readings, rules and dashboards; pure |
+//! | [`anchors`] | what is kept of the evidence outside of the store: heads, signed lines, time stamps; how they are written and read |
+//! | [`keys`] | Ed25519 keys: made, read, what is signed with them, whether what others signed was |
 //! | [`board`] | the current picture, and the picture as metric families |
 //! | [`pipeline`] | the only module that knows all of the above; takes over configurations by their difference |
 //! | [`review`] | the 9.3 pack: sections as data, tables and readings as of the cut-off, its page, folder and manifest; verifying and comparing packs |
@@ -72,6 +74,8 @@
 //!   undisturbed, and no poll of what it does change is taken in afterwards. A panic in an indicator is that indicator's
 //!   failure; one in the core ends it: everything is unknown, health says so, and the agent ends a minute later with an error.
 //! - A reading is published after it is stored, or marked when that fails for half a minute. Nothing is written into a database that is not the one in its folder any more.
+//! - Whatever in a store can be changed alone, [`store::verify()`] tells (`store/verify/tampering.rs` changes every cell); what agrees with itself, an anchor. Nothing waits
+//!   for an anchor: what can't be kept is told, counted and tried again by a task of its own.
 //! - A review pack reads and computes no reading anew: everything in it is as of the last entry of evidence before its cut-off, so that it is the same
 //!   bytes whenever it is made again. It is whole or not there, and replaces nothing. [`review`] knows no sources and no pages of the agent.
 //! - A scrape computes nothing. No request from outside reaches an upstream, except one that asks for a poll of a configured source.
@@ -80,12 +84,14 @@
 //! - What a file may ask for is bounded before room is made for it or anything recurses: nesting, values, columns, cells, rows
 //!   (`document::load`, `connector::format::bounds`). A file past a bound is one clear error, and its poll's failure.
 //! - Messages about files say place, header and kind of value, never the value of a cell.
+//! - A private key is read into [`keys::SigningKey`], which signs and shows nothing else than its public key.
 //! - Secrets are of the type [`secret::Secret`]; nothing that is logged, shown or returned as an error holds one.
 //! - No `unsafe`.
 
 // What is printed with these panics when the reader of a pipe goes away; `cli::out` does not.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod anchors;
 pub mod board;
 pub mod cli;
 pub mod config;
@@ -96,6 +102,7 @@ pub mod fault;
 pub mod generate;
 pub mod history;
 pub mod indicator;
+pub mod keys;
 pub mod pipeline;
 pub mod plan;
 pub mod record;

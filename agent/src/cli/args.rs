@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{history, store::Anchor};
+use crate::{anchors::Kepts, history, store::Anchor};
 
 /// Watches AI systems the way Clause 9 of ISO/IEC 42001 asks for.
 #[derive(Debug, Parser)]
@@ -57,18 +57,24 @@ pub enum Command {
                       clause9 history --record case 4711"
     )]
     History(History),
-    /// Management review packs (9.3): make one, prove that it is what it was, compare two.
-    #[command(subcommand)]
-    Review(Review),
     /// Say how a stored reading was made: method, limits and rulings in force then, the records that it was made of; and compute it again.
     #[command(after_help = "Exit codes: 0 it comes out, or what made it is not all in the ledger, which is said; 1 it comes out otherwise, or an error.\n\n\
                       Example:\n  clause9 explain incidents_open --system credit-scoring --label severity=high\n  \
                       clause9 explain drift_psi --system credit-scoring --label feature=income --at 2026-09-30\n  \
                       clause9 explain impact_assessments_overdue --system credit-scoring --entry 4711 --format json")]
     Explain(Explain),
+    /// Management review packs (9.3): make one, prove that it is what it was, compare two.
+    #[command(subcommand)]
+    Review(Review),
     /// Walk the evidence chain of a data folder and name the first broken link.
-    #[command(after_help = "Example:\n  clause9 verify --data-dir /var/lib/clause9\n  clause9 verify --data-dir /var/lib/clause9 --rederive 1000")]
+    #[command(after_help = "Example:\n  clause9 verify --data-dir /var/lib/clause9\n  \
+                      clause9 verify --data-dir /var/lib/clause9 --rederive 1000\n  \
+                      clause9 verify --data-dir /var/lib/clause9 --expect /mnt/elsewhere/anchors --public-key evidence.pem.pub\n  \
+                      clause9 verify --data-dir /var/lib/clause9 --time-stamps /var/lib/clause9/anchors --tsa-certificate tsa.pem")]
     Verify(Verify),
+    /// The key that signs the heads of evidence.
+    #[command(subcommand)]
+    Keys(Keys),
     /// Look at the store of a data folder, and back it up.
     #[command(subcommand)]
     Store(Store),
@@ -317,16 +323,32 @@ fn label(text: &str) -> Result<(String, String), &'static str> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-/// An anchor as it is written, or a file that holds one: as it is written, or the answer of `/api/v1/evidence/head`.
-fn anchor(text: &str) -> Result<Anchor, String> {
-    let expected = match text.parse() {
-        Ok(anchor) => return Ok(anchor),
-        Err(expected) => expected,
-    };
-    let content = std::fs::read_to_string(text).map_err(|error| format!("{expected}, or a file that holds it ({error})"))?;
-    let answer: Option<serde_json::Value> = serde_json::from_str(&content).ok();
-    let written = answer.as_ref().and_then(|answer| answer["anchor"].as_str()).unwrap_or_else(|| content.trim());
-    written.parse().map_err(|_| format!("the file holds no anchor; expected {expected}"))
+/// An anchor as it is written, or a file that holds some: a line for each, or the answer of `/api/v1/evidence/head`.
+fn kept(text: &str) -> Result<Kepts, String> {
+    match text.parse::<Anchor>() {
+        Ok(anchor) => Ok(Kepts(vec![anchor.into()])),
+        Err(expected) => {
+            let content = std::fs::read_to_string(text).map_err(|error| format!("{expected}, or a file that holds it ({error})"))?;
+            Kepts::read(&content).map_err(|found| format!("the file: {found}"))
+        }
+    }
+}
+
+/// What to do with keys.
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    /// Make a key for a file of its own, readable by its owner alone, and its public key in FILE.pub. Neither replaces a file.
+    #[command(after_help = "Example:\n  clause9 keys new --out /etc/clause9/evidence.pem")]
+    New {
+        /// The file to make: PKCS#8 in PEM, as `openssl genpkey -algorithm ed25519` makes it, too.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Print the public key of a private one.
+    Show {
+        /// The file of the private key.
+        file: PathBuf,
+    },
 }
 
 /// What to do with a store.
@@ -444,10 +466,20 @@ pub struct Verify {
     /// The agent's data folder.
     #[arg(long, value_name = "DIR")]
     pub data_dir: PathBuf,
-    /// An entry that must be there, as an earlier `verify`, the agent's log or its `/api/v1/evidence/head` named it, or a file that holds it: a
-    /// shortened or rewritten store differs from it.
-    #[arg(long, value_name = "N:DIGEST|FILE", value_parser = anchor)]
-    pub expect: Option<Anchor>,
+    /// An entry that must be there, as an earlier `verify`, the agent's log or its `/api/v1/evidence/head` named it, or a file that holds it: the
+    /// answer of that address, or the file of `evidence.anchors`, of which every line must hold. A shortened or rewritten store differs from it. May be
+    /// given more than once.
+    #[arg(long, value_name = "N:DIGEST|FILE", value_parser = kept)]
+    pub expect: Vec<Kepts>,
+    /// The public key that signed what is expected, from the first line on that is signed; several where one took over from another.
+    #[arg(long, value_name = "FILE", requires = "expect")]
+    pub public_key: Vec<PathBuf>,
+    /// A folder of time stamps, `anchors` in the data folder where the agent has kept it: each must be of the entry with its number.
+    #[arg(long, value_name = "DIR")]
+    pub time_stamps: Option<PathBuf>,
+    /// The certificate (PEM) whose key must have signed them.
+    #[arg(long, value_name = "FILE", requires = "time_stamps")]
+    pub tsa_certificate: Option<PathBuf>,
     /// Compute stored readings again, too, from the records and methods that were stored: `all`, or about so many, spread evenly.
     #[arg(long, value_name = "all|COUNT", value_parser = sample)]
     pub rederive: Option<Sample>,

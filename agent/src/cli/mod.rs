@@ -11,6 +11,7 @@ mod generate;
 mod hindsight;
 mod history;
 mod jobs;
+mod keys;
 mod logs;
 mod once;
 mod out;
@@ -63,9 +64,10 @@ pub fn execute(cli: Cli) -> ExitCode {
         Command::Registers(args) => registers::execute(&args),
         Command::Plan(args::Plan::Check(args)) => plan::execute(&args),
         Command::History(args) => history::execute(&args),
-        Command::Review(args) => review::execute(&args),
         Command::Explain(args) => explain::execute(&args),
+        Command::Review(args) => review::execute(&args),
         Command::Verify(args) => verify::execute(&args),
+        Command::Keys(args) => keys::execute(&args),
         Command::Store(args) => store::execute(&args),
         Command::Generate(args) => generate::execute(&args),
         Command::Map => Ok(connector::map()),

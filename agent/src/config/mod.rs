@@ -1,6 +1,7 @@
 //! The configuration, proved good: URLs parsed, cron compiled, references resolved, every mistake found at once. What is typed is in
 //! `raw.rs`; when files change is in `watch.rs`.
 
+mod evidence;
 pub mod measure;
 mod raw;
 mod read;
@@ -32,7 +33,10 @@ use crate::{
     threshold::Override,
 };
 
-pub use self::web::{Web, WebAuth, WebTls};
+pub use self::{
+    evidence::Evidence,
+    web::{Web, WebAuth, WebTls},
+};
 
 /// A configuration that can be run.
 #[derive(Debug, Clone)]
@@ -65,6 +69,8 @@ pub struct Config {
     pub registry: Arc<Registry>,
     /// TLS, authentication and names of the agent's own pages.
     pub web: Web,
+    /// The key that signs the heads of evidence, and where they are kept.
+    pub evidence: Evidence,
     /// Where the runbooks are published.
     pub runbook_url: Option<Url>,
     /// Management review packs.
@@ -281,10 +287,12 @@ fn build(raw: raw::File, file: &Path, reader: &mut Reader<'_>) -> Option<Config>
     let overrides = catalogue.as_ref().map(|catalogue| thresholds::overrides(&raw.thresholds, catalogue, reader)).unwrap_or_default();
     let off = thresholds::off(&raw.indicators);
     let web = web::prove(raw.web, raw.external_url.as_deref(), reader);
+    let evidence = evidence::prove(raw.evidence, reader);
     let runbook_url = raw.runbook_url.as_deref().and_then(|written| web::published("runbook_url", "runbooks'", written, reader));
     let review = review(&raw.review, reader);
     let mut reload_when_changed = vec![file.to_owned()];
     reload_when_changed.extend(connectors.into_iter().chain(indicators).chain(std::mem::take(&mut reader.referenced)));
+    reload_when_changed.extend(evidence.key_file.clone());
     reload_when_changed.extend(web.files().chain(sources.iter().flat_map(PolledSource::certificate_files)).map(Path::to_owned));
     let catalogue = Arc::new(catalogue?);
     let digest = digest(reader.document, &registry, &catalogue);
@@ -303,6 +311,7 @@ fn build(raw: raw::File, file: &Path, reader: &mut Reader<'_>) -> Option<Config>
         named_systems: std::mem::take(&mut reader.systems),
         registry,
         web,
+        evidence,
         runbook_url,
         review,
         reload_when_changed,

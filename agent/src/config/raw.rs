@@ -58,6 +58,10 @@ pub struct File {
     /// TLS, authentication and names of the agent's own pages. Missing: none.
     #[serde(default)]
     pub web: Web,
+    /// What makes evidence something to rely on: a key that signs its heads, and places outside of the store where they are kept. Missing: heads go
+    /// unsigned to the log, `/metrics` and the pages.
+    #[serde(default)]
+    pub evidence: Evidence,
 }
 
 /// Management review packs (9.3).
@@ -401,6 +405,38 @@ pub enum WebAuth {
     },
     /// A bearer token.
     Bearer(Secret),
+}
+
+/// What makes evidence something to rely on.
+#[derive(Debug, Default, Deserialize)]
+pub struct Evidence {
+    /// PEM file of the Ed25519 private key that signs heads of evidence; `clause9 keys new` makes one. Default: none, heads are not signed.
+    pub key: Option<String>,
+    /// Where heads are kept, beside the log, `/metrics` and the pages. Default: nowhere.
+    #[serde(default)]
+    pub anchors: Anchors,
+}
+
+/// Where the last entry of evidence is kept outside of the store, at the start, then `every` so often, and at the end. What fails is told, counted and
+/// tried again each minute; nothing waits for it.
+#[derive(Debug, Default, Deserialize)]
+pub struct Anchors {
+    /// A file to which a line `N:DIGEST TIME`, and the signature where there is a key, is appended each time; `clause9 verify --expect` reads it. It
+    /// belongs where whoever can write the data folder can't write. Default: none.
+    pub file: Option<String>,
+    /// An address to which each is sent by POST as JSON, as `/api/v1/evidence/head` answers. Default: none.
+    pub url: Option<String>,
+    /// Credentials for `url`: `none`, `basic` or `bearer`. Default: `none`.
+    #[serde(default)]
+    pub auth: Auth,
+    /// A server of time stamps (RFC 3161). Its replies are kept as `anchors/N.tsr` in the data folder; `clause9 verify --time-stamps` reads them.
+    /// Default: none.
+    pub time_stamp: Option<String>,
+    /// Certificates for talking to both servers. Default: the system's authorities, no client certificate.
+    #[serde(default)]
+    pub tls: SourceTls,
+    /// How often. Default: `1h`.
+    pub every: Option<Span>,
 }
 
 fn default_listen() -> String {

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -192,13 +191,7 @@ fn http(raw: &raw::Source, connector: &Description, allow_redirects_to: Vec<Url>
     if let Err(expected) = &url {
         reader.mistake(&format!("{path}.url"), *expected);
     }
-    let mut file = |key: &str, written: &Option<String>| written.as_deref().map(|written| reader.existing(&format!("{path}.tls.{key}"), written));
-    let tls: (Option<PathBuf>, _, _) =
-        (file("ca_file", &raw.tls.ca_file), file("client_certificate", &raw.tls.client_certificate), file("client_key", &raw.tls.client_key));
-    if tls.1.is_some() != tls.2.is_some() {
-        reader.mistake(&format!("{path}.tls"), "client_certificate and client_key together");
-    }
-    let tls = Tls { ca_file: tls.0, cert_file: tls.1, key_file: tls.2 };
+    let tls = tls(&raw.tls, path, reader);
     for (key, given) in [
         ("columns", !raw.columns.is_empty()),
         ("header_row", !raw.header_row.is_empty()),
@@ -216,6 +209,17 @@ fn http(raw: &raw::Source, connector: &Description, allow_redirects_to: Vec<Url>
         }
     }
     Some(Http { base: url.ok()?, auth: raw.auth.clone(), tls, allow_redirects_to, values: raw.values.clone() })
+}
+
+/// Certificates, below the `tls` of a path.
+pub(super) fn tls(raw: &raw::SourceTls, path: &str, reader: &mut Reader<'_>) -> Tls {
+    let mut file = |key: &str, written: &Option<String>| written.as_deref().map(|written| reader.existing(&format!("{path}.tls.{key}"), written));
+    let (ca_file, cert_file) = (file("ca_file", &raw.ca_file), file("client_certificate", &raw.client_certificate));
+    let key_file = file("client_key", &raw.client_key);
+    if cert_file.is_some() != key_file.is_some() {
+        reader.mistake(&format!("{path}.tls"), "client_certificate and client_key together");
+    }
+    Tls { ca_file, cert_file, key_file }
 }
 
 /// A base URL carries no credentials: they would end up in logs and pages.

@@ -50,7 +50,7 @@ fn every_mistake_has_its_message() {
             "unknown key",
             format!("{HEAD}registers: registers\nlisten_on: x\n"),
             &[
-                "agent.yaml:3: listen_on: an unknown key; expected one of organisation, listen, external_url, runbook_url, data_dir, registers, sources, measure, thresholds, indicators, review, connectors, web",
+                "agent.yaml:3: listen_on: an unknown key; expected one of organisation, listen, external_url, runbook_url, data_dir, registers, sources, measure, thresholds, indicators, review, connectors, web, evidence",
             ],
         ),
         (
@@ -424,6 +424,47 @@ fn links_lead_to_where_the_agent_listens_unless_said_otherwise() {
     assert_eq!(runbooks("runbook_url: https://wiki.example.org/aims\n").unwrap().runbook_url.unwrap().as_str(), "https://wiki.example.org/aims");
     let refused = runbooks("runbook_url: dashboards/runbooks\n").unwrap_err().join("; ");
     assert!(refused.contains("runbook_url: \"dashboards/runbooks\"; expected the runbooks' address without user, query and fragment"), "{refused}");
+}
+
+#[test]
+fn evidence_is_kept_where_that_is_possible() {
+    let mistakes = |evidence: &str| load(&format!("{HEAD}registers: registers\nevidence: {{ {evidence} }}\n")).unwrap_err();
+    for (evidence, says) in [
+        ("key: token", "evidence.key: \"token\"; expected an Ed25519 private key in PEM, as `clause9 keys new` writes it; token holds no Ed25519 private key"),
+        ("key: nowhere", "evidence.key: \"nowhere\"; expected an Ed25519 private key in PEM, as `clause9 keys new` writes it; the key nowhere can't be read"),
+        ("anchors: { file: registers }", "evidence.anchors.file: \"registers\"; expected a file in a folder that exists"),
+        ("anchors: { file: nowhere/heads }", "evidence.anchors.file: \"nowhere/heads\"; expected a file in a folder that exists"),
+        ("anchors: { url: 'ftp://a.example' }", "evidence.anchors.url: \"ftp://a.example\"; expected an http or https URL"),
+        ("anchors: { url: 'https://a:b@a.example' }", "evidence.anchors.url: "),
+        ("anchors: { url: 'https://a.example', auth: { api_key: hush } }", "evidence.anchors.auth: "),
+        ("anchors: { time_stamp: 'https://a.example', auth: { bearer: hush } }", "evidence.anchors.auth: "),
+        ("anchors: { time_stamp: x }", "evidence.anchors.time_stamp: \"x\"; expected a URL such as"),
+        ("anchors: { every: 0s }", "evidence.anchors.every: \"0s\"; expected a span of time"),
+        (
+            "anchors: { url: 'https://a.example', tls: { ca_file: nowhere } }",
+            "evidence.anchors.tls.ca_file: \"nowhere\"; expected a file or folder that exists",
+        ),
+    ] {
+        let found = mistakes(evidence);
+        assert!(found.len() == 1 && found[0].starts_with(&format!("agent.yaml:3: {says}")), "{evidence}: {found:?}");
+        assert!(!found[0].contains("hush"), "{found:?}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let key = crate::keys::SigningKey::make(&at("key")).unwrap();
+    std::fs::create_dir(at("registers")).unwrap();
+    let read = |evidence: &str| {
+        std::fs::write(at("agent.yaml"), format!("{HEAD}registers: registers\nevidence: {{ {evidence} }}\n")).unwrap();
+        Config::load(&at("agent.yaml"), NOW).unwrap_or_else(|mistakes| panic!("{mistakes}"))
+    };
+    let config = read("key: key, anchors: { file: heads, url: 'https://a.example/x', auth: { bearer: hush }, every: 10m }");
+    assert_eq!((config.evidence.key.as_deref(), config.evidence.every.as_secs()), (Some(&key), 600));
+    assert!(config.reload_when_changed.contains(&at("key")), "another key is in force at once");
+    assert!(!format!("{config:?}").contains("hush") && config.evidence.warnings(&config.data_dir).is_empty());
+    std::fs::create_dir(at("data")).unwrap();
+    let beside = read("anchors: { file: data/heads }");
+    assert!(beside.evidence.warnings(&beside.data_dir)[0].ends_with("whoever can write the store can write its anchors, too"));
+    assert_eq!((beside.evidence.every.as_secs(), beside.evidence == config.evidence), (3600, false));
 }
 
 #[test]

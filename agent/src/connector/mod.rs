@@ -54,6 +54,7 @@ pub use description::{ConnectorKind, Description, KeyHeader, Mode, Setting, Stre
 pub use explain::{explain_files, registers, said_of};
 pub use failure::{Failure, FailureReason};
 pub use format::{Explained, Note, NoteKind, Own, Word};
+pub use http::Target;
 pub use mapper::{COMMAND as MAP, map_apart, serve as map};
 pub use memo::Memo;
 pub use meter::LogEntry;

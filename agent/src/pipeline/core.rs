@@ -6,6 +6,8 @@ mod evaluation;
 mod model;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod year;
 
 use std::{collections::BTreeMap, panic::resume_unwind, sync::Arc, thread, time::Duration};
 

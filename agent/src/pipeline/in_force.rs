@@ -16,7 +16,7 @@ pub(super) fn document(config: &Config) -> Value {
         let rules = RuleSet::resolve(of_catalogue, overrides);
         (indicator.to_string(), rules.overrides().map(|(rule, _)| rule).collect::<Vec<_>>().into())
     });
-    json!({
+    let mut document = json!({
         "digest": config.digest.to_string(),
         "organisation": config.organisation,
         "timezone": config.zone.name(),
@@ -26,7 +26,12 @@ pub(super) fn document(config: &Config) -> Value {
         "reasons": config.off.iter().filter_map(|(id, reason)| Some((id.clone(), reason.clone()?.into()))).collect::<serde_json::Map<_, _>>(),
         "parameters": config.parameters,
         "thresholds": overrides.collect::<serde_json::Map<_, _>>(),
-    })
+    });
+    // Since when heads are signed, and by whose key.
+    if let Some(key) = &config.evidence.key {
+        document["evidence_key"] = key.public().to_string().into();
+    }
+    document
 }
 
 fn source(polled: &PolledSource) -> Value {

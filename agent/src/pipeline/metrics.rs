@@ -8,6 +8,7 @@ use clause9_exporter::{
 };
 
 use crate::{
+    anchors::Kind,
     board::SourceStatus,
     connector::{FailureReason, NoteKind},
     record::{DoubtReason, SHAPES},
@@ -74,6 +75,10 @@ own_metrics! {
         pub store_entries: IntGauge,
         /// The last entry of evidence when it was walked last, as `clause9 verify --expect` takes it; always 1.
         pub store_head_info: IntGaugeVec["anchor"],
+        /// When the head of the evidence was kept there last: in the file, at the server, with a time stamp; 0 means not yet since the start.
+        pub anchor_last_success_timestamp_seconds: IntGaugeVec["kind"],
+        /// How often the head of the evidence could not be kept there. It is tried again each minute.
+        pub anchor_failures_total: IntCounterVec["kind"],
         /// Writes into the database that failed.
         pub store_errors_total: IntCounter,
         /// Whether the management review pack of the last quarter is there (1), or could not be made (0); 1 where none is due or to be made.
@@ -159,6 +164,20 @@ impl Metrics {
             for reason in DoubtReason::ALL {
                 let count = source.doubts.get(reason.as_str()).copied().unwrap_or(0);
                 self.source_doubtful_records.with_label_values(&[&source.name, reason.as_str()]).set(whole(count));
+            }
+        }
+    }
+
+    /// Starts the series of the kinds of anchors that are configured, and takes those of others away.
+    pub fn show_anchors(&self, kinds: &[Kind]) {
+        for kind in Kind::ALL {
+            let labels = [kind.as_str()];
+            if kinds.contains(&kind) {
+                self.anchor_last_success_timestamp_seconds.with_label_values(&labels);
+                self.anchor_failures_total.with_label_values(&labels);
+            } else {
+                let _ = self.anchor_last_success_timestamp_seconds.remove_label_values(&labels);
+                let _ = self.anchor_failures_total.remove_label_values(&labels);
             }
         }
     }

@@ -3,6 +3,7 @@
 //! Async work (waiting, polling, serving) happens on the runtime; the [`Core`] lives on a thread of its own and is spoken to by messages,
 //! because it blocks on the disk and there is exactly one of it.
 
+mod anchoring;
 mod core;
 mod deep;
 mod falls;
@@ -33,12 +34,14 @@ use crate::{
     board::Board,
     config::{Config, watch::Watcher},
     document::Mistakes,
+    keys::SigningKey,
     record::Zone,
     schedule, store,
     web::Front,
 };
 
 pub use self::core::{Core, Evaluated};
+pub use anchoring::{Anchored, Last, TIME_STAMPS};
 pub use deep::differences;
 pub use hindsight::{Hindsight, Verdicts, hindsight};
 pub use inventory::{Systems, unmatched};
@@ -49,6 +52,7 @@ pub use rederive::{Computed, Difference, Explanation, NotOne, Outcome, Ready, Re
 pub use sources::Delivery;
 
 use self::{
+    anchoring::Anchoring,
     poller::Pollers,
     reconcile::{adopt, reconcile},
     reviews::Reviews,
@@ -67,6 +71,8 @@ pub struct Handle {
     pub configuration: Arc<ArcSwap<Configuration>>,
     /// What is published, and why the agent is not ready.
     pub exporter: Exporter,
+    /// Where the head of the evidence was put last.
+    pub anchored: Anchored,
     requests: mpsc::Sender<Request>,
 }
 
@@ -81,6 +87,8 @@ pub struct Configuration {
     pub database: PathBuf,
     /// The organisation's time zone.
     pub zone: Zone,
+    /// What signs the heads of evidence.
+    pub key: Option<Arc<SigningKey>>,
     /// When the agent was started, epoch seconds.
     pub started: i64,
     /// When it was taken over, or last read again; epoch seconds.
@@ -110,6 +118,7 @@ pub struct Agent {
     watcher: Option<Watcher>,
     verifier: Verifier,
     reviews: Reviews,
+    anchoring: Anchoring,
     metrics: Metrics,
 }
 
@@ -136,13 +145,21 @@ impl Agent {
         let config = Arc::new(config);
         let core = Core::open(Arc::clone(&config), schedule::now())?;
         let (sender, requests) = mpsc::channel(16);
-        let handle = Handle { board: Arc::default(), journal: Arc::default(), exporter: exporter.clone(), configuration: Arc::default(), requests: sender };
+        let handle = Handle {
+            board: Arc::default(),
+            journal: Arc::default(),
+            exporter: exporter.clone(),
+            configuration: Arc::default(),
+            anchored: Anchored::default(),
+            requests: sender,
+        };
         let worker = Worker::spawn(core, exporter, Arc::clone(&handle.board), metrics.clone());
         let pollers = Pollers::start(&config, &worker, &handle.journal, &metrics);
         let watcher = watch(&config);
         let verifier = Verifier::start(config.data_dir.join(store::DATABASE_FILE), metrics.clone(), worker.sender());
         let reviews = Reviews::start(&config, metrics.clone(), worker.sender());
-        let agent = Self { config, handle, requests, worker, pollers, watcher, verifier, reviews, metrics };
+        let anchoring = Anchoring::start(&config, &metrics, &handle.anchored);
+        let agent = Self { config, handle, requests, worker, pollers, watcher, verifier, reviews, anchoring, metrics };
         agent.show_configuration();
         Ok(agent)
     }
@@ -179,7 +196,8 @@ impl Agent {
         self.pollers.drain(DRAIN).await;
         self.verifier.stop().await;
         self.reviews.stop().await;
-        self.worker.stop().await;
+        let last = self.worker.stop().await;
+        self.anchoring.stop(last).await;
         Ok(())
     }
 
@@ -260,6 +278,10 @@ impl Agent {
         self.pollers.reconcile(&changes, &next).await;
         self.watch_instead(&next);
         self.reviews.reconfigure(&next);
+        if self.config.evidence != next.evidence {
+            let next = Anchoring::start(&next, &self.metrics, &self.handle.anchored);
+            std::mem::replace(&mut self.anchoring, next).stop(None).await;
+        }
         self.config = next;
         Ok(())
     }
@@ -284,7 +306,8 @@ impl Agent {
             started => started,
         };
         let (file, database, zone) = (self.config.file.clone(), self.config.data_dir.join(store::DATABASE_FILE), self.config.zone);
-        self.handle.configuration.store(Arc::new(Configuration { digest, file, database, zone, started, since: now, refused: None }));
+        let key = self.config.evidence.key.clone();
+        self.handle.configuration.store(Arc::new(Configuration { digest, file, database, zone, key, started, since: now, refused: None }));
     }
 }
 
@@ -293,7 +316,14 @@ impl Handle {
     #[cfg(test)]
     pub(crate) fn detached() -> Self {
         let exporter = Exporter::new(clause9_exporter::OwnMetrics::new("t").unwrap()).unwrap();
-        Self { board: Arc::default(), journal: Arc::default(), configuration: Arc::default(), exporter, requests: mpsc::channel(1).0 }
+        Self {
+            board: Arc::default(),
+            journal: Arc::default(),
+            configuration: Arc::default(),
+            exporter,
+            anchored: Anchored::default(),
+            requests: mpsc::channel(1).0,
+        }
     }
 
     /// Reads the configuration again.

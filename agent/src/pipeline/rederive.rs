@@ -104,7 +104,7 @@ impl<'r> Rederiver<'r> {
     pub fn after(entry: i64, reader: &'r Reader, catalogue: &'r Catalogue) -> Result<Self, store::Error> {
         let as_of = reader.as_of(entry)?;
         let evaluator = Evaluator::new(as_of.projection()?);
-        let methods = reader.methods()?;
+        let methods = reader.methods(i64::MAX)?;
         Ok(Self { reader, catalogue, as_of, evaluator, methods, ready: HashMap::new(), memories: Memories::new(), remembered: 0 })
     }
 

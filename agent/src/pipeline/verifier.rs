@@ -14,7 +14,7 @@ use tokio::{
 use super::{metrics::Metrics, worker::Message};
 use crate::{
     schedule,
-    store::{self, Interrupter, Reader, Verified},
+    store::{self, Interrupter, Verification, Verified},
 };
 
 /// How often the size is looked at.
@@ -88,10 +88,10 @@ impl Verifier {
 }
 
 fn walk(database: &Path, walking: &Walking) -> Result<Verified, store::Error> {
-    let reader = Reader::open(database)?;
+    let mut verification = Verification::open(database)?;
     let set = |interrupter| *walking.lock().unwrap_or_else(PoisonError::into_inner) = interrupter;
-    set(Some(reader.interrupter()));
-    let walked = reader.verify(None);
+    set(Some(verification.interrupter()));
+    let walked = verification.verify(&[]);
     set(None);
     walked
 }

@@ -17,6 +17,7 @@ use super::{
     sources::Delivery,
 };
 use crate::{
+    anchors::Head,
     board::Board,
     config::Config,
     connector::{Failure, Source},
@@ -55,7 +56,7 @@ pub(super) enum Message {
 pub(super) struct Worker {
     messages: mpsc::Sender<Message>,
     fell: watch::Receiver<bool>,
-    thread: Option<std::thread::JoinHandle<()>>,
+    thread: Option<std::thread::JoinHandle<Option<Head>>>,
 }
 
 /// Messages that may wait for the core. Pollers wait for their reply, so there is about one for each source.
@@ -74,10 +75,11 @@ impl Worker {
         let (fell, has_fallen) = watch::channel(false);
         let work = move || {
             // What a panic leaves half done is not gone on with.
-            if catch_unwind(AssertUnwindSafe(|| state.run(receiver))).is_err() {
+            catch_unwind(AssertUnwindSafe(|| state.run(receiver))).unwrap_or_else(|_| {
                 state.fall();
                 fell.send_replace(true);
-            }
+                None
+            })
         };
         let thread = std::thread::Builder::new().name("core".to_owned()).spawn(work).expect("a thread can be started");
         Self { messages, fell: has_fallen, thread: Some(thread) }
@@ -108,13 +110,12 @@ impl Worker {
         answer.await.ok()
     }
 
-    /// Lets the thread finish what it was told and waits for it.
-    pub(super) async fn stop(mut self) {
+    /// Lets the thread finish what it was told and waits for it. Gives the last entry of evidence, if it could be noted.
+    pub(super) async fn stop(mut self) -> Option<Head> {
         drop(self.messages);
-        if let Some(thread) = self.thread.take() {
-            // What a panic means was told when it happened.
-            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
-        }
+        let thread = self.thread.take()?;
+        // What a panic means was told when it happened.
+        tokio::task::spawn_blocking(move || thread.join()).await.ok()?.ok()?
     }
 }
 
@@ -133,7 +134,7 @@ struct State {
 }
 
 impl State {
-    fn run(&mut self, mut messages: mpsc::Receiver<Message>) {
+    fn run(&mut self, mut messages: mpsc::Receiver<Message>) -> Option<Head> {
         self.evaluate(true);
         while let Some(message) = messages.blocking_recv() {
             // What came together is evaluated together.
@@ -143,9 +144,16 @@ impl State {
             }
             self.evaluate(is_news);
         }
-        match self.core.stop(schedule::now()) {
-            Ok(head) => tracing::info!(head = %head, "the evidence ends here; kept elsewhere, this tells later whether it was rewritten or cut off"),
-            Err(error) => tracing::warn!(error = %error, "the end could not be noted in the evidence"),
+        let now = schedule::now();
+        match self.core.stop(now) {
+            Ok(head) => {
+                tracing::info!(head = %head, "the evidence ends here; kept elsewhere, this tells later whether it was rewritten or cut off");
+                Some(Head { anchor: head, at: now })
+            }
+            Err(error) => {
+                tracing::warn!(error = %error, "the end could not be noted in the evidence");
+                None
+            }
         }
     }
 

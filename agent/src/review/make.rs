@@ -192,12 +192,11 @@ struct InForce(BTreeMap<(String, String), (i64, Vec<String>)>);
 
 impl InForce {
     fn read(reader: &Reader, head: i64) -> Result<Self, Error> {
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let one = |StoredMethod { digest, indicator, entry, document, .. }: StoredMethod| {
-            let rules = document["rules"].as_array().into_iter().flatten().map(text).collect();
-            ((indicator, digest), (entry, rules))
+        let one = |method: StoredMethod| {
+            let rules = method.document["rules"].as_array().into_iter().flatten().filter_map(|rule| rule.as_str().map(str::to_owned)).collect();
+            ((method.indicator, method.digest), (method.entry, rules))
         };
-        Ok(Self(reader.methods()?.into_iter().filter(|method| method.entry <= head).map(one).collect()))
+        Ok(Self(reader.methods(head)?.into_iter().map(one).collect()))
     }
 
     fn method(&self, indicator: &str, digest: &str, from: i64) -> Method {

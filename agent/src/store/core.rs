@@ -152,15 +152,31 @@ pub(super) fn make_record_tables(transaction: &dyn Database) -> Result<(), Error
     let statements = tables::create_statements(transaction.dialect());
     // PostgreSQL drops no table that a view reads, if that is not said.
     let with_views = if transaction.dialect() == Dialect::Postgres { " CASCADE" } else { "" };
-    for table in meta(transaction, "record_table_names")?.unwrap_or_default().split(' ').filter(|name| !name.is_empty()) {
+    for table in meta(transaction, RECORD_TABLE_NAMES)?.unwrap_or_default().split(' ').filter(|name| !name.is_empty()) {
         transaction.batch(&format!("DROP TABLE IF EXISTS {table}{with_views}"))?;
     }
     for statement in &statements {
         transaction.batch(statement)?;
     }
     set_meta(transaction, "record_tables", &tables::definition(&statements))?;
+    set_meta(transaction, RECORD_TABLE_NAMES, &record_table_names(&statements))
+}
+
+/// What the value of `meta` is called that says which schema a store has, on an engine that does not keep that by itself.
+pub(super) const SCHEMA_VERSION: &str = "schema_version";
+
+/// What the value of `meta` is called that says which tables are dropped when the record tables are made anew.
+pub(super) const RECORD_TABLE_NAMES: &str = "record_table_names";
+
+fn record_table_names(statements: &[String]) -> String {
     let names: Vec<_> = statements.iter().filter_map(|statement| statement.strip_prefix("CREATE TABLE ")?.split([' ', '(']).next()).collect();
-    set_meta(transaction, "record_table_names", &names.join(" "))
+    names.join(" ")
+}
+
+/// Whether other tables would be dropped than those of this release, where it has made them.
+pub(super) fn drops_others(connection: &dyn Database) -> Result<bool, Error> {
+    let names = record_table_names(&tables::create_statements(connection.dialect()));
+    Ok(has_record_tables(connection)? && meta(connection, RECORD_TABLE_NAMES)? != Some(names))
 }
 
 /// By what the record tables are made, as evidence has it: their definition, and the time zone in which days end.

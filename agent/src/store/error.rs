@@ -64,6 +64,9 @@ pub enum Error {
     /// There is a row already with what must be unique.
     #[error("a row with the same key is stored already")]
     Taken(#[source] Reason),
+    /// A row holds something that it can't.
+    #[error("a row is not as clause9 makes it: {0}")]
+    Misread(String),
     /// Anything else that the database reports.
     #[error("the database reports an error")]
     Database(#[source] Reason),

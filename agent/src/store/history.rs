@@ -317,6 +317,8 @@ pub(super) struct Read {
     pub(super) held_from: i64,
     /// `None`: stored by an older release, and not sealed yet.
     pub(super) sealed: Option<Digest>,
+    /// Whether what belongs together is there together: a part of it alone would be in no seal.
+    pub(super) is_paired: bool,
 }
 
 impl Read {
@@ -331,10 +333,14 @@ impl Read {
             facts: row.get(8)?,
             method: row.get::<String>(9)?.into(),
         };
-        let known = row.get::<Option<String>>(12)?.map(Cow::Owned).zip(row.get(13)?);
-        let since = row.get::<Option<i64>>(11)?.map(|from| Since { state: interval.state.clone(), from, known });
+        let (known_state, known_from): (Option<String>, Option<i64>) = (row.get(12)?, row.get(13)?);
+        let state_from: Option<i64> = row.get(11)?;
+        let is_paired =
+            clock_since.is_some() == per.is_some() && known_state.is_some() == known_from.is_some() && (state_from.is_some() || known_from.is_none());
+        let known = known_state.map(Cow::Owned).zip(known_from);
+        let since = state_from.map(|from| Since { state: interval.state.clone(), from, known });
         let key = Key { indicator: row.get(0)?, labels: row.get(1)? };
-        Ok(Self { key, interval, since, held_from: row.get(10)?, sealed: row.get(14)? })
+        Ok(Self { key, interval, since, held_from: row.get(10)?, sealed: row.get(14)?, is_paired })
     }
 
     /// The seal that it must have.

@@ -49,13 +49,13 @@ pub use evidence::{Anchor, Entry};
 pub use folder::{open_to_others, size};
 pub use history::{Change, Interval, Key, Since, Stored};
 pub use past::{Held, Stats, SystemNames, Version};
-pub use reader::Reader;
+pub use reader::{Reader, Verification};
 pub use snapshot::Snapshot;
 pub use sql::Interrupter;
 pub use sqlite::{Look, Projection, Query, QueryError};
 pub use touched::{Affected, Touched};
 pub use under::{Memories, Opened, StoredMethod};
-pub use verify::{Finding, Place, Verified, verify};
+pub use verify::{Expected, Finding, Place, Verified, verify};
 
 /// An open store. Holds the folder's lock for as long as it lives.
 #[derive(Debug)]

@@ -114,11 +114,11 @@ impl Database for Postgres {
         if !(self as &dyn Database).any("SELECT 1 WHERE to_regclass('meta') IS NOT NULL", &[])? {
             return Ok(0);
         }
-        Ok(core::meta(self, "schema_version")?.and_then(|version| version.parse().ok()).unwrap_or(0))
+        Ok(core::meta(self, core::SCHEMA_VERSION)?.and_then(|version| version.parse().ok()).unwrap_or(0))
     }
 
     fn set_version(&self, version: usize) -> Result<(), Error> {
-        core::set_meta(self, "schema_version", &version.to_string())
+        core::set_meta(self, core::SCHEMA_VERSION, &version.to_string())
     }
 
     fn objects(&self) -> Result<Objects, Error> {
@@ -148,6 +148,11 @@ impl Database for Postgres {
         self.batch(&format!("SET search_path TO {own}; DROP SCHEMA {scratch} CASCADE"))?;
         self.statements.borrow_mut().clear();
         objects
+    }
+
+    /// Its files are out of reach of whoever can only connect.
+    fn damage(&self) -> Result<Option<String>, Error> {
+        Ok(None)
     }
 
     fn interrupter(&self) -> Interrupter {

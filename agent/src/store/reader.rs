@@ -7,11 +7,44 @@ use std::{
 };
 
 use super::{
-    Anchor, AsOf, Entry, Error, Held, Key, Memories, Opened, Stats, StoredMethod, SystemNames, Verified, Version, evidence, past,
+    Anchor, AsOf, Entry, Error, Expected, Held, Key, Memories, Opened, Stats, StoredMethod, SystemNames, Verified, Version, evidence, past,
     sql::{Database, Interrupter},
     sqlite::Sqlite,
-    under, verify,
+    under,
+    verify::verify_beside,
 };
+
+/// A look at everything that is stored, on two connections at once.
+#[derive(Debug)]
+pub struct Verification {
+    walks: Reader,
+    looks_for_damage: Reader,
+}
+
+impl Verification {
+    /// Opens a database. Nothing is made where there is none.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn open(database: &Path) -> Result<Self, Error> {
+        Ok(Self { walks: Reader::open(database)?, looks_for_damage: Reader::open(database)? })
+    }
+
+    /// Verifies everything, and that each of these entries is there.
+    ///
+    /// # Errors
+    /// What SQLite reports; that it was interrupted, too.
+    pub fn verify(&mut self, expected: &[Expected]) -> Result<Verified, Error> {
+        let (walks, beside) = (&self.walks, &mut self.looks_for_damage.database);
+        verify_beside(&walks.database, beside, expected).map_err(|error| error.at(&walks.path))
+    }
+
+    /// What interrupts it.
+    pub fn interrupter(&self) -> Interrupter {
+        let both = [self.walks.database.interrupter(), self.looks_for_damage.database.interrupter()];
+        Interrupter::new(move || both.iter().for_each(Interrupter::interrupt))
+    }
+}
 
 /// A connection that can't write.
 #[derive(Debug)]
@@ -27,14 +60,6 @@ impl Reader {
     /// What SQLite reports.
     pub fn open(database: &Path) -> Result<Self, Error> {
         Ok(Self { database: Sqlite::open_read_only(database)?, path: database.to_owned() })
-    }
-
-    /// Verifies everything, and that the store goes on from an anchor.
-    ///
-    /// # Errors
-    /// What SQLite reports; that it was interrupted, too.
-    pub fn verify(&self, expected: Option<&Anchor>) -> Result<Verified, Error> {
-        verify(&self.database, expected).map_err(|error| error.at(&self.path))
     }
 
     /// The tables, for reading alone.
@@ -139,12 +164,12 @@ impl Reader {
         AsOf::open(&self.path, entry).map_err(|error| error.at(&self.path))
     }
 
-    /// The methods that came into force, in the order of their entries.
+    /// The methods that came into force up to an entry, in the order of their entries.
     ///
     /// # Errors
     /// What SQLite reports.
-    pub fn methods(&self) -> Result<Vec<StoredMethod>, Error> {
-        self.read(under::methods)
+    pub fn methods(&self, up_to: i64) -> Result<Vec<StoredMethod>, Error> {
+        self.read(|database| under::methods(database, up_to))
     }
 
     /// The entries that stored readings, and when they were made (epoch seconds): after one, up to another.
@@ -237,10 +262,5 @@ impl Reader {
 
     fn read<T>(&self, read: impl FnOnce(&dyn Database) -> Result<T, Error>) -> Result<T, Error> {
         read(&self.database).map_err(|error| error.at(&self.path))
-    }
-
-    /// What interrupts it.
-    pub fn interrupter(&self) -> Interrupter {
-        self.database.interrupter()
     }
 }

@@ -85,6 +85,12 @@ pub trait Database: fmt::Debug + Send {
     /// What the engine reports.
     fn objects_of(&self, make: &dyn Fn(&dyn Database) -> Result<(), Error>) -> Result<Objects, Error>;
 
+    /// What the engine finds wrong with how it keeps everything: files that are damaged, an index that leads elsewhere than its table.
+    ///
+    /// # Errors
+    /// What the engine reports.
+    fn damage(&self) -> Result<Option<String>, Error>;
+
     /// What ends, from another thread, what this connection is doing.
     fn interrupter(&self) -> Interrupter;
 }
@@ -218,7 +224,7 @@ impl dyn Row + '_ {
     /// It is of another type.
     pub fn get<T: FromCell>(&self, column: usize) -> Result<T, Error> {
         let cell = self.cell(column);
-        T::from_cell(cell).ok_or_else(|| Error::Database(format!("column {column} of a row holds {}, not {}", cell.kind(), T::EXPECTED).into()))
+        T::from_cell(cell).ok_or_else(|| Error::Misread(format!("column {column} holds {}, not {}", cell.kind(), T::EXPECTED)))
     }
 }
 
@@ -246,7 +252,11 @@ impl FromCell for bool {
     const EXPECTED: &'static str = "0 or 1";
 
     fn from_cell(cell: Cell<'_>) -> Option<Self> {
-        i64::from_cell(cell).map(|number| number != 0)
+        match cell {
+            Cell::Integer(0) => Some(false),
+            Cell::Integer(1) => Some(true),
+            _ => None,
+        }
     }
 }
 

@@ -46,10 +46,10 @@ pub struct StoredMethod {
 /// What rules remember, by reading.
 pub type Memories = HashMap<Key, String>;
 
-/// The methods that came into force, in the order of their entries.
-pub(super) fn methods(connection: &dyn Database) -> Result<Vec<StoredMethod>, Error> {
-    let sql = "SELECT entry, at, body FROM evidence WHERE kind = ?1 ORDER BY entry";
-    connection.rows(sql, &[Kind::Method.as_str().into()], |row| {
+/// The methods that came into force up to an entry, in the order of their entries.
+pub(super) fn methods(connection: &dyn Database, up_to: i64) -> Result<Vec<StoredMethod>, Error> {
+    let sql = "SELECT entry, at, body FROM evidence WHERE kind = ?1 AND entry <= ?2 ORDER BY entry";
+    connection.rows(sql, &[Kind::Method.as_str().into(), up_to.into()], |row| {
         let mut body: Value = serde_json::from_str(&row.get::<String>(2)?).unwrap_or_default();
         let text = |part: &str| body[part].as_str().unwrap_or_default().to_owned();
         let (digest, indicator) = (text("digest"), text("indicator"));

@@ -1,17 +1,19 @@
 //! Whether what is stored is what was stored: the chain, the rows under each entry, what is extended in place, and the tables that indicators query.
 //!
 //! It reads everything once, in one transaction. Whoever can write to the database can also write a chain that agrees with itself; only an anchor kept
-//! elsewhere tells that one, a tail that was cut off, or an old copy.
+//! elsewhere tells that one, a tail that was cut off, an old copy, or another store in its place. `tampering.rs` has every way that is known.
 
 #[cfg(test)]
 pub(super) mod older_tests;
 mod projection;
 mod rows;
 #[cfg(test)]
+pub(super) mod tampering;
+#[cfg(test)]
 pub(super) mod tests;
 mod told;
 
-use std::{fmt, ops::ControlFlow};
+use std::{fmt, ops::ControlFlow, panic::resume_unwind, thread, time::Duration};
 
 use serde_json::Value;
 
@@ -22,7 +24,7 @@ use super::{
     older,
     sql::Database,
 };
-use crate::record::Digest;
+use crate::{record::Digest, schedule};
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,10 +36,25 @@ pub struct Verified {
     pub older_until: Option<i64>,
     /// Spans of which nothing vouches, in words: an agent ended without a word, or runs and has not sealed yet.
     pub gaps: Vec<String>,
-    /// Whether nothing is stored at all.
+    /// Whether nothing is stored at all. That is a finding, too: nothing vouches for anything.
     pub holds_nothing: bool,
     /// What is not as it was stored; empty: everything is.
     pub findings: Vec<Finding>,
+}
+
+/// An entry that must be there: an anchor that was kept elsewhere, with the time that was kept with it, if any.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expected {
+    /// The entry.
+    pub anchor: Anchor,
+    /// When it was made, epoch seconds.
+    pub at: Option<i64>,
+}
+
+impl From<Anchor> for Expected {
+    fn from(anchor: Anchor) -> Self {
+        Self { anchor, at: None }
+    }
 }
 
 /// Something that is not as it was stored.
@@ -85,15 +102,67 @@ impl fmt::Display for Finding {
 /// Verifies everything, and that the store goes on from an anchor.
 ///
 /// # Errors
-/// What SQLite reports.
+/// What the engine reports.
 pub fn verify(connection: &dyn Database, expected: Option<&Anchor>) -> Result<Verified, Error> {
-    // What is written meanwhile is not seen.
-    connection.together(|snapshot| match snapshot.version()? {
-        0 => Ok(Verified { holds_nothing: true, ..found(Anchor { entry: 0, digest: GENESIS }, expected, Vec::new()) }),
-        core::OLDER_EVIDENCE => walk_older(snapshot, expected),
-        _ => walk_all(snapshot, expected),
+    let expected: Vec<_> = expected.map(|anchor| Expected::from(*anchor)).into_iter().collect();
+    let verified = walk_everything(connection, &expected)?;
+    Ok(with_damage(verified, readable(connection.damage())?))
+}
+
+/// The same with a second connection, which looks for damage meanwhile, and with as many anchors as there are.
+pub(super) fn verify_beside(connection: &dyn Database, beside: &mut dyn Database, expected: &[Expected]) -> Result<Verified, Error> {
+    let interrupter = beside.interrupter();
+    thread::scope(|scope| {
+        let looking = scope.spawn(move || readable(beside.damage()));
+        let verified = walk_everything(connection, expected);
+        // Whoever interrupts the walk wants an end of both.
+        while verified.is_err() && !looking.is_finished() {
+            interrupter.interrupt();
+            thread::sleep(Duration::from_millis(5));
+        }
+        let damage = looking.join().unwrap_or_else(|panic| resume_unwind(panic));
+        Ok(with_damage(verified?, damage?))
     })
 }
+
+/// What can't be read is what is found; every other error is one.
+fn readable(result: Result<Option<String>, Error>) -> Result<Option<String>, Error> {
+    match result {
+        Err(Error::Damaged { .. }) => Ok(Some("the file is damaged there, and can't be read".to_owned())),
+        Err(Error::Misread(what)) => Ok(Some(format!("a row is not as clause9 makes it: {what}"))),
+        other => other,
+    }
+}
+
+/// The walk comes first: it says where. What is damaged and belongs to no row, an index say, it can't see.
+fn with_damage(mut verified: Verified, damage: Option<String>) -> Verified {
+    verified.findings.extend(damage.map(|what| Finding { place: Place::Store, what: format!("the database is damaged: {what}") }));
+    verified
+}
+
+fn walk_everything(connection: &dyn Database, expected: &[Expected]) -> Result<Verified, Error> {
+    // What is written meanwhile is not seen.
+    connection.together(|snapshot| match snapshot.version()? {
+        0 => walk_nothing(snapshot, expected),
+        core::OLDER_EVIDENCE => walk_older(snapshot, expected),
+        2..=core::VERSION => walk_all(snapshot, expected),
+        version => {
+            let what = format!("its format is {version}, which only a later release of clause9 knows");
+            Ok(found(evidence::head(snapshot)?, expected, vec![Finding { place: Place::Store, what }]))
+        }
+    })
+}
+
+/// What a store without a format is: nothing, or one whose format was taken away.
+fn walk_nothing(connection: &dyn Database, expected: &[Expected]) -> Result<Verified, Error> {
+    let is_empty = connection.objects()?.is_empty();
+    let what = if is_empty { NOTHING } else { "its format is not noted, but it has tables: not even an agent would know what is in them" };
+    let findings = vec![Finding { place: Place::Store, what: what.to_owned() }];
+    Ok(Verified { holds_nothing: is_empty, ..found(Anchor { entry: 0, digest: GENESIS }, expected, findings) })
+}
+
+/// A chain without entries is nothing to rely on.
+const NOTHING: &str = "there is no evidence entry and no row: an agent has written nothing here yet, or all of it was taken out";
 
 /// Whether the tables that indicators query are not what the ledger says, and where first. As long as they have the digest that the last entry of
 /// evidence has of them, the ledger itself is not read. `beside`, a second connection that sees the same, helps then.
@@ -112,48 +181,81 @@ pub(super) fn projection_differs(connection: &dyn Database, beside: Option<&mut 
 }
 
 /// A store that only an older release has written.
-fn walk_older(connection: &dyn Database, expected: Option<&Anchor>) -> Result<Verified, Error> {
+fn walk_older(connection: &dyn Database, expected: &[Expected]) -> Result<Verified, Error> {
     let mut findings = Vec::new();
     let mut told = Told::default();
     let head = walk(connection, expected, &mut told, &mut findings)?;
-    let holds_nothing = head.entry == 0 && !rows::exist(connection, &["record_versions", "reading_intervals", "source_states"])?;
-    Ok(Verified { older_until: told.older_until, holds_nothing, ..found(head, expected, findings) })
+    if head.entry == 0 {
+        return walk_none(connection, expected, &["record_versions", "reading_intervals", "source_states"]);
+    }
+    if findings.is_empty() && told.older_until != Some(head.entry) {
+        let what = "its format is noted as that of an older release, but entries of a later one follow".to_owned();
+        findings.push(Finding { place: Place::Store, what });
+    }
+    Ok(Verified { older_until: told.older_until, ..found(head, expected, findings) })
 }
 
-fn walk_all(connection: &dyn Database, expected: Option<&Anchor>) -> Result<Verified, Error> {
+fn walk_all(connection: &dyn Database, expected: &[Expected]) -> Result<Verified, Error> {
     let (mut told, mut findings) = (Told::default(), Vec::new());
     let head = walk(connection, expected, &mut told, &mut findings)?;
-    if head.entry == 0 {
-        let holds = rows::exist(connection, &["record_versions", "reading_intervals", "source_states", "waiting_rules", "agent_runs"])?;
-        if holds {
-            findings.push(Finding { place: Place::Store, what: "there is no evidence entry, but there are rows that one must vouch for".to_owned() });
-        }
-        return Ok(Verified { holds_nothing: !holds, ..found(head, expected, findings) });
+    if head.entry == 0 && findings.is_empty() {
+        return walk_none(connection, expected, &["record_versions", "reading_intervals", "source_states", "waiting_rules", "agent_runs"]);
     }
     // Where the chain is broken, all that follows would differ.
     if findings.is_empty() {
-        findings.extend(rows::astray(connection)?);
+        findings.extend(read(rows::astray(connection), Place::Store)?);
     }
     if findings.is_empty() {
-        findings.extend(told.differs(connection)?.map(|what| Finding { place: Place::Store, what }));
+        findings.extend(read(told.differs(connection).map(|what| what.map(|what| Finding { place: Place::Store, what })), Place::Store)?);
     }
     // A ledger that is not what was stored says nothing of what is made from it; the digest in its last entry does.
-    let differs = if findings.is_empty() { projection::differs(connection, told.projection.as_deref())? } else { projection_differs(connection, None)? };
-    findings.extend(differs.map(|what| Finding { place: Place::Projection, what }));
-    Ok(Verified { older_until: told.older_until, gaps: told.gaps(connection)?, ..found(head, expected, findings) })
+    let differs = if findings.is_empty() { projection::differs(connection, told.projection.as_deref()) } else { projection_differs(connection, None) };
+    findings.extend(read(differs.map(|what| what.map(|what| Finding { place: Place::Projection, what })), Place::Projection)?);
+    let older_until = told.older_until;
+    // Of a database that can't be read something was found already.
+    let gaps = if findings.is_empty() { told.gaps(connection)? } else { told.gaps(connection).unwrap_or_default() };
+    Ok(Verified { older_until, gaps, ..found(head, expected, findings) })
 }
 
-fn found(head: Anchor, expected: Option<&Anchor>, mut findings: Vec<Finding>) -> Verified {
-    if let Some(expected) = expected.filter(|expected| expected.entry > head.entry) {
-        let what = format!("there is no evidence entry {}, which was there: the last one is {}", expected.entry, head.entry);
+/// A chain without entries: whether anything is stored for which one must vouch.
+fn walk_none(connection: &dyn Database, expected: &[Expected], tables: &[&str]) -> Result<Verified, Error> {
+    let holds = rows::exist(connection, tables)?;
+    let what = if holds { "there is no evidence entry, but there are rows that one must vouch for" } else { NOTHING };
+    let findings = vec![Finding { place: Place::Store, what: what.to_owned() }];
+    Ok(Verified { holds_nothing: !holds, ..found(Anchor { entry: 0, digest: GENESIS }, expected, findings) })
+}
+
+/// What was found, where what can't be read is found as well.
+fn read(result: Result<Option<Finding>, Error>, place: Place) -> Result<Option<Finding>, Error> {
+    match result {
+        Ok(found) => Ok(found),
+        Err(error) => Ok(readable(Err(error))?.map(|what| Finding { place, what })),
+    }
+}
+
+fn found(head: Anchor, expected: &[Expected], mut findings: Vec<Finding>) -> Verified {
+    let beyond = expected.iter().map(|expected| expected.anchor).filter(|anchor| !(1..=head.entry).contains(&anchor.entry)).min_by_key(|anchor| anchor.entry);
+    if let Some(anchor) = beyond {
+        let what = format!("there is no evidence entry {}, which was there: the last one is {}", anchor.entry, head.entry);
         findings.insert(0, Finding { place: Place::Store, what });
     }
     Verified { head, older_until: None, gaps: Vec::new(), holds_nothing: false, findings }
 }
 
 /// Walks the chain until the first entry that is broken, and gives the last one that was read.
-fn walk(connection: &dyn Database, expected: Option<&Anchor>, told: &mut Told, findings: &mut Vec<Finding>) -> Result<Anchor, Error> {
+fn walk(connection: &dyn Database, expected: &[Expected], told: &mut Told, findings: &mut Vec<Finding>) -> Result<Anchor, Error> {
     let mut last = Anchor { entry: 0, digest: GENESIS };
+    let walked = walk_on(connection, expected, told, findings, &mut last);
+    if let Err(error) = walked {
+        // What can't be read comes after what could be.
+        let what = readable(Err(error))?.unwrap_or_default();
+        findings.push(Finding { place: Place::Entry(last.entry + 1), what });
+    }
+    // After a finding, what the other entries are does not matter any more, but which is the last one does.
+    if findings.is_empty() { Ok(last) } else { Ok(evidence::head(connection).unwrap_or(last)) }
+}
+
+fn walk_on(connection: &dyn Database, expected: &[Expected], told: &mut Told, findings: &mut Vec<Finding>, last: &mut Anchor) -> Result<(), Error> {
     connection.walk("SELECT entry, at, kind, body, previous, digest FROM evidence ORDER BY entry", &[], &mut |row| {
         let next = last.entry + 1;
         let broken = |what: String| Finding { place: Place::Entry(next), what };
@@ -167,20 +269,30 @@ fn walk(connection: &dyn Database, expected: Option<&Anchor>, told: &mut Told, f
             findings.push(broken("its content is not what was stored".to_owned()));
             return Ok(ControlFlow::Break(()));
         }
-        if expected.is_some_and(|expected| expected.entry == entry && expected.digest != digest) {
-            findings.push(broken(format!("it is another one than was expected; its digest is {digest}")));
-        }
+        findings.extend(expected.iter().find_map(|expected| expected.differs(entry, at, &digest)).map(broken));
         let entry = Entry { number: entry, at, kind: &kind, body: serde_json::from_str(&body).unwrap_or_default() };
         let what = if entry.is_older(told) { entry.older(connection, told)? } else { entry.differs(connection, told)? };
         findings.extend(what.map(broken));
         if !findings.is_empty() {
             return Ok(ControlFlow::Break(()));
         }
-        last = Anchor { entry: next, digest };
+        *last = Anchor { entry: next, digest };
         Ok(ControlFlow::Continue(()))
-    })?;
-    // After a finding, what the other entries are does not matter any more, but which is the last one does.
-    if findings.is_empty() { Ok(last) } else { evidence::head(connection) }
+    })
+}
+
+impl Expected {
+    /// Why this entry, if it is the one that is meant, is not it.
+    fn differs(&self, entry: i64, at: i64, digest: &Digest) -> Option<String> {
+        if self.anchor.entry != entry {
+            return None;
+        }
+        if self.anchor.digest != *digest {
+            return Some(format!("it is another one than was expected; its digest is {digest}"));
+        }
+        let expected = self.at.filter(|expected| *expected != at)?;
+        Some(format!("it was made at {}, and {} was expected", schedule::rfc3339(at), schedule::rfc3339(expected)))
+    }
 }
 
 /// An entry whose own digest is right.
@@ -215,8 +327,8 @@ impl Entry<'_> {
             return Ok(Some(what));
         }
         match kind.rows() {
-            Rows::Records => rows::records(connection, self),
-            Rows::Readings => rows::readings(connection, self),
+            Rows::Records => rows::records(connection, self, &mut told.last_record),
+            Rows::Readings => rows::readings(connection, self, &mut told.last_reading),
             Rows::None if kind == Kind::Older => rows::older(connection, self),
             Rows::None => Ok(None),
         }

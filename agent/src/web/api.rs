@@ -19,6 +19,7 @@ use url::form_urlencoded;
 
 use super::words;
 use crate::{
+    anchors::Head,
     board::{Board, Panel, Reading},
     connector::NoteKind,
     document::nearest,
@@ -215,11 +216,13 @@ pub async fn status(State(handle): State<Handle>) -> Json<Value> {
 
 /// The last entry of evidence: what to keep elsewhere, so that `clause9 verify --expect` can tell later whether the store goes on from it.
 pub async fn evidence_head(State(handle): State<Handle>) -> Result<Json<Value>, Refusal> {
-    let (head, at) = stored(&handle, Reader::head).await?;
-    if head.entry == 0 {
-        return Err(refused(StatusCode::NOT_FOUND, "there is no evidence yet"));
-    }
-    Ok(Json(json!({ "entry": head.entry, "digest": head.digest.to_string(), "at": at, "anchor": head.to_string() })))
+    let head = head(&handle).await?.ok_or_else(|| refused(StatusCode::NOT_FOUND, "there is no evidence yet"))?;
+    Ok(Json(head.as_json(handle.configuration.load().key.as_deref())))
+}
+
+/// The last entry of evidence, if there is one.
+pub async fn head(handle: &Handle) -> Result<Option<Head>, Refusal> {
+    stored(handle, Reader::head).await.map(Head::of)
 }
 
 /// Reads something from the store, where it holds nobody up.

@@ -5,6 +5,7 @@ mod budget;
 mod classify;
 mod login;
 mod origin;
+mod post;
 mod retry;
 mod tls;
 
@@ -30,6 +31,7 @@ use budget::Budget;
 pub(super) use answer::{Answer, Body};
 pub(super) use login::log_in;
 pub(super) use origin::{below, follow_link};
+pub use post::Target;
 
 /// Most redirects from one request.
 const MAX_REDIRECTS: usize = 5;

@@ -11,6 +11,7 @@ use super::{
 use crate::generate::Settings;
 
 const AGENT: [(&str, &str); 2] = [("job", JOB), ("instance", "a:9420")];
+const FILE: [(&str, &str); 3] = [("job", JOB), ("instance", "a:9420"), ("kind", "file")];
 const SOURCE: [(&str, &str); 3] = [("job", JOB), ("instance", "a:9420"), ("source", "models")];
 
 /// What the agent's own series are while it runs.
@@ -61,6 +62,10 @@ fn agent() -> Vec<Row> {
 
 fn configuration() -> Vec<Row> {
     let gauge = |name: &str, values: &str| vec![Series::new(name, AGENT, values)];
+    let anchors = |success: &str, failures: &str| {
+        let series = |name: &str, values: &str| Series::new(name, FILE, values);
+        vec![series("clause9_anchor_last_success_timestamp_seconds", success), series("clause9_anchor_failures_total", failures)]
+    };
     let (reload, store) = ("clause9_config_last_reload_successful", "clause9_store_writable");
     let (nobody, unmatched) = ("Clause9ConfigUnmatchedNames", "clause9_config_unmatched_names");
     vec![
@@ -71,6 +76,9 @@ fn configuration() -> Vec<Row> {
         firing("Clause9StoreNotWritable", "the disk is full", "12m", gauge(store, "1x5 0x10"), &AGENT, 0.0),
         quiet("Clause9StoreNotWritable", "one write failed", "12m", gauge(store, "1x5 0x2 1x10")),
         firing("Clause9EvidenceBroken", "an entry was edited", "12m", gauge("clause9_store_verified", "1x5 0x10"), &AGENT, 0.0),
+        firing("Clause9AnchorsFailing", "the file's folder is gone since the start", "4h", anchors("0x240", "0+1x240"), &FILE, 14_400.0),
+        quiet("Clause9AnchorsFailing", "it failed for half an hour", "4h", anchors("0x210 12600x30", "0x180 0+1x30 30x30")),
+        quiet("Clause9AnchorsFailing", "it is kept once a day, and does not fail", "4h", anchors("0x240", "0x240")),
         quiet("Clause9EvidenceBroken", "every entry is as it was stored", "12m", gauge("clause9_store_verified", "1x15")),
     ]
 }

@@ -52,6 +52,7 @@ pub fn all(settings: &Settings) -> Vec<Operation> {
         config_unmatched(),
         store_not_writable(),
         evidence_broken(),
+        anchors_failing(),
         evaluation_stalled(),
         source_down(),
         source_stale(),
@@ -208,6 +209,29 @@ fn evidence_broken() -> Operation {
             "Keep a copy of the database as it is, for whoever looks into it.",
             "Find out who had access to the data folder and what was done there: a restored copy, an edit by hand, a failing disk.",
             "Bring back the last good copy, or tell those who rely on the evidence since when it does not hold.",
+        ],
+    }
+}
+
+fn anchors_failing() -> Operation {
+    Operation {
+        alert: alert(
+            "Clause9AnchorsFailing",
+            Severity::Warning,
+            Some("15m"),
+            "time() - clause9_anchor_last_success_timestamp_seconds > 3 * 3600\nand\n  increase(clause9_anchor_failures_total[1h]) > 0",
+            text("clause9 can't keep its anchors").label(", kind ", "kind"),
+            text("The head of the evidence could not be kept outside of the store for three hours (")
+                .label("kind ", "kind")
+                .text("), and is tried in vain. What is written meanwhile, a forger could write anew without anybody noticing."),
+        ),
+        page: "clause9-agent",
+        meaning: "The configuration says where the last entry of evidence is kept outside of the store (`evidence.anchors`): in a file, at a server, with a time stamp. One of them fails again and again. Nothing is lost: the next anchor that is kept vouches for everything before it.",
+        steps: &[
+            "Read why on the status page or in the log.",
+            "`file`: the folder must exist and take more. `url`: the server must answer with a good status. `time_stamp`: the server must answer RFC 3161 requests with SHA-256.",
+            "Once it is mended, nothing is to be done: each minute it is tried again.",
+            "Should the agent be replaced meanwhile, keep the line `last entry` of `clause9 verify` by hand.",
         ],
     }
 }

@@ -152,6 +152,11 @@ impl Database for Sqlite {
         other.objects()
     }
 
+    fn damage(&self) -> Result<Option<String>, Error> {
+        let said: String = self.0.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+        Ok((said != "ok").then_some(said))
+    }
+
     fn interrupter(&self) -> Interrupter {
         let handle = self.0.get_interrupt_handle();
         Interrupter::new(move || handle.interrupt())

@@ -63,7 +63,7 @@ static READINGS: Table = Table {
     seal: |row| {
         let read = Read::of(row)?;
         let seal = read.seal();
-        READINGS.checked(row, seal, read.sealed == Some(seal))
+        READINGS.checked(row, seal, read.sealed == Some(seal) && read.is_paired)
     },
 };
 
@@ -81,21 +81,28 @@ impl Table {
 /// The columns at which a row begins and ends to hold: the entry's, and its time.
 const ENDS: [(&str, &str); 2] = [("from_entry", "held_from"), ("until_entry", "held_until")];
 
-/// The record versions under an entry.
-pub(super) fn records(connection: &dyn Database, entry: &Entry<'_>) -> Result<Option<String>, Error> {
-    under(connection, entry, &RECORDS)
+/// The record versions under an entry. They come after the `last` one of the entries before.
+pub(super) fn records(connection: &dyn Database, entry: &Entry<'_>, last: &mut i64) -> Result<Option<String>, Error> {
+    under(connection, entry, &RECORDS, last)
 }
 
-/// The readings under an entry.
-pub(super) fn readings(connection: &dyn Database, entry: &Entry<'_>) -> Result<Option<String>, Error> {
-    under(connection, entry, &READINGS)
+/// The readings under an entry, likewise.
+pub(super) fn readings(connection: &dyn Database, entry: &Entry<'_>, last: &mut i64) -> Result<Option<String>, Error> {
+    under(connection, entry, &READINGS, last)
 }
 
-fn under(connection: &dyn Database, entry: &Entry<'_>, table: &Table) -> Result<Option<String>, Error> {
+fn under(connection: &dyn Database, entry: &Entry<'_>, table: &Table, last: &mut i64) -> Result<Option<String>, Error> {
+    let before = *last;
     let mut seals = Seals::default();
     for ((column, time), put) in ENDS.into_iter().zip([Seals::open as fn(&mut Seals, Digest), Seals::close]) {
-        let sql = format!("SELECT {}, r.{time} FROM {} r WHERE r.{column} = ?1 ORDER BY r.{}", table.sealed_by, table.name, table.order);
+        let sql = format!("SELECT {0}, r.{1}, r.{time} FROM {2} r WHERE r.{column} = ?1 ORDER BY r.{1}", table.sealed_by, table.order, table.name);
+        let is_opened = column == "from_entry";
         let wrong = connection.find(&sql, &[entry.number.into()], |row| {
+            let number = row.get::<i64>(row.width() - 2)?;
+            if is_opened && number <= before {
+                return Ok(Some(format!("{} is not where it was stored", (table.called)(row)?)));
+            }
+            *last = (*last).max(number);
             if row.get::<Option<i64>>(row.width() - 1)? != Some(entry.at) {
                 return other_time(table, row).map(Some);
             }

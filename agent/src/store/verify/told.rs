@@ -16,6 +16,9 @@ use crate::{
     },
 };
 
+/// What is noted beside all that entries tell of: each is compared with what it is of, or, where no agent has run yet, was not told of.
+const BESIDE: [&str; 5] = [PROJECTION, core::RECORD_TABLE_NAMES, "record_tables", "zone", core::SCHEMA_VERSION];
+
 /// What was told last of each thing.
 #[derive(Debug, Default)]
 pub(super) struct Told {
@@ -23,6 +26,9 @@ pub(super) struct Told {
     pub(super) older_until: Option<i64>,
     /// The digest of the tables that indicators query.
     pub(super) projection: Option<String>,
+    /// The last rows under entries so far: those of later entries come after them.
+    pub(super) last_record: i64,
+    pub(super) last_reading: i64,
     /// Runs by number: beginning, until when, whether ended.
     runs: BTreeMap<i64, (i64, i64, bool)>,
     sources: BTreeMap<String, Value>,
@@ -131,7 +137,11 @@ impl Told {
                 }
             }
         }
-        Ok(unseen.keys().next().map(|source| format!("the source `{source}`: when it was read is missing")))
+        if let Some(source) = unseen.keys().next() {
+            return Ok(Some(format!("the source `{source}`: when it was read is missing")));
+        }
+        let stray = "SELECT source FROM stream_states WHERE source NOT IN (SELECT source FROM source_states) ORDER BY source LIMIT 1";
+        connection.first(stray, &[], |row| Ok(format!("the source `{}`: it goes on from somewhere, but was never read", row.get::<String>(0)?)))
     }
 
     fn memory_differs(&self, connection: &dyn Database) -> Result<Option<String>, Error> {
@@ -151,10 +161,13 @@ impl Told {
                 return Ok(Some(format!("what is noted as `{name}` is not what was stored")));
             }
         }
-        let names = "SELECT name FROM meta WHERE name LIKE 'method:%' OR name = 'configuration' ORDER BY name";
-        let names: Vec<String> = connection.rows(names, &[], |row| row.get(0))?;
-        let strange = names.into_iter().find(|name| !self.meta.contains_key(name));
-        Ok(strange.map(|name| format!("what is noted as `{name}` was never stored")))
+        let names: Vec<String> = connection.rows("SELECT name FROM meta ORDER BY name", &[], |row| row.get(0))?;
+        let strange = names.into_iter().find(|name| !self.meta.contains_key(name) && !BESIDE.contains(&name.as_str()));
+        if let Some(name) = strange {
+            return Ok(Some(format!("what is noted as `{name}` was never stored")));
+        }
+        let drops_others = core::drops_others(connection)?;
+        Ok(drops_others.then(|| format!("what is noted as `{}` is not what was stored", core::RECORD_TABLE_NAMES)))
     }
 
     /// The spans of which nothing vouches.

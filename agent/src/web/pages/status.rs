@@ -1,6 +1,6 @@
 //! `/`: what is wrong now, what is missing, indicators by state, sources, and what is in force.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use clause9_exporter::axum::{
     extract::{RawQuery, State},
@@ -8,10 +8,14 @@ use clause9_exporter::axum::{
 };
 use maud::{Markup, html};
 
-use super::{super::words, READINGS_SHOWN, View, badge, cards, heading, labels, page, rest, table, verbatim, why};
+use super::{
+    super::{api, words},
+    READINGS_SHOWN, View, badge, cards, heading, labels, page, rest, table, verbatim, why,
+};
 use crate::{
+    anchors::{Head, Kind},
     board::{Board, Missing, Panel, Reading, SourceStatus},
-    pipeline::{Configuration, Handle},
+    pipeline::{Configuration, Handle, Last},
     threshold::State as Verdict,
 };
 
@@ -29,6 +33,8 @@ const TIERS: [&str; 5] = ["unacceptable", "high", "unknown", "limited", "minimal
 
 /// `/`: what is wrong now, indicators by state, sources.
 pub async fn status(State(handle): State<Handle>, query: RawQuery) -> Html<String> {
+    // What can't be read from the store is told by the API, and in the log.
+    let head = api::head(&handle).await.ok().flatten();
     let (board, configuration, view) = (handle.board.load(), handle.configuration.load(), View::of(&query));
     let content = html! {
         h1 { (board.organisation) }
@@ -64,12 +70,32 @@ pub async fn status(State(handle): State<Handle>, query: RawQuery) -> Html<Strin
             "clause9 " (crate::BUILD) ", started " (words::moment(configuration.started)) ". Configuration " span.code { (configuration.file.display()) } " ("
             span.code { (configuration.digest) } "), in force since " (words::moment(configuration.since)) "."
         }
+        (evidence(head, &configuration, &handle.anchored.all()))
         p.links {
             a href="/metrics" { "/metrics" } " " a href="/api/v1/readings" { "readings as JSON" } " " a href="/api/v1/indicators" { "indicators as JSON" }
             " " a href="/api/v1/sources" { "sources as JSON" } " " a href="/api/v1/status" { "status as JSON" } " " a href="/-/ready" { "/-/ready" }
         }
     };
     page(&handle, &view, "/", &board.organisation, &content)
+}
+
+/// The last entry of evidence, its signature, and where it was kept.
+fn evidence(head: Option<Head>, configuration: &Configuration, anchored: &BTreeMap<Kind, Last>) -> Markup {
+    let place = |kind: Kind| match kind {
+        Kind::File => "in the file of anchors",
+        Kind::Url => "at the server for anchors",
+        Kind::TimeStamp => "by a time stamp",
+    };
+    html! {
+        @if let Some(head) = head {
+            p { "Evidence ends with entry " (head.anchor.entry) " of " (words::moment(head.at)) ": " span.code { (head.anchor) } ". Kept elsewhere, that tells later whether it goes on from there: " span.code { "clause9 verify --expect" } "." }
+            @if let Some(key) = &configuration.key { p { "Signed: " span.code { (head.sign(key)) } " by the key " span.code { (key.public()) } "." } }
+        }
+        @for (kind, last) in anchored {
+            @if let Some(failure) = &last.failure { p.unready { span.badge.warning { "! not kept" } " The head of the evidence could not be kept " (place(*kind)) ":" } (verbatim(failure)) }
+            @if let Some((head, at)) = last.head { p { "Kept " (place(*kind)) " last at " (words::moment(at)) ": entry " (head.anchor.entry) "." } }
+        }
+    }
 }
 
 /// Readings with this verdict among those that are shown.
