@@ -132,7 +132,7 @@ fn look_at(config: &Config, now: i64, making: &Making) -> Result<Look, Error> {
     }
     let reader = Reader::open(&config.data_dir.join(DATABASE_FILE))?;
     let set = |interrupter| *making.lock().unwrap_or_else(PoisonError::into_inner) = interrupter;
-    set(Some(reader.interrupter()));
+    set(Some(reader.tables().interrupter()));
     let subject = Subject { organisation: &config.organisation, zone: config.zone, catalogue: &config.catalogue };
     let made = fs::create_dir_all(&make.out).map_err(|source| Error::File { path: make.out.clone(), done: "made", source }).and_then(|()| {
         let order = Order { choice: &choice, to: &to, previous: None, print: None };
