@@ -20,7 +20,7 @@ const BEGIN: i64 = 1_767_225_600;
 const DAY: i64 = 86_400;
 
 /// A folder with a configuration, and a store that was filled in the first half of 2026.
-fn past() -> tempfile::TempDir {
+pub fn past() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let config = "organisation: { name: Example, timezone: UTC }\nregisters: registers\nreview: { year_starts: january }\n";
     std::fs::create_dir(folder.path().join("registers")).expect("a folder");
@@ -56,7 +56,7 @@ fn make(folder: &Path, more: &[&str], out: &str) -> Vec<String> {
     fixed.into_iter().chain(more.iter().map(|more| (*more).to_owned())).collect()
 }
 
-fn made(folder: &Path, more: &[&str], out: &str) -> (bool, String) {
+pub fn made(folder: &Path, more: &[&str], out: &str) -> (bool, String) {
     let arguments = make(folder, more, out);
     said(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
 }

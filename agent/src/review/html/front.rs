@@ -124,10 +124,69 @@ fn in_breach(context: &Context, list: &List) -> Markup {
     html! {
         @if list.count == 0 {
             p { "No reading was in breach at the end of the period" @if context.pack.front.now.unknown > 0 { "; of those that are unknown nobody can say" } "." }
-        } @else {
+        } @else if list.count <= SHOWN {
             (breaches(context, list, SHOWN, "In breach at the end of the period, the longest first"))
-            (more(list, SHOWN, "in-breach"))
+        } @else {
+            (systems(context))
+            p.more { "Every one, the longest first: " a href="#l-in-breach" { "the list" } }
         }
+    }
+}
+
+/// What of a system is in breach.
+#[derive(Default)]
+struct Breaches<'p> {
+    count: usize,
+    since: Option<i64>,
+    /// How many of which indicator.
+    indicators: BTreeMap<&'p str, usize>,
+}
+
+/// Systems that are in breach, those that were so first first.
+fn systems(context: &Context) -> Markup {
+    let mut found: BTreeMap<Option<&str>, Breaches> = BTreeMap::new();
+    for indicator in &context.pack.indicators {
+        for reading in indicator.readings.iter().filter(|reading| reading.end.is_some_and(|end| end.state == State::Breach)) {
+            let breaches = found.entry(reading.labels.get("system").map(String::as_str)).or_default();
+            breaches.count += 1;
+            breaches.since = [breaches.since, reading.in_breach_since].into_iter().flatten().min();
+            *breaches.indicators.entry(indicator.id.as_str()).or_default() += 1;
+        }
+    }
+    let told: usize = found.values().map(|breaches| breaches.count).sum();
+    let mut found: Vec<_> = found.into_iter().collect();
+    found.sort_by_key(|(system, breaches)| (breaches.since.unwrap_or(i64::MAX), std::cmp::Reverse(breaches.count), *system));
+    let row = |(system, breaches): &(Option<&str>, Breaches)| {
+        html! {
+            th role="rowheader" scope="row" { (system.unwrap_or("the organisation")) }
+            td.n role="cell" { (breaches.count) span.only-narrow { " in breach" } }
+            td role="cell" { span.only-narrow { "since " } @match breaches.since { Some(since) => { (since_when(context, since)) } None => { "not known" } } }
+            td role="cell" { (most(context, &breaches.indicators)) }
+        }
+    };
+    let count = context.pack.front.in_breach.count;
+    html! {
+        (cards("Systems in breach at the end of the period", &["System", "In breach", "First since", "What, the most first"], found.iter().take(SYSTEMS).map(row)))
+        @if found.len() > SYSTEMS { p.more { (words::count(found.len() - SYSTEMS, "more system", "more systems")) "." } }
+        @if count > told { p.more { (count - told) " more in breach, in " span.code { "csv/readings.csv" } "." } }
+    }
+}
+
+/// So many systems in breach stand on the first page.
+const SYSTEMS: usize = 12;
+
+/// The indicators of which the most is in breach.
+fn most(context: &Context, indicators: &BTreeMap<&str, usize>) -> Markup {
+    const NAMED: usize = 3;
+    let mut sorted: Vec<_> = indicators.iter().collect();
+    sorted.sort_by_key(|(id, count)| (std::cmp::Reverse(**count), **id));
+    html! {
+        @for (place, (id, count)) in sorted.iter().take(NAMED).enumerate() {
+            @if place > 0 { ", " }
+            a href={ "#" (indicator_anchor(id)) } { (context.indicators.get(**id).map_or(**id, |indicator| &indicator.title)) }
+            @if **count > 1 { " (" (count) ")" }
+        }
+        @if sorted.len() > NAMED { ", and " (sorted.len() - NAMED) " more" }
     }
 }
 
