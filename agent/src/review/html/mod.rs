@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-pub use style::policy;
+pub use style::{policy, style_hash};
 use words::Calendar;
 
 use super::model::{Indicator, Pack, Part, Section};

@@ -79,11 +79,11 @@ fn length(section: &Section) -> usize {
 
 /// The security policy of a page with this style sheet: nothing is loaded, nothing runs.
 pub fn policy(style: &str) -> String {
-    format!("default-src 'none'; style-src '{}'; img-src data:; base-uri 'none'; form-action 'none'", hash(style))
+    format!("default-src 'none'; style-src '{}'; img-src data:; base-uri 'none'; form-action 'none'", style_hash(style))
 }
 
 /// The digest of a style sheet as a policy names it.
-fn hash(style: &str) -> String {
+pub fn style_hash(style: &str) -> String {
     format!("sha256-{}", BASE64_STANDARD.encode(Sha256::digest(style.as_bytes())))
 }
 
