@@ -361,6 +361,18 @@ pub enum Store {
     #[command(after_help = "To go on from a copy: stop the agent, put the copy into its data folder as clause9.sqlite, start the agent.\n\n\
                       Example:\n  clause9 store backup --data-dir /var/lib/clause9 /backup/clause9-2026-09-30.sqlite")]
     Backup(StoreBackup),
+    /// Give back what the database does not need any more to the file system. No agent may run on the folder meanwhile; there must be room for a copy.
+    #[command(after_help = "What is stored stays as it is. To keep less, keep a copy elsewhere (`store backup`) and begin a new data folder.\n\n\
+                      Example:\n  systemctl stop clause9 && clause9 store compact --data-dir /var/lib/clause9 && systemctl start clause9")]
+    Compact(StoreCompact),
+}
+
+/// Settings of `store compact`.
+#[derive(Debug, Args)]
+pub struct StoreCompact {
+    /// The agent's data folder.
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: PathBuf,
 }
 
 /// Settings of `store stats`.

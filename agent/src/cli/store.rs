@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{args, counted, say, table};
 use crate::{
-    store::{Anchor, DATABASE_FILE, Reader, Stats, size},
+    store::{self, Anchor, DATABASE_FILE, Reader, Stats, size},
     web::words,
 };
 
@@ -14,6 +14,7 @@ pub(super) fn execute(args: &args::Store) -> anyhow::Result<ExitCode> {
     match args {
         args::Store::Stats(args) => stats(args)?,
         args::Store::Backup(args) => back_up(args)?,
+        args::Store::Compact(args) => compact(args)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -57,6 +58,16 @@ fn as_json(stats: &Stats, head: &Anchor, bytes: u64) -> serde_json::Value {
         "bytes": bytes, "evidence_entries": stats.entries, "first_entry_at": first, "last_entry_at": last, "runs": stats.runs,
         "records": counts(&stats.records), "readings": counts(&stats.readings), "anchor": head.to_string(),
     })
+}
+
+fn compact(args: &args::StoreCompact) -> anyhow::Result<()> {
+    let database = args.data_dir.join(DATABASE_FILE);
+    let (head, _) = open(&args.data_dir)?.head()?;
+    let before = size(&database);
+    store::compact(&args.data_dir)?;
+    say!("{}: {} bytes, were {before}", database.display(), size(&database));
+    say!("last entry: {head}");
+    Ok(())
 }
 
 fn back_up(args: &args::StoreBackup) -> anyhow::Result<()> {

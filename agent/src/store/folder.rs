@@ -23,6 +23,16 @@ pub fn size(database: &Path) -> u64 {
     beside("") + beside("-wal")
 }
 
+/// Makes the database of a folder on which no agent works as small as what it holds. It is as it was, or as small, whenever that is cut off.
+///
+/// # Errors
+/// [`Error::InUse`], [`Error::Newer`]; [`Error::Full`] without room for a copy; what SQLite reports.
+pub fn compact(data_dir: &Path) -> Result<(), Error> {
+    let _folder = Folder::open(data_dir)?;
+    let path = data_dir.join(DATABASE_FILE);
+    super::core::open(&path).and_then(|database| database.compact()).map_err(|error| error.at(&path))
+}
+
 /// The file whose lock says that an agent works on the folder. The lock goes with the process, however it ends.
 const LOCK_FILE: &str = "clause9.lock";
 

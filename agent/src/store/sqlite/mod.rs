@@ -90,6 +90,12 @@ impl Sqlite {
         Ok(Self(connection))
     }
 
+    /// Writes the database anew without what it does not need any more, into its one file.
+    pub(super) fn compact(&self) -> Result<(), Error> {
+        self.0.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")?;
+        Ok(())
+    }
+
     /// Copies the database of a store, as it was committed last, into a new file.
     pub(super) fn copy(from: &Path, to: &Path) -> Result<(), Error> {
         let original = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;

@@ -105,3 +105,32 @@ fn what_is_not_in_its_place_any_more_is_not_written() {
     assert_eq!(entries(&store), 2);
     assert!(!folder.join("clause9.probe").exists());
 }
+
+#[test]
+fn a_compacted_database_is_smaller_and_says_the_same() {
+    let (mut store, folder) = fixture();
+    store.begin_run(100).unwrap();
+    for now in 200..260 {
+        let incidents: Vec<_> = (0..200).map(|id| incident(&id.to_string(), "a", if now % 2 == 0 { "open" } else { "closed" })).collect();
+        store.commit("t", &[snapshot("s", &incidents)], now).unwrap();
+    }
+    // What is made anew leaves room behind.
+    store.commit("t", &[snapshot("s", &[])], 300).unwrap();
+    assert!(matches!(compact(folder.path()), Err(Error::InUse { .. })));
+    drop(store);
+    let database = folder.path().join(DATABASE_FILE);
+    let look = |path: &Path| {
+        let verified = Verification::open(path).unwrap().verify(&[]).unwrap();
+        (verified.head, verified.findings, Reader::open(path).unwrap().stats().unwrap())
+    };
+    let (before, told) = (size(&database), look(&database));
+    compact(folder.path()).unwrap();
+    let after = size(&database);
+    assert!(after < before, "{after} of {before}");
+    assert_eq!(look(&database), told);
+    assert_eq!(told.1, []);
+    // And the next run goes on from it.
+    let mut store = Store::open(folder.path(), Zone::UTC).unwrap();
+    store.begin_run(400).unwrap();
+    assert_eq!(look(&database).1, []);
+}
