@@ -11,6 +11,7 @@ mod error;
 pub mod evidence;
 pub mod folder;
 pub mod front;
+pub mod gap;
 pub mod html;
 pub mod make;
 pub mod model;
