@@ -72,6 +72,118 @@ fn records() -> Vec<Value> {
 /// Every query: its rows as `subject source id day`.
 #[rustfmt::skip]
 const EXPECTED: &[(&str, &[&str])] = &[
+    ("documents", &[
+    "aipolicy registers D-1 2026-09-01",
+    "policy registers D-1 2026-09-01",
+    "scope registers D-2 ",
+]),
+    ("system-documents", &[
+    "modelcard registers D-3 2026-09-02",
+]),
+    ("reviews", &[
+    "impactassessment registers IA-1 2026-09-04",
+    "internalaudit registers A-1 2026-09-05",
+    "internalaudit registers A-2 ",
+    "riskassessment registers RA-1 ",
+]),
+    ("audit-programme", &[
+    "internalaudit registers A-1 2026-09-05",
+]),
+    ("review-inputs", &[
+    "b registers b 2026-09-06",
+]),
+    ("cases", &[
+    "change registers CH-1 2026-09-01",
+    "correctiveaction registers CA-1 2026-09-08",
+    "issue registers I-1 2026-09-07",
+    "nonconformity registers N-1 ",
+    "risk registers R-1 2026-09-13",
+    "risk registers R-2 2026-09-13",
+    "risktreatment registers T-1 2026-09-11",
+]),
+    ("cases-done", &[
+    "change registers CH-1 ",
+    "correctiveaction registers CA-1 2026-09-10",
+    "issue registers I-1 ",
+    "nonconformity registers N-1 ",
+    "risk registers R-1 ",
+    "risk registers R-2 ",
+    "risktreatment registers T-1 2026-09-11",
+]),
+    ("cases-verified", &[
+    "change registers CH-1 ",
+    "correctiveaction registers CA-1 2026-09-09",
+    "issue registers I-1 ",
+    "nonconformity registers N-1 ",
+    "risk registers R-1 ",
+    "risk registers R-2 ",
+    "risktreatment registers T-1 ",
+]),
+    ("cases-approved", &[
+    "change registers CH-1 2026-09-12",
+    "correctiveaction registers CA-1 ",
+    "issue registers I-1 ",
+    "nonconformity registers N-1 ",
+    "risk registers R-1 ",
+    "risk registers R-2 ",
+    "risktreatment registers T-1 ",
+]),
+    ("risks-judged", &[
+    "risk registers R-1 2026-09-13",
+    "risk registers R-2 ",
+]),
+    ("controls", &[
+    "a.2.2 registers 1 2026-09-14",
+    "a.2.3 registers 2 ",
+    "a.6.2.4 registers 3 ",
+    "x1 registers 7 ",
+]),
+    ("controls-decided", &[
+    "a.10.3 registers 5 ",
+    "a.10.4 registers 4 ",
+    "a.2.2 registers 1 2026-09-15",
+    "a.2.3 registers 2 ",
+    "a.6.2.4 registers 3 2024-09-14",
+    "a.8.5 registers 6 ",
+    "x1 registers 7 ",
+]),
+    ("systems", &[
+    "listed registers chat ",
+    "listed registers credit ",
+    "owned registers credit ",
+    "role registers credit ",
+]),
+    ("parties", &[
+    "party registers P-1 2026-09-16",
+]),
+    ("objectives", &[
+    "use registers O-1 ",
+]),
+    ("plan", &[
+    "entry registers MP-1 2026-09-17",
+]),
+    ("decisions", &[
+    "resources registers DE-1 2026-09-18",
+]),
+    ("datasets", &[
+    "lineage registers loans ",
+    "preparation registers loans ",
+    "rights registers loans 2026-09-19",
+    "source registers loans ",
+]),
+    ("event-logs", &[
+    "log registers log 2026-09-20",
+]),
+    ("versions", &[
+    "approved registers m:1 2026-09-21",
+    "registered registers m:1 2026-09-21",
+]),
+    ("measurements", &[
+    "drift registers psi 2026-09-22",
+]),
+    ("checked-runs", &[
+    "checks registers p 2026-09-23",
+]),
 ];
 
 fn bench() -> Bench {
