@@ -40,7 +40,8 @@ fn gap(args: &args::ReviewGap) -> anyhow::Result<ExitCode> {
     let day = args.at.clone().unwrap_or_else(|| gap::yesterday(now, config.zone));
     let gap = gap::write(&open(&path)?, &subject, &day, &args.out, now)?;
     say!("{}: {}, {day}", args.out.display(), gap.organisation);
-    let counts = gap::model::Status::ALL.into_iter().rev().map(|status| format!("{} {}", gap.counts.get(&status).copied().unwrap_or_default(), status.as_str()));
+    let counts =
+        gap::model::Status::ALL.into_iter().rev().map(|status| format!("{} {}", gap.counts.get(&status).copied().unwrap_or_default(), status.as_str()));
     say!("requirements: {}", counts.collect::<Vec<_>>().join(", "));
     if !gap.was_watched {
         say!("nobody watched on that day: no reading of it is known");

@@ -121,7 +121,7 @@ impl Bench {
     }
 
     /// Makes a pack of a quarter in a folder of this name.
-    fn make(&self, quarter: &str, name: &str) -> Result<(Pack, Manifest), Error> {
+    pub(super) fn make(&self, quarter: &str, name: &str) -> Result<(Pack, Manifest), Error> {
         self.make_with(quarter, name, None, "2030-01-01T00:00:00Z")
     }
 

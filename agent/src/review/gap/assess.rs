@@ -229,7 +229,9 @@ mod tests {
     #[test]
     fn what_is_unknown_or_in_breach_shows_nothing() {
         let breach = Counts { breach: 3, ..Counts::default() };
-        for (counts, expected) in [(OK, true), (UNKNOWN, true), (breach, false), (Counts { unknown: 1, ..Counts::default() }, false), (Counts::default(), false)] {
+        for (counts, expected) in
+            [(OK, true), (UNKNOWN, true), (breach, false), (Counts { unknown: 1, ..Counts::default() }, false), (Counts::default(), false)]
+        {
             assert_eq!(show(&readings(counts, &[])), expected, "{counts:?}");
         }
         assert_eq!(super::super::found::plain("AI-Policy (v2) A.6.2"), "aipolicyv2a.6.2");

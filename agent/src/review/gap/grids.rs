@@ -66,14 +66,23 @@ pub(super) fn grids(gap: &Gap) -> Vec<Grid> {
     let mut grids = vec![summary(gap), levels(gap), roadmap(gap)];
     grids.push(requirements("clauses", "Clauses 4 to 10", &clauses));
     grids.push(requirements("controls", "Controls of Annex A", &controls));
-    grids.push(statement("statement", "Statement of Applicability", "The 38 controls of Annex A, as the registers decide on them. A control that no register names is not decided.", &gap.statement));
+    grids.push(statement(
+        "statement",
+        "Statement of Applicability",
+        "The 38 controls of Annex A, as the registers decide on them. A control that no register names is not decided.",
+        &gap.statement,
+    ));
     if !gap.added.is_empty() {
         grids.push(statement("added", "Controls of the organisation's own", "What the registers list beside Annex A.", &gap.added));
     }
     grids.extend(gap.readiness.iter().map(|stage| Grid {
         id: stage.id.clone(),
         title: stage.title.clone(),
-        about: format!("{} of {} are there. That something exists is all that is looked at: its content is for people to judge.", stage.there, stage.items.len()),
+        about: format!(
+            "{} of {} are there. That something exists is all that is looked at: its content is for people to judge.",
+            stage.there,
+            stage.items.len()
+        ),
         columns: vec!["What", "Requirement", "Must be", "Is", "There"],
         rows: stage.items.iter().map(item).collect(),
     }));

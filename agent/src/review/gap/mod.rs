@@ -92,8 +92,7 @@ fn make(reader: &Reader, subject: &Subject<'_>, frozen: &Frozen, choice: &Choice
     let look = Look { data, found: &found, catalogue: subject.catalogue };
     let lacks = |feeds: &[Feed]| provided.lacks(feeds);
     let of_control = |id: &str| statement.iter().find(|decision| decision.control == id);
-    let requirements: Vec<_> =
-        data.requirements.iter().map(|requirement| assess::assess(look, requirement, of_control(&requirement.id), &lacks)).collect();
+    let requirements: Vec<_> = data.requirements.iter().map(|requirement| assess::assess(look, requirement, of_control(&requirement.id), &lacks)).collect();
     let mut counts = BTreeMap::new();
     requirements.iter().for_each(|assessed| *counts.entry(assessed.status).or_default() += 1);
     let text = |name: &str| end.configuration()[name].as_str().map(str::to_owned);

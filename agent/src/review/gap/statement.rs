@@ -164,7 +164,9 @@ mod tests {
 
     #[test]
     fn an_audit_covers_what_is_below_its_words() {
-        for (word, control, expected) in [("A.6", "A.6.2.4", true), ("A.6.2.4", "A.6.2.4", true), ("A.1", "A.10.2", false), ("A", "A.2.2", true), ("6", "A.6.2.4", false)] {
+        for (word, control, expected) in
+            [("A.6", "A.6.2.4", true), ("A.6.2.4", "A.6.2.4", true), ("A.1", "A.10.2", false), ("A", "A.2.2", true), ("6", "A.6.2.4", false)]
+        {
             assert_eq!(covers(word, control), expected, "{word} {control}");
         }
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::{Ids, control, controls, line, metadata, moment, plain, property};
+use super::{Ids, control, controls, metadata, moment, plain, property};
 use crate::{
     record::Zone,
     review::{
@@ -17,7 +17,8 @@ use crate::{
 
 const ABOUT: &str = "Made from a management review pack (ISO/IEC 42001:2023, 9.3). OSCAL has no word for what is unknown, and none for what is partly shown: these stand in remarks of \
                      observations, and in no finding. Only breaches are findings. That there is none for a control does not say that it is satisfied.";
-const NO_PLAN: &str = "There is no assessment plan in OSCAL: what is monitored, how and when is the monitoring plan of the organisation (9.1), which the pack shows.";
+const NO_PLAN: &str =
+    "There is no assessment plan in OSCAL: what is monitored, how and when is the monitoring plan of the organisation (9.1), which the pack shows.";
 
 /// The assessment results of a pack.
 pub fn assessment_results(pack: &Pack) -> Value {
@@ -112,33 +113,35 @@ fn remarks(pack: &Pack) -> String {
         Some(until) => format!("Nobody watched from {} to the end of the period: what is told of its end is of that moment.", moment(until)),
         None => "Nobody watched in the period.".to_owned(),
     };
-    format!("{seen} {unknown} readings are unknown at the end, {missing} indicators had no reading, and {left_out} readings stand in the pack's `csv/readings.csv` alone.")
+    format!(
+        "{seen} {unknown} readings are unknown at the end, {missing} indicators had no reading, and {left_out} readings stand in the pack's `csv/readings.csv` alone."
+    )
 }
 
 /// Systems as components: those of the inventory, and those that readings name beside them.
 fn systems(pack: &Pack, ids: &Ids) -> Vec<Value> {
-        let mut components = BTreeMap::new();
-        if let Some(inventory) = table(pack, "inventory") {
-            for row in inventory.rows.iter().filter(|row| row.change != Some(RowChange::Gone)) {
-                let of = |name: &str| text(inventory, row, name);
-                let Some(id) = of("id") else { continue };
-                let state = match of("lifecycle").as_deref() {
-                    Some("production") => "operational",
-                    Some("development" | "staging") => "under-development",
-                    Some("retired") => "disposition",
-                    _ => "other",
-                };
-                let named = ["owner_role", "role", "risk_tier", "lifecycle", "eu_ai_act_class"];
-                let properties: Vec<Value> = named.into_iter().filter_map(|name| Some(property(&name.replace('_', "-"), &of(name)?))).collect();
-                components.insert(id.clone(), component(ids, &id, &of("name").unwrap_or_else(|| id.clone()), "An AI system of the inventory.", state, properties));
-            }
+    let mut components = BTreeMap::new();
+    if let Some(inventory) = table(pack, "inventory") {
+        for row in inventory.rows.iter().filter(|row| row.change != Some(RowChange::Gone)) {
+            let of = |name: &str| text(inventory, row, name);
+            let Some(id) = of("id") else { continue };
+            let state = match of("lifecycle").as_deref() {
+                Some("production") => "operational",
+                Some("development" | "staging") => "under-development",
+                Some("retired") => "disposition",
+                _ => "other",
+            };
+            let named = ["owner_role", "role", "risk_tier", "lifecycle", "eu_ai_act_class"];
+            let properties: Vec<Value> = named.into_iter().filter_map(|name| Some(property(&name.replace('_', "-"), &of(name)?))).collect();
+            components.insert(id.clone(), component(ids, &id, &of("name").unwrap_or_else(|| id.clone()), "An AI system of the inventory.", state, properties));
         }
-        let named = pack.indicators.iter().flat_map(|indicator| &indicator.readings).filter_map(|reading| reading.labels.get("system"));
-        for id in named {
-            let unknown = || component(ids, id, id, "A system that readings name and the inventory did not have at the end of the period.", "other", Vec::new());
-            components.entry(id.clone()).or_insert_with(unknown);
-        }
-        components.into_values().collect()
+    }
+    let named = pack.indicators.iter().flat_map(|indicator| &indicator.readings).filter_map(|reading| reading.labels.get("system"));
+    for id in named {
+        let unknown = || component(ids, id, id, "A system that readings name and the inventory did not have at the end of the period.", "other", Vec::new());
+        components.entry(id.clone()).or_insert_with(unknown);
+    }
+    components.into_values().collect()
 }
 
 fn subject(ids: &Ids, system: &str) -> Value {
