@@ -50,7 +50,7 @@
 //! | [`keys`] | Ed25519 keys: made, read, what is signed with them, whether what others signed was |
 //! | [`board`] | the current picture, and the picture as metric families |
 //! | [`pipeline`] | the only module that knows all of the above; takes over configurations by their difference |
-//! | [`review`] | the 9.3 pack: sections as data, tables and readings as of the cut-off, its page, folder and manifest; verifying and comparing packs |
+//! | [`review`] | the 9.3 pack: sections as data, tables and readings as of the cut-off, its page, folder and manifest; verifying and comparing packs; `gap`: the gap assessment and the Statement of Applicability; `oscal`: a pack in NIST's OSCAL |
 //! | [`history`] | readings and records over time: states, times in them, gaps, what came before; read from the ledger |
 //! | [`web`] | pages and JSON API, and how they are reached: address, certificate, credentials |
 //! | [`generate`] | dashboards, rules and runbooks, made from the catalogue |
@@ -58,7 +58,7 @@
 //! | [`cli`] | one file for each command |
 //!
 //! Connectors and indicators themselves are data, and so are the views that indicators share and the sections of a pack: `config/connectors/`,
-//! `config/indicators/`, `config/views/` and `config/review/`, embedded when the program is built.
+//! `config/indicators/`, `config/views/` and `config/review/` (with `gap/`), embedded when the program is built.
 //!
 //! # Invariants
 //!
