@@ -13,8 +13,8 @@ import sys
 import tempfile
 
 from trestle.oscal import OSCAL_VERSION
-from trestle.oscal.assessment_results import Model as AssessmentResults
-from trestle.oscal.component import Model as ComponentDefinition
+from trestle.oscal.assessment_results import AssessmentResults
+from trestle.oscal.component import ComponentDefinition
 
 MODELS = {"assessment-results": AssessmentResults, "component-definition": ComponentDefinition}
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
