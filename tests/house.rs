@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 
 /// Crates, and the only files or folders that name them: one, but for a crate that two write the same kind of file with.
-const HOMES: [(&str, &[&str]); 10] = [
+const HOMES: [(&str, &[&str]); 12] = [
     ("calamine", &["agent/src/connector/format/"]),
     ("cron", &["agent/src/schedule"]),
     ("jaq_core", &["agent/src/connector/expression.rs"]),
     ("notify", &["agent/src/config/watch.rs"]),
+    ("plotters", &["agent/src/draw/"]),
+    ("plotters_backend", &["agent/src/draw/"]),
     ("reqwest", &["agent/src/connector/"]),
     ("ring", &["agent/src/keys.rs"]),
     ("rusqlite", &["agent/src/store/sqlite/"]),
@@ -36,6 +38,35 @@ fn outside_crates_stay_in_their_homes() {
     }
     assert_eq!(seen, [true; HOMES.len()], "every home has somebody in it");
 }
+
+/// Files that start processes, and how often.
+const STARTERS: [(&str, usize); 3] = [("agent/src/connector/mapper/agent.rs", 1), ("agent/src/connector/program/mod.rs", 1), ("agent/src/review/pdf.rs", 1)];
+
+#[test]
+fn few_places_start_processes() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut files = Vec::new();
+    for folder in ["agent/src", "exporter/src"] {
+        collect(&root.join(folder), &mut files);
+    }
+    let mut found = Vec::new();
+    for file in files {
+        let text = std::fs::read_to_string(&file).expect("a source file");
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        let name = file.strip_prefix(&root).expect("it was found there").to_string_lossy().into_owned();
+        let is_test = name.contains("/tests") || TEST_FILES.contains(&name.as_str());
+        let starts = code.lines().filter(|line| !line.trim_start().starts_with("//") && line.contains("Command::new(")).count();
+        if starts > 0 && !is_test {
+            found.push((name, starts));
+        }
+    }
+    found.sort();
+    let found: Vec<_> = found.iter().map(|(name, starts)| (name.as_str(), *starts)).collect();
+    assert_eq!(found, STARTERS);
+}
+
+/// Files that only tests have.
+const TEST_FILES: [&str; 1] = ["agent/src/store/real.rs"];
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).expect("a folder of sources") {

@@ -1,10 +1,15 @@
 //! Management review packs as people make them: by the program, from a data folder with a past.
 
-use crate::support::agent::{clause9, program};
+use crate::support::{
+    agent::{Agent, clause9, program},
+    http::{Http, Login},
+    wait::wait_until,
+};
 use clause9::{
     record::{Door, Zone},
     store::{Delivered, Mode, Store},
 };
+use reqwest::Method;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -15,7 +20,7 @@ const BEGIN: i64 = 1_767_225_600;
 const DAY: i64 = 86_400;
 
 /// A folder with a configuration, and a store that was filled in the first half of 2026.
-fn past() -> tempfile::TempDir {
+pub fn past() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let config = "organisation: { name: Example, timezone: UTC }\nregisters: registers\nreview: { year_starts: january }\n";
     std::fs::create_dir(folder.path().join("registers")).expect("a folder");
@@ -51,7 +56,7 @@ fn make(folder: &Path, more: &[&str], out: &str) -> Vec<String> {
     fixed.into_iter().chain(more.iter().map(|more| (*more).to_owned())).collect()
 }
 
-fn made(folder: &Path, more: &[&str], out: &str) -> (bool, String) {
+pub fn made(folder: &Path, more: &[&str], out: &str) -> (bool, String) {
     let arguments = make(folder, more, out);
     said(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
 }
@@ -204,4 +209,46 @@ fn a_full_disk_leaves_nothing() {
         assert_eq!(names(folder), before, "{blocks} blocks: {told}");
     }
     panic!("without a limit there is one");
+}
+
+#[test]
+fn the_agent_makes_the_pack_and_gives_it_to_who_asks() {
+    let past = past();
+    let more = "registers: registers\nreview: { make: quarterly, out: packs }\nweb: { auth: { bearer: reader }, operator: { bearer: operator } }\n";
+    let agent = Agent::start(more, |folder| {
+        std::fs::create_dir_all(folder.join("registers")).expect("a folder");
+        std::fs::write(folder.join("registers/systems.yaml"), "- { id: other, owner_role: Head of Credit }\n").expect("a written register");
+        std::fs::create_dir_all(folder.join("data")).expect("a folder");
+        std::fs::copy(past.path().join("data/clause9.sqlite"), folder.join("data/clause9.sqlite")).expect("a copied store");
+    });
+    let as_role = |token: &str| Http::new(&format!("http://{}", agent.target()), Login::Bearer(token.to_owned()));
+    let (reader, operator) = (as_role("reader"), as_role("operator"));
+    wait_until("the pack of the last quarter", &[&agent], || {
+        let list = reader.send(Method::GET, "/api/v1/reviews", None).map_err(|error| error.to_string())?.text;
+        if list.contains("period") { Ok(()) } else { Err(list) }
+    });
+
+    let list = reader.get("/api/v1/reviews");
+    let name = list["reviews"][0]["period"].as_str().expect("a pack").to_owned();
+    let pack = reader.get(&format!("/api/v1/reviews/{name}"));
+    assert_eq!((&pack["header"]["period"]["name"], &pack["format"]), (&Value::from(name.clone()), &Value::from("clause9 management review pack")));
+    let asked = |path: &str| reader.send(Method::GET, path, None).expect("an answer");
+    let page = asked(&format!("/api/v1/reviews/{name}.html"));
+    assert!(page.text.starts_with("<!DOCTYPE html>") && page.text.contains("sha256-"), "{}", page.text);
+    assert!(asked(&format!("/api/v1/reviews/{name}/csv/readings.csv")).text.starts_with("indicator,labels,"));
+    assert_eq!(asked(&format!("/api/v1/reviews/{name}.ndjson")).status, 200);
+    for (path, status, says) in [
+        ("/api/v1/reviews/1999-Q1".to_owned(), 404, "there is no pack of `1999-Q1`; there is "),
+        (format!("/api/v1/reviews/{name}/../../agent.yaml"), 404, ""),
+        (format!("/api/v1/reviews/{name}/%2e%2e%2fagent.yaml"), 404, "has no file"),
+        (format!("/api/v1/reviews/{name}.pdf"), 404, "has no file `pack.pdf`"),
+    ] {
+        let answer = asked(&path);
+        assert!(answer.status == status && answer.text.contains(says), "{path}: {} {}", answer.status, answer.text);
+    }
+    let reloaded = |http: &Http| http.send(Method::POST, "/-/reload", None).expect("an answer").status;
+    assert_eq!((reloaded(&reader), reloaded(&operator)), (403, 200), "who may look may not act");
+    // One that was touched is not given out.
+    std::fs::write(agent.path(&format!("packs/{name}/csv/readings.csv")), "indicator,labels\n").expect("a written file");
+    assert_eq!(asked(&format!("/api/v1/reviews/{name}/csv/readings.csv")).status, 500);
 }

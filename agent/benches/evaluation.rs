@@ -15,7 +15,7 @@ use clause9::{
     pipeline::{Core, Delivery, Evaluated},
     record::{Door, Record, SHAPES, Value, Zone, shape},
     store::{
-        self, DATABASE_FILE, Delivered, Mode, Projection, Store,
+        DATABASE_FILE, Delivered, Mode, Projection, Store, Verification,
         sql::{Database, Row},
         sqlite::Sqlite,
         tables::SourceRow,
@@ -40,7 +40,7 @@ fn main() {
     println!("{:<66} {:>10.1}", "database", std::fs::metadata(&path).map_or(f64::NAN, |file| file.len() as f64 / f64::from(1 << 20)));
     evaluate(&path);
     let began = Instant::now();
-    let verified = store::verify(store.reader(), None).expect("a store that can be read");
+    let verified = Verification::open(&path).and_then(|mut verification| verification.verify(&[])).expect("a store that can be read");
     assert!(verified.is_good(), "{:?}", verified.findings);
     println!("{:<55} {:>20.1}", "verified", began.elapsed().as_secs_f64() * 1e3);
     drop(store);

@@ -50,7 +50,10 @@
 //! | [`keys`] | Ed25519 keys: made, read, what is signed with them, whether what others signed was |
 //! | [`board`] | the current picture, and the picture as metric families |
 //! | [`pipeline`] | the only module that knows all of the above; takes over configurations by their difference |
-//! | [`review`] | the 9.3 pack: sections as data, tables and readings as of the cut-off, its page, folder and manifest; verifying and comparing packs; `gap`: the gap assessment and the Statement of Applicability; `oscal`: a pack in NIST's OSCAL |
+//! | [`draw`] | pictures of what was, in classes that one style sheet colours: lines with limits and gaps, amounts, strips of states; the palette of all pages |
+//! | [`review`] | the 9.3 pack: sections as data, tables and readings as of the cut-off, its page, folder and manifest; verifying and comparing packs |
+//! | [`review::gap`] | what of clauses 4 to 10 and of Annex A is evidenced, declared only or missing; the Statement of Applicability; requirements and queries as data |
+//! | [`review::oscal`] | a pack in NIST's OSCAL |
 //! | [`history`] | readings and records over time: states, times in them, gaps, what came before; read from the ledger |
 //! | [`web`] | pages and JSON API, and how they are reached: address, certificate, credentials |
 //! | [`generate`] | dashboards, rules and runbooks, made from the catalogue |
@@ -78,9 +81,12 @@
 //!   for an anchor: what can't be kept is told, counted and tried again by a task of its own.
 //! - A review pack reads and computes no reading anew: everything in it is as of the last entry of evidence before its cut-off, so that it is the same
 //!   bytes whenever it is made again. It is whole or not there, and replaces nothing. [`review`] knows no sources and no pages of the agent.
+//! - A page holds no colour, script or address of its own but in its one style sheet: a policy that allows nothing else is kept by each. What is unknown or was
+//!   watched by nobody has a shape of its own in every picture, and none is told by colour alone ([`draw`]).
 //! - A scrape computes nothing. No request from outside reaches an upstream, except one that asks for a poll of a configured source.
 //! - What belongs to one upstream stands in its `connector.yaml`; there is no vendor's name in Rust.
-//! - Only `connector::program` and `connector::mapper` start processes. None outlives the agent, and none is given a secret as an argument.
+//! - Only `connector::program`, `connector::mapper` and [`review::pdf`] start processes, and none is given a secret as an argument. Those of polls do not
+//!   outlive the agent; the browser that prints a pack ends by itself, or is ended with its children when its time is over.
 //! - What a file may ask for is bounded before room is made for it or anything recurses: nesting, values, columns, cells, rows
 //!   (`document::load`, `connector::format::bounds`). A file past a bound is one clear error, and its poll's failure.
 //! - Messages about files say place, header and kind of value, never the value of a cell.

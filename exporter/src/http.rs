@@ -34,6 +34,8 @@ const RELOAD: &str = "/-/reload";
 pub struct AppOptions {
     /// Who may see anything but `/-/healthy` and `/-/ready`. Default: everybody.
     pub auth: Option<Auth>,
+    /// Who may do more than look: with it, whatever is neither GET nor HEAD asks for these credentials, which may look, too. Default: whoever may look.
+    pub operators: Option<Auth>,
     /// Under which names the server may be asked. Default: any. A program that shows more than numbers should set it, or any web page
     /// can read it through the browser of somebody who reaches it.
     pub hosts: Option<Hosts>,
@@ -62,8 +64,9 @@ pub fn app(exporter: &Exporter, options: AppOptions, pages: Router) -> Router {
         routes = routes.route(RELOAD, post(probes::reload).with_state(reload));
     }
     let mut app = routes.merge(pages).fallback(not_found).method_not_allowed_fallback(method_not_allowed);
-    if let Some(auth) = options.auth {
-        app = app.layer(middleware::from_fn_with_state(auth, auth::require));
+    if options.auth.is_some() || options.operators.is_some() {
+        let roles = auth::Roles { readers: options.auth, operators: options.operators };
+        app = app.layer(middleware::from_fn_with_state(roles, auth::require));
     }
     app = app.layer(middleware::from_fn_with_state(options.hosts.clone().unwrap_or_default(), host::same_origin));
     if let Some(hosts) = options.hosts {

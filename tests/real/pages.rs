@@ -2,7 +2,8 @@
 
 use crate::support::peers::installed;
 use crate::support::quickstart::Quickstart;
-use serde_json::Value;
+use clause9::review::Pack;
+use serde_json::{Value, json};
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -31,7 +32,34 @@ fn nothing_keeps_people_out_of_the_pages() {
     assert!(grave.is_empty(), "{grave:#?}");
 }
 
-/// Proves that the one above could fail: a page with what keeps people out.
+/// The page of a review pack: one that was made, with a reading whose course is drawn.
+#[test]
+fn nothing_keeps_people_out_of_a_pack() {
+    let folder = crate::review::past();
+    let (is_good, told) = crate::review::made(folder.path(), &["--quarter", "2026-Q1"], "q1");
+    assert!(is_good, "{told}");
+    let text = std::fs::read_to_string(folder.path().join("q1/pack.json")).expect("a pack");
+    let mut pack: Pack = serde_json::from_str(&text).expect("a pack");
+    let id = pack.indicators.first().expect("an indicator").id.clone();
+    let period = pack.header.period.from..pack.header.period.until;
+    let middle = period.start + (period.end - period.start) / 2;
+    let time = json!({ "ok": 0, "warning": 0, "breach": middle - period.start, "unknown": period.end - middle, "absent": 0, "unwatched": 0 });
+    let reading = json!({
+        "labels": { "system": "credit", "feature": "income" }, "begin": null, "end": { "state": "breach", "value": 0.4 }, "change": "worse", "adverse": true, "time": time,
+        "changes": 1, "first_breach": middle, "in_breach_since": middle, "worst": null, "reason": null, "rule": "breach: >= 0.25", "method": null, "entry": null,
+        "before": [{ "state": "ok", "value": 0.1 }, null, null, null], "coarse": false,
+        "course": [{ "from": period.start, "until": middle, "state": "unknown", "value": null }, { "from": middle, "until": period.end, "state": "breach", "value": 0.3, "value_at_end": 0.4 }],
+    });
+    pack.indicators[0].limits = vec!["breach: >= 0.25".to_owned()];
+    pack.indicators[0].readings.insert(0, serde_json::from_value(reading).expect("a reading"));
+    assert!(pack.sections.iter().any(|section| section.indicators.contains(&id)), "{id} is shown");
+    let page = folder.path().join("page.html");
+    std::fs::write(&page, clause9::review::html::render(&pack)).expect("a written page");
+    let found = axe(&[format!("file://{}", page.display())]);
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+/// Proves that the ones above could fail: a page with what keeps people out.
 #[test]
 fn what_keeps_people_out_is_found() {
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -119,9 +119,9 @@ impl FromStr for Kept {
 
 /// Anchors that must hold, in the order in which they were kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kepts(pub Vec<Kept>);
+pub struct KeptAnchors(pub Vec<Kept>);
 
-impl Kepts {
+impl KeptAnchors {
     /// Reads what somebody kept: an anchor as it is written, or the text of a file: a line for each, or an answer of `/api/v1/evidence/head`.
     ///
     /// # Errors
@@ -253,8 +253,8 @@ mod tests {
         let signed: Kept = head.line(Some(&key)).parse().unwrap();
         assert!(signed.is_signed_by(&[key.public()]) && !kept.is_signed_by(&[key.public()]));
         assert!(!Kept { at: Some(head.at + 1), ..signed }.is_signed_by(&[key.public()]), "the time is signed, too");
-        assert_eq!(Kepts::read(&head.as_json(Some(&key)).to_string()).unwrap(), Kepts(vec![signed]));
-        assert_eq!(Kepts::read(&head.as_json(None).to_string()).unwrap(), Kepts(vec![kept]));
+        assert_eq!(KeptAnchors::read(&head.as_json(Some(&key)).to_string()).unwrap(), KeptAnchors(vec![signed]));
+        assert_eq!(KeptAnchors::read(&head.as_json(None).to_string()).unwrap(), KeptAnchors(vec![kept]));
         for (wrong, says) in [
             ("", "it holds no anchor"),
             ("\n\nx\n", "line 3 holds no anchor; expected a number and a digest"),
@@ -263,7 +263,7 @@ mod tests {
             (&format!("{} x", head.line(Some(&key))), "line 1 holds no anchor; expected nothing after the signature"),
             ("{}", "a number and a digest"),
         ] {
-            let found = Kepts::read(wrong).unwrap_err();
+            let found = KeptAnchors::read(wrong).unwrap_err();
             assert!(found.starts_with(says), "{wrong}: {found}");
         }
     }
@@ -281,7 +281,7 @@ mod tests {
         std::fs::write(&path, text.trim_end()).unwrap();
         append(&path, &head(2), None).unwrap();
         append(&path, &head(3), None).unwrap();
-        let kept = Kepts::read(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        let kept = KeptAnchors::read(&std::fs::read_to_string(&path).unwrap()).unwrap();
         assert_eq!((kept.0.len(), kept.last().anchor), (3, head(3).anchor));
         assert!(append(folder.path(), &head(1), None).is_err());
     }
@@ -290,8 +290,9 @@ mod tests {
     fn signatures_are_asked_for_from_the_first_one_on() {
         let folder = tempfile::tempdir().unwrap();
         let (old, new) = (key(folder.path(), "old"), key(folder.path(), "new"));
-        let lines =
-            |keys: &[Option<&SigningKey>]| Kepts::read(&keys.iter().zip(1..).map(|(key, entry)| head(entry).line(*key) + "\n").collect::<String>()).unwrap();
+        let lines = |keys: &[Option<&SigningKey>]| {
+            KeptAnchors::read(&keys.iter().zip(1..).map(|(key, entry)| head(entry).line(*key) + "\n").collect::<String>()).unwrap()
+        };
         let signed = lines(&[None, None, Some(&old), Some(&new)]);
         assert_eq!(signed.signed_from(&[new.public(), old.public()]), Ok(2));
         assert_eq!(signed.signed_from(&[old.public()]).unwrap_err(), "anchor 4, of evidence entry 4, is not signed by the key that was given");

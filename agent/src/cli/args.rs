@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{anchors::Kepts, history, store::Anchor};
+use crate::{anchors::KeptAnchors, history, store::Anchor};
 
 /// Watches AI systems the way Clause 9 of ISO/IEC 42001 asks for.
 #[derive(Debug, Parser)]
@@ -324,12 +324,12 @@ fn label(text: &str) -> Result<(String, String), &'static str> {
 }
 
 /// An anchor as it is written, or a file that holds some: a line for each, or the answer of `/api/v1/evidence/head`.
-fn kept(text: &str) -> Result<Kepts, String> {
+fn kept(text: &str) -> Result<KeptAnchors, String> {
     match text.parse::<Anchor>() {
-        Ok(anchor) => Ok(Kepts(vec![anchor.into()])),
+        Ok(anchor) => Ok(KeptAnchors(vec![anchor.into()])),
         Err(expected) => {
             let content = std::fs::read_to_string(text).map_err(|error| format!("{expected}, or a file that holds it ({error})"))?;
-            Kepts::read(&content).map_err(|found| format!("the file: {found}"))
+            KeptAnchors::read(&content).map_err(|found| format!("the file: {found}"))
         }
     }
 }
@@ -491,7 +491,7 @@ pub struct Verify {
     /// answer of that address, or the file of `evidence.anchors`, of which every line must hold. A shortened or rewritten store differs from it. May be
     /// given more than once.
     #[arg(long, value_name = "N:DIGEST|FILE", value_parser = kept)]
-    pub expect: Vec<Kepts>,
+    pub expect: Vec<KeptAnchors>,
     /// The public key that signed what is expected, from the first line on that is signed; several where one took over from another.
     #[arg(long, value_name = "FILE", requires = "expect")]
     pub public_key: Vec<PathBuf>,

@@ -26,6 +26,9 @@ use crate::{
 const BEYOND: &str = "A chain that was rewritten whole, a forged last entry, a tail that was cut off, an old copy, and a new store in the place of another agree with \
                       themselves: keep the last entry elsewhere, and give it back with --expect.";
 
+/// Of how many time stamps each is named.
+const MOST_STAMPS: usize = 10;
+
 /// What anchors can't tell.
 const AFTER: &str = "What comes after the last of them only a later one can vouch for.";
 
@@ -72,13 +75,13 @@ struct Stamped {
 impl Elsewhere {
     fn read(args: &args::Verify) -> anyhow::Result<Self> {
         let keys = args.public_key.iter().map(|file| PublicKey::read(file)).collect::<Result<Vec<_>, _>>()?;
-        let signed = |kepts: &crate::anchors::Kepts| Some((kepts.0.len(), kepts.signed_from(&keys)));
+        let signed = |kept: &crate::anchors::KeptAnchors| Some((kept.0.len(), kept.signed_from(&keys)));
         let signatures = args.expect.iter().filter(|_| !keys.is_empty()).filter_map(signed);
         let signatures =
             signatures.map(|(all, signed)| signed.map(|unsigned| signed_words(all, unsigned))).reduce(|one, other| Ok(format!("{}; {}", one?, other?)));
         let certificate = args.tsa_certificate.as_deref().map(certificate).transpose()?;
         let stamps = args.time_stamps.as_deref().map(|folder| stamps(folder, certificate.as_ref().map(|(_, der)| &**der))).transpose()?;
-        let anchors = args.expect.iter().flat_map(|kepts| kepts.0.iter().copied()).collect();
+        let anchors = args.expect.iter().flat_map(|kept| kept.0.iter().copied()).collect();
         Ok(Self { anchors, signatures, stamps: stamps.unwrap_or_default(), certificate })
     }
 
@@ -113,11 +116,7 @@ impl Elsewhere {
         if self.signatures.is_none() && self.anchors.iter().any(|kept| kept.signature.is_some()) {
             words.push("signatures of anchors: not checked; give the key with --public-key".to_owned());
         }
-        for stamped in &self.stamps {
-            if let Ok((_, at)) = stamped.stamp {
-                words.push(format!("entry {} was there at {}, says the time stamp {}", stamped.entry, schedule::rfc3339(at), stamped.file.display()));
-            }
-        }
+        words.extend(self.stamped());
         if let Some(stamped) = self.stamps.last() {
             let checks = format!("openssl ts -verify -digest DIGEST -in {} -CAfile AUTHORITIES", stamped.file.display());
             words.push(match &self.certificate {
@@ -127,6 +126,21 @@ impl Elsewhere {
                 ),
                 None => format!("signatures of time stamps: not checked; give --tsa-certificate, or use: {checks}"),
             });
+        }
+        words
+    }
+
+    /// The entries that were stamped: each, or of many the first and the last.
+    fn stamped(&self) -> Vec<String> {
+        let mut words: Vec<_> = self
+            .stamps
+            .iter()
+            .filter_map(|stamped| Some((stamped, stamped.stamp.as_ref().ok()?.1)))
+            .map(|(stamped, at)| format!("entry {} was there at {}, says the time stamp {}", stamped.entry, schedule::rfc3339(at), stamped.file.display()))
+            .collect();
+        if words.len() > MOST_STAMPS {
+            let between = counted(words.len() - 2, "time stamp");
+            words.splice(1..words.len() - 1, [format!("and so on: {between} between them")]);
         }
         words
     }
@@ -154,7 +168,7 @@ fn told(path: &Path, verified: &Verified, kept: &Elsewhere) -> (Vec<String>, boo
 fn signed_words(all: usize, unsigned: usize) -> String {
     match unsigned {
         0 => format!("signed: {}", counted(all, "anchor")),
-        unsigned => format!("signed: {}; before the first of them {} not", counted(all - unsigned, "anchor"), if unsigned == 1 { "1 is" } else { "some are" }),
+        unsigned => format!("signed: {}; {} before them without a signature", counted(all - unsigned, "anchor"), counted(unsigned, "anchor")),
     }
 }
 
@@ -283,7 +297,7 @@ mod tests {
             format!("goes on from each of 2 anchors, the last one {} of 1970-01-01T00:34:10Z\nsignatures of anchors: not checked; ", bench.heads[1].anchor);
         assert!(is_good && told.contains(&last) && told.ends_with(AFTER), "{told}");
         let (told, is_good) = with(&[&public[0]]);
-        assert!(is_good && told.contains("\nsigned: 1 anchor; before the first of them 1 is not\n"), "{told}");
+        assert!(is_good && told.contains("\nsigned: 1 anchor; 1 anchor before them without a signature\n"), "{told}");
         let (told, is_good) = with(&[&public[1]]);
         assert!(!is_good && told == "anchors: anchor 2, of evidence entry 4, is not signed by the key that was given", "{told}");
         // Another key takes over.

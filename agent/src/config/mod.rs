@@ -29,7 +29,7 @@ use crate::{
     indicator::{Catalogue, Id},
     record::{Digest, Feed, Zone},
     review::YearStart,
-    schedule::{Schedule, Staleness},
+    schedule::{Cron, Schedule, Staleness},
     threshold::Override,
 };
 
@@ -81,10 +81,34 @@ pub struct Config {
 }
 
 /// Management review packs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Review {
     /// The month in which years begin.
     pub year_starts: YearStart,
+    /// Whether the agent makes them.
+    pub make: Option<MakeReviews>,
+}
+
+/// When and where the agent makes review packs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MakeReviews {
+    /// From which time after a quarter on; `None`: soon.
+    when: Option<Box<Cron>>,
+    /// The folder for them.
+    pub out: PathBuf,
+}
+
+/// So long after the end of a quarter its pack is made soon: what polls and evaluations had under way at its end is stored by then.
+const SOON_SECONDS: i64 = 600;
+
+impl MakeReviews {
+    /// From when on the pack of a period is due that ended at a moment; epoch seconds.
+    pub fn due(&self, ended: i64) -> Option<i64> {
+        match &self.when {
+            None => Some(ended + SOON_SECONDS),
+            Some(cron) => cron.next(ended + SOON_SECONDS - 1),
+        }
+    }
 }
 
 /// A system that the configuration names, by the id that the inventory should have.
@@ -265,6 +289,7 @@ fn build(raw: raw::File, file: &Path, reader: &mut Reader<'_>) -> Option<Config>
     let web = web::prove(raw.web, raw.external_url.as_deref(), reader);
     let evidence = evidence::prove(raw.evidence, reader);
     let runbook_url = raw.runbook_url.as_deref().and_then(|written| web::published("runbook_url", "runbooks'", written, reader));
+    let review = review(&raw.review, reader);
     let mut reload_when_changed = vec![file.to_owned()];
     reload_when_changed.extend(connectors.into_iter().chain(indicators).chain(std::mem::take(&mut reader.referenced)));
     reload_when_changed.extend(evidence.key_file.clone());
@@ -288,9 +313,30 @@ fn build(raw: raw::File, file: &Path, reader: &mut Reader<'_>) -> Option<Config>
         web,
         evidence,
         runbook_url,
-        review: Review { year_starts: raw.review.year_starts },
+        review,
         reload_when_changed,
     })
+}
+
+fn review(raw: &raw::Review, reader: &mut Reader<'_>) -> Review {
+    let when = match raw.make.as_deref() {
+        None | Some("quarterly") => None,
+        Some(text) => match Schedule::cron(text, reader.zone) {
+            Ok(Schedule::Cron(cron)) => Some(cron),
+            Ok(Schedule::Every(_)) => None,
+            Err(expected) => {
+                reader.mistake("review.make", format!("`quarterly`, or {expected}"));
+                None
+            }
+        },
+    };
+    match (&raw.make, &raw.out) {
+        (Some(_), None) => reader.mistake("review.out", "the folder for packs, beside `make`"),
+        (None, Some(_)) => reader.mistake("review.make", "`quarterly` or a cron expression, beside `out`: else the agent makes no packs"),
+        _ => {}
+    }
+    let make = raw.make.as_ref().and(raw.out.as_deref()).map(|out| MakeReviews { when, out: reader.path(out) });
+    Review { year_starts: raw.year_starts, make }
 }
 
 impl PolledSource {

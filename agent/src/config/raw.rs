@@ -50,7 +50,7 @@ pub struct File {
     /// Own indicators, parameters, indicators that are switched off. Missing: the built-in catalogue as it is.
     #[serde(default)]
     pub indicators: Indicators,
-    /// Management review packs. Missing: quarters of calendar years, made by hand.
+    /// Management review packs, made with `clause9 review make` or by the agent. Missing: by hand, for quarters of calendar years.
     #[serde(default)]
     pub review: Review,
     /// Folder with connectors of your own; one with the name of a built-in one replaces it. Missing: the built-in ones.
@@ -70,6 +70,12 @@ pub struct Review {
     /// The month in which years begin, for their quarters: `april`. Default: `january`.
     #[serde(default)]
     pub year_starts: YearStart,
+    /// When the agent makes the pack of the last quarter: `quarterly`, ten minutes after it ended, or a cron expression, from its first time after that on.
+    /// A pack that is there is left alone; one that could not be made is tried again each hour, and after a restart. Default: it makes none.
+    pub make: Option<String>,
+    /// The folder for these packs, each in a folder named for its quarter: `packs/2026-Q3`. Made when missing; a relative one lies beside the configuration
+    /// file. Required together with `make`.
+    pub out: Option<String>,
 }
 
 /// The organisation.
@@ -371,6 +377,8 @@ pub struct Web {
     pub tls: Option<WebTls>,
     /// Ask for credentials. Missing: no.
     pub auth: Option<WebAuth>,
+    /// Ask for these credentials where something is done: a poll, a reload. They may look, too. Missing: whoever may look may do it.
+    pub operator: Option<WebAuth>,
     /// Further names under which the agent is asked, by Prometheus say: `[clause9.monitoring.svc, aims.example.org]`, without scheme and port.
     /// IP addresses, `localhost` and the host of `external_url` need no entry; under any other name it answers 421. Default: none.
     #[serde(default)]

@@ -50,8 +50,22 @@ fn every_mistake_has_its_message() {
             "unknown key",
             format!("{HEAD}registers: registers\nlisten_on: x\n"),
             &[
-                "agent.yaml:3: listen_on: an unknown key; expected one of organisation, listen, external_url, runbook_url, data_dir, registers, sources, measure, thresholds, indicators, connectors, web, evidence",
+                "agent.yaml:3: listen_on: an unknown key; expected one of organisation, listen, external_url, runbook_url, data_dir, registers, sources, measure, thresholds, indicators, review, connectors, web, evidence",
             ],
+        ),
+        (
+            "packs without a folder, by no schedule, of years that begin nowhen",
+            format!("{HEAD}registers: registers\nreview: {{ make: monthly, year_starts: spring }}\n"),
+            &[
+                "agent.yaml:3: review.year_starts: \"spring\"; expected the name of a month, such as april",
+                "agent.yaml:3: review.make: \"monthly\"; expected `quarterly`, or five fields (minute hour day month weekday), here are 1",
+                "agent.yaml:3: review.out: nothing; expected the folder for packs, beside `make`",
+            ],
+        ),
+        (
+            "a folder for packs that nobody makes",
+            format!("{HEAD}registers: registers\nreview: {{ out: packs }}\n"),
+            &["agent.yaml:3: review.make: nothing; expected `quarterly` or a cron expression, beside `out`: else the agent makes no packs"],
         ),
         (
             "typo in a key",

@@ -17,6 +17,8 @@ pub struct Web {
     pub tls: Option<WebTls>,
     /// Credentials to ask for.
     pub auth: Option<WebAuth>,
+    /// Credentials to ask for where something is done: a poll, a reload. `None`: whoever may look may do it.
+    pub operator: Option<WebAuth>,
     /// Names under which they are asked, in small letters.
     pub hosts: Vec<String>,
     /// Their address as browsers have it.
@@ -52,9 +54,9 @@ impl Web {
     /// What to say when whoever reaches the address may read everything and ask for polls, if that is more than this machine.
     pub fn open_to_others(&self, listen: SocketAddr) -> Option<String> {
         let local = listen.ip().to_canonical().is_loopback();
-        (self.auth.is_none() && !local).then(|| {
-            format!("whoever reaches {listen} reads everything and may ask for polls and reloads: set `web.auth`, or `listen` to 127.0.0.1:{}", listen.port())
-        })
+        let does = if self.operator.is_none() { " and may ask for polls and reloads" } else { "" };
+        (self.auth.is_none() && !local)
+            .then(|| format!("whoever reaches {listen} reads everything{does}: set `web.auth`, or `listen` to 127.0.0.1:{}", listen.port()))
     }
 }
 
@@ -64,18 +66,7 @@ pub(super) fn prove(raw: raw::Web, external_url: Option<&str>, reader: &mut Read
         let digest = read::digest([certificate.as_path(), key.as_path()]);
         WebTls { certificate, key, digest }
     });
-    let auth = raw.auth.map(|auth| match auth {
-        raw::WebAuth::Basic { user, password } => WebAuth::Basic(user, password),
-        raw::WebAuth::Bearer(token) => WebAuth::Bearer(token),
-    });
-    let empty = match &auth {
-        Some(WebAuth::Basic(user, password)) => user.is_empty() || password.expose().is_empty(),
-        Some(WebAuth::Bearer(token)) => token.expose().is_empty(),
-        None => false,
-    };
-    if empty {
-        reader.mistake("web.auth", "credentials that are not empty");
-    }
+    let [auth, operator] = [("web.auth", raw.auth), ("web.operator", raw.operator)].map(|(key, written)| credentials(key, written, reader));
     let hosts = raw.hosts.iter().enumerate().filter_map(|(position, written)| {
         let host = host(written);
         if host.is_none() {
@@ -85,7 +76,23 @@ pub(super) fn prove(raw: raw::Web, external_url: Option<&str>, reader: &mut Read
     });
     let hosts = hosts.collect();
     let external_url = external_url.and_then(|written| published("external_url", "pages'", written, reader));
-    Web { tls, auth, hosts, external_url }
+    Web { tls, auth, operator, hosts, external_url }
+}
+
+fn credentials(key: &str, written: Option<raw::WebAuth>, reader: &mut Reader<'_>) -> Option<WebAuth> {
+    let auth = written.map(|auth| match auth {
+        raw::WebAuth::Basic { user, password } => WebAuth::Basic(user, password),
+        raw::WebAuth::Bearer(token) => WebAuth::Bearer(token),
+    });
+    let empty = match &auth {
+        Some(WebAuth::Basic(user, password)) => user.is_empty() || password.expose().is_empty(),
+        Some(WebAuth::Bearer(token)) => token.expose().is_empty(),
+        None => false,
+    };
+    if empty {
+        reader.mistake(key, "credentials that are not empty");
+    }
+    auth
 }
 
 /// An address that links lead to.

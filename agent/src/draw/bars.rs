@@ -1,7 +1,11 @@
 //! Amounts per period: two beside each other with what was left at the end, or states upon each other. Each amount is written at its bar.
 
 use maud::{Markup, html};
-use plotters::{chart::ChartBuilder, drawing::IntoDrawingArea as _, style::RGBAColor};
+use plotters::{
+    chart::{ChartBuilder, LabelAreaPosition},
+    drawing::IntoDrawingArea as _,
+    style::RGBAColor,
+};
 
 use super::{
     axis::{Axis, Steps},
@@ -28,13 +32,16 @@ pub struct Amounts {
     pub periods: Vec<(String, [Option<f64>; 3])>,
 }
 
+/// How many readings were in each state, from below to above.
+pub type Counted = Vec<(State, usize)>;
+
 /// Readings by state at the ends of periods, the oldest first.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stack {
     /// What is shown.
     pub title: String,
     /// The periods: name and how many were in each state. `None`: nothing is known of it.
-    pub periods: Vec<(String, Option<Vec<(State, usize)>>)>,
+    pub periods: Vec<(String, Option<Counted>)>,
 }
 
 /// Where a bar stands: its middle and half its width, both in periods, of which the first is 0 to 1.
@@ -63,7 +70,7 @@ pub fn amounts(amounts: &Amounts) -> Markup {
 
 /// Readings by state at the ends of periods: what is worst stands lowest, where it is seen first.
 pub fn stacks(stack: &Stack) -> Markup {
-    let counted = |counts: &Vec<(State, usize)>| counts.iter().map(|(state, count)| format!("{} {count}", state.as_str())).collect::<Vec<_>>().join(", ");
+    let counted = |counts: &Counted| counts.iter().map(|(state, count)| format!("{} {count}", state.as_str())).collect::<Vec<_>>().join(", ");
     let said = stack.periods.iter().map(|(name, counts)| format!("{name}: {}", counts.as_ref().map_or_else(|| "nothing is known".to_owned(), counted)));
     let about = said.collect::<Vec<_>>().join("; ");
     html! {
@@ -108,7 +115,7 @@ fn plotted(canvas: Canvas, x: Axis, y: Axis, draw: impl Fn(&mut Canvas, &dyn Fn(
     let mut chart = builder.margin_top(17 * PIXEL).margin_right(34 * PIXEL).x_label_area_size(230).y_label_area_size(440).build_cartesian_2d(x, y)?;
     let mut mesh = chart.configure_mesh();
     mesh.disable_x_mesh().light_line_style(RGBAColor(0, 0, 0, 0.0)).bold_line_style(Ink::Grid.stroke()).axis_style(Ink::Axis.stroke());
-    mesh.label_style(written(Ink::Quiet)).set_all_tick_mark_size(3 * PIXEL).draw()?;
+    mesh.label_style(written(Ink::Quiet)).set_all_tick_mark_size(3 * PIXEL).set_tick_mark_size(LabelAreaPosition::Bottom, 0).draw()?;
     let plot = chart.plotting_area();
     plot.draw(&Raw(|canvas: &mut Canvas| draw(canvas, &|period, amount| plot.map_coordinate(&(period, amount)))))?;
     area.present()
@@ -116,8 +123,7 @@ fn plotted(canvas: Canvas, x: Axis, y: Axis, draw: impl Fn(&mut Canvas, &dyn Fn(
 
 /// An axis of amounts, from zero.
 fn up_to(most: f64) -> Axis {
-    let ticks = Axis::of_values([0.0, most.max(1.0)], Steps::Counts, &whole);
-    ticks
+    Axis::of_values([0.0, most.max(1.0)], Steps::Counts, &whole)
 }
 
 fn drawn(amounts: &Amounts, canvas: Canvas) -> Result<(), Failed> {
@@ -155,12 +161,12 @@ fn unknown(canvas: &mut Canvas, (x, y): (i32, i32)) {
 }
 
 fn stacked(stack: &Stack, canvas: Canvas) -> Result<(), Failed> {
-    let total = |counts: &Vec<(State, usize)>| number(counts.iter().map(|(_, count)| count).sum());
+    let total = |counts: &Counted| number(counts.iter().map(|(_, count)| count).sum());
     let most = stack.periods.iter().filter_map(|(_, counts)| counts.as_ref()).map(total).fold(0.0, f64::max);
     let x = periods(stack.periods.iter().map(|(name, _)| name).collect::<Vec<_>>().into_iter());
     plotted(canvas, x, up_to(most), |canvas, at| {
         for (place, (_, counts)) in stack.periods.iter().enumerate() {
-            let place = Place { middle: number(place) + 0.5, half: 0.28 };
+            let place = Place { middle: number(place) + 0.5, half: 0.21 };
             match counts {
                 Some(counts) => pile(canvas, at, &place, counts),
                 None => {

@@ -89,15 +89,16 @@ impl Drop for Canvas<'_> {
     }
 }
 
-/// A picture of so many units: what is drawn on its canvas, and what it shows in words.
+/// A picture of so many units: what is drawn on its canvas, and what it shows in words. Without a title it stands beside words that say the same, and is
+/// not read out.
 pub(super) fn picture<E>(class: &str, size: (u32, u32), title: &str, about: &str, draw: impl FnOnce(Canvas) -> Result<(), E>) -> Markup {
     let mut out = String::new();
     let is_drawn = draw(Canvas::new(&mut out, size)).is_ok();
     let (width, height) = (Tenths(signed(size.0)).to_string(), Tenths(signed(size.1)).to_string());
+    let is_read = !title.is_empty();
     html! {
-        svg class=(class) role="img" viewBox={ "0 0 " (width) " " (height) } width=(width) height=(height) {
-            title { (title) }
-            @if !about.is_empty() { desc { (about) } }
+        svg class=(class) role=[is_read.then_some("img")] aria-hidden=[(!is_read).then_some("true")] viewBox={ "0 0 " (width) " " (height) } width=(width) height=(height) {
+            @if is_read { title { (title) } @if !about.is_empty() { desc { (about) } } }
             (PreEscaped(out))
             @if !is_drawn { text class=(Ink::Words.class()) x="4" y="14" { "This picture could not be drawn." } }
         }
@@ -180,7 +181,7 @@ impl DrawingBackend for Canvas<'_> {
         };
         // The height of a letter, about, lies above the line that it stands on.
         let down = match style.anchor().v_pos {
-            VPos::Top => WORDS * 8 / 10,
+            VPos::Top => WORDS * 8 / 10 + 4 * PIXEL,
             VPos::Center => WORDS * 35 / 100,
             VPos::Bottom => 0,
         };

@@ -22,7 +22,7 @@ use crate::threshold::State;
 
 pub use self::{
     axis::Steps,
-    bars::{Amounts, Stack, amounts, stacks},
+    bars::{Amounts, Counted, Stack, amounts, stacks},
     course::{Course, Earlier, Limit, course},
     strip::{key, spark, strip},
 };

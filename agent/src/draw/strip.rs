@@ -116,6 +116,6 @@ pub(super) fn runs(stretches: &[Stretch]) -> Vec<Vec<(i64, f64)>> {
 
 /// What the shapes in a strip mean.
 pub fn key() -> Markup {
-    let sample = |mark: Mark| strip(mark.word(), &(0..1), &[Stretch { span: 0..1, mark, values: None }], 22);
+    let sample = |mark: Mark| strip("", &(0..1), &[Stretch { span: 0..1, mark, values: None }], 22);
     html! { p.key { @for mark in Mark::ALL { span.label { (sample(mark)) " " (mark.word()) } " " } span.label { "blank: not there" } } }
 }

@@ -81,6 +81,10 @@ own_metrics! {
         pub anchor_failures_total: IntCounterVec["kind"],
         /// Writes into the database that failed.
         pub store_errors_total: IntCounter,
+        /// Whether the management review pack of the last quarter is there (1), or could not be made (0); 1 where none is due or to be made.
+        pub review_pack_made: IntGauge,
+        /// Cut-off of the last management review pack that the agent made or found; 0 means none.
+        pub review_pack_cut_off_timestamp_seconds: IntGauge,
         /// Whether others than this machine reach the pages without credentials (1): listen is no loopback address and web.auth is not set.
         pub web_unauthenticated: IntGauge,
     }
@@ -96,6 +100,7 @@ impl Metrics {
         metrics.build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         metrics.store_writable.set(1);
         metrics.store_verified.set(1);
+        metrics.review_pack_made.set(1);
         Ok(metrics)
     }
 

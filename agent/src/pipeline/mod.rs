@@ -18,6 +18,7 @@ mod poller;
 mod readings;
 mod reconcile;
 mod rederive;
+mod reviews;
 mod slot;
 mod sources;
 mod verifier;
@@ -54,6 +55,7 @@ use self::{
     anchoring::Anchoring,
     poller::Pollers,
     reconcile::{adopt, reconcile},
+    reviews::Reviews,
     verifier::Verifier,
     worker::{Message, Worker, chain},
 };
@@ -87,6 +89,8 @@ pub struct Configuration {
     pub zone: Zone,
     /// What signs the heads of evidence.
     pub key: Option<Arc<SigningKey>>,
+    /// The folder in which review packs are made, if any are.
+    pub packs: Option<PathBuf>,
     /// When the agent was started, epoch seconds.
     pub started: i64,
     /// When it was taken over, or last read again; epoch seconds.
@@ -116,6 +120,7 @@ pub struct Agent {
     watcher: Option<Watcher>,
     verifier: Verifier,
     anchoring: Anchoring,
+    reviews: Reviews,
     metrics: Metrics,
 }
 
@@ -155,7 +160,8 @@ impl Agent {
         let watcher = watch(&config);
         let verifier = Verifier::start(config.data_dir.join(store::DATABASE_FILE), metrics.clone(), worker.sender());
         let anchoring = Anchoring::start(&config, &metrics, &handle.anchored);
-        let agent = Self { config, handle, requests, worker, pollers, watcher, verifier, anchoring, metrics };
+        let reviews = Reviews::start(&config, metrics.clone(), worker.sender());
+        let agent = Self { config, handle, requests, worker, pollers, watcher, verifier, anchoring, reviews, metrics };
         agent.show_configuration();
         Ok(agent)
     }
@@ -191,6 +197,7 @@ impl Agent {
         tracing::info!("stopping: polls under way may finish");
         self.pollers.drain(DRAIN).await;
         self.verifier.stop().await;
+        self.reviews.stop().await;
         let last = self.worker.stop().await;
         self.anchoring.stop(last).await;
         Ok(())
@@ -276,6 +283,7 @@ impl Agent {
             let next = Anchoring::start(&next, &self.metrics, &self.handle.anchored);
             std::mem::replace(&mut self.anchoring, next).stop(None).await;
         }
+        self.reviews.reconfigure(&next);
         self.config = next;
         Ok(())
     }
@@ -300,8 +308,8 @@ impl Agent {
             started => started,
         };
         let (file, database, zone) = (self.config.file.clone(), self.config.data_dir.join(store::DATABASE_FILE), self.config.zone);
-        let key = self.config.evidence.key.clone();
-        self.handle.configuration.store(Arc::new(Configuration { digest, file, database, zone, key, started, since: now, refused: None }));
+        let (key, packs) = (self.config.evidence.key.clone(), self.config.review.make.as_ref().map(|make| make.out.clone()));
+        self.handle.configuration.store(Arc::new(Configuration { digest, file, database, zone, key, packs, started, since: now, refused: None }));
     }
 }
 

@@ -149,19 +149,20 @@ impl<'r> Rederiver<'r> {
         for opened in opened {
             groups.entry((opened.key.indicator.clone(), opened.interval.method.to_string())).or_default().begun.push(opened);
         }
-        let mut all = Vec::new();
+        let entry_of = EntryOf { before: closed, around, all_are_chosen: chosen.is_none() };
         let builds_on_readings =
-            |this: &mut Self, indicator: &str, method: &str| this.ready(indicator, method).is_ok_and(|ready| ready.indicator.pass() > Pass::OfRecords);
-        let (last, first): (Vec<_>, Vec<_>) = groups.into_iter().partition(|((indicator, method), _)| builds_on_readings(self, indicator, method));
+            |this: &mut Self, (indicator, method): &(String, String)| this.ready(indicator, method).is_ok_and(|ready| ready.indicator.pass() > Pass::OfRecords);
+        let (last, first): (Vec<_>, Vec<_>) = groups.into_iter().partition(|(of, _)| builds_on_readings(self, of));
+        let mut all = Vec::new();
         for ((indicator, method), group) in first {
-            self.group(&indicator, &method, group, &closed, &around, chosen.is_none(), &mut all)?;
+            all.extend(self.group(&indicator, &method, group, &entry_of)?);
         }
         if !last.is_empty() {
             // Those that they were made of may lie under the same entry.
             self.as_of.see_readings_of(entry)?;
         }
         for ((indicator, method), group) in last {
-            self.group(&indicator, &method, group, &closed, &around, chosen.is_none(), &mut all)?;
+            all.extend(self.group(&indicator, &method, group, &entry_of)?);
         }
         Ok(all)
     }
@@ -174,34 +175,24 @@ impl<'r> Rederiver<'r> {
     }
 
     /// What a method gives, for all readings that an entry began or ended with it.
-    fn group(
-        &mut self,
-        indicator: &str,
-        digest: &str,
-        group: Group,
-        before: &HashMap<Key, Opened>,
-        around: &Around,
-        all_are_chosen: bool,
-        all: &mut Vec<Computed>,
-    ) -> Result<(), store::Error> {
+    fn group(&mut self, indicator: &str, digest: &str, group: Group, entry: &EntryOf) -> Result<Vec<Computed>, store::Error> {
+        let EntryOf { before, around, all_are_chosen } = entry;
         let (ready, rows) = match self.ready(indicator, digest).and_then(|ready| Ok((Arc::clone(&ready), self.rows(&ready, &group, around)?))) {
             Ok(made) => made,
             Err(Made::Not(why)) => {
                 let outcome = why.outcome(digest);
-                all.extend(group.begun.into_iter().map(|stored| Computed { key: stored.key.clone(), stored: Some(stored), outcome: outcome.clone() }));
-                return Ok(());
+                let told = |stored: Opened| Computed { key: stored.key.clone(), stored: Some(stored), outcome: outcome.clone() };
+                return Ok(group.begun.into_iter().map(told).collect());
             }
             Err(Made::Failed(error)) => return Err(error),
         };
-        if all_are_chosen && around.unstored.is_none() {
-            all.extend(self.strays(indicator, &group, &rows, around)?);
-        }
+        let mut all = if *all_are_chosen && around.unstored.is_none() { self.strays(indicator, &group, &rows, around)? } else { Vec::new() };
         for stored in group.begun {
             let memory = self.memories.get(&stored.key).map(String::as_str);
             let outcome = compare::outcome(&ready, &stored, before.get(&stored.key), memory, &rows, around, &self.as_of);
             all.push(Computed { key: stored.key.clone(), stored: Some(stored), outcome });
         }
-        Ok(())
+        Ok(all)
     }
 
     /// Readings that ended and come out, and those that come out and are not stored.
@@ -273,6 +264,14 @@ impl<'r> Rederiver<'r> {
         });
         Ok(keyed.collect())
     }
+}
+
+/// An entry, as far as all its methods have it in common.
+struct EntryOf {
+    /// The intervals that it ended.
+    before: HashMap<Key, Opened>,
+    around: Around,
+    all_are_chosen: bool,
 }
 
 /// What an entry began and ended with a method.

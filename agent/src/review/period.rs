@@ -1,7 +1,6 @@
 //! Periods of packs: quarters of years that may begin in any month, or days.
 
 use chrono::{Datelike as _, Months, NaiveDate};
-use serde::Deserialize;
 
 use super::{Error, model::Period};
 use crate::{
@@ -24,11 +23,24 @@ const QUARTER: &str = "a quarter such as 2026-Q3";
 /// What to write for a day.
 const DAY: &str = "a day such as 2026-09-30";
 
-impl<'de> Deserialize<'de> for YearStart {
+/// What to write for a month.
+const MONTH: &str = "the name of a month, such as april";
+
+impl<'de> serde::Deserialize<'de> for YearStart {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let word = String::deserialize(deserializer)?;
-        let month: Option<chrono::Month> = word.parse().ok();
-        month.map(|month| Self(month.number_from_month())).ok_or_else(|| serde::de::Error::custom("the name of a month, such as april"))
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = YearStart;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(MONTH)
+            }
+
+            fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<YearStart, E> {
+                word.parse().map(|month: chrono::Month| YearStart(month.number_from_month())).map_err(|_| E::custom(MONTH))
+            }
+        }
+        deserializer.deserialize_str(Visitor)
     }
 }
 

@@ -66,7 +66,7 @@ impl Watch {
 /// The readings of an indicator.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Readings {
-    /// Every one, the worst first.
+    /// Every one: those that are not ok or changed, the worst first, then the others. Those that a pack does not tell have no steps.
     pub all: Vec<Reading>,
     /// Since when each is in its state.
     pub since: Vec<Option<i64>>,
@@ -82,18 +82,22 @@ impl Readings {
     pub fn read(past: &Past<'_>, indicator: &str, direction: Direction, watch: &Watch) -> Result<Self, store::Error> {
         let courses = past.courses(indicator, &watch.whole)?;
         let mut methods = BTreeMap::new();
-        let mut all: Vec<(Reading, Option<i64>)> = Vec::with_capacity(courses.len());
+        let mut all: Vec<(Reading, Option<i64>, &Course)> = Vec::with_capacity(courses.len());
         for course in &courses {
             for (span, step) in course.within(&watch.periods[0].period) {
                 let from = methods.entry(step.method.to_string()).or_insert(span.start);
                 *from = span.start.min(*from);
             }
-            all.extend(of_course(course, direction, past, watch));
+            all.extend(of_course(course, direction, past, watch).map(|(reading, since)| (reading, since, course)));
         }
         let badness = |reading: &Reading| Reverse(reading.end.map(|end| end.state.badness()));
         // The sort keeps the order of labels among those that are as bad, and as long.
-        all.sort_by_key(|(reading, since)| (badness(reading), reading.in_breach_since.or(*since).unwrap_or(i64::MAX)));
-        let (all, since) = all.into_iter().unzip();
+        all.sort_by_key(|(reading, since, _)| (!is_news(reading), badness(reading), reading.in_breach_since.or(*since).unwrap_or(i64::MAX)));
+        // Of hundreds of thousands only those that are told need their steps.
+        for (reading, _, course) in all.iter_mut().take(READINGS) {
+            (reading.course, reading.coarse) = steps(course, &watch.periods[0].period);
+        }
+        let (all, since) = all.into_iter().map(|(reading, since, _)| (reading, since)).unzip();
         Ok(Self { all, since, methods })
     }
 
@@ -126,13 +130,12 @@ impl Readings {
         changes.into_iter().collect()
     }
 
-    /// Those that a pack tells: first what is not ok or changed, then others as far as there is room; and how many of the first are left out.
+    /// Those that a pack tells, and how many of those that are not ok or changed are left out.
     pub fn told(self) -> (Vec<Reading>, usize) {
-        let (mut told, quiet): (Vec<_>, Vec<_>) = self.all.into_iter().partition(is_news);
-        let left_out = told.len().saturating_sub(READINGS);
-        told.extend(quiet);
+        let news = self.all.iter().take_while(|reading| is_news(reading)).count();
+        let mut told = self.all;
         told.truncate(READINGS);
-        (told, left_out)
+        (told, news.saturating_sub(READINGS))
     }
 }
 
@@ -179,7 +182,7 @@ fn shown(shown: history::Shown) -> Shown {
     Shown { state: shown.state, value: shown.value }
 }
 
-/// What a course comes to, with since when it is in its state; `None` when there was no such reading in the period, nor at the end of the one before.
+/// What a course comes to but for its steps, with since when it is in its state; `None` when there was no such reading in the period, nor at the end of the one before.
 fn of_course(course: &Course, direction: Direction, past: &Past<'_>, watch: &Watch) -> Option<(Reading, Option<i64>)> {
     let Watched { period, seen } = &watch.periods[0];
     let ends: Vec<Option<history::Shown>> = watch.ends().map(|end| course.shown_at(end?)).collect();
@@ -203,7 +206,6 @@ fn of_course(course: &Course, direction: Direction, past: &Past<'_>, watch: &Wat
     let last = seen.and_then(|(_, last)| course.at(last));
     let method_change = |(at, method): &(i64, std::sync::Arc<str>)| MethodChange { at: *at, method: method.to_string() };
     let of = |state| summary.seconds.of(state);
-    let (steps, coarse) = steps(course, period);
     let in_breach_since = summary.in_breach_since.map(|since| last.and_then(|step| step.since).map_or(since, |known| known.min(since)));
     let reading = Reading {
         labels: course.labels.clone(),
@@ -231,8 +233,8 @@ fn of_course(course: &Course, direction: Direction, past: &Past<'_>, watch: &Wat
         method: last.map(|step| step.method.to_string()),
         entry: last.map(|step| step.entry),
         before: ends[1..].iter().map(|end| end.map(shown)).collect(),
-        course: steps,
-        coarse,
+        course: Vec::new(),
+        coarse: false,
     };
     Some((reading, last.map(|step| step.since.unwrap_or(step.span.start))))
 }

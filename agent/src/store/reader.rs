@@ -260,6 +260,11 @@ impl Reader {
         Ok(())
     }
 
+    /// What interrupts it.
+    pub fn interrupter(&self) -> Interrupter {
+        self.database.interrupter()
+    }
+
     fn read<T>(&self, read: impl FnOnce(&dyn Database) -> Result<T, Error>) -> Result<T, Error> {
         read(&self.database).map_err(|error| error.at(&self.path))
     }

@@ -223,6 +223,7 @@ const INDEXES: &[&str] = &[
     "CREATE INDEX reviews_system ON reviews (system, kind)",
     "CREATE INDEX cases_system ON cases (system, kind)",
     "CREATE INDEX event_logs_system ON event_logs (system)",
+    "CREATE INDEX acceptances_system ON acceptances (system)",
     "CREATE INDEX objectives_system ON objectives (system)",
     "CREATE INDEX plan_entries_system ON plan_entries (system)",
     "CREATE INDEX model_versions_system ON model_versions (system, model)",

@@ -3,6 +3,7 @@
 mod asked;
 pub mod explain;
 pub mod history;
+pub mod reviews;
 
 use std::sync::Arc;
 

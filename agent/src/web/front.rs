@@ -121,7 +121,8 @@ fn options(tls: Option<Tls>) -> ServeOptions {
 }
 
 fn app(web: &Web, exporter: &Exporter, handle: &Handle) -> Router {
-    let options = AppOptions { auth: web.auth.as_ref().map(auth), hosts: Some(hosts(web)), reload: Some(reload(handle.clone())) };
+    let (readers, operators) = (web.auth.as_ref().map(auth), web.operator.as_ref().map(auth));
+    let options = AppOptions { auth: readers, operators, hosts: Some(hosts(web)), reload: Some(reload(handle.clone())) };
     clause9_exporter::app(exporter, options, router(handle.clone()))
 }
 

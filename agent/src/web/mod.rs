@@ -40,5 +40,10 @@ pub fn router(handle: Handle) -> Router {
         .route("/api/v1/sources", get(api::sources))
         .route("/api/v1/sources/{name}/poll", post(api::poll))
         .layer(from_fn(api::answerable));
-    security_headers(pages.merge(api).with_state(handle))
+    // These give files, too.
+    let packs = Router::new()
+        .route("/api/v1/reviews", get(api::reviews::list))
+        .route("/api/v1/reviews/{name}", get(api::reviews::pack))
+        .route("/api/v1/reviews/{name}/{*file}", get(api::reviews::file));
+    security_headers(pages.merge(api).merge(packs).with_state(handle))
 }

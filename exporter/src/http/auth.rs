@@ -4,7 +4,7 @@
 use std::fmt;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use base64::Engine;
@@ -88,10 +88,33 @@ impl fmt::Debug for Auth {
     }
 }
 
+/// Who may look, and who may do more.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Roles {
+    /// `None`: everybody.
+    pub(super) readers: Option<Auth>,
+    /// They may look, too. `None`: whoever may look.
+    pub(super) operators: Option<Auth>,
+}
+
 /// Lets a request through if it may pass; supervisors may always ask for health and readiness.
-pub(super) async fn require(State(auth): State<Auth>, request: Request, next: Next) -> Response {
+pub(super) async fn require(State(roles): State<Roles>, request: Request, next: Next) -> Response {
     let open = [HEALTHY, READY].contains(&request.uri().path());
-    if open || auth.admits(request.headers()) { next.run(request).await } else { auth.challenge() }
+    let looks = [Method::GET, Method::HEAD].contains(request.method());
+    let headers = request.headers();
+    let admits = |auth: &Option<Auth>| auth.as_ref().is_some_and(|auth| auth.admits(headers));
+    let (is_reader, is_operator) = (admits(&roles.readers), admits(&roles.operators));
+    match (&roles.readers, &roles.operators) {
+        _ if open || is_operator => next.run(request).await,
+        (None, _) if looks => next.run(request).await,
+        (Some(_), None) if is_reader => next.run(request).await,
+        (Some(_), Some(_)) if is_reader && looks => next.run(request).await,
+        (Some(_), Some(_)) if is_reader => super::plain(StatusCode::FORBIDDEN, "these credentials may look, and nothing else\n"),
+        (Some(readers), _) if looks => readers.challenge(),
+        (_, Some(operators)) => operators.challenge(),
+        (Some(readers), None) => readers.challenge(),
+        (None, None) => next.run(request).await,
+    }
 }
 
 fn digest(text: &str) -> Credential {

@@ -185,6 +185,37 @@ async fn without_credentials_only_the_probes_answer() {
 }
 
 #[tokio::test]
+async fn readers_look_and_operators_do() {
+    let exporter = exporter();
+    publish(&exporter, 1.0);
+    let (reader, operator) = (("authorization", "Bearer read"), ("authorization", "Bearer operate"));
+    let status = async |readers: bool, method: &str, path: &str, headers: &[(&str, &str)]| {
+        let options = AppOptions {
+            auth: readers.then(|| Auth::new().bearer("read")),
+            operators: Some(Auth::new().bearer("operate")),
+            reload: Some(Reload::new(async || Ok(()))),
+            ..AppOptions::default()
+        };
+        ask(&app(&exporter, options, Router::new()), method, path, headers).await.status
+    };
+    for (readers, method, path, headers, expected) in [
+        (true, "GET", "/metrics", &[][..], 401),
+        (true, "GET", "/metrics", &[reader], 200),
+        (true, "GET", "/metrics", &[operator], 200),
+        (true, "POST", "/-/reload", &[], 401),
+        (true, "POST", "/-/reload", &[reader], 403),
+        (true, "POST", "/-/reload", &[operator], 200),
+        (true, "GET", "/-/healthy", &[], 200),
+        (false, "GET", "/metrics", &[], 200),
+        (false, "POST", "/-/reload", &[], 401),
+        (false, "POST", "/-/reload", &[reader], 401),
+        (false, "POST", "/-/reload", &[operator], 200),
+    ] {
+        assert_eq!(status(readers, method, path, headers).await, expected, "{readers} {method} {path} {headers:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_reload_answers_with_what_the_hook_says() {
     async fn panics() -> Result<(), ReloadError> {
         panic!("on purpose")
@@ -248,7 +279,8 @@ async fn whatever_is_asked_under_a_strangers_name_is_refused() {
     let exporter = exporter();
     publish(&exporter, 1.0);
     let hosts = Hosts::new().name("aims.example.org").advice("add it to the settings");
-    let options = AppOptions { auth: Some(Auth::new().bearer("good")), hosts: Some(hosts), reload: Some(Reload::new(async || Ok(()))) };
+    let options =
+        AppOptions { auth: Some(Auth::new().bearer("good")), hosts: Some(hosts), reload: Some(Reload::new(async || Ok(()))), ..AppOptions::default() };
     let app = app(&exporter, options, Router::new().route("/", axum::routing::get(async || "page")));
     let good = ("authorization", "Bearer good");
     for (method, path) in [("GET", "/"), ("GET", "/metrics"), ("GET", "/-/healthy"), ("GET", "/-/ready"), ("POST", "/-/reload"), ("GET", "/nowhere")] {

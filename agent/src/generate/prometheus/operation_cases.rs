@@ -79,6 +79,8 @@ fn configuration() -> Vec<Row> {
         firing("Clause9AnchorsFailing", "the file's folder is gone since the start", "4h", anchors("0x240", "0+1x240"), &FILE, 14_400.0),
         quiet("Clause9AnchorsFailing", "it failed for half an hour", "4h", anchors("0x210 12600x30", "0x180 0+1x30 30x30")),
         quiet("Clause9AnchorsFailing", "it is kept once a day, and does not fail", "4h", anchors("0x240", "0x240")),
+        firing("Clause9ReviewPackMissing", "it can't be made", "26h", gauge("clause9_review_pack_made", "0x1560"), &AGENT, 0.0),
+        quiet("Clause9ReviewPackMissing", "it is made hours later", "26h", gauge("clause9_review_pack_made", "0x300 1x1260")),
         quiet("Clause9EvidenceBroken", "every entry is as it was stored", "12m", gauge("clause9_store_verified", "1x15")),
     ]
 }

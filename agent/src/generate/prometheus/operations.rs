@@ -53,6 +53,7 @@ pub fn all(settings: &Settings) -> Vec<Operation> {
         store_not_writable(),
         evidence_broken(),
         anchors_failing(),
+        review_pack_missing(),
         evaluation_stalled(),
         source_down(),
         source_stale(),
@@ -232,6 +233,26 @@ fn anchors_failing() -> Operation {
             "`file`: the folder must exist and take more. `url`: the server must answer with a good status. `time_stamp`: the server must answer RFC 3161 requests with SHA-256.",
             "Once it is mended, nothing is to be done: each minute it is tried again.",
             "Should the agent be replaced meanwhile, keep the line `last entry` of `clause9 verify` by hand.",
+        ],
+    }
+}
+
+fn review_pack_missing() -> Operation {
+    Operation {
+        alert: alert(
+            "Clause9ReviewPackMissing",
+            Severity::Warning,
+            Some("1d"),
+            "clause9_review_pack_made == 0",
+            text("clause9 has not made the management review pack").label(", ", "instance"),
+            text("The pack of the last quarter is not there a day after it was due. The agent tries it again each hour."),
+        ),
+        page: "clause9-agent",
+        meaning: "The configuration asks for a management review pack of each quarter (`review: { make: ..., out: ... }`), and that of the last one could not be made. Nothing is lost: the pack is made of what is stored, and is the same whenever that is done.",
+        steps: &[
+            "Read why in the log: it says so each hour.",
+            "The folder of `review.out` must take it: room, rights, no other folder of that name.",
+            "`clause9 review make --quarter ... --out ...` makes it by hand.",
         ],
     }
 }

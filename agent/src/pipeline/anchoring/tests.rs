@@ -11,7 +11,7 @@ use tokio::{
 
 use super::*;
 use crate::{
-    anchors::{Kepts, testing::Authority},
+    anchors::{KeptAnchors, testing::Authority},
     record::Zone,
     store::{Store, Verification},
 };
@@ -120,11 +120,11 @@ async fn a_head_goes_everywhere_signed_and_so_does_the_last_one() {
     let last = Head { anchor: bench.store.end_run(2_000).unwrap(), at: 2_000 };
     anchoring.stop(Some(last)).await;
     drop(bench.store);
-    let file = Kepts::read(&fs::read_to_string(bench.folder.path().join("heads")).unwrap()).unwrap();
+    let file = KeptAnchors::read(&fs::read_to_string(bench.folder.path().join("heads")).unwrap()).unwrap();
     assert_eq!((file.0.iter().map(|kept| kept.anchor).collect::<Vec<_>>(), file.signed_from(&[key])), (vec![head.anchor, last.anchor], Ok(0)));
     let sent = sent.lock().unwrap().clone();
     assert!(sent.iter().all(|(head, _)| head.contains("authorization: bearer hush") && head.contains("content-type: application/json")), "{sent:?}");
-    let posted: Vec<_> = sent.iter().map(|(_, body)| Kepts::read(std::str::from_utf8(body).unwrap()).unwrap().last().anchor).collect();
+    let posted: Vec<_> = sent.iter().map(|(_, body)| KeptAnchors::read(std::str::from_utf8(body).unwrap()).unwrap().last().anchor).collect();
     assert_eq!(posted, [head.anchor, last.anchor]);
     let posted: Value = serde_json::from_slice(&sent[1].1).unwrap();
     assert_eq!((&posted["entry"], &posted["time"], &posted["public_key"]), (&2.into(), &"1970-01-01T00:33:20Z".into(), &key.to_string().into()));

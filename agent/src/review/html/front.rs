@@ -1,10 +1,10 @@
-//! The first page: what a review needs to know before it reads on. And, behind the contents, all of the lists that it begins.
+//! The first page: what a review needs to know before it reads on. And, near the end, all of the lists that it begins.
 
 use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
-use super::{Context, indicator_anchor, indicators, section_anchor, table, table_anchor, words};
+use super::{Context, indicator_anchor, indicators, section_anchor, table_anchor, words};
 use crate::{
     draw::{self, Mark, Stack, Stretch, badge},
     review::model::{Counts, Item, Line, List},
@@ -124,30 +124,97 @@ fn in_breach(context: &Context, list: &List) -> Markup {
     html! {
         @if list.count == 0 {
             p { "No reading was in breach at the end of the period" @if context.pack.front.now.unknown > 0 { "; of those that are unknown nobody can say" } "." }
-        } @else {
+        } @else if list.count <= SHOWN {
             (breaches(context, list, SHOWN, "In breach at the end of the period, the longest first"))
-            (more(list, SHOWN, "in-breach"))
+        } @else {
+            (systems(context))
+            p.more { "Every one, the longest first: " a href="#l-in-breach" { "the list" } }
         }
     }
 }
 
+/// What of a system is in breach.
+#[derive(Default)]
+struct Breaches<'p> {
+    count: usize,
+    since: Option<i64>,
+    /// How many of which indicator.
+    indicators: BTreeMap<&'p str, usize>,
+}
+
+/// Systems that are in breach, those that were so first first.
+fn systems(context: &Context) -> Markup {
+    let mut found: BTreeMap<Option<&str>, Breaches> = BTreeMap::new();
+    for indicator in &context.pack.indicators {
+        for reading in indicator.readings.iter().filter(|reading| reading.end.is_some_and(|end| end.state == State::Breach)) {
+            let breaches = found.entry(reading.labels.get("system").map(String::as_str)).or_default();
+            breaches.count += 1;
+            breaches.since = [breaches.since, reading.in_breach_since].into_iter().flatten().min();
+            *breaches.indicators.entry(indicator.id.as_str()).or_default() += 1;
+        }
+    }
+    let told: usize = found.values().map(|breaches| breaches.count).sum();
+    let mut found: Vec<_> = found.into_iter().collect();
+    found.sort_by_key(|(system, breaches)| (breaches.since.unwrap_or(i64::MAX), std::cmp::Reverse(breaches.count), *system));
+    let row = |(system, breaches): &(Option<&str>, Breaches)| {
+        html! {
+            th role="rowheader" scope="row" { (system.unwrap_or("the organisation")) }
+            td.n role="cell" { (breaches.count) span.only-narrow { " in breach" } }
+            td role="cell" { span.only-narrow { "since " } @match breaches.since { Some(since) => { (since_when(context, since)) } None => { "not known" } } }
+            td role="cell" { (most(context, &breaches.indicators)) }
+        }
+    };
+    let count = context.pack.front.in_breach.count;
+    html! {
+        (cards("Systems in breach at the end of the period", &["System", "In breach", "First since", "What, the most first"], found.iter().take(SYSTEMS).map(row)))
+        @if found.len() > SYSTEMS { p.more { (words::count(found.len() - SYSTEMS, "more system", "more systems")) "." } }
+        @if count > told { p.more { (count - told) " more in breach, in " span.code { "csv/readings.csv" } "." } }
+    }
+}
+
+/// So many systems in breach stand on the first page.
+const SYSTEMS: usize = 12;
+
+/// The indicators of which the most is in breach.
+fn most(context: &Context, indicators: &BTreeMap<&str, usize>) -> Markup {
+    const NAMED: usize = 3;
+    let mut sorted: Vec<_> = indicators.iter().collect();
+    sorted.sort_by_key(|(id, count)| (std::cmp::Reverse(**count), **id));
+    html! {
+        @for (place, (id, count)) in sorted.iter().take(NAMED).enumerate() {
+            @if place > 0 { ", " }
+            a href={ "#" (indicator_anchor(id)) } { (context.indicators.get(**id).map_or(**id, |indicator| &indicator.title)) }
+            @if **count > 1 { " (" (count) ")" }
+        }
+        @if sorted.len() > NAMED { ", and " (sorted.len() - NAMED) " more" }
+    }
+}
+
 fn breaches(context: &Context, list: &List, most: usize, caption: &str) -> Markup {
-    table(
-        "list",
-        &html! { (caption) },
-        &html! {
-            thead { tr { th scope="col" { "System" } th scope="col" { "Indicator" } th.n scope="col" { "Value" } th scope="col" { "In breach since" } th scope="col" { "Limit" } } }
-            tbody { @for item in list.items.iter().take(most) {
-                tr {
-                    th scope="row" { (system(item)) }
-                    td { (indicator(context, item)) }
-                    td.n { (value(context, item)) }
-                    td { @match item.since { Some(since) => { (since_when(context, since)) } None => { "not known" } } }
-                    td.why { (why(item)) }
-                }
-            } }
-        },
-    )
+    let row = |item: &Item| {
+        html! {
+            th role="rowheader" scope="row" { (system(item)) }
+            td role="cell" { (indicator(context, item)) }
+            td.n role="cell" { (value(context, item)) }
+            td role="cell" { span.only-narrow { "since " } @match item.since { Some(since) => { (since_when(context, since)) } None => { "not known" } } }
+            td.why role="cell" { (why(item)) }
+        }
+    };
+    let headings = ["System", "Indicator", "Value", "In breach since", "Limit"];
+    cards(caption, &headings, list.items.iter().take(most).map(row))
+}
+
+/// A table whose rows become small blocks where there is no room for columns. What lays them out anew hides that they are a table, so they say it.
+fn cards(caption: &str, headings: &[&str], rows: impl Iterator<Item = Markup>) -> Markup {
+    html! {
+        div.scroll tabindex="0" role="region" aria-label=(caption) {
+            table.list role="table" {
+                caption { (caption) }
+                thead role="rowgroup" { tr role="row" { @for heading in headings { th role="columnheader" scope="col" { (heading) } } } }
+                tbody role="rowgroup" { @for row in rows { tr role="row" { (row) } } }
+            }
+        }
+    }
 }
 
 /// A moment, and how long that is before the cut-off. What was so from the first moment on may have been so before.
@@ -216,7 +283,7 @@ fn named(context: &Context, items: &[&Item]) -> Markup {
 fn lines(context: &Context, lines: &[Line], none: &str) -> Markup {
     html! {
         @if lines.is_empty() { p { (none) } } @else {
-            ul.plain { @for line in lines { li { (line.text) " " (see(context, line)) } } }
+            ul.plain { @for line in lines { li { (words::sentence(&line.text)) " " (see(context, line)) } } }
         }
     }
 }
@@ -293,21 +360,15 @@ fn left(list: &List) -> Markup {
 }
 
 fn items(context: &Context, caption: &str, list: &List) -> Markup {
-    table(
-        "list",
-        &html! { (caption) },
-        &html! {
-            thead { tr { th scope="col" { "System" } th scope="col" { "Indicator" } th scope="col" { "Period before" } th scope="col" { "Now" } th scope="col" { "Since" } th scope="col" { "Why" } } }
-            tbody { @for item in &list.items {
-                tr {
-                    th scope="row" { (system(item)) }
-                    td { (indicator(context, item)) }
-                    td { (shown(context, item.before.as_ref(), item)) }
-                    td { (shown(context, item.now.as_ref(), item)) }
-                    td { @if let Some(since) = item.since { (context.calendar.day_of(since)) } }
-                    td.why { (why(item)) }
-                }
-            } }
-        },
-    )
+    let row = |item: &Item| {
+        html! {
+            th role="rowheader" scope="row" { (system(item)) }
+            td role="cell" { (indicator(context, item)) }
+            td role="cell" { span.only-narrow { "before: " } (shown(context, item.before.as_ref(), item)) }
+            td role="cell" { span.only-narrow { "now: " } (shown(context, item.now.as_ref(), item)) }
+            td role="cell" { @if let Some(since) = item.since { span.only-narrow { "since " } (context.calendar.day_of(since)) } }
+            td.why role="cell" { (why(item)) }
+        }
+    };
+    cards(caption, &["System", "Indicator", "Period before", "Now", "Since", "Limit or reason"], list.items.iter().map(row))
 }

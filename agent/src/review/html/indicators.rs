@@ -14,6 +14,12 @@ use crate::{
 /// The most readings of an indicator whose course stands in its row.
 const COURSES: usize = 60;
 
+/// What lasted less than this part of the period is hardly anything.
+const HARDLY: i64 = 50;
+
+/// The most readings of an indicator that the page tells one by one; the CSV file has every one.
+const ROWS: usize = 40;
+
 /// How many readings are in each state: those states alone in which there are any.
 pub(super) fn counts(counts: &Counts) -> Markup {
     let any = State::WORST_FIRST.into_iter().filter(|state| front::number(counts, *state) > 0).collect::<Vec<_>>();
@@ -95,40 +101,47 @@ fn limits_of(indicator: &Indicator) -> Markup {
 fn trend(context: &Context, indicator: &Indicator) -> Markup {
     let before = (0..context.pack.header.before.len()).rev().map(|place| indicator.before.get(place));
     let columns: Vec<_> = context.periods().zip(before.chain([Some(&indicator.now)])).collect();
-    let rows =
-        State::WORST_FIRST.map(|state| (badge(state.into()), Box::new(move |counts: &Counts| front::number(counts, state)) as Box<dyn Fn(&Counts) -> usize>));
-    let is_known = |counts: Option<&Counts>| counts.is_some_and(|counts| State::ALL.into_iter().any(|state| front::number(counts, state) > 0));
-    let time = sum(&indicator.time);
+    let columns: Vec<_> = columns
+        .into_iter()
+        .map(|(name, counts)| (name, counts.filter(|counts| State::ALL.into_iter().any(|state| front::number(counts, state) > 0))))
+        .collect();
     html! {
-        @if columns.iter().any(|(_, counts)| is_known(*counts)) {
-            (table("trend", &html! { (indicator.title) ": readings by state at the end of each period" }, &html! {
-                thead { tr { th scope="col" { "State" } @for (name, _) in &columns { th.n scope="col" { (name) } } th.n scope="col" { "Time in this period" } } }
-                tbody { @for ((label, number), share) in rows.iter().zip(State::WORST_FIRST.map(|state| of(&indicator.time, state))) {
-                    tr {
-                        th scope="row" { (label) }
-                        @for (_, counts) in &columns { td.n { @if is_known(*counts) { (counts.map(number).unwrap_or_default()) } @else { span.quiet { "nothing known" } } } }
-                        td.n { (draw::percent(share, time)) }
-                    }
+        @if columns.iter().any(|(_, counts)| counts.is_some()) {
+            (table("trend", &html! { (indicator.title) ": readings by state" }, &html! {
+                thead { tr { td { } @for (name, _) in &columns { th scope="col" { (name) } } } }
+                tbody { tr {
+                    th scope="row" { "At the end" }
+                    @for (_, counts) in &columns { td { @match counts { Some(counts) => { (signs(counts)) } None => { span.quiet { "not known" } } } } }
                 } }
             }))
-            p.quiet { "Time over all of its readings; besides, for " (draw::percent(indicator.time.unwatched, time)) " of it nobody watched, and for " (draw::percent(indicator.time.absent, time)) " a reading was not there." }
+            p.quiet { "Time in this period, over all of its readings: " (times(&indicator.time)) "." }
         } @else if indicator.missing.is_none() {
             p { (badge(State::Unknown.into())) " There were no readings in this period and the ones before. That does not mean that all is well." }
         }
     }
 }
 
-fn sum(time: &Time) -> i64 {
-    time.ok + time.warning + time.breach + time.unknown + time.absent + time.unwatched
+/// How many readings are in which state, in signs.
+fn signs(counts: &Counts) -> Markup {
+    html! {
+        @for state in State::WORST_FIRST { @let number = front::number(counts, state); @if number > 0 {
+            span.tally { span class=(state.as_str()) { (Mark::from(state).sign()) span.hidden { " " (state.as_str()) } } " " (number) } " "
+        } }
+    }
 }
 
-fn of(time: &Time, state: State) -> i64 {
-    match state {
-        State::Ok => time.ok,
-        State::Warning => time.warning,
-        State::Unknown => time.unknown,
-        State::Breach => time.breach,
-    }
+fn times(time: &Time) -> String {
+    let all = [
+        ("breach", time.breach),
+        ("unknown", time.unknown),
+        ("warning", time.warning),
+        ("ok", time.ok),
+        ("not there", time.absent),
+        ("not watched", time.unwatched),
+    ];
+    let whole: i64 = all.iter().map(|(_, seconds)| seconds).sum();
+    let said: Vec<_> = all.iter().filter(|(_, seconds)| *seconds > 0).map(|(word, seconds)| format!("{word} {}", draw::percent(*seconds, whole))).collect();
+    said.join(", ")
 }
 
 fn methods(context: &Context, indicator: &Indicator) -> Markup {
@@ -139,33 +152,67 @@ fn methods(context: &Context, indicator: &Indicator) -> Markup {
     }
 }
 
+/// A reading that is told with others in a number: ok at the end of this period and the one before, never in breach, and hardly ever anything else. What
+/// nobody judges is never ok.
+fn is_plain(context: &Context, indicator: &Indicator, reading: &Reading) -> bool {
+    let period = &context.pack.header.period;
+    let time = &reading.time;
+    let is_ok = |shown: Option<Shown>| shown.is_some_and(|shown| shown.state == State::Ok);
+    !indicator.limits.is_empty()
+        && is_ok(reading.end)
+        && is_ok(reading.before.first().copied().flatten())
+        && time.breach == 0
+        && time.warning + time.unknown <= (period.until - period.from) / HARDLY
+        && reading.method_changes.is_empty()
+        && !reading.adverse
+}
+
 fn readings(context: &Context, indicator: &Indicator) -> Markup {
     let before = context.pack.header.before.len();
     let drawn = indicator.readings.iter().enumerate().filter(|(place, _)| context.drawn.contains(&(indicator.id.as_str(), *place)));
+    let told: Vec<_> = indicator.readings.iter().filter(|reading| !is_plain(context, indicator, reading)).collect();
     html! {
         div.plots { @for (_, reading) in drawn { (plot(context, indicator, reading)) } }
-        (table("readings", &html! { (indicator.title) ": readings at the end of each period, the worst first" }, &html! {
-            thead { tr {
-                th.of scope="col" { "Of what" }
-                @for (place, name) in context.periods().enumerate() { th.at-end[place == before] scope="col" { (name) } }
-                th.course-of scope="col" { "In this period" } th.reason scope="col" { "Limit or reason" }
-            } }
-            tbody { @for (place, reading) in indicator.readings.iter().enumerate() { (row(context, indicator, reading, place < COURSES)) } }
-        }))
-        (left_out(indicator))
+        @if !told.is_empty() {
+            (table("readings", &html! { (indicator.title) ": readings at the end of each period, the worst first" }, &html! {
+                thead { tr {
+                    th.of scope="col" { "Of what" }
+                    @for (place, name) in context.periods().enumerate() { th class=[(place == before).then_some("at-end")] scope="col" { (name) } }
+                    th.course-of scope="col" { "In this period" } th.reason scope="col" { "Limit or reason" }
+                } }
+                tbody { @for (place, reading) in told.iter().take(ROWS).enumerate() { (row(context, indicator, reading, place < COURSES)) } }
+            }))
+        }
+        (left_out(indicator, &told))
     }
 }
 
-fn left_out(indicator: &Indicator) -> Markup {
-    let rest = indicator.count.saturating_sub(indicator.readings.len());
+/// What the table does not tell: how many readings, and whether they are fine.
+fn left_out(indicator: &Indicator, told: &[&Reading]) -> Markup {
+    let is_fine = |reading: &Reading| reading.end.is_some_and(|end| end.state == State::Ok);
+    let more = indicator.left_out + told.len().saturating_sub(ROWS);
+    let fine = indicator.count.saturating_sub(told.len() + indicator.left_out);
     html! {
-        @if rest > 0 {
+        @if more > 0 {
             p.more {
-                (words::count(rest, "more reading", "more readings")) " in " span.code { "csv/readings.csv" }
-                @if indicator.left_out > 0 { ", of which " (indicator.left_out) " not ok or changed" } @else { ", ok all the time" } "."
+                strong { (words::count(more, "more reading is", "more readings are")) " not ok, or changed" }
+                @if told.iter().skip(ROWS).any(|reading| !is_fine(reading)) { ": " (skipped(&told[ROWS.min(told.len())..])) } ". Each stands in " span.code { "csv/readings.csv" } "."
+            }
+        }
+        @if fine > 0 {
+            p.more {
+                (words::count(fine, "other reading is", "other readings are"))
+                @if indicator.limits.is_empty() { " not judged, and in " span.code { "csv/readings.csv" } "." }
+                @else { " ok, as at the end of the period before, and hardly ever anything else while somebody watched." }
             }
         }
     }
+}
+
+/// How many of some readings are in which state.
+fn skipped(readings: &[&Reading]) -> Markup {
+    let number = |state: State| readings.iter().filter(|reading| reading.end.is_some_and(|end| end.state == state)).count();
+    counts(&Counts { ok: number(State::Ok), warning: number(State::Warning), unknown: number(State::Unknown), breach: number(State::Breach), absent: 0 })
 }
 
 fn row(context: &Context, indicator: &Indicator, reading: &Reading, with_course: bool) -> Markup {
@@ -174,7 +221,7 @@ fn row(context: &Context, indicator: &Indicator, reading: &Reading, with_course:
     html! {
         tr {
             th scope="row" { (labels(reading)) }
-            @for shown in before { td { (earlier(context, indicator, shown)) } }
+            @for shown in before { td.value { (earlier(context, indicator, shown)) } }
             td {
                 (end(reading.end, indicator))
                 @if let Some(value) = reading.end.and_then(|shown| shown.value) { " " strong { (calendar.value(value, &indicator.unit)) } }
@@ -200,7 +247,7 @@ fn row(context: &Context, indicator: &Indicator, reading: &Reading, with_course:
 fn earlier(context: &Context, indicator: &Indicator, shown: Option<Shown>) -> Markup {
     html! {
         @match shown {
-            None => { span.quiet { "not there" } }
+            None => { span.quiet { "\u{2013}" span.hidden { " not there" } } }
             Some(Shown { state: State::Ok, value }) if indicator.limits.is_empty() => { (value.map_or_else(|| "not judged".to_owned(), |value| context.calendar.value(value, &indicator.unit))) }
             Some(Shown { state, value }) => {
                 span.tally { span class=(state.as_str()) { (Mark::from(state).sign()) span.hidden { " " (state.as_str()) } } }
@@ -245,14 +292,17 @@ fn course(context: &Context, indicator: &Indicator, reading: &Reading, with_cour
     let period = &context.pack.header.period;
     let length = period.until - period.from;
     let time = &reading.time;
-    let shares = [("breach", time.breach), ("unknown", time.unknown), ("warning", time.warning), ("not watched", time.unwatched), ("not there", time.absent)];
+    // What nobody watched is the same for every reading, and hatched.
+    let shares = [("breach", time.breach), ("unknown", time.unknown), ("warning", time.warning), ("ok", time.ok), ("not there", time.absent)];
     let shares: Vec<_> =
         shares.iter().filter(|(_, seconds)| *seconds > 0).map(|(word, seconds)| format!("{word} {}", draw::percent(*seconds, length))).collect();
-    let is_plain = shares.is_empty() && reading.method_changes.is_empty();
     html! {
-        @if with_course && !is_plain { (draw::spark("Course in this period", &(period.from..period.until), &stretches(context, reading), 110)) }
-        div.quiet { @if is_plain { @if time.ok > 0 { "ok all the time" } @else { "nothing is known of it" } } @else { (shares.join(", ")) } @if reading.coarse { "; drawn roughly" } }
-        @if let Some(worst) = reading.worst.filter(|_| !is_plain) { div.quiet { "worst " (context.calendar.value(worst.value, &indicator.unit)) " on " (context.calendar.day_of(worst.at)) } }
+        @if with_course { (draw::spark("Course in this period", &(period.from..period.until), &stretches(context, reading), 110)) }
+        div.quiet {
+            @if shares.is_empty() { "nobody watched" } @else { (shares.join(", ")) }
+            @if let Some(worst) = reading.worst { "; worst " (context.calendar.value(worst.value, &indicator.unit)) " on " (context.calendar.day_of(worst.at)) }
+            @if reading.coarse { "; drawn roughly" }
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-pub use style::policy;
+pub use style::{policy, style_hash};
 use words::Calendar;
 
 use super::model::{Indicator, Pack, Part, Section};
@@ -79,6 +79,12 @@ impl<'p> Context<'p> {
     }
 }
 
+/// The security policy under which a page that [`render`] made can be served: its own style sheet, and nothing else.
+pub fn policy_of(page: &str) -> Option<String> {
+    let (_, rest) = page.split_once("<style>")?;
+    Some(policy(rest.split_once("</style>")?.0))
+}
+
 /// The page.
 pub fn render(pack: &Pack) -> String {
     let context = Context::new(pack);
@@ -101,10 +107,10 @@ pub fn render(pack: &Pack) -> String {
                 main #content tabindex="-1" {
                     (front::page(&context))
                     (contents::page(&context))
-                    (front::rest(&context))
                     @for section in &pack.sections { (section_of(&context, section)) }
                     (sections::homeless(&context))
                     @if !pack.sections.iter().any(|section| section.part == Part::Results) { (blank::page(&context, None)) }
+                    (front::rest(&context))
                     (proof::page(&context))
                 }
             }

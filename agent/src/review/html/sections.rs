@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{Context, Indicator, Section, contents, indicator_anchor, indicators, section_anchor, tables};
+use super::{Context, Indicator, Section, contents, indicator_anchor, indicators, section_anchor, tables, words};
 use crate::{
     draw::{Mark, badge},
     threshold::State,
@@ -28,7 +28,7 @@ pub(super) fn lacks(section: &Section) -> Markup {
         @if !section.filled && !section.lacks.is_empty() {
             div.lacks {
                 p { (badge(Mark::State(State::Unknown))) " " strong { "This section is not filled." } " What is missing says nothing, neither good nor bad." }
-                ul { @for lack in &section.lacks { li { (lack) } } }
+                ul { @for lack in &section.lacks { li { (words::sentence(lack)) } } }
             }
         }
     }
@@ -43,12 +43,12 @@ fn shown(context: &Context, section: &Section) -> Markup {
             h3 { "Indicators that other sections show" }
             ul.plain { @for id in elsewhere { (brief(context, id)) } }
         }
-        @for id in here {
+        div.indicators { @for id in here {
             @match context.indicators.get(id.as_str()) {
                 Some(indicator) => { (indicators::indicator(context, indicator)) }
                 None => { p { (badge(Mark::State(State::Unknown))) " The indicator " span.code { (id) } " is not in this pack: nothing is known of it." } }
             }
-        }
+        } }
     }
 }
 

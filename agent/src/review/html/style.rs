@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use sha2::{Digest as _, Sha256};
 
-use super::{Pack, Part, Section, contents, section_anchor};
+use super::{Pack, Part, Section, contents, section_anchor, tables};
 use crate::draw;
 
 const OWN: &str = include_str!("style.css");
@@ -30,9 +30,22 @@ pub(super) fn of(pack: &Pack) -> String {
 /// The head of the pages of some sections. Where its name changes, a page ends.
 fn head(style: &mut String, number: usize, sheet: &[&Section], title: &str) {
     let sections: Vec<_> = sheet.iter().map(|section| format!("#{}", section_anchor(&section.id))).collect();
+    let is_wide = sheet.iter().flat_map(|section| &section.tables).any(tables::is_very_wide);
+    let size = if is_wide { "size: A4 landscape; " } else { "" };
     // Writing into a text can't fail.
-    let _ = writeln!(style, "{} {{ page: p{number}; }} @page p{number} {{ @top-right {{ content: {}; }} }}", sections.join(", "), quoted(title));
+    let _ = writeln!(style, "{} {{ page: p{number}; }} @page p{number} {{ {size}@top-right {{ content: {}; }} }}", sections.join(", "), quoted(title));
+    // Paper is laid on its side for tables; many indicators stand upright again.
+    if let [section] = sheet
+        && is_wide
+        && section.indicators.len() >= MANY
+    {
+        let _ =
+            writeln!(style, "{} .indicators {{ page: i{number}; }} @page i{number} {{ @top-right {{ content: {}; }} }}", sections.join(", "), quoted(title));
+    }
 }
+
+/// So many indicators are worth paper of their own.
+const MANY: usize = 3;
 
 /// Sections that share their pages: each begins a new one, but those that are so short that a page of their own would be nearly empty.
 fn sheets(sections: &[Section]) -> Vec<Vec<&Section>> {
@@ -66,11 +79,11 @@ fn length(section: &Section) -> usize {
 
 /// The security policy of a page with this style sheet: nothing is loaded, nothing runs.
 pub fn policy(style: &str) -> String {
-    format!("default-src 'none'; style-src '{}'; img-src data:; base-uri 'none'; form-action 'none'", hash(style))
+    format!("default-src 'none'; style-src '{}'; img-src data:; base-uri 'none'; form-action 'none'", style_hash(style))
 }
 
 /// The digest of a style sheet as a policy names it.
-fn hash(style: &str) -> String {
+pub fn style_hash(style: &str) -> String {
     format!("sha256-{}", BASE64_STANDARD.encode(Sha256::digest(style.as_bytes())))
 }
 

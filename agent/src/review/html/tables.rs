@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use maud::{Markup, html};
+use url::Url;
 
 use super::{Context, table as boxed, table_anchor, words};
 use crate::{
@@ -14,6 +15,24 @@ use crate::{
 /// Columns from which on a table is written small.
 const WIDE: usize = 7;
 
+/// Columns from which on a table wants paper that lies on its side.
+const VERY_WIDE: usize = 9;
+
+/// Whether a table is so wide that paper is laid on its side for it.
+pub(super) fn is_very_wide(table: &Table) -> bool {
+    columns(table).len() + usize::from(is_compared(table)) > VERY_WIDE
+}
+
+/// The columns in which anything stands, by their places.
+fn columns(table: &Table) -> Vec<(usize, &Column)> {
+    let stands = |row: &Row, place: usize| [&row.cells, &row.before].into_iter().any(|cells| !matches!(cells.get(place), None | Some(Cell::Nothing)));
+    table.columns.iter().enumerate().filter(|(place, _)| table.rows.iter().any(|row| stands(row, *place))).collect()
+}
+
+fn is_compared(table: &Table) -> bool {
+    table.rows.iter().any(|row| row.change.is_some())
+}
+
 pub(super) fn table(context: &Context, table: &Table) -> Markup {
     html! {
         h3 id=(table_anchor(&table.id)) { (table.title) }
@@ -24,7 +43,8 @@ pub(super) fn table(context: &Context, table: &Table) -> Markup {
             @if table.not_provided.is_empty() && table.count == 0 { p { strong { "None." } @if !only_changes(table) { " What this table is made from is provided: there was nothing." } @else { " Nothing changed." } } }
         } @else {
             (amounts(context, table))
-            (boxed(if table.columns.len() > WIDE { "data wide" } else { "data" }, &html! { (table.title) }, &content(context, table)))
+            (boxed(if columns(table).len() > WIDE { "data wide" } else { "data" }, &html! { (table.title) }, &content(context, table)))
+            (empty(table))
         }
         @if table.count > table.rows.len() { p.more { (table.count - table.rows.len()) " more in " span.code { (table.file) } "." } }
     }
@@ -59,17 +79,25 @@ fn comparison(context: &Context, compared: &Compared) -> Markup {
 }
 
 fn content(context: &Context, table: &Table) -> Markup {
-    let is_compared = table.rows.iter().any(|row| row.change.is_some());
+    let (is_compared, columns) = (is_compared(table), columns(table));
     html! {
         thead { tr {
             @if is_compared { th scope="col" { "Change" } }
-            @for column in &table.columns { th scope="col" class=[is_number(column.kind).then_some("n")] { (column.title) } }
+            @for (_, column) in &columns { th scope="col" class=[is_number(column.kind).then_some("n")] { (column.title) } }
         } }
         tbody { @for row in &table.rows { tr {
             @if is_compared { td { @if let Some(change) = row.change { (changed(change)) } } }
-            @for (place, column) in table.columns.iter().enumerate() { (cell(context, row, column, place)) }
+            @for (place, column) in &columns { (cell(context, row, column, *place)) }
         } } }
     }
+}
+
+/// Columns in which nothing stands: they are not shown, and that is said.
+fn empty(table: &Table) -> Markup {
+    let shown = columns(table);
+    let left: Vec<_> =
+        table.columns.iter().enumerate().filter(|(place, _)| !shown.iter().any(|(other, _)| other == place)).map(|(_, column)| column.title.as_str()).collect();
+    html! { @if !left.is_empty() && !table.rows.is_empty() { p.more { "In no row: " (left.join(", ")) "." } } }
 }
 
 fn cell(context: &Context, row: &Row, column: &Column, place: usize) -> Markup {
@@ -119,12 +147,13 @@ fn written(context: &Context, cell: &Cell, kind: ColumnKind) -> Markup {
 }
 
 fn of_text(text: &str, kind: ColumnKind) -> Markup {
-    let is_address = ["https://", "http://"].iter().any(|scheme| text.starts_with(scheme));
+    let address = Url::parse(text).ok().filter(|url| ["http", "https"].contains(&url.scheme()));
     html! {
-        @match kind {
+        @match (kind, address) {
             // A state that nobody knows is not known.
-            ColumnKind::State => { (badge(State::ALL.into_iter().find(|state| state.as_str() == text).unwrap_or(State::Unknown).into())) }
-            ColumnKind::Link if is_address => { a href=(text) rel="noreferrer" { (text) } }
+            (ColumnKind::State, _) => { (badge(State::ALL.into_iter().find(|state| state.as_str() == text).unwrap_or(State::Unknown).into())) }
+            // Where it leads; all of the address stands in the CSV file.
+            (ColumnKind::Link, Some(url)) => { a href=(text) rel="noreferrer" { (url.host_str().unwrap_or(text)) } }
             _ => { (text) }
         }
     }

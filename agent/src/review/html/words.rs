@@ -3,6 +3,7 @@
 use crate::{
     indicator::MOMENTS,
     record::{Zone, date_of},
+    threshold::fact_name,
     web::words,
 };
 
@@ -59,11 +60,31 @@ pub(super) fn span(seconds: i64) -> String {
     if seconds < 0 { format!("minus {words}") } else { words }
 }
 
-/// A rule in words, as far as signs go: `breach: at least 0.25`.
+/// A rule in words: `breach: >= 0.25 when risk_tier=high` is `breach: at least 0.25 where risk tier is high`.
 pub(super) fn rule(text: &str) -> String {
-    const WORDS: [(&str, &str); 7] =
-        [(">=", "at least"), ("<=", "at most"), ("!=", "other than"), ("==", "exactly"), (" > ", " above "), (" < ", " below "), (" when ", " where ")];
-    WORDS.iter().fold(text.to_owned(), |text, (sign, words)| text.replace(sign, words))
+    let word = |word: &str| match word {
+        ">=" => "at least".to_owned(),
+        "<=" => "at most".to_owned(),
+        ">" => "above".to_owned(),
+        "<" => "below".to_owned(),
+        "==" => "exactly".to_owned(),
+        "!=" => "other than".to_owned(),
+        "when" => "where".to_owned(),
+        "abs" => "in either direction".to_owned(),
+        fact if fact.starts_with("fact_") => format!("the reading's {}", fact_name(fact)),
+        word => match word.split_once('=') {
+            Some((label, value)) if !label.is_empty() => format!("{} is {value}", label.replace('_', " ")),
+            _ => word.to_owned(),
+        },
+    };
+    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
+/// A sentence with its first letter large and an end.
+pub(super) fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let begun = letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect());
+    if begun.ends_with(['.', '?', '!']) { begun } else { begun + "." }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "seconds of a few centuries")]
@@ -82,8 +103,9 @@ mod tests {
 
     #[test]
     fn a_rule_reads_as_a_sentence() {
-        assert_eq!(rule("breach: >= 0.25 when risk_tier=high for 30m"), "breach: at least 0.25 where risk_tier=high for 30m");
-        assert_eq!(rule("warning: > 0 and days_late < 3"), "warning: above 0 and days_late below 3");
+        assert_eq!(rule("breach: >= 0.25 when risk_tier=high for 30m"), "breach: at least 0.25 where risk tier is high for 30m");
+        assert_eq!(rule("warning: > 0 and fact_days_late < 3"), "warning: above 0 and the reading's days late below 3");
+        assert_eq!((sentence("no agent ran"), sentence("who does it?")), ("No agent ran.".to_owned(), "Who does it?".to_owned()));
     }
 
     #[test]

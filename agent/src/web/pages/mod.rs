@@ -15,13 +15,15 @@ use url::form_urlencoded;
 use super::words;
 use crate::{
     board::{Board, Panel, Reading},
+    draw::{self, Mark},
     pipeline::Handle,
     threshold::State as Verdict,
 };
 
 pub use self::{indicator::indicator, source::source, status::status};
 
-const STYLE: &str = include_str!("../style.css");
+/// The palette and pictures of all pages, and what is these pages' own.
+const STYLE: &str = concat!(include_str!("../../draw/style.css"), include_str!("../style.css"));
 
 /// The most readings that a page lists; the JSON API has all of them.
 const READINGS_SHOWN: usize = 500;
@@ -135,14 +137,7 @@ fn heading(state: Verdict) -> &'static str {
 
 /// A state as word, sign and colour: any one of them is enough; `None` is what nobody judges.
 fn badge(verdict: Option<Verdict>) -> Markup {
-    let Some(state) = verdict else { return html! { span.badge { "not judged" } } };
-    let sign = match state {
-        Verdict::Ok => "\u{2713}",
-        Verdict::Warning => "!",
-        Verdict::Breach => "\u{2717}",
-        Verdict::Unknown => "?",
-    };
-    html! { span class={ "badge " (state.as_str()) } { (sign) " " (state.as_str()) } }
+    draw::badge(verdict.map_or(Mark::Unjudged, Mark::State))
 }
 
 /// The answer where there is nothing of that name, with the way back.

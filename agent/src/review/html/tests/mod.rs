@@ -117,7 +117,7 @@ fn tables_say_what_they_are() {
         walk(&page, |element, attributes| {
             assert!(element != "th" || attributes.iter().any(|(attribute, _)| attribute == "scope"), "{name}: a heading of nothing")
         });
-        assert_eq!(page.matches("<svg").count(), page.matches("<svg").count().min(page.matches("<title>").count() - 1), "{name}: a picture without a title");
+        assert_eq!(page.matches("role=\"img\"").count(), page.matches("<title>").count() - 1, "{name}: a picture without a title");
     }
 }
 
@@ -280,5 +280,6 @@ fn a_big_pack_stays_a_page() {
     let not_ok =
         pack.indicators.iter().flat_map(|indicator| &indicator.readings).filter(|reading| reading.end.is_some_and(|end| end.state != State::Ok)).count();
     assert!(not_ok >= 500, "{not_ok}");
-    assert_eq!(page.matches("<th scope=\"row\">system-").count(), 500);
+    // Forty of each indicator are told one by one, and of the others how many there are.
+    assert_eq!((page.matches("<th scope=\"row\">system-").count(), page.matches("60 more readings are not ok, or changed").count()), (200, 5));
 }

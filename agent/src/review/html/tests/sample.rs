@@ -314,11 +314,19 @@ fn nonconformities(header: &Header) -> Table {
 
 /// An organisation with a bit of everything.
 pub fn pack() -> Pack {
-    use State::{Breach, Ok, Unknown, Warning};
     let mut pack = bare();
     let header = pack.header.clone();
+    pack.indicators = vec![drift(&header), assessments(&header), reviews(&header), risks()];
+    pack.front = front(&pack.indicators);
+    pack.sections = sections(&header);
+    pack.header.inputs_filled = 6;
+    pack
+}
+
+fn drift(header: &Header) -> Indicator {
+    use State::{Breach, Ok, Unknown, Warning};
     let mut income = reading(
-        &header,
+        header,
         &[("system", "credit-scoring"), ("feature", "income"), ("risk_tier", "high")],
         &[
             (0.0, 18.0, Ok, 0.06),
@@ -332,25 +340,35 @@ pub fn pack() -> Pack {
     );
     income.adverse = true;
     income.method_changes = vec![MethodChange { at: header.period.from + 33 * DAY, method: "cd02".repeat(16) }];
-    let age = reading(&header, &[("system", "credit-scoring"), ("feature", "age"), ("risk_tier", "high")], &[(0.0, 40.0, Ok, 0.02), (44.5, 93.0, Ok, 0.03)]);
+    let age = reading(header, &[("system", "credit-scoring"), ("feature", "age"), ("risk_tier", "high")], &[(0.0, 40.0, Ok, 0.02), (44.5, 93.0, Ok, 0.03)]);
     let stale = reading(
-        &header,
+        header,
         &[("system", "cv-screening"), ("feature", "years_of_experience")],
         &[(0.0, 40.0, Ok, 0.05), (44.5, 70.0, Warning, 0.11), (70.0, 93.0, Unknown, 0.0)],
     );
-    let gone = reading(&header, &[("system", "chat-assistant"), ("feature", "length")], &[(0.0, 30.0, Warning, 0.12)]);
+    let gone = reading(header, &[("system", "chat-assistant"), ("feature", "length")], &[(0.0, 30.0, Warning, 0.12)]);
     let mut drift = indicator("drift_psi", "Feature drift (PSI)", "", vec![income, stale, gone, age]);
     drift.method_changes = vec![MethodChange { at: header.period.from + 33 * DAY, method: "cd02".repeat(16) }];
-    let mut late = reading(&header, &[("system", "cv-screening"), ("risk_tier", "high")], &[(0.0, 40.0, Ok, 0.0), (44.5, 93.0, Breach, 1.0)]);
+    drift
+}
+
+fn assessments(header: &Header) -> Indicator {
+    use State::{Breach, Ok};
+    let mut late = reading(header, &[("system", "cv-screening"), ("risk_tier", "high")], &[(0.0, 40.0, Ok, 0.0), (44.5, 93.0, Breach, 1.0)]);
     late.rule = Some("breach: >= 1 when risk_tier=high".to_owned());
     let mut assessments = indicator(
         "impact_assessments_overdue",
         "Impact assessments overdue",
         "assessments",
-        vec![late, reading(&header, &[("system", "chat-assistant")], &[(0.0, 40.0, Ok, 0.0), (44.5, 93.0, Ok, 0.0)])],
+        vec![late, reading(header, &[("system", "chat-assistant")], &[(0.0, 40.0, Ok, 0.0), (44.5, 93.0, Ok, 0.0)])],
     );
     assessments.limits = vec!["breach: >= 1 when risk_tier=high".to_owned(), "warning: >= 1".to_owned()];
-    let mut review = reading(&header, &[], &[(0.0, 40.0, Warning, -500_000.0), (44.5, 93.0, Breach, 0.0)]);
+    assessments
+}
+
+fn reviews(header: &Header) -> Indicator {
+    use State::{Breach, Warning};
+    let mut review = reading(header, &[], &[(0.0, 40.0, Warning, -500_000.0), (44.5, 93.0, Breach, 0.0)]);
     for (step, (from, to)) in review.course.iter_mut().zip([(-2_000_000.0, 1_456_000.0), (1_844_800.0, 6_035_200.0)]) {
         (step.value, step.value_at_end) = (Some(from), Some(to));
     }
@@ -359,18 +377,27 @@ pub fn pack() -> Pack {
     review.rule = Some("breach: > 0".to_owned());
     let mut reviews = indicator("management_review_overdue_seconds", "Management review overdue", "seconds", vec![review]);
     reviews.limits = vec!["breach: > 0".to_owned(), "warning: > -14d".to_owned()];
+    reviews
+}
+
+fn risks() -> Indicator {
     let mut risks = indicator("risks_above_tolerance", "Risks above tolerance", "risks", Vec::new());
     (risks.missing, risks.before) = (Some("no source provides cases(risk)".to_owned()), vec![Counts::default(); 4]);
-    let breaches: Vec<_> = [&drift, &assessments, &reviews]
-        .into_iter()
+    risks
+}
+
+fn front(indicators: &[Indicator]) -> Front {
+    let breaches: Vec<_> = indicators
+        .iter()
         .flat_map(|indicator| indicator.readings.iter().map(move |reading| (indicator, reading)))
         .filter(|(_, reading)| reading.in_breach_since.is_some())
         .map(|(indicator, reading)| item(indicator, reading))
         .collect();
-    let unknown = item(&drift, &drift.readings[1]);
+    let drift = &indicators[0];
+    let unknown = item(drift, &drift.readings[1]);
     let better = Item {
-        before: shown(Breach, 3.0),
-        now: shown(Ok, 0.0),
+        before: shown(State::Breach, 3.0),
+        now: shown(State::Ok, 0.0),
         indicator: "incidents_open".to_owned(),
         title: "Open incidents".to_owned(),
         labels: labels(&[("system", "chat-assistant")]),
@@ -378,7 +405,7 @@ pub fn pack() -> Pack {
         since: None,
         why: None,
     };
-    pack.front = Front {
+    Front {
         now: Counts { ok: 31, warning: 4, breach: 3, unknown: 6, absent: 1 },
         before: vec![
             Counts { ok: 33, warning: 5, breach: 1, unknown: 2, absent: 0 },
@@ -388,7 +415,7 @@ pub fn pack() -> Pack {
         ],
         worse: List { count: 3, items: breaches.clone() },
         better: List { count: 1, items: vec![better] },
-        adverse: List { count: 1, items: vec![item(&drift, &drift.readings[0])] },
+        adverse: List { count: 1, items: vec![item(drift, &drift.readings[0])] },
         in_breach: List { count: 3, items: breaches },
         unknown: List {
             count: 6,
@@ -397,29 +424,40 @@ pub fn pack() -> Pack {
                 Item { readings: 5, labels: labels(&[("system", "cv-screening")]), title: "Bias: parity difference".to_owned(), ..unknown },
             ],
         },
-        unseen: vec![
-            Line { text: "Nobody watched from 10 Aug 2026 to 14 Aug 2026 (4 days 12 hours).".to_owned(), section: None, table: None },
-            Line { text: "Nothing provides cases(risk): risks are unknown.".to_owned(), section: Some("r2".to_owned()), table: None },
-            Line { text: "2 of 14 planned analyses of monitoring results were not made.".to_owned(), section: Some("d.2".to_owned()), table: None },
-        ],
-        decisions: vec![
-            Line {
-                text: "Keep the credit-scoring model in use while its income feature drifts, or roll it back?".to_owned(),
-                section: Some("d.2".to_owned()),
-                table: None,
-            },
-            Line {
-                text: "1 action of an earlier review is 72 days late: give it another owner or another day?".to_owned(),
-                section: Some("a".to_owned()),
-                table: Some("actions".to_owned()),
-            },
-            Line { text: "The impact assessment of cv-screening is overdue: who does it by when?".to_owned(), section: Some("r3".to_owned()), table: None },
-        ],
-    };
-    pack.sections = SECTIONS.map(|(id, part, title)| section(id, part, title)).to_vec();
-    for section in &mut pack.sections {
+        unseen: unseen(),
+        decisions: decisions(),
+    }
+}
+
+fn unseen() -> Vec<Line> {
+    vec![
+        Line { text: "Nobody watched from 10 Aug 2026 to 14 Aug 2026 (4 days 12 hours).".to_owned(), section: None, table: None },
+        Line { text: "Nothing provides cases(risk): risks are unknown.".to_owned(), section: Some("r2".to_owned()), table: None },
+        Line { text: "2 of 14 planned analyses of monitoring results were not made.".to_owned(), section: Some("d.2".to_owned()), table: None },
+    ]
+}
+
+fn decisions() -> Vec<Line> {
+    vec![
+        Line {
+            text: "Keep the credit-scoring model in use while its income feature drifts, or roll it back?".to_owned(),
+            section: Some("d.2".to_owned()),
+            table: None,
+        },
+        Line {
+            text: "1 action of an earlier review is 72 days late: give it another owner or another day?".to_owned(),
+            section: Some("a".to_owned()),
+            table: Some("actions".to_owned()),
+        },
+        Line { text: "The impact assessment of cv-screening is overdue: who does it by when?".to_owned(), section: Some("r3".to_owned()), table: None },
+    ]
+}
+
+fn sections(header: &Header) -> Vec<Section> {
+    let mut sections = SECTIONS.map(|(id, part, title)| section(id, part, title)).to_vec();
+    for section in &mut sections {
         match section.id.as_str() {
-            "a" => section.tables = vec![actions(&header)],
+            "a" => section.tables = vec![actions(header)],
             "b" => {
                 section.filled = false;
                 section.lacks = vec!["No register of external and internal issues is provided.".to_owned()];
@@ -429,7 +467,7 @@ pub fn pack() -> Pack {
                 }];
             }
             "c" => section.tables = vec![table("parties", "Interested parties", &[("name", "Party", ColumnKind::Text)], Vec::new())],
-            "d.1" => section.tables = vec![nonconformities(&header)],
+            "d.1" => section.tables = vec![nonconformities(header)],
             "d.2" => section.indicators = vec!["drift_psi".to_owned(), "management_review_overdue_seconds".to_owned()],
             "r2" => section.indicators = vec!["risks_above_tolerance".to_owned()],
             "r3" => section.indicators = vec!["impact_assessments_overdue".to_owned(), "drift_psi".to_owned()],
@@ -437,9 +475,7 @@ pub fn pack() -> Pack {
             _ => {}
         }
     }
-    pack.header.inputs_filled = 6;
-    pack.indicators = vec![drift, assessments, reviews, risks];
-    pack
+    sections
 }
 
 /// Five hundred readings that are not ok, of five indicators, each with as many steps as there can be.
