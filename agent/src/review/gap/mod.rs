@@ -1,7 +1,7 @@
 //! The gap assessment: what of clauses 4 to 10 and of Annex A is evidenced, declared only or missing at the end of a day; how mature it is; what is to be done
 //! first; the Statement of Applicability as a document; and what a certification audit will look for.
 //!
-//! What is looked for is data ([`data`]): queries over records, readings of indicators, rules. It computes no reading anew, and like a pack it is the same
+//! What is looked for is data ([`mod@data`]): queries over records, readings of indicators, rules. It computes no reading anew, and like a pack it is the same
 //! bytes whenever it is made again. That something exists is all that it can show: whether its content is right is for people to judge.
 
 pub mod assess;
