@@ -69,7 +69,17 @@ fn a_pack_is_made_verified_and_compared() {
     assert!(is_good && told.contains("to be decided: 1 action of an earlier management review is late"), "{told}");
     let (is_good, told) = made(folder, &["--quarter", "2026-Q2"], "q2");
     assert!(is_good && told.contains("goes on from the pack of 2026-Q1: "), "{told}");
-    for name in ["pack.json", "pack.xlsx", "index.html", "evidence.ndjson", "manifest.json", "csv/readings.csv", "csv/actions.csv"] {
+    for name in [
+        "pack.json",
+        "pack.xlsx",
+        "index.html",
+        "evidence.ndjson",
+        "manifest.json",
+        "csv/readings.csv",
+        "csv/actions.csv",
+        "oscal-assessment-results.json",
+        "oscal-component-definition.json",
+    ] {
         assert!(folder.join("q2").join(name).is_file(), "{name}");
     }
     // It was closed in the first quarter, of which nobody knew then.
@@ -90,6 +100,36 @@ fn a_pack_is_made_verified_and_compared() {
     std::fs::write(&written, "").expect("a written file");
     let (is_good, told) = said(&["review", "verify", &text(&folder.join("q2"))]);
     assert!(!is_good && told.contains("csv/actions.csv: it is not what the manifest says"), "{told}");
+}
+
+#[test]
+fn a_gap_assessment_is_made_once_for_a_day_that_has_ended() {
+    let folder = past();
+    let folder = folder.path();
+    let gap = |more: &[&str]| {
+        let config = text(&folder.join("agent.yaml"));
+        said(&[&["review", "gap", "--config", config.as_str()], more].concat())
+    };
+    let (first, second) = (text(&folder.join("first")), text(&folder.join("second")));
+    let (is_good, told) = gap(&["--at", "2026-02-28", "--out", &first]);
+    assert!(is_good && told.contains("2026-02-28\nrequirements: 0 excluded, 1 evidenced, ") && told.contains("Stage 1: documents and readiness: "), "{told}");
+    let mut names: Vec<_> = names(Path::new(&first)).into_iter().map(|path| path.file_name().map(|name| name.to_string_lossy().into_owned())).collect();
+    names.sort();
+    assert_eq!(names.into_iter().flatten().collect::<Vec<_>>(), ["gap.json", "gap.xlsx", "index.html"]);
+    // What was told later is not in it, whatever is stored by now.
+    let told: Value = serde_json::from_str(&std::fs::read_to_string(Path::new(&first).join("gap.json")).expect("a file")).expect("JSON");
+    assert_eq!((&told["statement"].as_array().map(Vec::len), &told["was_watched"]), (&Some(38), &json!(false)));
+    let (is_good, told) = gap(&["--out", &second]);
+    assert!(is_good && told.contains("nobody watched on that day: no reading of it is known"), "{told}");
+    for (more, expected) in [
+        (&["--at", "2026-02-28", "--out", first.as_str()][..], "is there already; a pack replaces nothing"),
+        (&["--at", "2999-01-01", "--out", "never"], "has not ended"),
+        (&["--at", "2025-01-01", "--out", "never"], "nothing is stored of the period"),
+        (&["--at", "soon", "--out", "never"], "`soon` is no day; expected a day such as 2026-09-30"),
+    ] {
+        let (is_good, told) = gap(more);
+        assert!(!is_good && told.contains(expected), "{more:?}: {told}");
+    }
 }
 
 #[test]

@@ -52,6 +52,8 @@
 //! | [`pipeline`] | the only module that knows all of the above; takes over configurations by their difference |
 //! | [`draw`] | pictures of what was, in classes that one style sheet colours: lines with limits and gaps, amounts, strips of states; the palette of all pages |
 //! | [`review`] | the 9.3 pack: sections as data, tables and readings as of the cut-off, its page, folder and manifest; verifying and comparing packs |
+//! | [`review::gap`] | what of clauses 4 to 10 and of Annex A is evidenced, declared only or missing; the Statement of Applicability; requirements and queries as data |
+//! | [`review::oscal`] | a pack in NIST's OSCAL |
 //! | [`history`] | readings and records over time: states, times in them, gaps, what came before; read from the ledger |
 //! | [`web`] | pages and JSON API, and how they are reached: address, certificate, credentials |
 //! | [`generate`] | dashboards, rules and runbooks, made from the catalogue |
@@ -59,7 +61,7 @@
 //! | [`cli`] | one file for each command |
 //!
 //! Connectors and indicators themselves are data, and so are the views that indicators share and the sections of a pack: `config/connectors/`,
-//! `config/indicators/`, `config/views/` and `config/review/`, embedded when the program is built.
+//! `config/indicators/`, `config/views/` and `config/review/` (with `gap/`), embedded when the program is built.
 //!
 //! # Invariants
 //!

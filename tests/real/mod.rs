@@ -7,6 +7,7 @@ mod dashboards; // Grafana's dashboards: their types, and that every query has a
 mod end_to_end; // the main job, from the upstreams to Prometheus
 mod full_disk; // a file system that is really full, or read-only; needs root
 mod object_stores; // what clause9-measure reads from S3, Google Cloud Storage and Azure
+mod oscal; // OSCAL files of review packs: NIST's schema and compliance-trestle accept them
 mod pages; // the agent's pages in a browser, for everybody
 mod peers; // the servers themselves: each starts, takes its seed, answers and stops
 mod postgres; // the catalogue's examples on PostgreSQL

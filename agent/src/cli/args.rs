@@ -414,6 +414,27 @@ pub enum Review {
     /// Say what is different between two packs: readings that got worse or better, rows that are new, gone or changed.
     #[command(after_help = "Example:\n  clause9 review diff packs/2026-Q2 packs/2026-Q3\n  clause9 review diff packs/2026-Q2 packs/2026-Q3 --format json")]
     Diff(ReviewDiff),
+    /// Assess what of clauses 4 to 10 and Annex A is evidenced, declared only or missing: maturity, roadmap, Statement of Applicability, readiness for audits.
+    #[command(
+        after_help = "The folder holds gap.json with everything, and index.html and gap.xlsx to read. Made again it is the same, byte by byte. That something exists\n\
+                      and is in time is all that it can show; its content is for people to judge.\n\n\
+                      Example:\n  clause9 review gap --config agent.yaml --out gaps/today\n  clause9 review gap --at 2026-09-30 --out gaps/2026-09-30"
+    )]
+    Gap(ReviewGap),
+}
+
+/// Settings of `review gap`.
+#[derive(Debug, Args)]
+pub struct ReviewGap {
+    /// Where the configuration is.
+    #[command(flatten)]
+    pub config: Config,
+    /// The day at whose end everything is as it was known. Default: yesterday, the last day that has ended.
+    #[arg(long, value_name = "DAY")]
+    pub at: Option<String>,
+    /// The folder to make; one that is there is left alone.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
 }
 
 /// Settings of `review make`.

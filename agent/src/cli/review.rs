@@ -8,6 +8,7 @@ use crate::{
     review::{
         self, Choice, Order, Subject,
         diff::{Diff, ReadingDiff, TableDiff},
+        gap,
         model::{Change, Front, List, Pack},
     },
     schedule,
@@ -23,7 +24,34 @@ pub(super) fn execute(args: &args::Review) -> anyhow::Result<ExitCode> {
         args::Review::Make(args) => make(args),
         args::Review::Verify(args) => verify(args),
         args::Review::Diff(args) => diff(args),
+        args::Review::Gap(args) => gap(args),
     }
+}
+
+fn gap(args: &args::ReviewGap) -> anyhow::Result<ExitCode> {
+    let now = schedule::now();
+    let config = match Config::load(&args.config.config, now) {
+        Ok(config) => config,
+        Err(mistakes) => return Ok(refused(&mistakes)),
+    };
+    let path = config.data_dir.join(DATABASE_FILE);
+    anyhow::ensure!(path.exists(), "{}: nothing is stored yet; `clause9 run` stores what it sees", path.display());
+    let subject = Subject { organisation: &config.organisation, zone: config.zone, catalogue: &config.catalogue };
+    let day = args.at.clone().unwrap_or_else(|| gap::yesterday(now, config.zone));
+    let gap = gap::write(&open(&path)?, &subject, &day, &args.out, now)?;
+    say!("{}: {}, {day}", args.out.display(), gap.organisation);
+    let counts =
+        gap::model::Status::ALL.into_iter().rev().map(|status| format!("{} {}", gap.counts.get(&status).copied().unwrap_or_default(), status.as_str()));
+    say!("requirements: {}", counts.collect::<Vec<_>>().join(", "));
+    if !gap.was_watched {
+        say!("nobody watched on that day: no reading of it is known");
+    }
+    gap.readiness.iter().for_each(|stage| say!("{}: {} of {} there", stage.title, stage.there, stage.items.len()));
+    if let Some(step) = gap.roadmap.first() {
+        say!("to do, {} in all; first {} {}", counted(gap.roadmap.len(), "step"), step.requirement, step.title);
+    }
+    say!("last entry: {}:{}", gap.evidence.entry, gap.evidence.digest);
+    Ok(ExitCode::SUCCESS)
 }
 
 fn make(args: &args::ReviewMake) -> anyhow::Result<ExitCode> {

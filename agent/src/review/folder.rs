@@ -226,6 +226,15 @@ impl Draft {
     pub fn finish(self, header: &Header) -> Result<Manifest, Error> {
         let manifest = Manifest::of(self.folder.path(), header)?;
         self.write(MANIFEST, &json(&manifest))?;
+        self.place()?;
+        Ok(manifest)
+    }
+
+    /// Gives the folder its name, as it is.
+    ///
+    /// # Errors
+    /// [`Error::Exists`], [`Error::File`].
+    pub fn place(self) -> Result<(), Error> {
         let refused = |path: &Path| {
             let path = path.to_owned();
             move |source| Error::File { path, done: "written", source }
@@ -241,7 +250,7 @@ impl Draft {
         fs::rename(self.folder.path(), &self.target).map_err(refused(&self.target))?;
         let _ = self.folder.keep();
         sync(parent(&self.target)).map_err(refused(&self.target))?;
-        Ok(manifest)
+        Ok(())
     }
 }
 

@@ -214,7 +214,7 @@ impl InForce {
 }
 
 /// Parameters as they were at the cut-off.
-fn parameters(catalogue: &Catalogue, configuration: &Value) -> BTreeMap<String, f64> {
+pub(super) fn parameters(catalogue: &Catalogue, configuration: &Value) -> BTreeMap<String, f64> {
     let mut parameters: BTreeMap<String, f64> =
         catalogue.iter().flat_map(|indicator| &indicator.parameters).map(|parameter| (parameter.name.clone(), parameter.default)).collect();
     let set = configuration["parameters"].as_object().into_iter().flatten().filter_map(|(name, value)| Some((name.clone(), value.as_f64()?)));

@@ -11,10 +11,12 @@ mod error;
 pub mod evidence;
 pub mod folder;
 pub mod front;
+pub mod gap;
 pub mod html;
 pub mod make;
 pub mod model;
 pub mod moments;
+pub mod oscal;
 pub mod pdf;
 pub mod period;
 pub mod provided;
@@ -65,6 +67,8 @@ pub fn write(reader: &Reader, subject: &Subject<'_>, order: &Order<'_>, now: i64
     let pack = make::make(reader, subject, &frozen, previous, &draft)?;
     evidence::write(reader, frozen.head_before(), frozen.head(), &draft)?;
     draft.write(PACK, &folder::json(&pack))?;
+    draft.write(oscal::RESULTS, &folder::json(&oscal::assessment_results(&pack)))?;
+    draft.write(oscal::COMPONENTS, &folder::json(&oscal::component_definition(&pack)))?;
     draft.write(PAGE, html::render(&pack).as_bytes())?;
     draft.write(WORKBOOK, &workbook::workbook(&pack)?)?;
     if let Some(browser) = print {

@@ -48,32 +48,32 @@ pub(super) fn reading() -> Reading {
 }
 
 /// A moment as people write it.
-fn moment(text: &str) -> i64 {
+pub(super) fn moment(text: &str) -> i64 {
     chrono::DateTime::parse_from_rfc3339(text).unwrap_or_else(|error| panic!("{text}: {error}")).timestamp()
 }
 
 /// A store that is filled step by step, and a folder for packs beside it.
-struct Bench {
+pub(super) struct Bench {
     folder: tempfile::TempDir,
     store: Store,
     held: BTreeMap<(String, String), Since>,
-    catalogue: Catalogue,
+    pub(super) catalogue: Catalogue,
 }
 
 impl Bench {
-    fn new(began: &str) -> Self {
+    pub(super) fn new(began: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut store = Store::open(&folder.path().join("data"), Zone::UTC).unwrap();
         store.begin_run(moment(began)).unwrap();
         Self { folder, store, held: BTreeMap::new(), catalogue: Catalogue::built_in().unwrap() }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// All records of a source from a moment on.
-    fn records(&mut self, source: &str, records: &[Value], at: &str) {
+    pub(super) fn records(&mut self, source: &str, records: &[Value], at: &str) {
         let now = moment(at);
         let door = Door { now, zone: Zone::UTC };
         let records = records.iter().flat_map(|record| door.admit(record).unwrap_or_else(|error| panic!("{record}: {error:?}"))).collect();
@@ -81,12 +81,12 @@ impl Bench {
         self.store.commit(source, &[stream], now).unwrap();
     }
 
-    fn configuration(&mut self, document: &Value, at: &str) {
+    pub(super) fn configuration(&mut self, document: &Value, at: &str) {
         self.store.record_configuration(document, moment(at)).unwrap();
     }
 
     /// A reading is this from a moment on: state and value, and why where it is unknown; `None`: it is no more.
-    fn reading(&mut self, indicator: &str, labels: &Value, what: Option<(&'static str, f64, &str)>, at: &str) {
+    pub(super) fn reading(&mut self, indicator: &str, labels: &Value, what: Option<(&'static str, f64, &str)>, at: &str) {
         let at = moment(at);
         let key = (indicator.to_owned(), labels.to_string());
         let closes = self.held.contains_key(&key);
@@ -112,16 +112,16 @@ impl Bench {
         self.store.record_readings([Stored { key, opens, closes, memory: None }], at).unwrap();
     }
 
-    fn goes_on(&mut self, at: &str) {
+    pub(super) fn goes_on(&mut self, at: &str) {
         self.store.go_on(moment(at)).unwrap();
     }
 
-    fn reader(&self) -> Reader {
+    pub(super) fn reader(&self) -> Reader {
         Reader::open(&self.path("data").join(DATABASE_FILE)).unwrap()
     }
 
     /// Makes a pack of a quarter in a folder of this name.
-    fn make(&self, quarter: &str, name: &str) -> Result<(Pack, Manifest), Error> {
+    pub(super) fn make(&self, quarter: &str, name: &str) -> Result<(Pack, Manifest), Error> {
         self.make_with(quarter, name, None, "2030-01-01T00:00:00Z")
     }
 
