@@ -416,7 +416,7 @@ pub enum Review {
     Diff(ReviewDiff),
     /// Assess what of clauses 4 to 10 and Annex A is evidenced, declared only or missing: maturity, roadmap, Statement of Applicability, readiness for audits.
     #[command(
-        after_help = "The folder holds gap.json with everything, and index.html and gap.xlsx to read. Made again it is the same, byte by byte. That something exists\n\
+        after_help = "The folder holds gap.json with everything, and index.html and gap.xlsx to read. Made again it is the same, byte by byte. That something exists \
                       and is in time is all that it can show; its content is for people to judge.\n\n\
                       Example:\n  clause9 review gap --config agent.yaml --out gaps/today\n  clause9 review gap --at 2026-09-30 --out gaps/2026-09-30"
     )]
