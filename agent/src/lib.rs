@@ -49,7 +49,7 @@
 //! | [`anchors`] | what is kept of the evidence outside of the store: heads, signed lines, time stamps; how they are written and read |
 //! | [`keys`] | Ed25519 keys: made, read, what is signed with them, whether what others signed was |
 //! | [`board`] | the current picture, and the picture as metric families |
-//! | [`pipeline`] | the only module that knows all of the above; takes over configurations by their difference |
+//! | [`pipeline`] | the only module that knows all of the above; takes over configurations by their difference; computes stored readings again (`rederive`), and says what other limits would have said of them (`hindsight`) |
 //! | [`draw`] | pictures of what was, in classes that one style sheet colours: lines with limits and gaps, amounts, strips of states; the palette of all pages |
 //! | [`review`] | the 9.3 pack: sections as data, tables and readings as of the cut-off, its page, folder and manifest; verifying and comparing packs |
 //! | [`review::gap`] | what of clauses 4 to 10 and of Annex A is evidenced, declared only or missing; the Statement of Applicability; requirements and queries as data |
@@ -83,6 +83,8 @@
 //!   bytes whenever it is made again. It is whole or not there, and replaces nothing. [`review`] knows no sources and no pages of the agent.
 //! - A page holds no colour, script or address of its own but in its one style sheet: a policy that allows nothing else is kept by each. What is unknown or was
 //!   watched by nobody has a shape of its own in every picture, and none is told by colour alone ([`draw`]).
+//! - What is stored comes out of what is stored: of records, names, sources and methods as of its entry a reading is computed again, and is the same, or what made it
+//!   is not in the ledger, which is said. The core's model and a simulated year do that with all that they store.
 //! - A scrape computes nothing. No request from outside reaches an upstream, except one that asks for a poll of a configured source.
 //! - What belongs to one upstream stands in its `connector.yaml`; there is no vendor's name in Rust.
 //! - Only `connector::program`, `connector::mapper` and [`review::pdf`] start processes, and none is given a secret as an argument. Those of polls do not
