@@ -2,14 +2,14 @@
 
 use std::{collections::BTreeMap, process::ExitCode};
 
-use super::{args, args::Format, check::refused, counted, open, say, table};
+use super::{args, args::Format, check::refused, counted, open_stored, say, table};
 use crate::{
     config::Config,
     history::{self, Choice},
     pipeline::{Difference, Explanation, Outcome, Ready, Used, When, choose, explain, shown_labels},
     record::Zone,
     schedule,
-    store::{DATABASE_FILE, Opened},
+    store::Opened,
     web::words,
 };
 
@@ -19,9 +19,7 @@ pub(super) fn execute(args: &args::Explain) -> anyhow::Result<ExitCode> {
         Ok(config) => config,
         Err(mistakes) => return Ok(refused(&mistakes)),
     };
-    let path = config.data_dir.join(DATABASE_FILE);
-    anyhow::ensure!(path.exists(), "{}: nothing is stored yet; `clause9 run` stores what it sees", path.display());
-    let reader = open(&path)?;
+    let reader = open_stored(&config)?;
     let choice = Choice { system: args.system.clone(), labels: args.label.iter().cloned().collect() };
     let when =
         When::of(args.at.as_deref(), args.entry.as_deref(), config.zone, now).map_err(|(name, expected)| anyhow::anyhow!("--{name}: expected {expected}"))?;

@@ -5,7 +5,7 @@ use std::{ops::Range, process::ExitCode};
 use anyhow::Context as _;
 use serde_json::json;
 
-use super::{args, args::HistoryFormat, check::refused, counted, open, out::out, say, table};
+use super::{args, args::HistoryFormat, check::refused, counted, open_stored, out::out, say, table};
 use crate::{
     config::Config,
     document::{nearest, one_of},
@@ -13,7 +13,7 @@ use crate::{
     indicator::{Direction, Indicator},
     record::{Zone, shape},
     schedule,
-    store::{DATABASE_FILE, Reader, Version},
+    store::{Reader, Version},
     threshold::State,
     web::words,
 };
@@ -27,9 +27,7 @@ pub(super) fn execute(args: &args::History) -> anyhow::Result<ExitCode> {
         Ok(config) => config,
         Err(mistakes) => return Ok(refused(&mistakes)),
     };
-    let path = config.data_dir.join(DATABASE_FILE);
-    anyhow::ensure!(path.exists(), "{}: nothing is stored yet; `clause9 run` stores what it sees", path.display());
-    let reader = open(&path)?;
+    let reader = open_stored(&config)?;
     match (&args.indicator, args.record.as_slice()) {
         (Some(indicator), _) => of_readings(args, &config, &reader, indicator, now)?,
         (None, [shape, id]) => of_record(args, config.zone, &reader, shape, id)?,

@@ -33,7 +33,11 @@ pub use args::Cli;
 use args::Command;
 use out::{counted, say, tell};
 
-use crate::{connector, store::Reader};
+use crate::{
+    config::Config,
+    connector,
+    store::{DATABASE_FILE, Reader},
+};
 
 /// Exit code of errors. Wrong usage has the same: clap's own 2 would read as a breach.
 const ERROR: u8 = 1;
@@ -95,6 +99,13 @@ fn failed(error: &anyhow::Error) -> ExitCode {
 fn open(database: &std::path::Path) -> anyhow::Result<Reader> {
     use anyhow::Context as _;
     Reader::open(database).with_context(|| format!("{} can't be opened", database.display()))
+}
+
+/// Opens what a configuration's agent has stored.
+fn open_stored(config: &Config) -> anyhow::Result<Reader> {
+    let path = config.data_dir.join(DATABASE_FILE);
+    anyhow::ensure!(path.exists(), "{}: nothing is stored yet; `clause9 run` stores what it sees", path.display());
+    open(&path)
 }
 
 /// A runtime for commands that wait: two threads are enough for an agent that mostly does.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path, process::ExitCode};
 
-use super::{args, check::refused, counted, open, say, table};
+use super::{args, check::refused, counted, open, open_stored, say, table};
 use crate::{
     config::Config,
     review::{
@@ -34,11 +34,9 @@ fn gap(args: &args::ReviewGap) -> anyhow::Result<ExitCode> {
         Ok(config) => config,
         Err(mistakes) => return Ok(refused(&mistakes)),
     };
-    let path = config.data_dir.join(DATABASE_FILE);
-    anyhow::ensure!(path.exists(), "{}: nothing is stored yet; `clause9 run` stores what it sees", path.display());
     let subject = Subject { organisation: &config.organisation, zone: config.zone, catalogue: &config.catalogue };
     let day = args.at.clone().unwrap_or_else(|| gap::yesterday(now, config.zone));
-    let gap = gap::write(&open(&path)?, &subject, &day, &args.out, now)?;
+    let gap = gap::write(&open_stored(&config)?, &subject, &day, &args.out, now)?;
     say!("{}: {}, {day}", args.out.display(), gap.organisation);
     let counts =
         gap::model::Status::ALL.into_iter().rev().map(|status| format!("{} {}", gap.counts.get(&status).copied().unwrap_or_default(), status.as_str()));
@@ -66,12 +64,10 @@ fn make(args: &args::ReviewMake) -> anyhow::Result<ExitCode> {
         (None, Some(from), Some(to)) => Choice::days(from, to, zone)?,
         (None, _, _) => Choice::last_quarter(now, starts, zone),
     };
-    let path = config.data_dir.join(DATABASE_FILE);
-    anyhow::ensure!(path.exists(), "{}: nothing is stored yet; `clause9 run` stores what it sees", path.display());
     let subject = Subject { organisation: &config.organisation, zone, catalogue: &config.catalogue };
     let print = args.pdf.then_some(args.chromium.as_deref());
     let order = Order { choice: &choice, to: &args.out, previous: args.previous.as_deref(), print };
-    let (pack, manifest) = review::write(&open(&path)?, &subject, &order, now)?;
+    let (pack, manifest) = review::write(&open_stored(&config)?, &subject, &order, now)?;
     tell_of(&pack, &args.out, &manifest.digest);
     Ok(ExitCode::SUCCESS)
 }

@@ -1,7 +1,5 @@
 //! Which readings were ever stored.
 
-use std::collections::BTreeMap;
-
 use super::Choice;
 use crate::store::{Error, Key, Reader};
 
@@ -13,9 +11,9 @@ pub fn keys(reader: &Reader, indicator: &str, choice: &Choice) -> Result<Vec<Key
     let names = reader.system_names()?;
     let wanted = choice.system.as_deref().map(|system| names.now(system));
     let is_chosen = |labels: &str| {
-        let labels: BTreeMap<String, String> = serde_json::from_str(labels).unwrap_or_default();
-        let of_system = wanted.is_none_or(|wanted| labels.get("system").is_some_and(|system| names.now(system) == wanted));
-        of_system && choice.labels.iter().all(|(name, value)| labels.get(name) == Some(value))
+        let (stored, now) = super::labels(labels, &names);
+        let of_system = wanted.is_none_or(|wanted| now.get("system").is_some_and(|system| system == wanted));
+        of_system && choice.labels.iter().all(|(name, value)| stored.get(name) == Some(value))
     };
     let labels = reader.labels(indicator)?.into_iter().filter(|labels| is_chosen(labels));
     Ok(labels.map(|labels| Key { indicator: indicator.to_owned(), labels }).collect())

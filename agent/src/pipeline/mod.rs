@@ -4,6 +4,7 @@
 //! because it blocks on the disk and there is exactly one of it.
 
 mod anchoring;
+mod aside;
 mod core;
 mod deep;
 mod falls;

@@ -2,19 +2,15 @@
 //! there, not whether somebody was there when the quarter ended: an agent that was stopped then, or could not write, makes it as soon as it can, and it is
 //! the same pack.
 
-use std::{
-    fmt, fs,
-    path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{fmt, fs, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{mpsc, watch},
     task::JoinHandle,
 };
 
 use super::{
+    aside::{UnderWay, first_page},
     metrics::Metrics,
     worker::{Message, chain},
 };
@@ -22,7 +18,7 @@ use crate::{
     config::Config,
     review::{self, Choice, Error, Order, Subject, folder::Manifest},
     schedule,
-    store::{DATABASE_FILE, Interrupter, Reader},
+    store::{DATABASE_FILE, Reader},
 };
 
 /// How often it is looked whether a pack is due.
@@ -36,7 +32,7 @@ pub(super) struct Reviews {
     config: watch::Sender<Arc<Config>>,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
-    making: Making,
+    making: UnderWay,
 }
 
 impl fmt::Debug for Reviews {
@@ -44,9 +40,6 @@ impl fmt::Debug for Reviews {
         f.debug_struct("Reviews").finish_non_exhaustive()
     }
 }
-
-/// What interrupts the making under way, if there is one.
-type Making = Arc<Mutex<Option<Interrupter>>>;
 
 /// What there is of the pack that is due.
 #[derive(Debug, PartialEq, Eq)]
@@ -64,14 +57,11 @@ impl Reviews {
     pub(super) fn start(config: &Arc<Config>, metrics: Metrics, core: mpsc::Sender<Message>) -> Self {
         let (config, mut configs) = watch::channel(Arc::clone(config));
         let (stop, mut stopped) = watch::channel(false);
-        let making = Making::default();
-        let shared = Arc::clone(&making);
+        let making = UnderWay::default();
+        let shared = making.clone();
         let task = tokio::spawn(async move {
-            let (reply, published) = oneshot::channel();
-            let _ = core.send(Message::Published(reply)).await;
-            tokio::select! {
-                _ = published => {}
-                _ = stopped.wait_for(|stop| *stop) => return,
+            if !first_page(&core, &mut stopped).await {
+                return;
             }
             let mut look = tokio::time::interval(LOOK_EVERY);
             look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -87,7 +77,7 @@ impl Reviews {
                     waits -= 1;
                     continue;
                 }
-                let (config, making) = (Arc::clone(&configs.borrow_and_update()), Arc::clone(&shared));
+                let (config, making) = (Arc::clone(&configs.borrow_and_update()), shared.clone());
                 let looked = tokio::task::spawn_blocking(move || look_at(&config, schedule::now(), &making)).await;
                 if *stopped.borrow() {
                     return;
@@ -109,17 +99,12 @@ impl Reviews {
     /// Ends it, also in the middle of a pack, of which nothing is left then: it is made at the next start.
     pub(super) async fn stop(self) {
         self.stop.send_replace(true);
-        while !self.task.is_finished() {
-            if let Some(handle) = self.making.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
-                handle.interrupt();
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        self.making.end(&self.task).await;
     }
 }
 
 /// Makes the pack of the last quarter if it is due and not there.
-fn look_at(config: &Config, now: i64, making: &Making) -> Result<Look, Error> {
+fn look_at(config: &Config, now: i64, making: &UnderWay) -> Result<Look, Error> {
     let Some(make) = &config.review.make else { return Ok(Look::NotDue) };
     let choice = Choice::last_quarter(now, config.review.year_starts, config.zone);
     let period = choice.period();
@@ -131,14 +116,12 @@ fn look_at(config: &Config, now: i64, making: &Making) -> Result<Look, Error> {
         return Manifest::read(&to).map(|manifest| Look::There(manifest.cut_off));
     }
     let reader = Reader::open(&config.data_dir.join(DATABASE_FILE))?;
-    let set = |interrupter| *making.lock().unwrap_or_else(PoisonError::into_inner) = interrupter;
-    set(Some(reader.tables().interrupter()));
     let subject = Subject { organisation: &config.organisation, zone: config.zone, catalogue: &config.catalogue };
-    let made = fs::create_dir_all(&make.out).map_err(|source| Error::File { path: make.out.clone(), done: "made", source }).and_then(|()| {
-        let order = Order { choice: &choice, to: &to, previous: None, print: None };
+    let order = Order { choice: &choice, to: &to, previous: None, print: None };
+    let made = making.during(reader.tables().interrupter(), || {
+        fs::create_dir_all(&make.out).map_err(|source| Error::File { path: make.out.clone(), done: "made", source })?;
         review::write(&reader, &subject, &order, now)
     });
-    set(None);
     match made {
         Ok((pack, manifest)) => Ok(Look::Made(to, pack.header.cut_off, manifest.digest)),
         // The first quarter of a store has not ended yet.
@@ -198,7 +181,7 @@ mod tests {
         let mut store = Store::open(&path.join("data"), Zone::UTC).unwrap();
         store.begin_run(NEW_YEAR + DAY).unwrap();
         store.go_on(APRIL + DAY).unwrap();
-        let look = |review: &str, now: i64| look_at(&config(path, review), now, &Making::default());
+        let look = |review: &str, now: i64| look_at(&config(path, review), now, &UnderWay::default());
         let quarterly = "{ make: quarterly, out: packs }";
         assert_eq!(look("{}", APRIL + DAY).unwrap(), Look::NotDue, "nobody wants one");
         assert_eq!(look(quarterly, APRIL - 1).unwrap(), Look::NotDue, "of the year before nothing is stored");

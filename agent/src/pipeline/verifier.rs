@@ -2,19 +2,22 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{mpsc, watch},
     task::JoinHandle,
 };
 
-use super::{metrics::Metrics, worker::Message};
+use super::{
+    aside::{UnderWay, first_page},
+    metrics::Metrics,
+    worker::Message,
+};
 use crate::{
     schedule,
-    store::{self, Interrupter, Verification, Verified},
+    store::{self, Verification, Verified},
 };
 
 /// How often the size is looked at.
@@ -27,7 +30,7 @@ const LOOKS_PER_WALK: u32 = 60;
 pub(super) struct Verifier {
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
-    walking: Walking,
+    walking: UnderWay,
 }
 
 impl std::fmt::Debug for Verifier {
@@ -36,22 +39,15 @@ impl std::fmt::Debug for Verifier {
     }
 }
 
-/// What interrupts the walk under way, if one is.
-type Walking = Arc<Mutex<Option<Interrupter>>>;
-
 impl Verifier {
     /// What can be mended, `core` is told of.
     pub(super) fn start(database: PathBuf, metrics: Metrics, core: mpsc::Sender<Message>) -> Self {
         let (stop, mut stopped) = watch::channel(false);
-        let walking = Walking::default();
-        let shared = Arc::clone(&walking);
+        let walking = UnderWay::default();
+        let shared = walking.clone();
         let task = tokio::spawn(async move {
-            // On a large store the walk takes as much as the first evaluation, for which everybody waits.
-            let (reply, published) = oneshot::channel();
-            let _ = core.send(Message::Published(reply)).await;
-            tokio::select! {
-                _ = published => {}
-                _ = stopped.wait_for(|stop| *stop) => return,
+            if !first_page(&core, &mut stopped).await {
+                return;
             }
             let mut look = tokio::time::interval(LOOK_EVERY);
             look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -62,7 +58,7 @@ impl Verifier {
                 }
                 metrics.store_size_bytes.set(i64::try_from(store::size(&database)).unwrap_or(i64::MAX));
                 if looks % LOOKS_PER_WALK == 0 {
-                    let (database, walking) = (database.clone(), Arc::clone(&shared));
+                    let (database, walking) = (database.clone(), shared.clone());
                     let walked = tokio::task::spawn_blocking(move || walk(&database, &walking)).await;
                     let walked = walked.unwrap_or(Err(store::Error::Conflict("the walk fell".to_owned())));
                     if walked.as_ref().is_ok_and(Verified::projection_differs) {
@@ -75,25 +71,16 @@ impl Verifier {
         Self { stop, task, walking }
     }
 
-    /// Ends it, also in the middle of a walk, whose connection would keep the database from being closed well.
+    /// Ends it, also in the middle of a walk.
     pub(super) async fn stop(self) {
         self.stop.send_replace(true);
-        while !self.task.is_finished() {
-            if let Some(handle) = self.walking.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
-                handle.interrupt();
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        self.walking.end(&self.task).await;
     }
 }
 
-fn walk(database: &Path, walking: &Walking) -> Result<Verified, store::Error> {
+fn walk(database: &Path, walking: &UnderWay) -> Result<Verified, store::Error> {
     let mut verification = Verification::open(database)?;
-    let set = |interrupter| *walking.lock().unwrap_or_else(PoisonError::into_inner) = interrupter;
-    set(Some(verification.interrupter()));
-    let walked = verification.verify(&[]);
-    set(None);
-    walked
+    walking.during(verification.interrupter(), || verification.verify(&[]))
 }
 
 fn tell(walked: Result<Verified, store::Error>, metrics: &Metrics) {

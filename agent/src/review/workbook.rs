@@ -6,10 +6,10 @@ use super::model::{Cell, ColumnKind, Item, List, Pack, RowChange, Section, Shown
 use crate::record::{Zone, date_of};
 
 /// Days from Excel's day 0 to 1970-01-01.
-const EPOCH: i64 = 25_569;
+pub(super) const EPOCH: i64 = 25_569;
 
 /// The most characters that a cell holds.
-const LONGEST: usize = 32_000;
+pub(super) const LONGEST: usize = 32_000;
 
 /// How wide columns are, in characters.
 const WIDTH: f64 = 18.0;

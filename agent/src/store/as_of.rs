@@ -30,6 +30,8 @@ pub struct AsOf {
     state: State,
     /// When each source was read to its end last, as it is shown.
     read_at: BTreeMap<String, Option<i64>>,
+    /// Digest of the definition of this release's tables.
+    tables: String,
     /// Views that say something else than those of this release.
     other_views: BTreeMap<String, String>,
 }
@@ -64,7 +66,9 @@ impl AsOf {
         own.make_transient()?;
         core::migrate(&own)?;
         core::make_record_tables(&own)?;
-        let mut as_of = Self { ledger, own, folder, entry: 0, readings: 0, state: State::default(), read_at: BTreeMap::new(), other_views: BTreeMap::new() };
+        let tables = core::meta(&own, "record_tables")?.unwrap_or_default();
+        let mut as_of =
+            Self { ledger, own, folder, entry: 0, readings: 0, state: State::default(), read_at: BTreeMap::new(), tables, other_views: BTreeMap::new() };
         as_of.advance(entry)?;
         Ok(as_of)
     }
@@ -172,8 +176,7 @@ impl AsOf {
     /// The release that ran, if what it derived from records, or in which tables it put them, may have been something else than now.
     pub fn other_release(&self) -> Option<&str> {
         let (version, tables) = &self.state.made_by;
-        let own = tables::definition(&tables::create_statements(self.own.dialect()));
-        (!version.is_empty() && (version != env!("CARGO_PKG_VERSION") || *tables != own)).then_some(version)
+        (!version.is_empty() && (version != env!("CARGO_PKG_VERSION") || *tables != self.tables)).then_some(version)
     }
 
     /// The tables, for reading alone.

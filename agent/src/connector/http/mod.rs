@@ -24,7 +24,7 @@ use super::{
     failure::{Failure, FailureReason},
     mapper,
     meter::{LogEntry, Meter},
-    source::{Http, Limits},
+    source::{Http, Limits, Tls},
 };
 use budget::Budget;
 
@@ -91,6 +91,21 @@ impl Call {
     }
 }
 
+/// A client for one server.
+fn client(url: &Url, tls: &Tls, limits: &Limits) -> Result<reqwest::Client, Failure> {
+    let mut builder = reqwest::Client::builder()
+        .user_agent(concat!("clause9/", env!("CARGO_PKG_VERSION")))
+        .redirect(Policy::none())
+        .referer(false)
+        .connect_timeout(limits.connect)
+        .read_timeout(limits.read);
+    if is_loopback(url) {
+        builder = builder.no_proxy();
+    }
+    let unfit = |_| Failure::new(FailureReason::Configuration, "tls: the certificates could not be used");
+    tls::apply(builder, tls, url.scheme())?.build().map_err(unfit)
+}
+
 impl Web {
     pub(super) fn new(http: &Http, connector: &Arc<Description>, limits: &Limits, settings: Val, start: Option<mapper::Start>) -> Result<Self, Failure> {
         let wrong = |message: &str| Failure::new(FailureReason::Configuration, message);
@@ -104,16 +119,7 @@ impl Web {
             let known: Vec<_> = connector.auth.iter().map(|kind| kind.as_str()).collect();
             return Err(wrong(&format!("auth: {} takes {}", connector.name, known.join(" or "))));
         }
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("clause9/", env!("CARGO_PKG_VERSION")))
-            .redirect(Policy::none())
-            .referer(false)
-            .connect_timeout(limits.connect)
-            .read_timeout(limits.read);
-        if is_loopback(&http.base) {
-            builder = builder.no_proxy();
-        }
-        let client = tls::apply(builder, &http.tls, http.base.scheme())?.build().map_err(|_| wrong("tls: the certificates could not be used"))?;
+        let client = client(&http.base, &http.tls, limits)?;
         let credentials = http.auth.header(connector.api_key.as_ref())?;
         let budget = Budget::new(limits.requests_per_second);
         let (http, limits, connector) = (http.clone(), limits.clone(), Arc::clone(connector));

@@ -6,10 +6,9 @@ use std::time::Duration;
 use reqwest::{
     Url,
     header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
-    redirect::Policy,
 };
 
-use super::{classify, is_loopback, tls};
+use super::{classify, client};
 use crate::connector::{
     auth::{Auth, AuthKind},
     failure::{Failure, FailureReason},
@@ -54,7 +53,8 @@ impl Target {
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         headers.extend(self.credentials()?);
-        let request = self.client()?.post(self.url.clone()).headers(headers).body(body);
+        // Made anew each time: there are hours in between, and certificates change.
+        let request = client(&self.url, &self.tls, &Limits::default())?.post(self.url.clone()).headers(headers).body(body);
         let mut answer = request.send().await.map_err(|error| classify::without_answer(&error, &server).0)?;
         if !answer.status().is_success() {
             return Err(classify::bad_status(answer.status(), answer.headers(), &server));
@@ -67,22 +67,6 @@ impl Target {
             bytes.extend_from_slice(&chunk);
         }
         Ok(bytes)
-    }
-
-    /// Made anew each time: there are hours in between, and certificates change.
-    fn client(&self) -> Result<reqwest::Client, Failure> {
-        let limits = Limits::default();
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("clause9/", env!("CARGO_PKG_VERSION")))
-            .redirect(Policy::none())
-            .referer(false)
-            .connect_timeout(limits.connect)
-            .read_timeout(limits.read);
-        if is_loopback(&self.url) {
-            builder = builder.no_proxy();
-        }
-        let unfit = |_| Failure::new(FailureReason::Configuration, "tls: the certificates could not be used");
-        tls::apply(builder, &self.tls, self.url.scheme())?.build().map_err(unfit)
     }
 
     fn credentials(&self) -> Result<Option<(HeaderName, HeaderValue)>, Failure> {

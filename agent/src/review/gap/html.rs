@@ -1,12 +1,12 @@
 //! `index.html` of a gap assessment: one file that loads nothing, with the style sheet of packs.
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 use super::{
     grids::{Grid, Value, grids},
     model::{Gap, Status},
 };
-use crate::{draw, record::date_of, review::html::policy};
+use crate::{draw, record::date_of, review::html::document};
 
 const OWN: &str = include_str!("../html/style.css");
 
@@ -14,31 +14,13 @@ const OWN: &str = include_str!("../html/style.css");
 pub(super) fn render(gap: &Gap) -> String {
     let style = format!("{}{OWN}", draw::STYLE);
     let grids = grids(gap);
-    let day = date_of(gap.day);
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(policy(&style));
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { "Gap assessment " (day) " - " (gap.organisation) }
-                style { (PreEscaped(&style)) }
-            }
-            body {
-                a.skip href="#content" { "Skip to the content" }
-                header.top { p { strong { (gap.organisation) } " " span.quiet { "Gap assessment " (day) } } }
-                main #content tabindex="-1" {
-                    (front(gap))
-                    nav aria-label="Contents" { ol { @for grid in &grids { li { a href={ "#" (grid.id) } { (grid.title) } } } } }
-                    @for grid in &grids { (section(grid)) }
-                    (proof(gap))
-                }
-            }
-        }
+    let content = html! {
+        (front(gap))
+        nav aria-label="Contents" { ol { @for grid in &grids { li { a href={ "#" (grid.id) } { (grid.title) } } } } }
+        @for grid in &grids { (section(grid)) }
+        (proof(gap))
     };
-    page.into_string()
+    document(&style, &gap.organisation, &format!("Gap assessment {}", date_of(gap.day)), &content)
 }
 
 fn front(gap: &Gap) -> Markup {

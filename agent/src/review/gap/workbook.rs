@@ -6,12 +6,7 @@ use super::{
     grids::{Value, grids},
     model::Gap,
 };
-
-/// Days from Excel's day 0 to 1970-01-01.
-const EPOCH: i64 = 25_569;
-
-/// The most characters that a cell holds.
-const LONGEST: usize = 32_000;
+use crate::review::workbook::{EPOCH, LONGEST};
 
 /// How wide columns are, in characters.
 const WIDTH: f64 = 24.0;

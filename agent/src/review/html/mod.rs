@@ -90,29 +90,35 @@ pub fn render(pack: &Pack) -> String {
     let context = Context::new(pack);
     let style = style::of(pack);
     let header = &pack.header;
+    let content = html! {
+        (front::page(&context))
+        (contents::page(&context))
+        @for section in &pack.sections { (section_of(&context, section)) }
+        (sections::homeless(&context))
+        @if !pack.sections.iter().any(|section| section.part == Part::Results) { (blank::page(&context, None)) }
+        (front::rest(&context))
+        (proof::page(&context))
+    };
+    document(&style, &header.organisation, &format!("Management review pack {}", header.period.name), &content)
+}
+
+/// A page with one style sheet, which loads nothing and runs nothing.
+pub fn document(style: &str, organisation: &str, title: &str, content: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(policy(&style));
+                meta http-equiv="Content-Security-Policy" content=(policy(style));
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                title { "Management review pack " (header.period.name) " - " (header.organisation) }
-                style { (PreEscaped(&style)) }
+                title { (title) " - " (organisation) }
+                style { (PreEscaped(style)) }
             }
             body {
                 a.skip href="#content" { "Skip to the content" }
-                header.top { p { strong { (header.organisation) } " " span.quiet { "Management review pack " (header.period.name) } } }
-                main #content tabindex="-1" {
-                    (front::page(&context))
-                    (contents::page(&context))
-                    @for section in &pack.sections { (section_of(&context, section)) }
-                    (sections::homeless(&context))
-                    @if !pack.sections.iter().any(|section| section.part == Part::Results) { (blank::page(&context, None)) }
-                    (front::rest(&context))
-                    (proof::page(&context))
-                }
+                header.top { p { strong { (organisation) } " " span.quiet { (title) } } }
+                main #content tabindex="-1" { (content) }
             }
         }
     };
