@@ -4,12 +4,17 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    model::{Change, Front, Header, ITEMS, Indicator, Item, Line, List, Part, Reading, Section, Shown},
+    model::{Cell, Change, Front, Header, ITEMS, Indicator, Item, Line, List, Part, Reading, Row, Section, Shown, WHICH},
     readings::Readings,
     sections::{FrontLine, FrontList},
     tables::Rows,
 };
-use crate::{history, record::Zone, span, threshold::State};
+use crate::{
+    history,
+    record::{Zone, date_of},
+    span,
+    threshold::State,
+};
 
 /// What is told of readings, gathered one indicator after another.
 #[derive(Debug, Default)]
@@ -65,7 +70,7 @@ impl Gathered {
         self.front.keep_first();
         let mut unseen = unwatched(header, zone);
         for section in sections.iter().filter(|section| section.part == Part::Input) {
-            let line = |lack: &String| Line { text: format!("input {}: {lack}", section.id), section: Some(section.id.clone()), table: None };
+            let line = |lack: &String| Line { text: format!("input {}: {lack}", section.id), section: Some(section.id.clone()), ..Line::default() };
             unseen.extend(section.lacks.iter().map(line));
         }
         for (id, reason) in switched_off {
@@ -114,17 +119,44 @@ impl Front {
 
 /// The sentence that a table gives to the first page, if it has such rows.
 pub fn line(front: &FrontLine, section: &str, table: &super::sections::Table, rows: &Rows) -> Option<(FrontList, Line)> {
-    let count = rows.count(front.counts.as_deref().and_then(|column| table.position(column)));
+    let counted: Vec<_> = rows.counted(front.counts.as_deref().and_then(|column| table.position(column))).collect();
+    let count = counted.len();
+    let which: Vec<_> = counted.iter().take(WHICH).map(|row| in_words(table, row)).collect();
     let text = match count {
         0 => return None,
         1 => front.one.clone(),
         n => front.many.replace("{n}", &n.to_string()),
     };
-    Some((front.list, Line { text, section: Some(section.to_owned()), table: Some(table.id.clone()) }))
+    let others = count - which.len();
+    Some((front.list, Line { text, section: Some(section.to_owned()), table: Some(table.id.clone()), which, others }))
+}
+
+/// Columns that say what a row is, whose, and when it is due: of each the first that there is.
+const NAMES: [&str; 7] = ["title", "name", "document", "what", "indicator", "scope", "id"];
+const SYSTEMS: [&str; 1] = ["system"];
+const OWNERS: [&str; 3] = ["owner", "owner_role", "accepted_by"];
+const DAYS: [(&str, &str); 2] = [("due", "due"), ("accepted_until", "until")];
+
+/// A row in a few words.
+fn in_words(table: &super::sections::Table, row: &Row) -> String {
+    let cell = |name: &&str| table.position(name).map(|place| &row.cells[place]);
+    let text = |names: &[&str]| {
+        names.iter().filter_map(cell).find_map(|cell| match cell {
+            Cell::Text(text) if !text.trim().is_empty() => Some(text.clone()),
+            _ => None,
+        })
+    };
+    let day = DAYS.iter().find_map(|(name, word)| match cell(name)? {
+        Cell::Integer(day) => Some(format!("{word} {}", date_of(*day))),
+        _ => None,
+    });
+    let details: Vec<_> = [text(&SYSTEMS), text(&OWNERS), day].into_iter().flatten().collect();
+    let name = text(&NAMES).unwrap_or_else(|| table.title.clone());
+    if details.is_empty() { name } else { format!("{name} ({})", details.join(", ")) }
 }
 
 fn plain(text: String) -> Line {
-    Line { text, section: None, table: None }
+    Line { text, ..Line::default() }
 }
 
 fn item(indicator: &Indicator, reading: &Reading, since: Option<i64>) -> Item {
