@@ -80,8 +80,8 @@ impl Gathered {
         let mut decisions = Vec::new();
         match self.in_breach_throughout {
             0 => {}
-            1 => decisions.push(plain("1 reading was in breach throughout the period: what is done about it?".to_owned())),
-            n => decisions.push(plain(format!("{n} readings were in breach throughout the period: what is done about them?"))),
+            1 => decisions.push(self.throughout(header, "1 reading was in breach throughout the period: what is done about it?".to_owned())),
+            n => decisions.push(self.throughout(header, format!("{n} readings were in breach throughout the period: what is done about them?"))),
         }
         for (list, line) in lines {
             match list {
@@ -90,6 +90,13 @@ impl Gathered {
             }
         }
         Front { unseen, decisions, ..self.front }
+    }
+
+    /// The sentence about what was in breach throughout the period, with those that are so for the longest.
+    fn throughout(&self, header: &Header, text: String) -> Line {
+        let of = self.front.in_breach.items.iter().filter(|item| item.since.is_some_and(|since| since <= header.period.from)).take(WHICH);
+        let which: Vec<_> = of.map(|item| item.labels.get("system").map_or_else(|| item.title.clone(), |system| format!("{system}: {}", item.title))).collect();
+        Line { text, others: self.in_breach_throughout.saturating_sub(which.len()), which, ..Line::default() }
     }
 }
 
@@ -132,8 +139,7 @@ pub fn line(front: &FrontLine, section: &str, table: &super::sections::Table, ro
 }
 
 /// Columns that say what a row is, whose, and when it is due: of each the first that there is.
-const NAMES: [&str; 7] = ["title", "name", "document", "what", "indicator", "scope", "id"];
-const SYSTEMS: [&str; 1] = ["system"];
+const NAMES: [&str; 6] = ["title", "name", "document", "what", "indicator", "scope"];
 const OWNERS: [&str; 3] = ["owner", "owner_role", "accepted_by"];
 const DAYS: [(&str, &str); 2] = [("due", "due"), ("accepted_until", "until")];
 
@@ -150,8 +156,11 @@ fn in_words(table: &super::sections::Table, row: &Row) -> String {
         Cell::Integer(day) => Some(format!("{word} {}", date_of(*day))),
         _ => None,
     });
-    let details: Vec<_> = [text(&SYSTEMS), text(&OWNERS), day].into_iter().flatten().collect();
-    let name = text(&NAMES).unwrap_or_else(|| table.title.clone());
+    let (name, system) = (text(&NAMES), text(&["system"]));
+    // An id is often made of the system and a day, and says no more than they do.
+    let (name, system) = if name.is_none() { (system.or_else(|| text(&["id"])), None) } else { (name, system) };
+    let name = name.unwrap_or_else(|| table.title.clone());
+    let details: Vec<_> = [system, text(&OWNERS), day].into_iter().flatten().collect();
     if details.is_empty() { name } else { format!("{name} ({})", details.join(", ")) }
 }
 

@@ -66,6 +66,8 @@ fn a_pack_tells_what_changed_and_why() {
     assert!(unknown.labels.is_empty(), "what they do not share is not told");
     let lines = |lines: &[super::super::model::Line]| lines.iter().map(|line| line.text.clone()).collect::<Vec<_>>();
     assert_eq!(lines(&front.decisions), ["1 reading was in breach throughout the period: what is done about it?"]);
+    let decision = &front.decisions[0];
+    assert_eq!((decision.which.as_slice(), decision.others), (["old: Open incidents".to_owned()].as_slice(), 0), "which it is");
     let unseen = lines(&front.unseen);
     assert_eq!(unseen[0], "input a: no source provides cases(review_action)");
     assert!(unseen.contains(&"the indicator drift_p_value is switched off: no such tests".to_owned()), "{unseen:?}");
