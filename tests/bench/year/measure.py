@@ -11,13 +11,20 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import duckdb
 
-# The last quarter in Berlin, and the days of the year, as the benchmark has them.
-QUARTER = (1_759_269_600, 1_767_222_000)
 MIB = 1 << 20
+
+
+def ends(quarter):
+    """Epoch seconds of the beginning and the end of a quarter such as 2025-Q4 in Berlin."""
+    year, number = int(quarter[:4]), int(quarter[-1])
+    starts = [(year + (number - 1 + more) // 4, 3 * ((number - 1 + more) % 4) + 1) for more in (0, 1)]
+    return [int(datetime(*start, 1, tzinfo=ZoneInfo("Europe/Berlin")).timestamp()) for start in starts]
 
 
 def timed(command, accept=(0,)):
@@ -82,8 +89,7 @@ def parquet(database, folder):
     return path
 
 
-def duckdb_breach(path, spans, rounds):
-    start, end = QUARTER
+def duckdb_breach(path, spans, rounds, start, end):
     values = ", ".join(f"({a}, {b})" for a, b in spans)
     sql = f"""
         WITH watched (began, until) AS (VALUES {values})
@@ -101,11 +107,11 @@ def duckdb_breach(path, spans, rounds):
     return {(indicator, labels): seconds for indicator, labels, seconds in rows if seconds > 0}, walls, cpus
 
 
-def breach(table, bench, folder, database, rounds):
+def breach(table, bench, folder, database, rounds, period):
     path = parquet(database, folder)
     out = folder / "breach.tsv"
-    count, wall, cpu, peak = in_process([bench, "breach", folder, rounds, out], "breach")
-    theirs, walls, cpus = duckdb_breach(path, watched(database), rounds)
+    count, wall, cpu, peak = in_process([bench, "breach", folder, rounds, out, *period], "breach")
+    theirs, walls, cpus = duckdb_breach(path, watched(database), rounds, *period)
     ours = {}
     for line in out.read_text().splitlines():
         indicator, labels, seconds = line.split("\t")
@@ -128,6 +134,7 @@ def main():
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--what", default="size")
+    parser.add_argument("--quarter", default="2025-Q4")
     args = parser.parse_args()
     what = args.what.split(",")
     data = args.folder / "data"
@@ -143,11 +150,11 @@ def main():
         command = [args.program, "history", "drift_psi", "--config", config, "--system", "fraud-250", "--label", "feature=income", "--from", "2025-01-01", "--to", "2026-01-01", "--format", "csv"]
         table.processes("`clause9 history` of one series, the process", "", args.rounds, command)
     if "breach" in what:
-        breach(table, args.bench, args.folder, database, 3 * args.rounds)
+        breach(table, args.bench, args.folder, database, 3 * args.rounds, ends(args.quarter))
     if "verify" in what:
         table.processes("`clause9 verify`", "30 s", args.rounds, [args.program, "verify", "--data-dir", data])
     out = args.folder / "pack"
-    pack = [args.program, "review", "make", "--config", config, "--quarter", "2025-Q4", "--out", out]
+    pack = [args.program, "review", "make", "--config", config, "--quarter", args.quarter, "--out", out]
     fresh = lambda: shutil.rmtree(out, ignore_errors=True)
     if "pack" in what:
         table.processes("a pack of the quarter, all but PDF", "10 s, 300 MiB", args.rounds, pack, fresh)
