@@ -270,8 +270,11 @@ pub struct History {
     #[command(flatten)]
     pub config: Config,
     /// The indicator.
-    #[arg(required_unless_present = "record", conflicts_with = "record")]
+    #[arg(required_unless_present_any = ["record", "in_breach"], conflicts_with_all = ["record", "in_breach"])]
     pub indicator: Option<String>,
+    /// Every reading of every indicator that was in breach instead, and how long; the longest first.
+    #[arg(long, conflicts_with_all = ["record", "system", "label"])]
+    pub in_breach: bool,
     /// Every version of a record instead, by its shape and its id: `case 4711`.
     #[arg(long, num_args = 2, value_names = ["SHAPE", "ID"], conflicts_with_all = ["system", "label", "from", "to"])]
     pub record: Vec<String>,
