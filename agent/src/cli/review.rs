@@ -71,10 +71,10 @@ fn make(args: &args::ReviewMake) -> anyhow::Result<ExitCode> {
     };
     let subject = Subject { organisation: &config.organisation, zone, catalogue: &config.catalogue };
     let print = args.pdf.then_some(args.chromium.as_deref());
+    let key = args.key.as_deref().map(SigningKey::read).transpose()?;
     if let Some(open) = args.key.as_deref().and_then(open_to_others) {
         tracing::warn!("{open}");
     }
-    let key = args.key.as_deref().map(SigningKey::read).transpose()?;
     let key = key.as_ref().or(config.evidence.key.as_deref());
     let as_known = args.as_of.as_deref().map(|text| as_known(text, zone, now)).transpose()?;
     let order = Order { choice: &choice, as_known, to: &args.out, previous: args.previous.as_deref(), print, key };
