@@ -111,6 +111,14 @@ impl<'r> Past<'r> {
         Ok(Self { reader, entry, names, watched: reader.watched()? })
     }
 
+    /// The same on a connection of its own, for another thread.
+    ///
+    /// # Errors
+    /// What the store reports.
+    pub fn apart(&self) -> Result<Apart, Error> {
+        Ok(Apart { reader: self.reader.again()?, entry: self.entry, names: self.names.clone(), watched: self.watched.clone() })
+    }
+
     /// Spans in which an agent watched, whenever.
     pub fn watched(&self) -> &[Range<i64>] {
         &self.watched
@@ -164,6 +172,22 @@ impl<'r> Past<'r> {
         let mut joined = course::joined(courses);
         joined.retain(|course| !course.steps.is_empty());
         Ok(joined)
+    }
+}
+
+/// What [`Past`] tells, with the connection on which it is read.
+#[derive(Debug)]
+pub struct Apart {
+    reader: Reader,
+    entry: i64,
+    names: SystemNames,
+    watched: Vec<Range<i64>>,
+}
+
+impl Apart {
+    /// What was known.
+    pub fn past(&self) -> Past<'_> {
+        Past { reader: &self.reader, entry: self.entry, names: self.names.clone(), watched: self.watched.clone() }
     }
 }
 

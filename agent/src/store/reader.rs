@@ -62,6 +62,14 @@ impl Reader {
         Ok(Self { database: Sqlite::open_read_only(database)?, path: database.to_owned() })
     }
 
+    /// The same database on another connection, for another thread.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn again(&self) -> Result<Self, Error> {
+        Self::open(&self.path)
+    }
+
     /// The tables, for reading alone.
     pub fn tables(&self) -> &dyn Database {
         &self.database
