@@ -39,7 +39,7 @@ pub(super) fn execute(args: &args::Eval) -> anyhow::Result<ExitCode> {
     }
     match args.format {
         args::Format::Table => print_table(&board),
-        args::Format::Json => say!("{:#}", api::readings_json(&board, |_, _| true)),
+        args::Format::Json => say!("{}", serde_json::to_string_pretty(&api::readings::all(&board))?),
     }
     Ok(exit_code(&board, &args.fail_on))
 }

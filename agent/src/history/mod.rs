@@ -5,7 +5,6 @@
 //! which an agent ran and there was no such reading is *absent*.
 
 mod course;
-mod json;
 mod keys;
 mod period;
 mod records;
@@ -18,7 +17,6 @@ use std::{
 };
 
 pub use course::{Change, Course, Seconds, Shown, Step, Summary, change};
-pub use json::json;
 pub use keys::keys;
 pub use period::{DEFAULT_FROM, EXPECTED, Edge, day, edge, period, shown};
 pub use records::{Edit, edits};
