@@ -28,6 +28,10 @@ pub(super) fn execute(args: &args::History) -> anyhow::Result<ExitCode> {
         Err(mistakes) => return Ok(refused(&mistakes)),
     };
     let reader = open_stored(&config)?;
+    if args.in_breach {
+        in_breach(args, &config, &reader, now)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     match (&args.indicator, args.record.as_slice()) {
         (Some(indicator), _) => of_readings(args, &config, &reader, indicator, now)?,
         (None, [shape, id]) => of_record(args, config.zone, &reader, shape, id)?,
@@ -46,19 +50,72 @@ fn of_readings(args: &args::History, config: &Config, reader: &Reader, id: &str,
             anyhow::bail!("there is no indicator `{id}`, and none was ever stored{near}");
         }
     }
+    let period = period(args, config, now)?;
+    let choice = Choice { system: args.system.clone(), labels: args.label.iter().cloned().collect() };
+    let history = History::read(reader, id, &choice, &period)?.with_context(|| nothing(&period, config.zone))?;
+    let (unit, direction) = known.map_or(("", Direction::TwoSided), |known| (known.unit.as_str(), known.direction));
+    match args.format {
+        HistoryFormat::Table => print(&history, known.map(|known| &**known), unit, direction, config.zone),
+        HistoryFormat::Json => say!("{}", serde_json::to_string_pretty(&api::history::Answer::of(&history, unit, direction))?),
+        HistoryFormat::Csv => out(format_args!("{}", csv(&history)?)),
+    }
+    Ok(())
+}
+
+fn period(args: &args::History, config: &Config, now: i64) -> anyhow::Result<Range<i64>> {
     let period = history::period(&args.from, args.to.as_deref(), config.zone, now).map_err(|(end, expected)| {
         let written = if end == "to" { args.to.as_deref().unwrap_or_default() } else { &args.from };
         anyhow::anyhow!("--{end} {written}: expected {expected}")
     })?;
     let [from, to] = [period.start, period.end].map(|end| history::shown(end, config.zone));
     anyhow::ensure!(!period.is_empty(), "the period ends ({to}) before it begins ({from})");
-    let choice = Choice { system: args.system.clone(), labels: args.label.iter().cloned().collect() };
-    let history = History::read(reader, id, &choice, &period)?.with_context(|| format!("nothing is stored of {from} to {to}: no agent ran then"))?;
-    let (unit, direction) = known.map_or(("", Direction::TwoSided), |known| (known.unit.as_str(), known.direction));
+    Ok(period)
+}
+
+fn nothing(period: &Range<i64>, zone: Zone) -> String {
+    let [from, to] = [period.start, period.end].map(|end| history::shown(end, zone));
+    format!("nothing is stored of {from} to {to}: no agent ran then")
+}
+
+fn in_breach(args: &args::History, config: &Config, reader: &Reader, now: i64) -> anyhow::Result<()> {
+    let period = period(args, config, now)?;
+    let watched = reader.watched()?;
+    let seen: i64 = watched.iter().map(|span| (span.end.min(period.end.min(now)) - span.start.max(period.start)).max(0)).sum();
+    anyhow::ensure!(seen > 0, nothing(&period, config.zone));
+    let mut readings = history::in_breach(reader, &period)?;
+    readings.sort_by_key(|reading| std::cmp::Reverse(reading.seconds));
+    let labels = |reading: &history::InBreach| words::pairs(reading.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     match args.format {
-        HistoryFormat::Table => print(&history, known.map(|known| &**known), unit, direction, config.zone),
-        HistoryFormat::Json => say!("{}", serde_json::to_string_pretty(&api::history::Answer::of(&history, unit, direction))?),
-        HistoryFormat::Csv => out(format_args!("{}", csv(&history)?)),
+        HistoryFormat::Json => {
+            let told = |it: &history::InBreach| json!({ "indicator": it.indicator, "labels": it.labels, "breach_seconds": it.seconds });
+            say!(
+                "{:#}",
+                json!({ "from": period.start, "until": period.end, "watched_seconds": seen, "readings": readings.iter().map(told).collect::<Vec<_>>() })
+            );
+        }
+        HistoryFormat::Csv => {
+            let mut writer = csv::Writer::from_writer(Vec::new());
+            writer.write_record(["indicator", "labels", "breach_seconds"])?;
+            for reading in &readings {
+                writer.write_record([reading.indicator.clone(), serde_json::to_string(&reading.labels)?, reading.seconds.to_string()])?;
+            }
+            out(format_args!("{}", String::from_utf8(writer.into_inner()?)?));
+        }
+        HistoryFormat::Table => {
+            say!(
+                "{} to {}, {}; watched for {}",
+                history::shown(period.start, config.zone),
+                history::shown(period.end, config.zone),
+                config.zone.name(),
+                words::rounded(seen)
+            );
+            if readings.is_empty() {
+                say!("nothing was in breach");
+                return Ok(());
+            }
+            let rows: Vec<_> = readings.iter().map(|reading| [words::rounded(reading.seconds), reading.indicator.clone(), labels(reading)]).collect();
+            table::print(["IN BREACH", "INDICATOR", "LABELS"], &rows);
+        }
     }
     Ok(())
 }

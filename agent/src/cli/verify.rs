@@ -10,7 +10,7 @@ use std::{
 use anyhow::Context as _;
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 
-use super::{args, counted, open, rederive::rederive, say};
+use super::{args, counted, rederive::rederive, say};
 use crate::{
     anchors::{
         Kept,
@@ -36,7 +36,7 @@ pub(super) fn execute(args: &args::Verify) -> anyhow::Result<ExitCode> {
     let is_good = verify(args)?;
     // What the chain can't tell of a broken store, computing it again may.
     let comes_out = match args.rederive {
-        Some(sample) => rederive(&open(&args.data_dir.join(DATABASE_FILE))?, sample)?,
+        Some(sample) => rederive(&args.data_dir.join(DATABASE_FILE), sample)?,
         None => true,
     };
     Ok(if is_good && comes_out { ExitCode::SUCCESS } else { ExitCode::from(super::ERROR) })

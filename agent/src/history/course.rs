@@ -267,7 +267,7 @@ pub(super) fn steps(held: Vec<Held>, whole: &Range<i64>, watched: &[Range<i64>])
             state,
             reason: interval.reason,
             rule: interval.rule,
-            facts: serde_json::from_str(&interval.facts).unwrap_or_default(),
+            facts: if interval.facts.is_empty() { Value::Null } else { serde_json::from_str(&interval.facts).unwrap_or_default() },
             method: interval.method,
             entry,
             since,

@@ -4,8 +4,9 @@
 //! A moment at which no agent ran, or none that could store what it saw, is *unwatched*: nothing is known of it, and it counts for no state. A moment at
 //! which an agent ran and there was no such reading is *absent*.
 
+mod breaches;
+mod chosen;
 mod course;
-mod keys;
 mod period;
 mod records;
 #[cfg(test)]
@@ -16,11 +17,13 @@ use std::{
     ops::Range,
 };
 
+pub use breaches::{InBreach, in_breach};
+pub use chosen::keys;
 pub use course::{Change, Course, Seconds, Shown, Step, Summary, change};
-pub use keys::keys;
 pub use period::{DEFAULT_FROM, EXPECTED, Edge, day, edge, period, shown};
 pub use records::{Edit, edits};
 
+use self::chosen::Named;
 use crate::store::{Error, Reader, SystemNames};
 
 /// How many periods before one it is compared with.
@@ -62,17 +65,12 @@ impl History {
         }
         let whole = before(&period, PERIODS_BEFORE).start..period.end;
         let names = reader.system_names()?;
-        let wanted = choice.system.as_deref().map(|system| names.now(system));
         // By the labels that they have now.
         let mut found: BTreeMap<BTreeMap<String, String>, Vec<Course>> = BTreeMap::new();
-        for text in reader.labels(indicator)? {
-            let (stored, labels) = labels(&text, &names);
-            let is_of_system = wanted.is_none_or(|wanted| labels.get("system").is_some_and(|system| system == wanted));
-            if is_of_system && choice.labels.iter().all(|(name, value)| labels.get(name) == Some(value) || stored.get(name) == Some(value)) {
-                let steps = course::steps(reader.held(indicator, &text, &whole)?, &whole, &watched);
-                let formerly = formerly(&stored, &labels);
-                found.entry(labels.clone()).or_default().push(Course { labels, formerly, steps });
-            }
+        for Named { text, stored, labels } in chosen::chosen(reader, indicator, choice, &names)? {
+            let steps = course::steps(reader.held(indicator, &text, &whole)?, &whole, &watched);
+            let formerly = formerly(&stored, &labels);
+            found.entry(labels.clone()).or_default().push(Course { labels, formerly, steps });
         }
         let mut courses: Vec<Course> = found.into_values().flat_map(course::joined).collect();
         courses.retain(|course| course.steps.iter().any(|step| step.span.end > period.start));
@@ -121,21 +119,59 @@ impl<'r> Past<'r> {
         watched_in(&self.watched, period).collect()
     }
 
-    /// The courses of an indicator's readings over a time, sorted by labels; without facts. It is one walk over what is stored of the indicator.
+    /// The courses of an indicator's readings over a time, sorted by labels; without facts.
     ///
     /// # Errors
     /// What the store reports.
     pub fn courses(&self, indicator: &str, whole: &Range<i64>) -> Result<Vec<Course>, Error> {
-        let mut found: BTreeMap<BTreeMap<String, String>, Vec<Course>> = BTreeMap::new();
-        self.reader.each_held(indicator, whole, self.entry, |text, held| {
-            let (stored, labels) = labels(text, &self.names);
-            let steps = course::steps(held, whole, &self.watched);
-            let formerly = formerly(&stored, &labels);
-            found.entry(labels.clone()).or_default().push(Course { labels, formerly, steps });
-            Ok(())
-        })?;
-        Ok(found.into_values().flat_map(course::joined).filter(|course| !course.steps.is_empty()).collect())
+        let mut courses = Vec::new();
+        for series in self.series(indicator)? {
+            courses.extend(self.courses_of(indicator, &series, whole)?);
+        }
+        Ok(courses)
     }
+
+    /// The readings that an indicator ever had, sorted by the labels that they have now: under which texts each was stored.
+    ///
+    /// # Errors
+    /// What the store reports.
+    pub fn series(&self, indicator: &str) -> Result<Vec<Series>, Error> {
+        let mut found: BTreeMap<BTreeMap<String, String>, Vec<String>> = BTreeMap::new();
+        for text in self.reader.labels(indicator)? {
+            let (_, labels) = labels(&text, &self.names);
+            found.entry(labels).or_default().push(text);
+        }
+        Ok(found.into_iter().map(|(labels, texts)| Series { labels, texts }).collect())
+    }
+
+    /// The course of a reading over a time, without facts. None where there was nothing; several where systems that have one name now had a course at
+    /// the same moment each.
+    ///
+    /// # Errors
+    /// What the store reports.
+    pub fn courses_of(&self, indicator: &str, series: &Series, whole: &Range<i64>) -> Result<Vec<Course>, Error> {
+        let mut courses = Vec::with_capacity(1);
+        for text in &series.texts {
+            let held = self.reader.held_as_of(indicator, text, whole, self.entry)?;
+            if !held.is_empty() {
+                let (stored, labels) = labels(text, &self.names);
+                let formerly = formerly(&stored, &labels);
+                courses.push(Course { labels, formerly, steps: course::steps(held, whole, &self.watched) });
+            }
+        }
+        let mut joined = course::joined(courses);
+        joined.retain(|course| !course.steps.is_empty());
+        Ok(joined)
+    }
+}
+
+/// A reading by the labels that it has now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Series {
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Its labels as they were stored: several where systems got another name.
+    texts: Vec<String>,
 }
 
 /// Labels as they were stored, and with the system by the name that it has.

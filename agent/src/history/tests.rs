@@ -175,6 +175,45 @@ fn systems_that_were_two_stay_two_when_they_become_one() {
     assert_eq!(told, [(1, "110-150 ok".to_owned()), (0, "120-200 breach".to_owned())]);
 }
 
+/// The seconds in breach of the only reading that was.
+fn in_breach_of(bench: &Bench, period: Range<i64>) -> i64 {
+    let found = in_breach(&bench.reader(), &period).unwrap();
+    assert!(found.len() < 2, "{found:?}");
+    found.first().map_or(0, |reading| reading.seconds)
+}
+
+#[test]
+fn what_was_in_breach_is_told_of_every_reading_as_its_course_tells_it() {
+    let mut bench = Bench::new();
+    bench.store.begin_run(100).unwrap();
+    for (system, state, at) in [("a", "breach", 110), ("b", "ok", 110), ("c", "breach", 120), ("a", "ok", 130), ("d", "breach", 135), ("a", "breach", 140)] {
+        bench.set(system, Some((constant(0.1), state, "m")), at);
+    }
+    bench.store.end_run(150).unwrap();
+    bench.store.begin_run(160).unwrap();
+    bench.store.record_gap(170, 172).unwrap();
+    // One goes on under another name; two that were two become one.
+    bench.systems(&[json!({"record": "system", "id": "x", "aliases": ["a"]}), json!({"record": "system", "id": "d", "aliases": ["c"]})], 180);
+    bench.set("a", None, 180);
+    bench.set("x", Some((constant(0.1), "breach", "m")), 180);
+    bench.set("c", None, 180);
+    bench.store.go_on(200).unwrap();
+    for set_back in [false, true] {
+        let period = 125..190;
+        let history = bench.history(&Choice::default(), period.clone());
+        let of = |course: &Course| (course.labels["system"].clone(), course.summary(&period, &history.watched, Direction::TwoSided).seconds.of(State::Breach));
+        let expected: Vec<_> = history.courses.iter().map(of).filter(|(_, seconds)| *seconds > 0).collect();
+        let found: Vec<_> = in_breach(&bench.reader(), &period).unwrap().into_iter().map(|it| (it.labels["system"].clone(), it.seconds)).collect();
+        assert_eq!(found, expected);
+        assert_eq!(found.len(), 3, "{found:?}");
+        if !set_back {
+            // What was stored later counts where the clock was set back.
+            bench.set("x", Some((constant(0.1), "ok", "m")), 185);
+        }
+    }
+    assert!(in_breach(&bench.reader(), &(0..100)).unwrap().is_empty());
+}
+
 #[test]
 fn a_period_is_compared_with_those_before() {
     let mut bench = Bench::new();
@@ -260,6 +299,7 @@ fn every_second_is_as_it_was() {
         for state in State::ALL {
             assert_eq!(summary.seconds.of(state), i64::try_from(count(Some(Some(state)))).unwrap(), "seed {seed}, {state}");
         }
+        assert_eq!(in_breach_of(&bench, history.period.clone()), summary.seconds.of(State::Breach), "seed {seed}");
         assert_eq!(summary.seconds.absent, i64::try_from(count(Some(None))).unwrap(), "seed {seed}");
         assert_eq!(summary.seconds.unwatched, i64::try_from(count(None)).unwrap(), "seed {seed}");
     }
@@ -301,4 +341,41 @@ fn versions_of_a_record_tell_what_they_changed() {
     assert_eq!(told(1), [r#"attributes.team "ops">"data""#, r#"fields.risk_tier "high">"minimal""#]);
     assert!(told(2).iter().all(|edit| edit.contains(" >")), "it was gone in between: all of it is new: {:?}", told(2));
     assert_eq!(bench.reader().versions("system", "b").unwrap(), []);
+}
+
+#[test]
+fn readings_are_found_by_whatever_labels_they_have() {
+    let mut bench = Bench::new();
+    bench.store.begin_run(100).unwrap();
+    let all = [
+        json!({}),
+        json!({ "feature": "age", "system": "a" }),
+        json!({ "feature": "age \"x\" \\ ~\u{10FFFF}", "system": "a" }),
+        json!({ "feature": "ages", "role": "prediction", "system": "b" }),
+        json!({ "model": "age", "system": "a" }),
+        json!({ "system": "a" }),
+        json!({ "system": "a", "version": "age" }),
+    ];
+    for (at, ends) in [(110, false), (120, true)] {
+        // Each is read where it holds and where it has ended.
+        for labels in &all {
+            let interval =
+                Interval { measured: Some(1.0), clock: None, state: "ok".into(), reason: None, rule: None, facts: "{}".to_owned(), method: "m".into() };
+            let key = Key { indicator: "drift".to_owned(), labels: labels.to_string() };
+            let opens = (!ends).then(|| (interval, Since::begin("ok".into(), at)));
+            bench.store.record_readings([Stored { key, opens, closes: ends, memory: None }], at).unwrap();
+        }
+        bench.store.go_on(at + 5).unwrap();
+        let names = ["feature", "model", "role", "system", "version"];
+        let values = ["age", "age \"x\" \\ ~\u{10FFFF}", "ages", "a", "b", "prediction"];
+        for (name, value) in names.iter().flat_map(|name| values.iter().map(move |value| (*name, *value))) {
+            let labels = BTreeMap::from([(name.to_owned(), value.to_owned())]);
+            let history = bench.history(&Choice { labels, ..Choice::default() }, 100..200);
+            let found: Vec<_> = history.courses.iter().map(|course| json!(course.labels)).collect();
+            let mut expected: Vec<_> = all.iter().filter(|labels| labels[name] == *value).cloned().collect();
+            expected.sort_by_key(|labels| serde_json::from_value::<BTreeMap<String, String>>(labels.clone()).unwrap());
+            assert_eq!(found, expected, "{name}={value}");
+        }
+        assert_eq!(bench.history(&Choice::default(), 100..200).courses.len(), all.len());
+    }
 }

@@ -19,7 +19,7 @@ pub use self::explain::{Explanation, Records, Used, explain};
 use self::compare::Around;
 use super::{inventory, readings, slot::FEW_SYSTEMS};
 use crate::{
-    indicator::{Catalogue, Evaluator, Indicator, Moment, Overrides, Own, Pass, Row, stored_views},
+    indicator::{Catalogue, Evaluation, Evaluator, Indicator, Moment, Overrides, Own, Pass, Row, stored_views},
     store::{self, AsOf, Key, Memories, Opened, Reader, StoredMethod},
     threshold::RuleSet,
 };
@@ -153,16 +153,11 @@ impl<'r> Rederiver<'r> {
         let builds_on_readings =
             |this: &mut Self, (indicator, method): &(String, String)| this.ready(indicator, method).is_ok_and(|ready| ready.indicator.pass() > Pass::OfRecords);
         let (last, first): (Vec<_>, Vec<_>) = groups.into_iter().partition(|(of, _)| builds_on_readings(self, of));
-        let mut all = Vec::new();
-        for ((indicator, method), group) in first {
-            all.extend(self.group(&indicator, &method, group, &entry_of)?);
-        }
+        let mut all = self.groups(first, &entry_of)?;
         if !last.is_empty() {
             // Those that they were made of may lie under the same entry.
             self.as_of.see_readings_of(entry)?;
-        }
-        for ((indicator, method), group) in last {
-            all.extend(self.group(&indicator, &method, group, &entry_of)?);
+            all.extend(self.groups(last, &entry_of)?);
         }
         Ok(all)
     }
@@ -174,46 +169,30 @@ impl<'r> Rederiver<'r> {
         last.filter(|_| is_on).map(|method| method.digest.clone())
     }
 
-    /// What a method gives, for all readings that an entry began or ended with it.
-    fn group(&mut self, indicator: &str, digest: &str, group: Group, entry: &EntryOf) -> Result<Vec<Computed>, store::Error> {
-        let EntryOf { before, around, all_are_chosen } = entry;
-        let (ready, rows) = match self.ready(indicator, digest).and_then(|ready| Ok((Arc::clone(&ready), self.rows(&ready, &group, around)?))) {
-            Ok(made) => made,
-            Err(Made::Not(why)) => {
-                let outcome = why.outcome(digest);
-                let told = |stored: Opened| Computed { key: stored.key.clone(), stored: Some(stored), outcome: outcome.clone() };
-                return Ok(group.begun.into_iter().map(told).collect());
+    /// What methods give, each for all readings that an entry began or ended with it.
+    fn groups(&mut self, groups: Vec<((String, String), Group)>, entry: &EntryOf) -> Result<Vec<Computed>, store::Error> {
+        let ready: Vec<_> = groups.iter().map(|((indicator, digest), _)| self.ready(indicator, digest)).collect();
+        let Self { as_of, memories, .. } = self;
+        let evaluator = &self.evaluator;
+        // What is copied of some systems serves all methods that are asked about them.
+        let mut evaluation = None;
+        let mut all = Vec::new();
+        for (((indicator, digest), group), ready) in groups.into_iter().zip(ready) {
+            let made = ready.and_then(|ready| {
+                let rows = rows(&ready, &group, &entry.around, as_of, evaluator, &mut evaluation)?;
+                Ok((ready, rows))
+            });
+            match made {
+                Ok((ready, rows)) => all.extend(group.computed(&indicator, &ready, &rows, entry, as_of, memories)?),
+                Err(Made::Not(why)) => {
+                    let outcome = why.outcome(&digest);
+                    let told = |stored: Opened| Computed { key: stored.key.clone(), stored: Some(stored), outcome: outcome.clone() };
+                    all.extend(group.begun.into_iter().map(told));
+                }
+                Err(Made::Failed(error)) => return Err(error),
             }
-            Err(Made::Failed(error)) => return Err(error),
-        };
-        let mut all = if *all_are_chosen && around.unstored.is_none() { self.strays(indicator, &group, &rows, around)? } else { Vec::new() };
-        for stored in group.begun {
-            let memory = self.memories.get(&stored.key).map(String::as_str);
-            let outcome = compare::outcome(&ready, &stored, before.get(&stored.key), memory, &rows, around, &self.as_of);
-            all.push(Computed { key: stored.key.clone(), stored: Some(stored), outcome });
         }
         Ok(all)
-    }
-
-    /// Readings that ended and come out, and those that come out and are not stored.
-    fn strays(&self, indicator: &str, group: &Group, rows: &Rows, around: &Around) -> Result<Vec<Computed>, store::Error> {
-        let differs = |stored: &str, computed: String| Outcome::Differs(vec![Difference { what: "reading", stored: stored.to_owned(), computed }]);
-        let told = |labels: &str| rows.get(labels).map(|row| compare::shown(row, around.at));
-        let ended = group.ended.iter().filter_map(|stored| {
-            let outcome = differs("it ended", told(&stored.key.labels)?);
-            Some(Computed { key: stored.key.clone(), stored: Some(stored.clone()), outcome })
-        });
-        let mut strays: Vec<_> = ended.collect();
-        let mut held: HashSet<String> =
-            self.as_of.tables().rows("SELECT labels FROM readings WHERE indicator = ?1", &[indicator.into()], |row| row.get(0))?.into_iter().collect();
-        held.extend(group.begun.iter().map(|begun| begun.key.labels.clone()));
-        let missing = rows.keys().filter(|labels| !held.contains(*labels)).map(|labels| {
-            let key = Key { indicator: indicator.to_owned(), labels: labels.clone() };
-            Computed { key, stored: None, outcome: differs("none", told(labels).unwrap_or_default()) }
-        });
-        strays.extend(missing);
-        strays.sort_by(|one, other| one.key.cmp(&other.key));
-        Ok(strays)
     }
 
     /// A stored method, ready to be computed.
@@ -244,26 +223,43 @@ impl<'r> Rederiver<'r> {
         }
         Ok(Ready { indicator, parameters, rules, stored: stored.clone() })
     }
+}
 
-    /// The rows of a method, by labels: all of them, or where that is enough those of the systems that the group is about.
-    fn rows(&mut self, ready: &Ready, group: &Group, around: &Around) -> Result<Rows, Made> {
-        let others = self.as_of.with_views(&stored_views(&ready.stored.document)).map_err(Made::Failed)?;
-        let zone = self.as_of.zone().map_err(Made::Failed)?;
-        let evaluation = self.evaluator.begin(Moment::at(around.at, zone)).map_err(Made::Failed)?;
-        let systems: Option<BTreeSet<String>> = group.begun.iter().chain(&group.ended).map(|stored| compare::system(&stored.key)).collect();
-        let few = systems.filter(|systems| systems.len() <= FEW_SYSTEMS && ready.indicator.is_local() && !others);
-        let rows = match few {
-            Some(systems) => evaluation.evaluate_for(&ready.indicator, &ready.parameters, &systems),
-            None => evaluation.evaluate(&ready.indicator, &ready.parameters),
-        };
-        let rows = rows.map_err(|error| Made::Not(Why::Told(format!("this release can't compute it: {error}"))))?;
-        let mut key = String::new();
-        let keyed = rows.into_iter().map(|row| {
-            readings::labels_key(&row, &mut key);
-            (key.clone(), row)
-        });
-        Ok(keyed.collect())
+/// The rows of a method, by labels: all of them, or where that is enough those of the systems that the group is about. An evaluation goes on as long as
+/// views stay what they are.
+fn rows<'e>(
+    ready: &Ready,
+    group: &Group,
+    around: &Around,
+    as_of: &mut AsOf,
+    evaluator: &'e Evaluator,
+    evaluation: &mut Option<Evaluation<'e>>,
+) -> Result<Rows, Made> {
+    let views = stored_views(&ready.stored.document);
+    if !as_of.has_views(&views) {
+        *evaluation = None;
+        as_of.with_views(&views).map_err(Made::Failed)?;
     }
+    let evaluation = match evaluation {
+        Some(evaluation) => evaluation,
+        None => {
+            let zone = as_of.zone().map_err(Made::Failed)?;
+            evaluation.insert(evaluator.begin(Moment::at(around.at, zone)).map_err(Made::Failed)?)
+        }
+    };
+    let systems: Option<BTreeSet<String>> = group.begun.iter().chain(&group.ended).map(|stored| compare::system(&stored.key)).collect();
+    let few = systems.filter(|systems| systems.len() <= FEW_SYSTEMS && ready.indicator.is_local() && !as_of.has_other_views());
+    let rows = match few {
+        Some(systems) => evaluation.evaluate_for(&ready.indicator, &ready.parameters, &systems),
+        None => evaluation.evaluate(&ready.indicator, &ready.parameters),
+    };
+    let rows = rows.map_err(|error| Made::Not(Why::Told(format!("this release can't compute it: {error}"))))?;
+    let mut key = String::new();
+    let keyed = rows.into_iter().map(|row| {
+        readings::labels_key(&row, &mut key);
+        (key.clone(), row)
+    });
+    Ok(keyed.collect())
 }
 
 /// An entry, as far as all its methods have it in common.
@@ -279,6 +275,41 @@ struct EntryOf {
 struct Group {
     begun: Vec<Opened>,
     ended: Vec<Opened>,
+}
+
+impl Group {
+    /// What the rows of a method say of its readings.
+    fn computed(self, indicator: &str, ready: &Ready, rows: &Rows, entry: &EntryOf, as_of: &AsOf, memories: &Memories) -> Result<Vec<Computed>, store::Error> {
+        let EntryOf { before, around, all_are_chosen } = entry;
+        let mut all = if *all_are_chosen && around.unstored.is_none() { self.strays(indicator, rows, around, as_of)? } else { Vec::new() };
+        for stored in self.begun {
+            let memory = memories.get(&stored.key).map(String::as_str);
+            let outcome = compare::outcome(ready, &stored, before.get(&stored.key), memory, rows, around, as_of);
+            all.push(Computed { key: stored.key.clone(), stored: Some(stored), outcome });
+        }
+        Ok(all)
+    }
+
+    /// Readings that ended and come out, and those that come out and are not stored.
+    fn strays(&self, indicator: &str, rows: &Rows, around: &Around, as_of: &AsOf) -> Result<Vec<Computed>, store::Error> {
+        let differs = |stored: &str, computed: String| Outcome::Differs(vec![Difference { what: "reading", stored: stored.to_owned(), computed }]);
+        let told = |labels: &str| rows.get(labels).map(|row| compare::shown(row, around.at));
+        let ended = self.ended.iter().filter_map(|stored| {
+            let outcome = differs("it ended", told(&stored.key.labels)?);
+            Some(Computed { key: stored.key.clone(), stored: Some(stored.clone()), outcome })
+        });
+        let mut strays: Vec<_> = ended.collect();
+        let begun: HashSet<&str> = self.begun.iter().map(|begun| begun.key.labels.as_str()).collect();
+        for labels in rows.keys().filter(|labels| !begun.contains(labels.as_str())) {
+            let held = "SELECT 1 FROM readings WHERE indicator = ?1 AND labels = ?2";
+            if !as_of.tables().any(held, &[indicator.into(), labels.into()])? {
+                let key = Key { indicator: indicator.to_owned(), labels: labels.clone() };
+                strays.push(Computed { key, stored: None, outcome: differs("none", told(labels).unwrap_or_default()) });
+            }
+        }
+        strays.sort_by(|one, other| one.key.cmp(&other.key));
+        Ok(strays)
+    }
 }
 
 /// Why nothing was made.

@@ -2,6 +2,7 @@
 //! readings that depend on it.
 
 mod freshness;
+mod past;
 mod registers;
 mod silence;
 

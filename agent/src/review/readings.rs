@@ -80,22 +80,27 @@ impl Readings {
     /// # Errors
     /// What the store reports.
     pub fn read(past: &Past<'_>, indicator: &str, direction: Direction, watch: &Watch) -> Result<Self, store::Error> {
-        let courses = past.courses(indicator, &watch.whole)?;
         let mut methods = BTreeMap::new();
-        let mut all: Vec<(Reading, Option<i64>, &Course)> = Vec::with_capacity(courses.len());
-        for course in &courses {
-            for (span, step) in course.within(&watch.periods[0].period) {
-                let from = methods.entry(step.method.to_string()).or_insert(span.start);
-                *from = span.start.min(*from);
+        let series = past.series(indicator)?;
+        // The courses of a year are many times what they come to: one after the other is read, and read again where its steps are told.
+        let mut all: Vec<(Reading, Option<i64>, (usize, usize))> = Vec::with_capacity(series.len());
+        for (number, one) in series.iter().enumerate() {
+            for (part, course) in past.courses_of(indicator, one, &watch.whole)?.iter().enumerate() {
+                for (span, step) in course.within(&watch.periods[0].period) {
+                    match methods.get_mut(&*step.method) {
+                        Some(from) => *from = span.start.min(*from),
+                        None => drop(methods.insert(step.method.to_string(), span.start)),
+                    }
+                }
+                all.extend(of_course(course, direction, past, watch).map(|(reading, since)| (reading, since, (number, part))));
             }
-            all.extend(of_course(course, direction, past, watch).map(|(reading, since)| (reading, since, course)));
         }
         let badness = |reading: &Reading| Reverse(reading.end.map(|end| end.state.badness()));
         // The sort keeps the order of labels among those that are as bad, and as long.
         all.sort_by_key(|(reading, since, _)| (!is_news(reading), badness(reading), reading.in_breach_since.or(*since).unwrap_or(i64::MAX)));
-        // Of hundreds of thousands only those that are told need their steps.
-        for (reading, _, course) in all.iter_mut().take(READINGS) {
-            (reading.course, reading.coarse) = steps(course, &watch.periods[0].period);
+        for (reading, _, (number, part)) in all.iter_mut().take(READINGS) {
+            let courses = past.courses_of(indicator, &series[*number], &watch.whole)?;
+            (reading.course, reading.coarse) = courses.get(*part).map(|course| steps(course, &watch.periods[0].period)).unwrap_or_default();
         }
         let (all, since) = all.into_iter().map(|(reading, since, _)| (reading, since)).unzip();
         Ok(Self { all, since, methods })

@@ -1,7 +1,7 @@
 //! The store as it was: the tables that indicators query, made from the ledger as of an entry of evidence, in a database of their own. Whoever
 //! writes the ledger may go on meanwhile: what comes after the entry is not looked at.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, path::Path, sync::LazyLock};
 
 use serde_json::Value;
 
@@ -122,17 +122,28 @@ impl AsOf {
         Ok(())
     }
 
-    /// Has these views say what a stored method says of them, and all others what this release says. True when any says something else than this release.
+    /// Whether views say what a stored method says of them, and all others what this release says.
+    pub fn has_views(&self, stored: &BTreeMap<&str, &str>) -> bool {
+        let others = other_views(stored);
+        others.len() == self.other_views.len() && others.iter().all(|(name, sql)| self.other_views.get(*name).is_some_and(|own| own == sql))
+    }
+
+    /// Whether any view says something else than this release.
+    pub fn has_other_views(&self) -> bool {
+        !self.other_views.is_empty()
+    }
+
+    /// Has these views say what a stored method says of them, and all others what this release says. Nobody may be looking at them meanwhile.
     ///
     /// # Errors
     /// What SQLite reports.
-    pub fn with_views(&mut self, stored: &BTreeMap<&str, &str>) -> Result<bool, Error> {
-        let known: BTreeMap<_, _> = tables::views().iter().map(|view| (view.name.as_str(), view.sql.as_str())).collect();
-        let others: BTreeMap<_, _> = stored.iter().filter(|(name, sql)| known.get(*name) != Some(sql)).map(|(name, sql)| (*name, *sql)).collect();
+    pub fn with_views(&mut self, stored: &BTreeMap<&str, &str>) -> Result<(), Error> {
+        let known = own_views();
+        let others = other_views(stored);
         let restored = self.other_views.keys().filter_map(|name| Some((name.as_str(), *known.get(name.as_str())?)));
         tables::replace_views(&self.own, &restored.chain(others.clone()).collect())?;
         self.other_views = others.iter().map(|(name, sql)| ((*name).to_owned(), (*sql).to_owned())).collect();
-        Ok(!others.is_empty())
+        Ok(())
     }
 
     /// The entry.
@@ -191,6 +202,17 @@ impl AsOf {
     pub fn projection(&self) -> Result<Projection, Error> {
         Projection::open(&self.folder.path().join(FILE))
     }
+}
+
+/// This release's views.
+fn own_views() -> &'static BTreeMap<&'static str, &'static str> {
+    static OWN: LazyLock<BTreeMap<&str, &str>> = LazyLock::new(|| tables::views().iter().map(|view| (view.name.as_str(), view.sql.as_str())).collect());
+    &OWN
+}
+
+/// Those of these views that say something else than this release's.
+fn other_views<'s>(stored: &BTreeMap<&'s str, &'s str>) -> BTreeMap<&'s str, &'s str> {
+    stored.iter().filter(|(name, sql)| own_views().get(*name) != Some(sql)).map(|(name, sql)| (*name, *sql)).collect()
 }
 
 impl State {
@@ -254,17 +276,18 @@ fn move_records(ledger: &dyn Database, own: &dyn Database, from: i64, to: i64, z
     let closed = "SELECT source, shape, id FROM record_versions WHERE until_entry > ?1 AND until_entry <= ?2 AND from_entry <= ?1";
     ledger.each(closed, &bounds, |row| {
         let (source, name, id): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        own.execute("DELETE FROM record_versions WHERE source = ?1 AND shape = ?2 AND id = ?3", &[(&source).into(), (&name).into(), (&id).into()])?;
+        // All of them hold here, and only of those there is an index.
+        let delete = "DELETE FROM record_versions WHERE source = ?1 AND shape = ?2 AND id = ?3 AND held_until IS NULL";
+        own.execute(delete, &[(&source).into(), (&name).into(), (&id).into()])?;
         changes_names |= name == SYSTEM;
         match (zone, shape::by_name(&name)) {
             (Some(_), Some(shape)) => project::remove(own, &source, shape, &id, &mut change),
             _ => Ok(()),
         }
     })?;
-    let opened = "SELECT source, stream, shape, id, digest, body, held_from, from_entry FROM record_versions
-                  WHERE from_entry > ?1 AND from_entry <= ?2 AND (until_entry IS NULL OR until_entry > ?2)";
+    let opened = held_after(ledger, from, to, "source, stream, shape, id, digest, body, held_from, from_entry", ("record_versions", "version"))?;
     let names = if zone.is_some() { Names::load(own)? } else { Names::default() };
-    ledger.each(opened, &bounds, |row| {
+    ledger.each(&opened, &bounds, |row| {
         let insert = "INSERT INTO record_versions (source, stream, shape, id, digest, body, held_from, from_entry) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
         own.execute(insert, &(0..8).map(|column| row.cell(column)).collect::<Vec<_>>())?;
         let (source, name, id, body): (String, String, String, String) = (row.get(0)?, row.get(2)?, row.get(3)?, row.get(5)?);
@@ -293,6 +316,22 @@ fn move_readings(ledger: &dyn Database, own: &dyn Database, from: i64, to: i64) 
         own.execute("DELETE FROM readings WHERE indicator = ?1 AND labels = ?2", &[row.cell(0), row.cell(1)])?;
         Ok(())
     })?;
-    let opened = "r.from_entry > ?1 AND r.from_entry <= ?2 AND (r.until_entry IS NULL OR r.until_entry > ?2)";
-    history::each_shown(ledger, opened, &bounds, |row| row.put(own))
+    let opened = held_after(ledger, from, to, history::COLUMNS, ("reading_intervals", "reading"))?;
+    history::each_shown_of(ledger, &opened, &bounds, |row| row.put(own))
+}
+
+/// Selects what began after entry `?1` and held after entry `?2`, in the order in which it was stored: of what began between the two, or, where less
+/// ended after the second than began before it, of what ended after it and what holds.
+fn held_after(ledger: &dyn Database, from: i64, to: i64, columns: &str, (table, number): (&str, &str)) -> Result<String, Error> {
+    let last = evidence::head(ledger)?.entry;
+    if to - from <= last - to {
+        return Ok(format!(
+            "SELECT {columns} FROM {table} r WHERE r.from_entry > ?1 AND r.from_entry <= ?2 AND (r.until_entry IS NULL OR r.until_entry > ?2)
+             ORDER BY r.from_entry, r.{number}"
+        ));
+    }
+    // A plus sign keeps SQLite from the index of beginnings.
+    let of = |which: &str| format!("SELECT {number} FROM {table} WHERE +from_entry > ?1 AND +from_entry <= ?2 AND {which}");
+    let (ended, holds) = (of("until_entry > ?2"), of("held_until IS NULL AND until_entry IS NULL"));
+    Ok(format!("SELECT {columns} FROM {table} r WHERE r.{number} IN ({ended} UNION ALL {holds}) ORDER BY r.{number}"))
 }

@@ -70,6 +70,10 @@ const MIGRATIONS: &[&str] = &[
     CREATE INDEX reading_intervals_past ON reading_intervals (indicator, labels, held_until) WHERE held_until IS NOT NULL;
     CREATE INDEX record_versions_past ON record_versions (shape, id) WHERE held_until IS NOT NULL;
 ",
+    // What was in breach, and how long, is asked of all readings at once; it holds all that is asked for.
+    "
+    CREATE INDEX reading_intervals_breach ON reading_intervals (indicator, labels, held_from, held_until) WHERE state = 'breach';
+",
 ];
 
 /// The schema version of this release.

@@ -246,9 +246,19 @@ pub(super) fn each_shown(
     connection: &dyn Database,
     which: &str,
     values: &[Cell<'_>],
+    take: impl FnMut(project::Row<'_>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    each_shown_of(connection, &format!("SELECT {COLUMNS} FROM reading_intervals r WHERE {which}"), values, take)
+}
+
+/// The same of the intervals that a statement selects: [`COLUMNS`].
+pub(super) fn each_shown_of(
+    connection: &dyn Database,
+    sql: &str,
+    values: &[Cell<'_>],
     mut take: impl FnMut(project::Row<'_>) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    connection.each(&format!("SELECT {COLUMNS} FROM reading_intervals r WHERE {which}"), values, |row| {
+    connection.each(sql, values, |row| {
         let Read { key, interval, since, held_from, .. } = Read::of(row)?;
         let since = since.unwrap_or_else(|| Since::begin(interval.state.clone(), held_from));
         with_row(&key, &interval, &since, &mut take)
@@ -315,10 +325,6 @@ pub(super) struct Read {
     /// `None`: stored by an older release, and closed.
     pub(super) since: Option<Since>,
     pub(super) held_from: i64,
-    /// `None`: stored by an older release, and not sealed yet.
-    pub(super) sealed: Option<Digest>,
-    /// Whether what belongs together is there together: a part of it alone would be in no seal.
-    pub(super) is_paired: bool,
 }
 
 impl Read {
@@ -335,12 +341,10 @@ impl Read {
         };
         let (known_state, known_from): (Option<String>, Option<i64>) = (row.get(12)?, row.get(13)?);
         let state_from: Option<i64> = row.get(11)?;
-        let is_paired =
-            clock_since.is_some() == per.is_some() && known_state.is_some() == known_from.is_some() && (state_from.is_some() || known_from.is_none());
         let known = known_state.map(Cow::Owned).zip(known_from);
         let since = state_from.map(|from| Since { state: interval.state.clone(), from, known });
         let key = Key { indicator: row.get(0)?, labels: row.get(1)? };
-        Ok(Self { key, interval, since, held_from: row.get(10)?, sealed: row.get(14)?, is_paired })
+        Ok(Self { key, interval, since, held_from: row.get(10)? })
     }
 
     /// The seal that it must have.
@@ -352,8 +356,48 @@ impl Read {
 /// The seal of an interval: what it said when it began to hold.
 pub(super) fn seal(key: &Key, interval: &Interval, since: Option<&Since>, held_from: i64) -> Digest {
     let Interval { measured, clock, state, reason, rule, facts, method } = interval;
+    let since = since.map(|since| (since.from, since.known.as_ref().map(|(state, from)| (&**state, *from))));
+    let key = (key.indicator.as_str(), key.labels.as_str());
+    seal_of(key, *measured, *clock, state, reason.as_deref(), rule.as_deref(), facts, method, (held_from, since))
+}
+
+#[expect(clippy::too_many_arguments, reason = "they are the columns of an interval")]
+fn seal_of(
+    (indicator, labels): (&str, &str),
+    measured: Option<f64>,
+    clock: Option<(i64, f64)>,
+    state: &str,
+    reason: Option<&str>,
+    rule: Option<&str>,
+    facts: &str,
+    method: &str,
+    when: (i64, Option<(i64, Option<(&str, i64)>)>),
+) -> Digest {
     // SQLite keeps whole numbers as such, and of them none is a negative zero.
-    let what = (&key.indicator, &key.labels, measured.map(|number| number + 0.0), clock, state, reason, rule.as_deref(), facts, &**method);
-    let when = (held_from, since.map(|since| (since.from, &since.known)));
+    let what = (indicator, labels, measured.map(|number| number + 0.0), clock, state, reason, rule, facts, method);
     Digest::of(serde_json::to_string(&(what, when)).expect("texts and numbers always serialise").as_bytes())
+}
+
+/// The seal that a row must have, and the one that it has. Nothing of the row is copied: a store has millions.
+pub(super) struct Sealed {
+    pub(super) seal: Digest,
+    /// `None`: stored by an older release, and not sealed yet.
+    pub(super) stored: Option<Digest>,
+    /// Whether what belongs together is there together: a part of it alone would be in no seal.
+    pub(super) is_paired: bool,
+}
+
+impl Sealed {
+    /// Of a row that begins with [`COLUMNS`].
+    pub(super) fn of(row: &dyn Row) -> Result<Self, Error> {
+        let (clock_since, per): (Option<i64>, Option<f64>) = (row.get(3)?, row.get(4)?);
+        let (state_from, known_state, known_from): (Option<i64>, _, Option<i64>) = (row.get(11)?, row.text_if_any(12)?, row.get(13)?);
+        let is_paired =
+            clock_since.is_some() == per.is_some() && known_state.is_some() == known_from.is_some() && (state_from.is_some() || known_from.is_none());
+        let when = (row.get(10)?, state_from.map(|from| (from, known_state.zip(known_from))));
+        let (key, clock) = ((row.text(0)?, row.text(1)?), clock_since.zip(per));
+        let (state, reason, rule, facts, method) = (row.text(5)?, row.text_if_any(6)?, row.text_if_any(7)?, row.text(8)?, row.text(9)?);
+        let seal = seal_of(key, row.get(2)?, clock, state, reason, rule, facts, method, when);
+        Ok(Self { seal, stored: row.get(14)?, is_paired })
+    }
 }

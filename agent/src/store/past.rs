@@ -1,6 +1,6 @@
 //! What held when: intervals of readings, versions of records, and when an agent was there to see it. Read beside whoever writes it.
 
-use std::ops::Range;
+use std::{ops::Range, sync::LazyLock};
 
 use serde_json::Value;
 
@@ -94,15 +94,57 @@ pub(super) fn stats(connection: &dyn Database) -> Result<Stats, Error> {
 
 /// The labels of every reading that an indicator ever had, sorted.
 pub(super) fn labels(connection: &dyn Database, indicator: &str) -> Result<Vec<String>, Error> {
-    // Each part has an index that holds all that is asked for.
-    let sql = "SELECT labels FROM reading_intervals WHERE indicator = ?1 AND held_until IS NOT NULL
-               UNION SELECT labels FROM reading_intervals WHERE indicator = ?1 AND held_until IS NULL ORDER BY 1";
-    connection.rows(sql, &[indicator.into()], |row| row.get(0))
+    let sql = distinct("labels", "indicator = ?1 AND", "");
+    connection.rows(&sql, &[indicator.into()], |row| row.get(0))
+}
+
+/// Those of them that begin in a way.
+pub(super) fn labels_that_begin(connection: &dyn Database, indicator: &str, how: &str) -> Result<Vec<String>, Error> {
+    let sql = distinct("labels", "indicator = ?1 AND labels < ?3 AND", "labels >= ?2 AND");
+    connection.rows(&sql, &[indicator.into(), how.into(), (&after(how)).into()], |row| row.get(0))
+}
+
+/// How the labels of an indicator's readings begin: the names of those that come first.
+pub(super) fn first_labels(connection: &dyn Database, indicator: &str) -> Result<Vec<String>, Error> {
+    let (mut names, mut from) = (Vec::new(), String::new());
+    let next = |which: &str| format!("SELECT min(labels) FROM reading_intervals WHERE indicator = ?1 AND labels >= ?2 AND held_until IS {which}");
+    let statements = [next("NULL"), next("NOT NULL")];
+    loop {
+        let mut first: Option<String> = None;
+        for sql in &statements {
+            let found: Option<String> = connection.one(sql, &[indicator.into(), (&from).into()], |row| row.get(0))?;
+            first = [first, found].into_iter().flatten().min();
+        }
+        let Some(first) = first else { return Ok(names) };
+        // Of one without labels nothing can be told by them.
+        let name = first.split('"').nth(1).unwrap_or_default().to_owned();
+        from = if name.is_empty() { format!("{first}\u{0}") } else { after(&format!("{{\"{name}\":")) };
+        names.push(name);
+    }
+}
+
+/// A text that comes after all that begin with this one, which ends with no such sign itself.
+fn after(beginning: &str) -> String {
+    format!("{beginning}{}", char::MAX)
 }
 
 /// The indicators that ever had a reading, sorted.
 pub(super) fn indicators(connection: &dyn Database) -> Result<Vec<String>, Error> {
-    connection.rows("SELECT DISTINCT indicator FROM reading_intervals ORDER BY 1", &[], |row| row.get(0))
+    connection.rows(&distinct("indicator", "", ""), &[], |row| row.get(0))
+}
+
+/// Selects the values of a column of readings, sorted; `from` is where they begin. Each part has an index; of what ended it is entered once for each
+/// value, not for each of millions of intervals.
+fn distinct(column: &str, which: &str, from: &str) -> String {
+    // What comes after a value needs no other beginning: the index would be entered there again and again.
+    let next =
+        |from: &str, after: &str| format!("SELECT min(r.{column}) AS next FROM reading_intervals r WHERE {which} {from} r.held_until IS NOT NULL{after}");
+    format!(
+        "WITH RECURSIVE past AS ({} UNION ALL SELECT ({}) FROM past p WHERE p.next IS NOT NULL)
+         SELECT next FROM past WHERE next IS NOT NULL UNION SELECT {column} FROM reading_intervals WHERE {which} {from} held_until IS NULL ORDER BY 1",
+        next(from, ""),
+        next("", &format!(" AND r.{column} > p.next"))
+    )
 }
 
 /// What held of a reading in a period, in the order of time.
@@ -129,41 +171,48 @@ pub(super) fn held(connection: &dyn Database, indicator: &str, labels: &str, per
     Ok(held.into_iter().map(|(_, held)| held).collect())
 }
 
-/// Calls `take` with what held of each reading of an indicator in a period, in the order of time, by labels; as it was known when `entry` was the last
-/// one. Facts are left out.
-pub(super) fn each_held(
-    connection: &dyn Database,
-    indicator: &str,
-    period: &Range<i64>,
-    entry: i64,
-    mut take: impl FnMut(&str, Vec<Held>) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let columns = history::COLUMNS;
-    let of = |which: &str| {
-        format!(
-            "SELECT {columns}, held_until, until_entry, from_entry, reading FROM reading_intervals r
-             WHERE indicator = ?1 AND held_from < ?3 AND from_entry <= ?4 AND {which}"
-        )
-    };
-    let sql = format!("{} UNION ALL {} ORDER BY 2, 19", of("held_until IS NOT NULL AND held_until > ?2"), of("held_until IS NULL"));
-    let mut of_labels: (String, Vec<Held>) = (String::new(), Vec::new());
-    connection.each(&sql, &[indicator.into(), period.start.into(), period.end.into(), entry.into()], |row| {
-        let mut read = history::Read::of(row)?;
-        read.interval.facts = String::new();
+/// What held of a reading in a period, in the order of time, as it was known when `entry` was the last one. Facts are left out.
+pub(super) fn held_as_of(connection: &dyn Database, indicator: &str, labels: &str, period: &Range<i64>, entry: i64) -> Result<Vec<Held>, Error> {
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        let columns = history::COLUMNS.replace("r.facts", "''");
+        let of = |which: &str| {
+            format!(
+                "SELECT {columns}, held_until, until_entry, from_entry, reading FROM reading_intervals r
+                 WHERE indicator = ?1 AND labels = ?2 AND held_from < ?4 AND +from_entry <= ?5 AND {which}"
+            )
+        };
+        format!("{} UNION ALL {}", of("held_until IS NOT NULL AND held_until > ?3"), of("held_until IS NULL"))
+    });
+    let values = [indicator.into(), labels.into(), period.start.into(), period.end.into(), entry.into()];
+    let mut held = connection.rows(&SQL, &values, |row| {
+        let read = history::Read::of(row)?;
         let at = history::AFTER_COLUMNS;
         let closed = row.get::<Option<i64>>(at + 1)?.is_some_and(|by| by <= entry);
         let until = row.get::<Option<i64>>(at)?.filter(|_| closed);
-        if of_labels.0 != read.key.labels {
-            let (labels, held) = std::mem::replace(&mut of_labels, (read.key.labels, Vec::new()));
-            if !held.is_empty() {
-                take(&labels, held)?;
-            }
-        }
-        of_labels.1.push(Held { since: read.since.map(|since| since.from), interval: read.interval, from: read.held_from, until, entry: row.get(at + 2)? });
-        Ok(())
+        let (entry, order) = (row.get(at + 2)?, row.get::<i64>(at + 3)?);
+        Ok((order, Held { since: read.since.map(|since| since.from), interval: read.interval, from: read.held_from, until, entry }))
     })?;
-    let (labels, held) = of_labels;
-    if held.is_empty() { Ok(()) } else { take(&labels, held) }
+    held.sort_by_key(|(order, _)| *order);
+    Ok(held.into_iter().map(|(_, held)| held).collect())
+}
+
+/// Calls `take` with indicator and labels of each reading and the spans of a period in which it was in breach, by indicator and labels. False, and nothing
+/// is taken, where a clock was set back: then what an interval says may have been stored anew by a later one.
+pub(super) fn each_breach(
+    connection: &dyn Database,
+    period: &Range<i64>,
+    mut take: impl FnMut(&str, &str, Range<i64>) -> Result<(), Error>,
+) -> Result<bool, Error> {
+    if connection.any("SELECT 1 FROM evidence e JOIN evidence n ON n.entry = e.entry + 1 WHERE n.at < e.at LIMIT 1", &[])? {
+        return Ok(false);
+    }
+    let sql = "SELECT indicator, labels, held_from, held_until FROM reading_intervals
+               WHERE state = 'breach' AND held_from < ?2 AND (held_until IS NULL OR held_until > ?1) ORDER BY indicator, labels, held_from";
+    connection.each(sql, &[period.start.into(), period.end.into()], |row| {
+        let until: Option<i64> = row.get(3)?;
+        take(row.text(0)?, row.text(1)?, row.get::<i64>(2)?.max(period.start)..until.unwrap_or(period.end).min(period.end))
+    })?;
+    Ok(true)
 }
 
 /// Spans in which an agent ran and could store what it saw, sorted, none touching another. The second in which it was last heard of belongs to them.
@@ -192,6 +241,12 @@ pub(super) fn watched(connection: &dyn Database) -> Result<Vec<Range<i64>>, Erro
 fn gap(row: &dyn Row) -> Result<Option<Range<i64>>, Error> {
     let body: Value = serde_json::from_str(&row.get::<String>(0)?).unwrap_or_default();
     Ok(body["from"].as_i64().zip(body["until"].as_i64()).map(|(from, until)| from..until))
+}
+
+/// The records of a shape of which a version ended, by source and id.
+pub(super) fn changed(connection: &dyn Database, shape: &str) -> Result<Vec<(String, String)>, Error> {
+    let sql = "SELECT DISTINCT source, id FROM record_versions WHERE shape = ?1 AND held_until IS NOT NULL ORDER BY source, id";
+    connection.rows(sql, &[shape.into()], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
 /// Every version of a record, whichever source had it, in the order of time.

@@ -83,6 +83,27 @@ impl Reader {
         self.read(|database| past::labels(database, indicator))
     }
 
+    /// Those of them that may have these labels, the text of each a JSON object as all of them are; others may be among them. Who asks by a label that
+    /// comes first in the order of names walks over few readings.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn labels_with(&self, indicator: &str, wanted: &BTreeMap<&str, &str>) -> Result<Vec<String>, Error> {
+        if wanted.is_empty() {
+            return self.labels(indicator);
+        }
+        let mut all = Vec::new();
+        for name in self.read(|database| past::first_labels(database, indicator))? {
+            let how = match wanted.get(name.as_str()) {
+                Some(value) => format!("{{{}:{}", serde_json::Value::from(name), serde_json::Value::from(*value)),
+                None if name.is_empty() => continue,
+                None => format!("{{\"{name}\":"),
+            };
+            all.extend(self.read(|database| past::labels_that_begin(database, indicator, &how))?);
+        }
+        Ok(all)
+    }
+
     /// What held of a reading in a period (epoch seconds), in the order of time. What began before, or ends after it, is told with its own times.
     ///
     /// # Errors
@@ -91,13 +112,23 @@ impl Reader {
         self.read(|database| past::held(database, indicator, labels, period))
     }
 
-    /// Calls `take` with the labels of each reading of an indicator and with what held of it in a period (epoch seconds), in the order of time and
-    /// without facts, as it was known when `entry` was the last entry of evidence.
+    /// What held of a reading in a period (epoch seconds), in the order of time and without facts, as it was known when `entry` was the last entry of
+    /// evidence.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn held_as_of(&self, indicator: &str, labels: &str, period: &Range<i64>, entry: i64) -> Result<Vec<Held>, Error> {
+        self.read(|database| past::held_as_of(database, indicator, labels, period, entry))
+    }
+
+    /// Calls `take` with indicator and labels of each reading and the spans of a period (epoch seconds) in which it was in breach, by indicator and labels
+    /// and in the order of time. False, and nothing is taken, where a clock was set back: then what an interval says may have been stored anew by a later
+    /// one.
     ///
     /// # Errors
     /// What SQLite reports, and those of `take`.
-    pub fn each_held(&self, indicator: &str, period: &Range<i64>, entry: i64, take: impl FnMut(&str, Vec<Held>) -> Result<(), Error>) -> Result<(), Error> {
-        self.read(|database| past::each_held(database, indicator, period, entry, take))
+    pub fn each_breach(&self, period: &Range<i64>, take: impl FnMut(&str, &str, Range<i64>) -> Result<(), Error>) -> Result<bool, Error> {
+        self.read(|database| past::each_breach(database, period, take))
     }
 
     /// Spans (epoch seconds) in which an agent ran and could store what it saw; sorted, none touching another.
@@ -114,6 +145,14 @@ impl Reader {
     /// What SQLite reports.
     pub fn versions(&self, shape: &str, id: &str) -> Result<Vec<Version>, Error> {
         self.read(|database| past::versions(database, shape, id))
+    }
+
+    /// The records of a shape (`case`) that were changed or went away, by source and id.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn changed(&self, shape: &str) -> Result<Vec<(String, String)>, Error> {
+        self.read(|database| past::changed(database, shape))
     }
 
     /// The systems of the inventory by every name that they have now.

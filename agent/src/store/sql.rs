@@ -224,8 +224,31 @@ impl dyn Row + '_ {
     /// It is of another type.
     pub fn get<T: FromCell>(&self, column: usize) -> Result<T, Error> {
         let cell = self.cell(column);
-        T::from_cell(cell).ok_or_else(|| Error::Misread(format!("column {column} holds {}, not {}", cell.kind(), T::EXPECTED)))
+        T::from_cell(cell).ok_or_else(|| misread(column, cell, T::EXPECTED))
     }
+
+    /// The text in a column, counted from 0, where it stands.
+    ///
+    /// # Errors
+    /// It is none.
+    pub(super) fn text(&self, column: usize) -> Result<&str, Error> {
+        match self.cell(column) {
+            Cell::Text(text) => Ok(text),
+            cell => Err(misread(column, cell, String::EXPECTED)),
+        }
+    }
+
+    /// The text in a column, if there is anything, where it stands.
+    ///
+    /// # Errors
+    /// It is something else.
+    pub(super) fn text_if_any(&self, column: usize) -> Result<Option<&str>, Error> {
+        if self.cell(column) == Cell::Null { Ok(None) } else { self.text(column).map(Some) }
+    }
+}
+
+fn misread(column: usize, cell: Cell<'_>, expected: &str) -> Error {
+    Error::Misread(format!("column {column} holds {}, not {expected}", cell.kind()))
 }
 
 impl Cell<'_> {

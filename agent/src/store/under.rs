@@ -75,8 +75,14 @@ pub(super) fn closed(connection: &dyn Database, entry: i64) -> Result<Vec<Opened
 
 /// The interval of a reading that holds after an entry.
 pub(super) fn after(connection: &dyn Database, key: &Key, entry: i64) -> Result<Option<Opened>, Error> {
-    let which = "r.indicator = ?1 AND r.labels = ?2 AND r.from_entry <= ?3 AND (r.until_entry IS NULL OR r.until_entry > ?3)";
-    Ok(of(connection, which, &[(&key.indicator).into(), (&key.labels).into(), entry.into()])?.pop())
+    // What held and what holds have an index each.
+    for which in ["r.held_until IS NULL AND r.until_entry IS NULL", "r.held_until IS NOT NULL AND r.until_entry > ?3"] {
+        let which = format!("r.indicator = ?1 AND r.labels = ?2 AND +r.from_entry <= ?3 AND {which}");
+        if let Some(opened) = of(connection, &which, &[(&key.indicator).into(), (&key.labels).into(), entry.into()])?.pop() {
+            return Ok(Some(opened));
+        }
+    }
+    Ok(None)
 }
 
 /// How many intervals there are.

@@ -203,7 +203,7 @@ fn walk_all(connection: &dyn Database, expected: &[Expected]) -> Result<Verified
     }
     // Where the chain is broken, all that follows would differ.
     if findings.is_empty() {
-        findings.extend(read(rows::astray(connection), Place::Store)?);
+        findings.extend(read(rows::astray(connection, &told), Place::Store)?);
     }
     if findings.is_empty() {
         findings.extend(read(told.differs(connection).map(|what| what.map(|what| Finding { place: Place::Store, what })), Place::Store)?);
@@ -327,8 +327,8 @@ impl Entry<'_> {
             return Ok(Some(what));
         }
         match kind.rows() {
-            Rows::Records => rows::records(connection, self, &mut told.last_record),
-            Rows::Readings => rows::readings(connection, self, &mut told.last_reading),
+            Rows::Records => rows::records(connection, self, told),
+            Rows::Readings => rows::readings(connection, self, told),
             Rows::None if kind == Kind::Older => rows::older(connection, self),
             Rows::None => Ok(None),
         }

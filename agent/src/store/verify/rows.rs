@@ -1,19 +1,24 @@
 //! The rows of the history: each as it was sealed, under an entry that vouches for it, at that entry's time.
 
-use super::{Entry, Finding, Place};
+use std::{
+    collections::{HashMap, HashSet, hash_map::RandomState},
+    hash::BuildHasher as _,
+};
+
+use super::{Entry, Finding, Place, told::Told};
 use crate::{
     record::Digest,
     store::{
         Error,
         evidence::Seals,
-        history::{self, Read},
+        history::{self, Sealed},
         older, records,
-        sql::{Database, Row},
+        sql::{Cell, Database, Row},
     },
 };
 
 /// The seal of a row, or what is wrong with it.
-type Sealed = Result<Digest, String>;
+type Checked = Result<Digest, String>;
 
 /// A table of rows that are sealed.
 struct Table {
@@ -28,9 +33,11 @@ struct Table {
     /// Columns, and how rows that begin with them are called.
     named_by: &'static str,
     called: fn(&dyn Row) -> Result<String, Error>,
+    /// Which of these columns are its key.
+    keyed_by: &'static [usize],
     /// Columns, the first of them those of its name, and the seal of rows that begin with them.
     sealed_by: &'static str,
-    seal: fn(&dyn Row) -> Result<Sealed, Error>,
+    seal: fn(&dyn Row) -> Result<Checked, Error>,
 }
 
 static RECORDS: Table = Table {
@@ -40,13 +47,13 @@ static RECORDS: Table = Table {
     order: "version",
     kinds: "'poll', 'removal'",
     named_by: "r.source, r.stream, r.shape, r.id",
+    keyed_by: &[0, 2, 3],
     called: |row| Ok(format!("the {} `{}` of `{}`", row.get::<String>(2)?, row.get::<String>(3)?, row.get::<String>(0)?)),
     sealed_by: "r.source, r.stream, r.shape, r.id, r.digest, r.held_from, r.seal, r.body",
     seal: |row| {
-        let (source, stream, shape, id): (String, String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
-        let (digest, body) = (row.get(4)?, row.get::<String>(7)?);
-        let seal = records::seal(&source, &stream, &shape, &id, &digest, row.get(5)?);
-        let is_whole = Digest::of(body.as_bytes()) == digest && row.get::<Option<_>>(6)? == Some(seal);
+        let digest = row.get(4)?;
+        let seal = records::seal(row.text(0)?, row.text(1)?, row.text(2)?, row.text(3)?, &digest, row.get(5)?);
+        let is_whole = Digest::of(row.text(7)?.as_bytes()) == digest && row.get::<Option<_>>(6)? == Some(seal);
         RECORDS.checked(row, seal, is_whole)
     },
 };
@@ -58,17 +65,17 @@ static READINGS: Table = Table {
     order: "reading",
     kinds: "'evaluation'",
     named_by: "r.indicator, r.labels",
+    keyed_by: &[0, 1],
     called: |row| Ok(format!("the reading {} {}", row.get::<String>(0)?, row.get::<String>(1)?)),
     sealed_by: history::COLUMNS,
     seal: |row| {
-        let read = Read::of(row)?;
-        let seal = read.seal();
-        READINGS.checked(row, seal, read.sealed == Some(seal) && read.is_paired)
+        let Sealed { seal, stored, is_paired } = Sealed::of(row)?;
+        READINGS.checked(row, seal, stored == Some(seal) && is_paired)
     },
 };
 
 impl Table {
-    fn checked(&self, row: &dyn Row, seal: Digest, is_whole: bool) -> Result<Sealed, Error> {
+    fn checked(&self, row: &dyn Row, seal: Digest, is_whole: bool) -> Result<Checked, Error> {
         Ok(if is_whole { Ok(seal) } else { Err(format!("{} is not what was stored", (self.called)(row)?)) })
     }
 
@@ -81,32 +88,124 @@ impl Table {
 /// The columns at which a row begins and ends to hold: the entry's, and its time.
 const ENDS: [(&str, &str); 2] = [("from_entry", "held_from"), ("until_entry", "held_until")];
 
-/// The record versions under an entry. They come after the `last` one of the entries before.
-pub(super) fn records(connection: &dyn Database, entry: &Entry<'_>, last: &mut i64) -> Result<Option<String>, Error> {
-    under(connection, entry, &RECORDS, last)
+/// What was seen of a table so far, entry by entry.
+#[derive(Debug, Default)]
+pub(super) struct Walked {
+    /// The last row: those of later entries come after it.
+    last: i64,
+    /// Rows that were opened and will be closed, by their number: when those entries come, the rows need not be read again.
+    holding: HashMap<i64, Holding>,
+    /// What holds, by a digest of its key that differs from run to run: nobody can choose two keys that are taken for one.
+    names: HashSet<u64>,
+    digests: RandomState,
+    /// How many were opened and closed.
+    opened: i64,
+    closed: i64,
+    /// Whether anything was met of which only all rows together tell whether it is as it must be.
+    is_in_doubt: bool,
+}
+
+/// A row that holds for now.
+#[derive(Debug)]
+struct Holding {
+    seal: Digest,
+    until: i64,
+    name: u64,
+}
+
+impl Walked {
+    /// The seals of the rows that an entry closed, if all of them were opened before and end at its time.
+    fn close(&mut self, connection: &dyn Database, entry: &Entry<'_>, table: &Table) -> Result<Option<Vec<Digest>>, Error> {
+        let sql = format!("SELECT r.{} FROM {} r WHERE r.until_entry = ?1", table.order, table.name);
+        let (mut seals, mut all_known) = (Vec::new(), true);
+        connection.each(&sql, &[entry.number.into()], |row| {
+            self.closed += 1;
+            match self.holding.remove(&row.get(0)?).filter(|row| row.until == entry.at) {
+                Some(row) => {
+                    self.names.remove(&row.name);
+                    seals.push(row.seal);
+                }
+                None => all_known = false,
+            }
+            Ok(())
+        })?;
+        Ok(Some(seals).filter(|_| all_known))
+    }
+
+    /// Takes in a row that an entry opened; behind its other columns come when it ends and the entry by which.
+    fn open(&mut self, entry: i64, number: i64, seal: Digest, row: &dyn Row, table: &Table) -> Result<(), Error> {
+        let ends: [Option<i64>; 2] = [row.get(row.width() - 2)?, row.get(row.width() - 1)?];
+        let name = self.digests.hash_one(table.keyed_by.iter().map(|column| text(row.cell(*column))).collect::<Vec<_>>());
+        // While it holds no other of its name may.
+        let is_alone = self.names.insert(name);
+        self.is_in_doubt |= !is_alone;
+        match ends {
+            [Some(until), Some(by)] if by >= entry => drop(self.holding.insert(number, Holding { seal, until, name })),
+            [None, None] => {}
+            _ => self.is_in_doubt = true,
+        }
+        self.opened += 1;
+        Ok(())
+    }
+
+    /// Whether the table has no rows but those that were seen, each under its entries, and none beside another of its name.
+    fn is_all_of(&self, connection: &dyn Database, table: &Table) -> Result<bool, Error> {
+        // Each is counted in an index.
+        let count = |which: &str| connection.one(&format!("SELECT count(*) FROM {}{which}", table.name), &[], |row| row.get::<i64>(0));
+        Ok(!self.is_in_doubt && count("")? == self.opened && count(" WHERE until_entry IS NOT NULL")? == self.closed)
+    }
+}
+
+fn text(cell: Cell<'_>) -> &[u8] {
+    match cell {
+        Cell::Text(text) => text.as_bytes(),
+        Cell::Blob(bytes) => bytes,
+        _ => &[],
+    }
+}
+
+/// The record versions under an entry. They come after those of the entries before.
+pub(super) fn records(connection: &dyn Database, entry: &Entry<'_>, told: &mut Told) -> Result<Option<String>, Error> {
+    under(connection, entry, &RECORDS, &mut told.records)
 }
 
 /// The readings under an entry, likewise.
-pub(super) fn readings(connection: &dyn Database, entry: &Entry<'_>, last: &mut i64) -> Result<Option<String>, Error> {
-    under(connection, entry, &READINGS, last)
+pub(super) fn readings(connection: &dyn Database, entry: &Entry<'_>, told: &mut Told) -> Result<Option<String>, Error> {
+    under(connection, entry, &READINGS, &mut told.readings)
 }
 
-fn under(connection: &dyn Database, entry: &Entry<'_>, table: &Table, last: &mut i64) -> Result<Option<String>, Error> {
-    let before = *last;
-    let mut seals = Seals::default();
-    for ((column, time), put) in ENDS.into_iter().zip([Seals::open as fn(&mut Seals, Digest), Seals::close]) {
-        let sql = format!("SELECT {0}, r.{1}, r.{time} FROM {2} r WHERE r.{column} = ?1 ORDER BY r.{1}", table.sealed_by, table.order, table.name);
+fn under(connection: &dyn Database, entry: &Entry<'_>, table: &Table, walked: &mut Walked) -> Result<Option<String>, Error> {
+    let (before, mut seals) = (walked.last, Seals::default());
+    let closed = walked.close(connection, entry, table)?;
+    let Table { sealed_by, name, order, .. } = table;
+    for (column, time) in ENDS {
         let is_opened = column == "from_entry";
+        if let (false, Some(closed)) = (is_opened, &closed) {
+            closed.iter().for_each(|seal| seals.close(*seal));
+            continue;
+        }
+        walked.is_in_doubt |= !is_opened;
+        let sql = format!("SELECT {sealed_by}, r.{order}, r.{time}, r.held_until, r.until_entry FROM {name} r WHERE r.{column} = ?1 ORDER BY r.{order}");
         let wrong = connection.find(&sql, &[entry.number.into()], |row| {
-            let number = row.get::<i64>(row.width() - 2)?;
+            let number = row.get::<i64>(row.width() - 4)?;
             if is_opened && number <= before {
                 return Ok(Some(format!("{} is not where it was stored", (table.called)(row)?)));
             }
-            *last = (*last).max(number);
-            if row.get::<Option<i64>>(row.width() - 1)? != Some(entry.at) {
+            walked.last = walked.last.max(number);
+            if row.get::<Option<i64>>(row.width() - 3)? != Some(entry.at) {
                 return other_time(table, row).map(Some);
             }
-            Ok((table.seal)(row)?.map(|seal| put(&mut seals, seal)).err())
+            let seal = match (table.seal)(row)? {
+                Ok(seal) => seal,
+                Err(what) => return Ok(Some(what)),
+            };
+            if is_opened {
+                seals.open(seal);
+                walked.open(entry.number, number, seal, row, table)?;
+            } else {
+                seals.close(seal);
+            }
+            Ok(None)
         })?;
         if wrong.is_some() {
             return Ok(wrong);
@@ -158,8 +257,12 @@ pub(super) fn older(connection: &dyn Database, entry: &Entry<'_>) -> Result<Opti
 }
 
 /// Rows that lie under no entry, under one of another kind, or over one another.
-pub(super) fn astray(connection: &dyn Database) -> Result<Option<Finding>, Error> {
-    for table in [&RECORDS, &READINGS] {
+/// Where the walk has seen every row in its place, there is none.
+pub(super) fn astray(connection: &dyn Database, told: &Told) -> Result<Option<Finding>, Error> {
+    for (table, walked) in [(&RECORDS, &told.records), (&READINGS, &told.readings)] {
+        if told.older_until.is_none() && walked.is_all_of(connection, table)? {
+            continue;
+        }
         let Table { name, key, order, kinds, named_by, .. } = table;
         let after = table.after_name();
         for (column, _) in ENDS {

@@ -471,11 +471,12 @@ fn what_an_anchor_alone_tells(homes: Homes<'_>) {
 
 /// A store that passes for one of an older release, or for an empty one, would be held to less.
 fn a_format_that_was_changed_is_told(homes: Homes<'_>) {
+    let later = format!("the store: its format is {}, which only a later release of clause9 knows", core::VERSION + 1);
     let formats = [
         (0, "the store: its format is not noted, but it has tables"),
         (1, "the store: its format is noted as that of an older release, but entries of a later one follow"),
         (2, "the tables that indicators query: the index "),
-        (core::VERSION + 1, "the store: its format is 4, which only a later release of clause9 knows"),
+        (core::VERSION + 1, later.as_str()),
     ];
     for (version, says) in formats {
         let home = stored(homes);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
-use super::Entry;
+use super::{Entry, rows::Walked};
 use crate::{
     record::Digest,
     schedule,
@@ -26,9 +26,9 @@ pub(super) struct Told {
     pub(super) older_until: Option<i64>,
     /// The digest of the tables that indicators query.
     pub(super) projection: Option<String>,
-    /// The last rows under entries so far: those of later entries come after them.
-    pub(super) last_record: i64,
-    pub(super) last_reading: i64,
+    /// The rows under entries so far.
+    pub(super) records: Walked,
+    pub(super) readings: Walked,
     /// Runs by number: beginning, until when, whether ended.
     runs: BTreeMap<i64, (i64, i64, bool)>,
     sources: BTreeMap<String, Value>,

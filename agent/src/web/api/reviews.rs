@@ -19,7 +19,7 @@ use crate::{
     pipeline::Handle,
     record::Digest,
     review::{
-        folder::{EVIDENCE, Listed, MANIFEST, Manifest, PACK, PAGE, PDF, WORKBOOK},
+        folder::{EVIDENCE, Listed, MANIFEST, Manifest, PACK, PAGE, PDF, SIGNATURE, WORKBOOK},
         html, model,
     },
 };
@@ -208,7 +208,7 @@ impl Pack {
         let listed = self.manifest.files.iter().find(|listed| listed.name == file);
         let path = match listed {
             Some(listed) => self.folder.join(&listed.name),
-            None if file == MANIFEST => self.folder.join(MANIFEST),
+            None if file == MANIFEST || file == SIGNATURE && self.folder.join(SIGNATURE).is_file() => self.folder.join(file),
             None => return Ok(Err(Not::File(self.manifest.files.iter().map(|listed| listed.name.clone()).collect()))),
         };
         let bytes = std::fs::read(path)?;
