@@ -20,7 +20,7 @@ use crate::{
 const LATELY: i64 = 90 * 86_400;
 
 /// Their width, in pixels.
-const WIDTH: u16 = 160;
+const WIDTH: u16 = 110;
 
 /// The most of them on a page.
 const MOST: usize = 100;
