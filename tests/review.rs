@@ -137,6 +137,7 @@ fn what_is_wrong_is_said_and_nothing_is_written() {
     let folder = past();
     let folder = folder.path();
     let before: Vec<_> = names(folder);
+    let config = text(&folder.join("agent.yaml"));
     for (more, expected) in [
         (&["--quarter", "2026-Q7"][..], "`2026-Q7` is no quarter; expected a quarter such as 2026-Q3"),
         (&["--quarter", "2999-Q1"], "the period 2999-Q1 has not ended: it ends on 2999-04-01 00:00"),
@@ -145,6 +146,13 @@ fn what_is_wrong_is_said_and_nothing_is_written() {
         (&["--from", "2026-02-01"], "--to <DAY>"),
         (&["--quarter", "2026-Q1", "--previous", "nowhere"], "nowhere holds no pack: manifest.json"),
         (&["--quarter", "2026-Q1", "--pdf", "--chromium", "/no/chromium"], "/no/chromium is no program that can be run"),
+        (&["--quarter", "2026-Q1", "--key", config.as_str()], "agent.yaml holds no Ed25519 private key"),
+        (&["--quarter", "2026-Q1", "--key", "nowhere"], "the key nowhere can't be read"),
+        (&["--quarter", "2026-Q1", "--as-of", "soon"], "--as-of: expected a day such as 2026-09-30"),
+        (&["--quarter", "2026-Q1", "--as-of", "999999"], "there is no evidence entry 999999; the last one is "),
+        (&["--quarter", "2026-Q1", "--as-of", "2999-01-01"], "2999-01-02 00:00 has not come"),
+        (&["--quarter", "2026-Q2", "--as-of", "2026-03-01"], "the period 2026-Q2 begins on 2026-04-01 00:00: as of 2026-03-02 00:00 nothing of it was known"),
+        (&["--quarter", "2026-Q1", "--as-of", "2025-12-31"], "what is known begins on 2026-01-02 00:00"),
     ] {
         let (is_good, told) = made(folder, more, "pack");
         assert!(!is_good && told.contains(expected), "{more:?}: {told}");
@@ -155,6 +163,81 @@ fn what_is_wrong_is_said_and_nothing_is_written() {
     assert!(!is_good && told.contains("pack is there already; a pack replaces nothing"), "{told}");
     let (is_good, told) = said(&["review", "verify", &text(&folder.join("pack"))]);
     assert!(!is_good && told.contains("pack holds no pack: manifest.json"), "{told}");
+}
+
+#[test]
+fn a_pack_is_signed_and_the_signature_is_asked_for() {
+    let folder = past();
+    let folder = folder.path();
+    let (key, other) = (text(&folder.join("evidence.pem")), text(&folder.join("other.pem")));
+    for key in [&key, &other] {
+        let (is_good, told) = said(&["keys", "new", "--out", key]);
+        assert!(is_good, "{told}");
+    }
+    let (is_good, told) = made(folder, &["--quarter", "2026-Q1"], "unsigned");
+    assert!(is_good && told.contains("unsigned; "), "{told}");
+    let (is_good, told) = made(folder, &["--quarter", "2026-Q1", "--key", &key], "q1");
+    assert!(is_good && told.contains("signed by "), "{told}");
+    let config = std::fs::read_to_string(folder.join("agent.yaml")).expect("a file");
+    std::fs::write(folder.join("agent.yaml"), format!("{config}evidence: {{ key: evidence.pem }}\n")).expect("a written file");
+    let (is_good, told) = made(folder, &["--quarter", "2026-Q1"], "by-configuration");
+    assert!(is_good, "{told}");
+    let signature = |name: &str| std::fs::read(folder.join(name).join("manifest.json.sig")).expect("a signature");
+    assert!(signature("q1") == signature("by-configuration"));
+
+    let verified = |name: &str, more: &[&str]| said(&[&["review", "verify", &text(&folder.join(name))], more].concat());
+    let (public, wrong) = (format!("{key}.pub"), format!("{other}.pub"));
+    for (name, more, is_good, expected) in [
+        ("q1", &[][..], true, "whether that is the key of who should have signed, --public-key tells"),
+        ("q1", &["--public-key", &public], true, ", which was asked for"),
+        ("q1", &["--public-key", &wrong], false, "another key signed than was asked for"),
+        ("q1", &["--public-key", &wrong, "--public-key", &public], true, ", which was asked for"),
+        ("q1", &["--public-key", &key], false, "holds no Ed25519 public key"),
+        ("unsigned", &[], true, "unsigned: "),
+        ("unsigned", &["--public-key", &public], false, "the pack is unsigned"),
+    ] {
+        let (was_good, told) = verified(name, more);
+        assert!(was_good == is_good && told.contains(expected), "{name} {more:?}: {told}");
+    }
+    let manifest = folder.join("q1/manifest.json");
+    let edited = std::fs::read_to_string(&manifest).expect("a manifest").replace("\"organisation\": \"Example\"", "\"organisation\": \"Other\"");
+    std::fs::write(manifest, edited).expect("a written manifest");
+    for more in [&[][..], &["--public-key", &public]] {
+        let (is_good, told) = verified("q1", more);
+        assert!(!is_good && told.contains("manifest.json: it is not what ") && told.lines().count() == 1, "{told}");
+    }
+}
+
+#[test]
+fn a_view_and_an_evaluation_tell_what_was_known_then() {
+    let folder = past();
+    let folder = folder.path();
+    let (is_good, told) = made(folder, &["--quarter", "2026-Q1", "--as-of", "2026-05-01"], "view");
+    assert!(is_good && told.contains("2026-Q1 as known on 2026-05-02 00:00, entry ") && told.contains("a view as of another moment"), "{told}");
+    assert!(!told.contains("1 action of an earlier management review is late"), "it was closed by then: {told}");
+
+    let config = text(&folder.join("agent.yaml"));
+    let eval = |more: &[&str]| said(&[&["eval", "--config", config.as_str(), "--indicator", "management_review_actions_overdue"], more].concat());
+    let (is_good, told) = eval(&["--at", "2026-03-01", "--format", "json"]);
+    let json: Value = serde_json::from_str(&told).unwrap_or_else(|error| panic!("{error}: {told}"));
+    assert!(is_good && json["as_of"]["at"] == BEGIN + 60 * DAY - 1 && json["as_of"]["entry"].is_i64(), "{json:#}");
+    assert!(json["readings"].as_array().is_some_and(|readings| !readings.is_empty()), "{json:#}");
+    assert!(
+        json["as_of"]["limits"].as_array().is_some_and(|limits| limits.iter().any(|limit| limit.to_string().contains("no configuration was stored by then")))
+    );
+    let (is_good, told) = eval(&["--entry", "1"]);
+    assert!(is_good && told.contains("as of 2026-01-02T00:00:00Z, evidence entry 1") && told.contains("not known of then: "), "{told}");
+    for (more, expected) in [
+        (&["--entry", "999"][..], "there is no evidence entry 999; the last one is "),
+        (&["--entry", "x"], "--entry: expected the number of an entry of evidence"),
+        (&["--at", "2999-01-01"], "has not come"),
+        (&["--at", "soon"], "--at: expected a day such as 2026-09-30"),
+        (&["--at", "2025-12-01"], "nothing was stored before 2025-12-02 00:00: what is known begins on 2026-01-02 00:00"),
+        (&["--at", "2026-03-01", "--entry", "1"], "cannot be used with"),
+    ] {
+        let (is_good, told) = eval(more);
+        assert!(!is_good && told.contains(expected), "{more:?}: {told}");
+    }
 }
 
 fn names(folder: &Path) -> Vec<PathBuf> {

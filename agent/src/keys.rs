@@ -179,6 +179,15 @@ impl fmt::Display for PublicKey {
     }
 }
 
+impl FromStr for PublicKey {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bytes = BASE64.decode(text).ok().and_then(|bytes| bytes.try_into().ok());
+        bytes.map(Self).ok_or("a public key, 32 bytes as base64")
+    }
+}
+
 impl fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PublicKey({self})")
@@ -326,7 +335,7 @@ mod tests {
             let signed = key.sign(&message);
             assert_eq!(signed.0.to_vec(), bytes::<64>(signature));
             assert!(key.public().has_signed(&message, &signed) && !key.public().has_signed(b"x", &signed));
-            assert_eq!(signed.to_string().parse(), Ok(signed));
+            assert_eq!((signed.to_string().parse(), key.public().to_string().parse()), (Ok(signed), Ok(key.public())));
         }
     }
 

@@ -49,9 +49,9 @@
 //! | [`anchors`] | what is kept of the evidence outside of the store: heads, signed lines, time stamps; how they are written and read |
 //! | [`keys`] | Ed25519 keys: made, read, what is signed with them, whether what others signed was |
 //! | [`board`] | the current picture, and the picture as metric families |
-//! | [`pipeline`] | the only module that knows all of the above; takes over configurations by their difference; computes stored readings again (`rederive`), and says what other limits would have said of them (`hindsight`) |
+//! | [`pipeline`] | the only module that knows all of the above; takes over configurations by their difference; computes stored readings again (`rederive`), says what other limits would have said of them (`hindsight`), and evaluates the catalogue as of a moment that is over (`then`) |
 //! | [`draw`] | pictures of what was, in classes that one style sheet colours: lines with limits and gaps, amounts, strips of states; the palette of all pages |
-//! | [`review`] | the 9.3 pack: sections as data, tables and readings as of the cut-off, its page, folder and manifest; verifying and comparing packs |
+//! | [`review`] | the 9.3 pack: sections as data, tables and readings as of the cut-off, its page, folder and manifest; verifying, signing and comparing packs; views as of another moment; signed results held against packs and ledger |
 //! | [`review::gap`] | what of clauses 4 to 10 and of Annex A is evidenced, declared only or missing; the Statement of Applicability; requirements and queries as data |
 //! | [`review::oscal`] | a pack in NIST's OSCAL |
 //! | [`history`] | readings and records over time: states, times in them, gaps, what came before; read from the ledger |
@@ -80,7 +80,7 @@
 //! - Whatever in a store can be changed alone, [`store::verify()`] tells (`store/verify/tampering.rs` changes every cell); what agrees with itself, an anchor. Nothing waits
 //!   for an anchor: what can't be kept is told, counted and tried again by a task of its own.
 //! - A review pack reads and computes no reading anew: everything in it is as of the last entry of evidence before its cut-off, so that it is the same
-//!   bytes whenever it is made again. It is whole or not there, and replaces nothing. [`review`] knows no sources and no pages of the agent.
+//!   bytes whenever it is made again, and its signature too. It is whole or not there, and replaces nothing. A view as of another moment has another name, and no pack goes on from it. [`review`] knows no sources and no pages of the agent.
 //! - A page holds no colour, script or address of its own but in its one style sheet: a policy that allows nothing else is kept by each. What is unknown or was
 //!   watched by nobody has a shape of its own in every picture, and none is told by colour alone ([`draw`]).
 //! - What is stored comes out of what is stored: of records, names, sources and methods as of its entry a reading is computed again, and is the same, or what made it

@@ -38,7 +38,7 @@ fn files(folder: &Path, name: &str, is_filled: bool) -> Vec<PathBuf> {
     let subject = Subject { organisation: " Example\n*Ltd* & <Sons> ", zone: Zone::UTC, catalogue: &catalogue };
     let choice = Choice::quarter("2026-Q3", YearStart::default(), Zone::UTC).expect("a quarter");
     let to = folder.join(name);
-    let order = Order { choice: &choice, to: &to, previous: None, print: None };
+    let order = Order { choice: &choice, as_known: None, to: &to, previous: None, print: None, key: None };
     let reader = Reader::open(&data.join(DATABASE_FILE)).expect("a reader");
     review::write(&reader, &subject, &order, BEGIN + 100 * DAY).expect("a pack");
     [oscal::RESULTS, oscal::COMPONENTS].map(|name| to.join(name)).to_vec()

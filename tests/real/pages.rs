@@ -59,6 +59,18 @@ fn nothing_keeps_people_out_of_a_pack() {
     assert!(found.is_empty(), "{found:#?}");
 }
 
+/// The page of a gap assessment.
+#[test]
+fn nothing_keeps_people_out_of_a_gap_assessment() {
+    let folder = crate::review::past();
+    let out = folder.path().join("gap");
+    let config = folder.path().join("agent.yaml");
+    let told = crate::support::agent::clause9(&["review", "gap", "--config", &config.to_string_lossy(), "--at", "2026-02-28", "--out", &out.to_string_lossy()]);
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    let found = axe(&[format!("file://{}", out.join("index.html").display())]);
+    assert!(found.is_empty(), "{found:#?}");
+}
+
 /// Proves that the ones above could fail: a page with what keeps people out.
 #[test]
 fn what_keeps_people_out_is_found() {

@@ -36,8 +36,11 @@ pub enum Command {
         after_help = "Example:\n  clause9 check --config agent.yaml\n  clause9 check --config agent.yaml --live\n  clause9 check --config agent.yaml --against-history --from 2026-07-01 --to 2026-09-30"
     )]
     Check(Check),
-    /// Poll every source once, evaluate, print every reading.
-    #[command(after_help = "Example:\n  clause9 eval --config agent.yaml --fail-on breach\n  clause9 eval --config agent.yaml --format json > readings.json")]
+    /// Poll every source once, evaluate, print every reading; or evaluate what was stored by a moment that is over.
+    #[command(
+        after_help = "Example:\n  clause9 eval --config agent.yaml --fail-on breach\n  clause9 eval --config agent.yaml --format json > readings.json\n  \
+                      clause9 eval --at 2026-09-30 --indicator incidents_open"
+    )]
     Eval(Eval),
     /// Look at connectors and try them.
     #[command(subcommand)]
@@ -152,6 +155,13 @@ pub struct Eval {
     /// Only these indicators. May be given more than once.
     #[arg(long, value_name = "ID")]
     pub indicator: Vec<String>,
+    /// In place of a pass over the sources: over what the agent had stored by then, a day, to its end, a moment, or how long ago. No source is asked, and
+    /// what can't be known of then is said.
+    #[arg(long, value_name = "WHEN")]
+    pub at: Option<String>,
+    /// Likewise, after this entry of evidence.
+    #[arg(long, value_name = "N", conflicts_with = "at")]
+    pub entry: Option<String>,
 }
 
 /// What to do with the monitoring plan.
@@ -407,12 +417,14 @@ pub enum Review {
         after_help = "The folder holds pack.json with everything, pack.xlsx and index.html to read, csv/ with every row and reading, evidence.ndjson with the \
                       entries of evidence of the period, and manifest.json with digests of all of them. Made again it is the same, byte by byte.\n\n\
                       Example:\n  clause9 review make --config agent.yaml --quarter 2026-Q3 --out packs/2026-Q3\n  \
-                      clause9 review make --from 2026-07-01 --to 2026-08-31 --out packs/summer --previous packs/2026-Q2"
+                      clause9 review make --from 2026-07-01 --to 2026-08-31 --out packs/summer --previous packs/2026-Q2\n  \
+                      clause9 review make --quarter 2026-Q3 --as-of 2026-11-15 --out views/2026-Q3-in-november"
     )]
     Make(ReviewMake),
-    /// Prove that a pack is what it was when it was made: its files by its manifest, its entries of evidence by their digests.
+    /// Prove that a pack is what it was when it was made: its files by its manifest, the manifest by its signature, its entries of evidence by their digests.
     #[command(after_help = "Exit codes: 0 it is, 1 it is not, or can't be read.\n\n\
-                      Example:\n  clause9 review verify packs/2026-Q3\n  clause9 review verify packs/2026-Q3 --data-dir /var/lib/clause9")]
+                      Example:\n  clause9 review verify packs/2026-Q3\n  clause9 review verify packs/2026-Q3 --data-dir /var/lib/clause9\n  \
+                      clause9 review verify packs/2026-Q3 --public-key evidence.pem.pub")]
     Verify(ReviewVerify),
     /// Say what is different between two packs: readings that got worse or better, rows that are new, gone or changed.
     #[command(after_help = "Example:\n  clause9 review diff packs/2026-Q2 packs/2026-Q3\n  clause9 review diff packs/2026-Q2 packs/2026-Q3 --format json")]
@@ -456,6 +468,10 @@ pub struct ReviewMake {
     /// The last day of the period.
     #[arg(long, value_name = "DAY", requires = "from")]
     pub to: Option<String>,
+    /// Tell of the period what was known at another moment than its end: a day, to its end, a moment, how long ago; or after an entry of evidence, by its number.
+    /// Such a view has a name of its own, and says what it can't tell.
+    #[arg(long, value_name = "WHEN|ENTRY")]
+    pub as_of: Option<String>,
     /// The folder to make; one that is there is left alone.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
@@ -469,6 +485,10 @@ pub struct ReviewMake {
     /// The Chromium that prints.
     #[arg(long, value_name = "FILE", requires = "pdf")]
     pub chromium: Option<PathBuf>,
+    /// The private key that signs the manifest, as `clause9 keys new` makes it. Default: `evidence: { key }` of the configuration; without either the pack
+    /// is unsigned.
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
 }
 
 /// Settings of `review verify`.
@@ -480,6 +500,12 @@ pub struct ReviewVerify {
     /// The agent's data folder: its entries of evidence must be those of the pack.
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
+    /// A folder of packs: those that signed results in this one name by their digest must lie there as they were.
+    #[arg(long, value_name = "DIR")]
+    pub packs: Option<PathBuf>,
+    /// The public key that must have signed the pack; several where one took over from another. An unsigned pack is an error then.
+    #[arg(long, value_name = "FILE")]
+    pub public_key: Vec<PathBuf>,
 }
 
 /// Settings of `review diff`.

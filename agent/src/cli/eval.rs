@@ -2,10 +2,12 @@
 
 use std::process::ExitCode;
 
-use super::{args, args::FailOn, check, once, runtime, say, table};
+use super::{args, args::FailOn, check, once, open_stored, runtime, say, table};
 use crate::{
     board::{Board, Panel, Reading},
     config::Config,
+    history,
+    pipeline::{self, When},
     schedule,
     threshold::State,
     web::{api, words},
@@ -24,6 +26,9 @@ pub(super) fn execute(args: &args::Eval) -> anyhow::Result<ExitCode> {
         let near = config.catalogue.nearest(unknown).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
         anyhow::bail!("there is no indicator `{unknown}`{near}");
     }
+    if args.at.is_some() || args.entry.is_some() {
+        return as_of(&config, args);
+    }
     let now = schedule::now();
     let mut once = runtime()?.block_on(once::poll(config, |_| true, now))?;
     for (source, failure) in &once.failures {
@@ -34,14 +39,56 @@ pub(super) fn execute(args: &args::Eval) -> anyhow::Result<ExitCode> {
     for name in &board.unmatched {
         tracing::warn!(name, "a name of the configuration is no system of the inventory, so it means nothing");
     }
-    if !args.indicator.is_empty() {
-        board.panels.retain(|panel| args.indicator.iter().any(|id| id == panel.indicator.id.as_str()));
-    }
+    choose(&mut board, &args.indicator);
     match args.format {
         args::Format::Table => print_table(&board),
         args::Format::Json => say!("{:#}", api::readings_json(&board, |_, _| true)),
     }
     Ok(exit_code(&board, &args.fail_on))
+}
+
+/// Evaluates what was stored then. No source is asked for anything.
+fn as_of(config: &Config, args: &args::Eval) -> anyhow::Result<ExitCode> {
+    let now = schedule::now();
+    let when =
+        When::of(args.at.as_deref(), args.entry.as_deref(), config.zone, now).map_err(|(name, expected)| anyhow::anyhow!("--{name}: expected {expected}"))?;
+    let reader = open_stored(config)?;
+    let shown = |moment: i64| history::shown(moment, config.zone);
+    let (entry, at) = match when {
+        When::Entry(entry) => {
+            let last = reader.head()?.0.entry;
+            (entry, reader.made_at(entry)?.ok_or_else(|| anyhow::anyhow!("there is no evidence entry {entry}; the last one is {last}"))?)
+        }
+        When::Before(moment) if moment > now.saturating_add(1) => anyhow::bail!("{} has not come: what is known then nobody can say", shown(moment)),
+        When::Before(moment) => {
+            let head = reader.head_before(moment)?.map(|(head, _)| head.entry);
+            let begins = reader.first_at()?.unwrap_or(now);
+            (head.ok_or_else(|| anyhow::anyhow!("nothing was stored before {}: what is known begins on {}", shown(moment), shown(begins)))?, moment - 1)
+        }
+        When::Now => (reader.head()?.0.entry, now),
+    };
+    let mut then = pipeline::then(config, &reader, entry, at)?;
+    choose(&mut then.board, &args.indicator);
+    match args.format {
+        args::Format::Table => {
+            print_table(&then.board);
+            say!("as of {}, evidence entry {entry}", schedule::rfc3339(at));
+            then.limits.iter().for_each(|limit| say!("not known of then: {limit}"));
+        }
+        args::Format::Json => {
+            let mut json = api::readings_json(&then.board, |_, _| true);
+            json["as_of"] = serde_json::json!({ "at": at, "entry": entry, "limits": then.limits });
+            say!("{json:#}");
+        }
+    }
+    Ok(exit_code(&then.board, &args.fail_on))
+}
+
+/// Leaves the indicators that are asked for; all where none is.
+fn choose(board: &mut Board, ids: &[String]) {
+    if !ids.is_empty() {
+        board.panels.retain(|panel| ids.iter().any(|id| id == panel.indicator.id.as_str()));
+    }
 }
 
 fn exit_code(board: &Board, fail_on: &[FailOn]) -> ExitCode {

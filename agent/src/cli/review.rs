@@ -5,11 +5,16 @@ use std::{collections::BTreeMap, path::Path, process::ExitCode};
 use super::{args, check::refused, counted, open, open_stored, say, table};
 use crate::{
     config::Config,
+    history,
+    keys::{PublicKey, SigningKey, open_to_others},
+    pipeline::When,
+    record::Zone,
     review::{
-        self, Choice, Order, Subject,
+        self, AsKnown, Choice, Order, Subject,
         diff::{Diff, ReadingDiff, TableDiff},
         gap,
         model::{Change, Front, List, Pack},
+        results::{self, Packs},
     },
     schedule,
     store::DATABASE_FILE,
@@ -66,15 +71,40 @@ fn make(args: &args::ReviewMake) -> anyhow::Result<ExitCode> {
     };
     let subject = Subject { organisation: &config.organisation, zone, catalogue: &config.catalogue };
     let print = args.pdf.then_some(args.chromium.as_deref());
-    let order = Order { choice: &choice, to: &args.out, previous: args.previous.as_deref(), print };
+    let key = args.key.as_deref().map(SigningKey::read).transpose()?;
+    if let Some(open) = args.key.as_deref().and_then(open_to_others) {
+        tracing::warn!("{open}");
+    }
+    let key = key.as_ref().or(config.evidence.key.as_deref());
+    let as_known = args.as_of.as_deref().map(|text| as_known(text, zone, now)).transpose()?;
+    let order = Order { choice: &choice, as_known, to: &args.out, previous: args.previous.as_deref(), print, key };
     let (pack, manifest) = review::write(&open_stored(&config)?, &subject, &order, now)?;
     tell_of(&pack, &args.out, &manifest.digest);
+    match key {
+        Some(key) => say!("signed by {}", key.public()),
+        None => say!("unsigned; `evidence: {{ key }}` or --key names the key that signs"),
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Reads `--as-of`: the number of an entry, or a moment.
+fn as_known(text: &str, zone: Zone, now: i64) -> anyhow::Result<AsKnown> {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let (at, entry) = if is_number { (None, Some(text)) } else { (Some(text), None) };
+    match When::of(at, entry, zone, now) {
+        Ok(When::Entry(entry)) => Ok(AsKnown::Entry(entry)),
+        Ok(When::Before(moment)) => Ok(AsKnown::Before(moment)),
+        _ => anyhow::bail!("--as-of: expected {}, or the number of an entry of evidence", history::EXPECTED),
+    }
 }
 
 fn tell_of(pack: &Pack, folder: &Path, digest: &str) {
     let (header, front) = (&pack.header, &pack.front);
-    say!("{}: {}, {}", folder.display(), header.organisation, header.period.name);
+    say!("{}: {}, {}", folder.display(), header.organisation, header.name());
+    if let Some(view) = &header.as_of {
+        say!("a view as of another moment than the end of the period: another pack than the one that was frozen then");
+        view.limits.iter().for_each(|limit| say!("{limit}"));
+    }
     say!("inputs filled: {} of {}", header.inputs_filled, header.inputs);
     let Front { worse, better, in_breach, unknown, .. } = front;
     let count = |list: &List, what: &str| format!("{} {what}", list.count);
@@ -94,12 +124,23 @@ fn tell_of(pack: &Pack, folder: &Path, digest: &str) {
 
 fn verify(args: &args::ReviewVerify) -> anyhow::Result<ExitCode> {
     let reader = args.data_dir.as_ref().map(|folder| open(&folder.join(DATABASE_FILE))).transpose()?;
-    let verified = review::verify::verify(&args.pack, reader.as_ref())?;
+    let keys = args.public_key.iter().map(|file| PublicKey::read(file)).collect::<Result<Vec<_>, _>>()?;
+    let verified = review::verify::verify(&args.pack, &keys, reader.as_ref())?;
     let path = args.pack.display();
-    for wrong in &verified.wrong {
+    let mut wrong = verified.wrong.clone();
+    let mut same = Vec::new();
+    if let Some(packs) = &args.packs {
+        let (_, pack) = review::verify::read(&args.pack)?;
+        let tables = pack.sections.iter().flat_map(|section| &section.tables);
+        for (result, named) in results::named(tables, &Packs::at_hand(packs, None))? {
+            let told = format!("the signed result {result} names a pack: {named}");
+            if named.is_wrong() { &mut wrong } else { &mut same }.push(told);
+        }
+    }
+    for wrong in &wrong {
         say!("{path}: {wrong}");
     }
-    if !verified.wrong.is_empty() {
+    if !wrong.is_empty() {
         return Ok(ExitCode::from(super::ERROR));
     }
     let files = counted(verified.manifest.files.len(), "file");
@@ -108,6 +149,8 @@ fn verify(args: &args::ReviewVerify) -> anyhow::Result<ExitCode> {
         Some(_) => say!("every one of these entries is in the store"),
         None => say!("whether the entries are those of the store, --data-dir tells"),
     }
+    same.iter().for_each(|result| say!("{result}"));
+    say!("{}", verified.signer);
     say!("digest: {}", verified.manifest.digest);
     Ok(ExitCode::SUCCESS)
 }

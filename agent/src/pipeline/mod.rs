@@ -22,6 +22,7 @@ mod rederive;
 mod reviews;
 mod slot;
 mod sources;
+mod then;
 mod verifier;
 mod worker;
 
@@ -51,6 +52,7 @@ pub use metrics::Metrics;
 pub use poller::{Polled, client, deliver, poll_once, poll_source};
 pub use rederive::{Computed, Difference, Explanation, NotOne, Outcome, Ready, Records, Rederiver, Used, When, choose, explain, shown_labels};
 pub use sources::Delivery;
+pub use then::{Then, then};
 
 use self::{
     anchoring::Anchoring,

@@ -113,11 +113,14 @@ fn look_at(config: &Config, now: i64, making: &UnderWay) -> Result<Look, Error> 
     }
     let to = make.out.join(&period.name);
     if fs::symlink_metadata(&to).is_ok() {
-        return Manifest::read(&to).map(|manifest| Look::There(manifest.cut_off));
+        return match Manifest::read(&to)? {
+            Manifest { as_of: Some(_), .. } => Err(Error::NoPack { path: to, why: "that is, none that was frozen at the end of the quarter".to_owned() }),
+            manifest => Ok(Look::There(manifest.cut_off)),
+        };
     }
     let reader = Reader::open(&config.data_dir.join(DATABASE_FILE))?;
     let subject = Subject { organisation: &config.organisation, zone: config.zone, catalogue: &config.catalogue };
-    let order = Order { choice: &choice, to: &to, previous: None, print: None };
+    let order = Order { choice: &choice, as_known: None, to: &to, previous: None, print: None, key: config.evidence.key.as_deref() };
     let made = making.during(reader.tables().interrupter(), || {
         fs::create_dir_all(&make.out).map_err(|source| Error::File { path: make.out.clone(), done: "made", source })?;
         review::write(&reader, &subject, &order, now)
@@ -195,6 +198,13 @@ mod tests {
         assert_eq!(look(cron, APRIL + DAY).unwrap(), Look::NotDue);
         let Look::Made(_, _, again) = look(cron, APRIL + DAY + 6 * 3_600).unwrap() else { panic!("it is due") };
         assert_eq!(again, digest);
+        // A view of the quarter in its place is not its pack.
+        let mut view: serde_json::Value = serde_json::from_slice(&fs::read(made.join("manifest.json")).unwrap()).unwrap();
+        view["as_of"] = (APRIL + DAY).into();
+        fs::create_dir_all(path.join("fourth/2026-Q1")).unwrap();
+        fs::write(path.join("fourth/2026-Q1/manifest.json"), view.to_string()).unwrap();
+        let told = look("{ make: quarterly, out: fourth }", APRIL + DAY).unwrap_err().to_string();
+        assert!(told.ends_with("none that was frozen at the end of the quarter"), "{told}");
         // What is there and no pack is left alone, and told.
         fs::create_dir_all(path.join("third/2026-Q1")).unwrap();
         assert!(look("{ make: quarterly, out: third }", APRIL + DAY).unwrap_err().to_string().contains("holds no pack"));

@@ -444,6 +444,11 @@ impl Method {
     }
 }
 
+/// Whether a method reads the readings of this indicator: those that its SQL names, or all when it names none.
+pub(super) fn builds_on(method: &Method, id: &Id, all: &[Slot]) -> bool {
+    method.indicator.reads_own(Own::Readings) && (method.names(id) || !all.iter().any(|slot| method.names(&slot.method.indicator.id)))
+}
+
 /// A method in full: whatever decides what value and state the same records give.
 fn document(indicator: &Indicator, config: &Config, rules: &[Arc<str>]) -> serde_json::Value {
     let mut method = indicator.method(&config.parameters);

@@ -72,7 +72,7 @@ pub fn diff(first: &Path, second: &Path) -> Result<Diff, Error> {
         let before = was.map_or(Ok(Vec::new()), |was| rows(first, &was.file))?;
         tables.extend(of_table(table, &before, &rows(second, &table.file)?));
     }
-    Ok(Diff { periods: [one.header.period.name, other.header.period.name], readings, tables })
+    Ok(Diff { periods: [one.header.name().to_owned(), other.header.name().to_owned()], readings, tables })
 }
 
 type Readings = BTreeMap<(String, String), (State, Option<f64>)>;

@@ -30,6 +30,44 @@ pub enum Error {
     /// Nothing is stored at all.
     #[error("nothing is stored yet; `clause9 run` stores what it sees")]
     NothingStored,
+    /// A view is asked for as of a moment that has not come.
+    #[error("{0} has not come: what is known then nobody can say")]
+    Ahead(String),
+    /// A view is asked for as of an entry that there is not.
+    #[error("there is no evidence entry {entry}; the last one is {last}")]
+    NoEntry {
+        /// The entry that was asked for.
+        entry: i64,
+        /// The last one that there is.
+        last: i64,
+    },
+    /// A view is asked for as of a moment before the period.
+    #[error("the period {period} begins on {begins}: as of {known} nothing of it was known")]
+    NotBegun {
+        /// The period.
+        period: String,
+        /// Its first moment.
+        begins: String,
+        /// As of when it is asked for.
+        known: String,
+    },
+    /// A register says something else of a review than what was signed.
+    #[error(
+        "{row} contradicts its signed result: {what} is not what was signed on {signed}, which evidence entry {entry} holds, since entry {since}; put it back, or sign \
+         the result again on a later day"
+    )]
+    Contradiction {
+        /// The register's source and the row.
+        row: String,
+        /// The field.
+        what: String,
+        /// The day on which the result was signed.
+        signed: String,
+        /// The entry that brought what was signed.
+        entry: i64,
+        /// The entry that brought what contradicts it.
+        since: i64,
+    },
     /// There is something where the pack is to be.
     #[error("{0} is there already; a pack replaces nothing")]
     Exists(PathBuf),

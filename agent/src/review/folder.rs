@@ -11,11 +11,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
+use super::signature::Signed;
 use super::{
     Error,
     model::{Entry, FORMAT, Header, Previous, VERSION},
 };
-use crate::record::Digest;
+use crate::{keys::SigningKey, record::Digest};
 
 /// The file that names all others.
 pub const MANIFEST: &str = "manifest.json";
@@ -27,6 +28,8 @@ pub const EVIDENCE: &str = "evidence.ndjson";
 pub const WORKBOOK: &str = "pack.xlsx";
 /// The page.
 pub const PAGE: &str = "index.html";
+/// The signature of the file that names all others, where there is a key.
+pub const SIGNATURE: &str = "manifest.json.sig";
 /// The page as it is printed, where that was asked for. It tells when it was printed: it alone is not the same when it is made again.
 pub const PDF: &str = "pack.pdf";
 
@@ -42,10 +45,13 @@ pub struct Manifest {
     pub version: u32,
     /// The organisation.
     pub organisation: String,
-    /// The period.
+    /// The period; of a view also as of when it is.
     pub period: String,
     /// The cut-off, epoch seconds.
     pub cut_off: i64,
+    /// Of a view as of another moment that moment, epoch seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<i64>,
     /// The program that made it.
     pub program: String,
     /// The last entry of evidence before the cut-off.
@@ -53,7 +59,7 @@ pub struct Manifest {
     /// The digest of the pack as a whole: SHA-256 of a line `SHA256 BYTES NAME` for each file that is reproducible, in the order of `files`, each ended
     /// by a line feed.
     pub digest: String,
-    /// Every file but this one, sorted by name.
+    /// Every file but this one and its signature, sorted by name.
     pub files: Vec<Listed>,
 }
 
@@ -83,8 +89,9 @@ impl Manifest {
             format: FORMAT.to_owned(),
             version: VERSION,
             organisation: header.organisation.clone(),
-            period: header.period.name.clone(),
+            period: header.name().to_owned(),
             cut_off: header.cut_off,
+            as_of: header.as_of.as_ref().map(|view| view.at),
             program: header.program.clone(),
             evidence: header.evidence.clone(),
             digest: whole(&files).to_string(),
@@ -123,7 +130,7 @@ pub fn whole(files: &[Listed]) -> Digest {
     Digest::of(lines.as_bytes())
 }
 
-/// The names of all files of a folder but the manifest, sorted.
+/// The names of all files of a folder but the manifest and its signature, sorted.
 ///
 /// # Errors
 /// [`Error::File`].
@@ -138,7 +145,7 @@ pub fn names(folder: &Path) -> Result<Vec<String>, Error> {
             let name = format!("{inside}{}", entry.file_name().to_string_lossy());
             match entry.file_type().map_err(refused)?.is_dir() {
                 true => waiting.push(format!("{name}/")),
-                false if name != MANIFEST => names.push(name),
+                false if name != MANIFEST && name != SIGNATURE => names.push(name),
                 false => {}
             }
         }
@@ -219,13 +226,17 @@ impl Draft {
         kept.map_err(|source| Error::File { path: name.into(), done: "written", source })
     }
 
-    /// Writes the manifest, and gives the folder its name.
+    /// Writes the manifest and its signature, and gives the folder its name.
     ///
     /// # Errors
     /// [`Error::Exists`], [`Error::File`].
-    pub fn finish(self, header: &Header) -> Result<Manifest, Error> {
+    pub fn finish(self, header: &Header, key: Option<&SigningKey>) -> Result<Manifest, Error> {
         let manifest = Manifest::of(self.folder.path(), header)?;
-        self.write(MANIFEST, &json(&manifest))?;
+        let bytes = json(&manifest);
+        self.write(MANIFEST, &bytes)?;
+        if let Some(key) = key {
+            self.write(SIGNATURE, &json(&Signed::by(key, &bytes)))?;
+        }
         self.place()?;
         Ok(manifest)
     }

@@ -4,12 +4,17 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    model::{Change, Front, Header, ITEMS, Indicator, Item, Line, List, Part, Reading, Section, Shown},
+    model::{Cell, Change, Front, Header, ITEMS, Indicator, Item, Line, List, Part, Reading, Row, Section, Shown, WHICH},
     readings::Readings,
     sections::{FrontLine, FrontList},
     tables::Rows,
 };
-use crate::{history, record::Zone, span, threshold::State};
+use crate::{
+    history,
+    record::{Zone, date_of},
+    span,
+    threshold::State,
+};
 
 /// What is told of readings, gathered one indicator after another.
 #[derive(Debug, Default)]
@@ -65,7 +70,7 @@ impl Gathered {
         self.front.keep_first();
         let mut unseen = unwatched(header, zone);
         for section in sections.iter().filter(|section| section.part == Part::Input) {
-            let line = |lack: &String| Line { text: format!("input {}: {lack}", section.id), section: Some(section.id.clone()), table: None };
+            let line = |lack: &String| Line { text: format!("input {}: {lack}", section.id), section: Some(section.id.clone()), ..Line::default() };
             unseen.extend(section.lacks.iter().map(line));
         }
         for (id, reason) in switched_off {
@@ -75,8 +80,8 @@ impl Gathered {
         let mut decisions = Vec::new();
         match self.in_breach_throughout {
             0 => {}
-            1 => decisions.push(plain("1 reading was in breach throughout the period: what is done about it?".to_owned())),
-            n => decisions.push(plain(format!("{n} readings were in breach throughout the period: what is done about them?"))),
+            1 => decisions.push(self.throughout(header, "1 reading was in breach throughout the period: what is done about it?".to_owned())),
+            n => decisions.push(self.throughout(header, format!("{n} readings were in breach throughout the period: what is done about them?"))),
         }
         for (list, line) in lines {
             match list {
@@ -85,6 +90,13 @@ impl Gathered {
             }
         }
         Front { unseen, decisions, ..self.front }
+    }
+
+    /// The sentence about what was in breach throughout the period, with those that are so for the longest.
+    fn throughout(&self, header: &Header, text: String) -> Line {
+        let of = self.front.in_breach.items.iter().filter(|item| item.since.is_some_and(|since| since <= header.period.from)).take(WHICH);
+        let which: Vec<_> = of.map(|item| item.labels.get("system").map_or_else(|| item.title.clone(), |system| format!("{system}: {}", item.title))).collect();
+        Line { text, others: self.in_breach_throughout.saturating_sub(which.len()), which, ..Line::default() }
     }
 }
 
@@ -114,17 +126,46 @@ impl Front {
 
 /// The sentence that a table gives to the first page, if it has such rows.
 pub fn line(front: &FrontLine, section: &str, table: &super::sections::Table, rows: &Rows) -> Option<(FrontList, Line)> {
-    let count = rows.count(front.counts.as_deref().and_then(|column| table.position(column)));
+    let counted: Vec<_> = rows.counted(front.counts.as_deref().and_then(|column| table.position(column))).collect();
+    let count = counted.len();
+    let which: Vec<_> = counted.iter().take(WHICH).map(|row| in_words(table, row)).collect();
     let text = match count {
         0 => return None,
         1 => front.one.clone(),
         n => front.many.replace("{n}", &n.to_string()),
     };
-    Some((front.list, Line { text, section: Some(section.to_owned()), table: Some(table.id.clone()) }))
+    let others = count - which.len();
+    Some((front.list, Line { text, section: Some(section.to_owned()), table: Some(table.id.clone()), which, others }))
+}
+
+/// Columns that say what a row is, whose, and when it is due: of each the first that there is.
+const NAMES: [&str; 6] = ["title", "name", "document", "what", "indicator", "scope"];
+const OWNERS: [&str; 3] = ["owner", "owner_role", "accepted_by"];
+const DAYS: [(&str, &str); 2] = [("due", "due"), ("accepted_until", "until")];
+
+/// A row in a few words.
+fn in_words(table: &super::sections::Table, row: &Row) -> String {
+    let cell = |name: &&str| table.position(name).map(|place| &row.cells[place]);
+    let text = |names: &[&str]| {
+        names.iter().filter_map(cell).find_map(|cell| match cell {
+            Cell::Text(text) if !text.trim().is_empty() => Some(text.clone()),
+            _ => None,
+        })
+    };
+    let day = DAYS.iter().find_map(|(name, word)| match cell(name)? {
+        Cell::Integer(day) => Some(format!("{word} {}", date_of(*day))),
+        _ => None,
+    });
+    let (name, system) = (text(&NAMES), text(&["system"]));
+    // An id is often made of the system and a day, and says no more than they do.
+    let (name, system) = if name.is_none() { (system.or_else(|| text(&["id"])), None) } else { (name, system) };
+    let name = name.unwrap_or_else(|| table.title.clone());
+    let details: Vec<_> = [system, text(&OWNERS), day].into_iter().flatten().collect();
+    if details.is_empty() { name } else { format!("{name} ({})", details.join(", ")) }
 }
 
 fn plain(text: String) -> Line {
-    Line { text, section: None, table: None }
+    Line { text, ..Line::default() }
 }
 
 fn item(indicator: &Indicator, reading: &Reading, since: Option<i64>) -> Item {

@@ -14,8 +14,10 @@ use super::{
     period::Choice,
     provided::Provided,
     readings::{Readings, Watch},
+    results::{self, Packs},
     sections::{self, ALL, Fills},
     tables::{Ends, Rows},
+    view::{AsKnown, View},
 };
 use crate::{
     history::{self, Past},
@@ -35,11 +37,21 @@ pub struct Subject<'s> {
     pub catalogue: &'s Catalogue,
 }
 
+/// What was made before.
+#[derive(Debug, Default)]
+pub struct Before {
+    /// The pack before this one.
+    pub pack: Option<Previous>,
+    /// Packs that signed results may name.
+    pub packs: Packs,
+}
+
 /// A period of which a pack can be made, and the last entries of evidence before its ends.
 #[derive(Debug)]
 pub struct Frozen {
     period: Period,
     before: Vec<Period>,
+    view: Option<View>,
     known_since: i64,
     head: Entry,
     head_before: Option<Entry>,
@@ -49,19 +61,25 @@ impl Frozen {
     /// Looks whether there is what a pack of this period needs.
     ///
     /// # Errors
-    /// [`Error::NotEnded`], [`Error::NothingStored`], [`Error::BeforeAnything`]; what the store reports.
-    pub fn of(reader: &Reader, choice: &Choice, zone: Zone, now: i64) -> Result<Self, Error> {
-        let (period, before) = (choice.period(), choice.before());
+    /// [`Error::NotEnded`], [`Error::NothingStored`], [`Error::BeforeAnything`]; of a view [`Error::Ahead`], [`Error::NoEntry`], [`Error::NotBegun`]; what the
+    /// store reports.
+    pub fn of(reader: &Reader, choice: &Choice, as_known: Option<AsKnown>, zone: Zone, now: i64) -> Result<Self, Error> {
+        let (mut period, before) = (choice.period(), choice.before());
+        let view = as_known.map(|known| View::of(reader, known, &mut period, zone, now)).transpose()?;
         if now < period.until {
             return Err(Error::NotEnded { ends: history::shown(period.until, zone), period: period.name });
         }
         let known_since = reader.first_at()?.ok_or(Error::NothingStored)?;
         let entry = |(anchor, at): (crate::store::Anchor, i64)| Entry { entry: anchor.entry, digest: anchor.digest.to_string(), at };
-        let Some(head) = reader.head_before(period.until)?.map(entry) else {
+        let head = match &view {
+            Some(view) => Some(view.head.clone()),
+            None => reader.head_before(period.until)?.map(entry),
+        };
+        let Some(head) = head else {
             return Err(Error::BeforeAnything { period: period.name, begins: history::shown(known_since, zone) });
         };
         let head_before = reader.head_before(period.from)?.map(entry);
-        Ok(Self { period, before, known_since, head, head_before })
+        Ok(Self { period, before, view, known_since, head, head_before })
     }
 
     /// The period.
@@ -84,12 +102,13 @@ impl Frozen {
 ///
 /// # Errors
 /// What the store reports; [`Error::Table`]; [`Error::File`].
-pub fn make(reader: &Reader, subject: &Subject<'_>, frozen: &Frozen, previous: Option<Previous>, draft: &Draft) -> Result<Pack, Error> {
+pub fn make(reader: &Reader, subject: &Subject<'_>, frozen: &Frozen, before: &Before, draft: &Draft) -> Result<Pack, Error> {
     let ends = ends(reader, frozen)?;
+    results::refuse_contradictions(reader, &ends.end, subject.zone)?;
     let past = Past::new(reader, frozen.head.entry, ends.end.system_names()?)?;
     let watch = Watch::of(&past, &frozen.period, &frozen.before);
     let methods = InForce::read(reader, frozen.head.entry)?;
-    let mut header = header(subject, frozen, previous, &ends.end, &watch);
+    let mut header = header(subject, frozen, before.pack.clone(), &ends.end, &watch);
     let (mut gathered, mut provided, mut indicators) = (Gathered::default(), Provided::of(&ends.end)?, Vec::new());
     let mut csv = Csv::readings(draft)?;
     for id in ids(reader, subject.catalogue)? {
@@ -112,7 +131,7 @@ pub fn make(reader: &Reader, subject: &Subject<'_>, frozen: &Frozen, previous: O
     }
     csv.finish()?;
     let values = Values::of(&frozen.period, &frozen.before, subject.zone).with_parameters(parameters(subject.catalogue, ends.end.configuration()));
-    let (sections, lines) = sections_of(&ends, &values, &provided, &indicators, draft)?;
+    let (sections, lines) = sections_of(&ends, &values, &provided, &indicators, &before.packs, draft)?;
     let inputs: Vec<_> = sections.iter().filter(|section| section.part == Part::Input).collect();
     (header.inputs, header.inputs_filled) = (inputs.len(), inputs.iter().filter(|section| section.filled).count());
     let front = gathered.finish(&header, subject.zone, &sections, lines, &switched_off(ends.end.configuration()));
@@ -131,6 +150,7 @@ fn header(subject: &Subject<'_>, frozen: &Frozen, previous: Option<Previous>, en
         zone: subject.zone.name().to_owned(),
         period: frozen.period.clone(),
         cut_off: frozen.period.until,
+        as_of: frozen.view.as_ref().map(|view| view.told(&frozen.period, end, subject.zone)),
         before: frozen.before.clone(),
         known_since: frozen.known_since,
         watched: watch.spans.iter().map(|span| Span { from: span.start, until: span.end }).collect(),
@@ -230,13 +250,21 @@ fn switched_off(configuration: &Value) -> Vec<(String, Option<String>)> {
 
 type Lines = Vec<(sections::FrontList, super::model::Line)>;
 
-fn sections_of(ends: &Ends, values: &Values, provided: &Provided, indicators: &[Indicator], draft: &Draft) -> Result<(Vec<Section>, Lines), Error> {
+fn sections_of(
+    ends: &Ends,
+    values: &Values,
+    provided: &Provided,
+    indicators: &[Indicator],
+    packs: &Packs,
+    draft: &Draft,
+) -> Result<(Vec<Section>, Lines), Error> {
     let (mut made, mut lines) = (Vec::new(), Vec::new());
     for section in sections::sections() {
         let (mut tables, mut lacks) = (Vec::new(), Vec::new());
         for table in &section.tables {
             let not_provided = provided.lacks(&table.feeds);
-            let rows = if not_provided.is_empty() { Rows::read(table, ends, values)? } else { Rows { rows: Vec::new(), compared: None } };
+            let mut rows = if not_provided.is_empty() { Rows::read(table, ends, values)? } else { Rows { rows: Vec::new(), compared: None } };
+            results::hold_against(&table.columns(), &mut rows.rows, packs)?;
             lacks.extend(lack(section.part, &table.fills, &not_provided, rows.rows.is_empty()));
             lines.extend(table.front.iter().filter_map(|line| front::line(line, &section.id, table, &rows)));
             let file = Csv::table(draft, table, &rows)?;

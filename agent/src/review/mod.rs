@@ -21,35 +21,48 @@ pub mod pdf;
 pub mod period;
 pub mod provided;
 pub mod readings;
+pub mod results;
 pub mod sections;
+pub mod signature;
 pub mod tables;
 #[cfg(test)]
 mod tests;
 pub mod verify;
+mod view;
 mod workbook;
 
 use std::{fs, path::Path};
 
 pub use error::Error;
 use folder::{Draft, Manifest, PACK, PAGE, PDF, WORKBOOK, parent};
+use make::Before;
 pub use make::{Frozen, Subject};
 pub use model::Pack;
 use model::{Entry, Previous};
 pub use period::{Choice, YearStart};
+use results::Packs;
+pub use view::AsKnown;
 
-use crate::store::{self, Reader};
+use crate::{
+    keys::SigningKey,
+    store::{self, Reader},
+};
 
 /// What a pack is to be.
 #[derive(Debug, Clone, Copy)]
 pub struct Order<'o> {
     /// The period.
     pub choice: &'o Choice,
+    /// As of when what was known is told. `None`: the end of the period.
+    pub as_known: Option<AsKnown>,
     /// The folder, which is not there yet.
     pub to: &'o Path,
     /// The pack before it. `None`: the last one beside it that is of this store.
     pub previous: Option<&'o Path>,
     /// Whether it is printed as well, and by which browser; `Some(None)`: one that is found.
     pub print: Option<Option<&'o Path>>,
+    /// The key that signs its manifest, if it is signed.
+    pub key: Option<&'o SigningKey>,
 }
 
 /// Makes the pack of a period.
@@ -57,14 +70,15 @@ pub struct Order<'o> {
 /// # Errors
 /// [`Error`]; then there is no folder.
 pub fn write(reader: &Reader, subject: &Subject<'_>, order: &Order<'_>, now: i64) -> Result<(Pack, Manifest), Error> {
-    let Order { choice, to, previous, print } = *order;
-    let frozen = Frozen::of(reader, choice, subject.zone, now)?;
-    let previous = match previous {
+    let Order { choice, as_known, to, previous, print, key } = *order;
+    let frozen = Frozen::of(reader, choice, as_known, subject.zone, now)?;
+    let packs = Packs::at_hand(parent(to), previous);
+    let pack = match previous {
         Some(folder) => Some(named(reader, &frozen, folder)?),
         None => beside(reader, &frozen, to)?,
     };
     let draft = Draft::begin(to)?;
-    let pack = make::make(reader, subject, &frozen, previous, &draft)?;
+    let pack = make::make(reader, subject, &frozen, &Before { pack, packs }, &draft)?;
     evidence::write(reader, frozen.head_before(), frozen.head(), &draft)?;
     draft.write(PACK, &folder::json(&pack))?;
     draft.write(oscal::RESULTS, &folder::json(&oscal::assessment_results(&pack)))?;
@@ -76,7 +90,7 @@ pub fn write(reader: &Reader, subject: &Subject<'_>, order: &Order<'_>, now: i64
         pdf::print(&page, &pdf, browser, pdf::LIMIT)?.ok_or(Error::NoBrowser)?;
         draft.keep(PDF)?;
     }
-    let manifest = draft.finish(&pack.header)?;
+    let manifest = draft.finish(&pack.header, key)?;
     Ok((pack, manifest))
 }
 
@@ -84,6 +98,9 @@ pub fn write(reader: &Reader, subject: &Subject<'_>, order: &Order<'_>, now: i64
 fn named(reader: &Reader, frozen: &Frozen, folder: &Path) -> Result<Previous, Error> {
     let manifest = Manifest::read(folder)?;
     let no_pack = |why: &str| Err(Error::NoPack { path: folder.to_owned(), why: why.to_owned() });
+    if manifest.as_of.is_some() {
+        return no_pack("that is, none that was frozen at the end of its period: it is a view as of another moment");
+    }
     if manifest.cut_off > frozen.period().from {
         return no_pack("that is, none of an earlier period: its cut-off lies after the beginning of this one");
     }
@@ -98,8 +115,8 @@ fn beside(reader: &Reader, frozen: &Frozen, to: &Path) -> Result<Option<Previous
     // A folder that can't be read is told when the pack is written into it.
     let Ok(entries) = fs::read_dir(parent(to)) else { return Ok(None) };
     let folders = entries.filter_map(Result::ok).map(|entry| entry.path());
-    let mut found: Vec<Manifest> =
-        folders.filter_map(|folder| Manifest::read(&folder).ok()).filter(|manifest| manifest.cut_off <= frozen.period().from).collect();
+    let is_before = |manifest: &Manifest| manifest.as_of.is_none() && manifest.cut_off <= frozen.period().from;
+    let mut found: Vec<Manifest> = folders.filter_map(|folder| Manifest::read(&folder).ok()).filter(is_before).collect();
     found.sort_by_key(|manifest| (std::cmp::Reverse(manifest.cut_off), manifest.digest.clone()));
     for manifest in found {
         if let Some(entry) = &manifest.evidence

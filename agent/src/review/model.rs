@@ -47,6 +47,9 @@ pub struct Header {
     pub period: Period,
     /// Everything is as it was known at this moment; what came later is in no part of the pack. It is the end of the period.
     pub cut_off: i64,
+    /// Where the pack is a view as of another moment, what was known then of the period up to the cut-off; absent: it was frozen at the cut-off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<View>,
     /// The periods of the same kind before it, the latest first: what it is compared with.
     pub before: Vec<Period>,
     /// The first moment of which the store tells anything.
@@ -74,6 +77,30 @@ pub struct Header {
     pub inputs_filled: usize,
     /// How many inputs there are.
     pub inputs: usize,
+}
+
+impl Header {
+    /// What the pack is called: its period, and of a view as of when.
+    pub fn name(&self) -> &str {
+        self.as_of.as_ref().map_or(&self.period.name, |view| &view.name)
+    }
+
+    /// The moment as of which everything is told.
+    pub fn known_at(&self) -> i64 {
+        self.as_of.as_ref().map_or(self.cut_off, |view| view.at)
+    }
+}
+
+/// A look at a period as of another moment than its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct View {
+    /// The moment: the entries of evidence that were made before it count.
+    pub at: i64,
+    /// What the pack is called: its period, this moment, and the number of the last entry.
+    pub name: String,
+    /// What such a view can't tell, in sentences.
+    pub limits: Vec<String>,
 }
 
 /// A period of whole days or moments.
@@ -199,7 +226,7 @@ pub struct Item {
 }
 
 /// A sentence of the first page.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Line {
     /// The sentence: `3 risks above tolerance: accept them until a day, or treat them`.
@@ -208,6 +235,12 @@ pub struct Line {
     pub section: Option<String>,
     /// The id of its table there.
     pub table: Option<String>,
+    /// The first of the rows that it counts, at most [`WHICH`], in a few words: what it is, whose, due when.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub which: Vec<String>,
+    /// How many it counts beside them.
+    #[serde(default)]
+    pub others: usize,
 }
 
 /// What a section is to 9.3.
@@ -586,3 +619,6 @@ pub const STEPS: usize = 60;
 
 /// So many readings of a list on the first page are told.
 pub const ITEMS: usize = 25;
+
+/// So many rows of a sentence on the first page are named.
+pub const WHICH: usize = 3;

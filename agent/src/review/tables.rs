@@ -47,10 +47,10 @@ impl Rows {
         }
     }
 
-    /// How many rows have 1 in a column; every row where none is named. Those that are gone do not count.
-    pub fn count(&self, column: Option<usize>) -> usize {
-        let counts = |row: &&Row| column.is_none_or(|column| row.cells.get(column) == Some(&Cell::Integer(1)));
-        self.rows.iter().filter(|row| row.change != Some(RowChange::Gone)).filter(counts).count()
+    /// The rows that have 1 in a column; every row where none is named. Those that are gone do not count.
+    pub fn counted(&self, column: Option<usize>) -> impl Iterator<Item = &Row> {
+        let counts = move |row: &&Row| column.is_none_or(|column| row.cells.get(column) == Some(&Cell::Integer(1)));
+        self.rows.iter().filter(|row| row.change != Some(RowChange::Gone)).filter(counts)
     }
 }
 

@@ -20,7 +20,10 @@ use crate::{
 
 mod config;
 mod packs;
+mod results;
 mod rows;
+mod schemas;
+mod views;
 
 /// A reading that is ok at the end of a period.
 pub(super) fn reading() -> Reading {
@@ -126,10 +129,16 @@ impl Bench {
     }
 
     fn make_with(&self, quarter: &str, name: &str, previous: Option<&Path>, now: &str) -> Result<(Pack, Manifest), Error> {
-        let subject = Subject { organisation: "Example", zone: Zone::UTC, catalogue: &self.catalogue };
         let choice = Choice::quarter(quarter, YearStart::default(), Zone::UTC)?;
-        let order = Order { choice: &choice, to: &self.path(name), previous, print: None };
-        write(&self.reader(), &subject, &order, moment(now))
+        let to = self.path(name);
+        let order = Order { choice: &choice, as_known: None, to: &to, previous, print: None, key: None };
+        self.write(&order, now)
+    }
+
+    /// Makes the pack that is ordered.
+    fn write(&self, order: &Order<'_>, now: &str) -> Result<(Pack, Manifest), Error> {
+        let subject = Subject { organisation: "Example", zone: Zone::UTC, catalogue: &self.catalogue };
+        write(&self.reader(), &subject, order, moment(now))
     }
 }
 

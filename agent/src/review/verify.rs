@@ -6,8 +6,9 @@ use super::{
     Error, evidence,
     folder::{self, MANIFEST, Manifest, PACK},
     model::Pack,
+    signature::{self, Signer},
 };
-use crate::store::Reader;
+use crate::{keys::PublicKey, store::Reader};
 
 /// What was found of a pack.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub struct Verified {
     pub manifest: Manifest,
     /// How many entries of evidence it holds.
     pub entries: usize,
+    /// Who signed it; where that is wrong, it stands in `wrong`.
+    pub signer: Signer,
     /// What is wrong with it; empty: nothing.
     pub wrong: Vec<String>,
 }
@@ -32,21 +35,27 @@ pub fn read(folder: &Path) -> Result<(Manifest, Pack), Error> {
     Ok((manifest, pack))
 }
 
-/// Verifies a pack, and that the entries of evidence in it are those of a store, where one is given.
+/// Verifies a pack: its files, its signature, which must be by one of the keys where any are given, and that the entries of evidence in it are those of a
+/// store, where one is given.
 ///
 /// # Errors
 /// [`Error::NoPack`] when it can't be read at all; what the store reports.
-pub fn verify(folder: &Path, store: Option<&Reader>) -> Result<Verified, Error> {
+pub fn verify(folder: &Path, keys: &[PublicKey], store: Option<&Reader>) -> Result<Verified, Error> {
     let manifest = Manifest::read(folder)?;
     let mut wrong = files(folder, &manifest)?;
+    let signer = signature::check(folder, keys)?.unwrap_or_else(|why| {
+        wrong.push(why);
+        Signer::Nobody
+    });
     // What its digests contradict is read all the same, as far as it can be.
     let pack = match read(folder) {
         Ok((_, pack)) => pack,
         Err(error) if wrong.is_empty() => return Err(error),
-        Err(_) => return Ok(Verified { manifest, entries: 0, wrong }),
+        Err(_) => return Ok(Verified { manifest, entries: 0, signer, wrong }),
     };
     let header = &pack.header;
-    if (&header.period.name, header.cut_off, &header.evidence) != (&manifest.period, manifest.cut_off, &manifest.evidence) {
+    let told = (header.name(), header.cut_off, header.as_of.as_ref().map(|view| view.at), &header.evidence);
+    if told != (&manifest.period, manifest.cut_off, manifest.as_of, &manifest.evidence) {
         wrong.push(format!("{MANIFEST} is not of this {PACK}"));
     }
     let also = |entry: &crate::store::Entry| -> Result<Option<String>, Error> {
@@ -61,11 +70,11 @@ pub fn verify(folder: &Path, store: Option<&Reader>) -> Result<Verified, Error> 
     };
     let (entries, found) = evidence::check(folder, header.evidence_before.as_ref(), header.evidence.as_ref(), also)?;
     wrong.extend(found);
-    Ok(Verified { manifest, entries, wrong })
+    Ok(Verified { manifest, entries, signer, wrong })
 }
 
 /// What is wrong with the files.
-fn files(folder: &Path, manifest: &Manifest) -> Result<Vec<String>, Error> {
+pub(super) fn files(folder: &Path, manifest: &Manifest) -> Result<Vec<String>, Error> {
     let mut wrong = Vec::new();
     let mut there: BTreeSet<String> = folder::names(folder)?.into_iter().collect();
     for file in &manifest.files {

@@ -115,7 +115,7 @@ impl Page<'_> {
 
 fn front(page: &mut Page<'_>, pack: &Pack) -> Result<(), XlsxError> {
     let header = &pack.header;
-    page.title(&format!("Management review {}, {}", header.period.name, header.organisation))?;
+    page.title(&format!("Management review {}, {}", header.name(), header.organisation))?;
     let days = format!("{} to {}, {}", date_of(header.period.first_day), date_of(header.period.last_day), header.zone);
     let evidence = header.evidence.as_ref().map(|entry| format!("{}:{}", entry.entry, entry.digest)).unwrap_or_default();
     for (name, text) in [
@@ -132,7 +132,7 @@ fn front(page: &mut Page<'_>, pack: &Pack) -> Result<(), XlsxError> {
     for (title, lines) in [("To be decided", &front.decisions), ("What nobody looked at", &front.unseen)] {
         page.title(title)?;
         for line in lines {
-            page.line(&[&line.text, line.section.as_deref().unwrap_or_default()], None)?;
+            page.line(&[&line.text, line.section.as_deref().unwrap_or_default(), &line.which.join("; ")], None)?;
         }
     }
     for (title, list) in [

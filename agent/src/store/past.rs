@@ -243,6 +243,12 @@ fn gap(row: &dyn Row) -> Result<Option<Range<i64>>, Error> {
     Ok(body["from"].as_i64().zip(body["until"].as_i64()).map(|(from, until)| from..until))
 }
 
+/// The records of a shape of which a version ended, by source and id.
+pub(super) fn changed(connection: &dyn Database, shape: &str) -> Result<Vec<(String, String)>, Error> {
+    let sql = "SELECT DISTINCT source, id FROM record_versions WHERE shape = ?1 AND held_until IS NOT NULL ORDER BY source, id";
+    connection.rows(sql, &[shape.into()], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
 /// Every version of a record, whichever source had it, in the order of time.
 pub(super) fn versions(connection: &dyn Database, shape: &str, id: &str) -> Result<Vec<Version>, Error> {
     // Whoever asks for what holds needs another index than whoever asks for what held.

@@ -155,6 +155,14 @@ impl Reader {
         self.read(|database| past::versions(database, shape, id))
     }
 
+    /// The records of a shape (`case`) that were changed or went away, by source and id.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn changed(&self, shape: &str) -> Result<Vec<(String, String)>, Error> {
+        self.read(|database| past::changed(database, shape))
+    }
+
     /// The systems of the inventory by every name that they have now.
     ///
     /// # Errors

@@ -170,6 +170,14 @@ const ADMITTED: &[(&str, &str, &[&str])] = &[
         &["review MR-1 [] completed_at=1774828800 due=20543 kind=management_review status=performed ()"],
     ),
     (
+        "management_reviews.csv",
+        "id,planned,held,signed,Chaired by,Participants,Pack digest\nMR-1,2026-03-31,2026-03-30,2026-03-31,CEO,\"CEO, Head of AI\",ab12\nMR-2,2026-06-30,,,-,,-\n",
+        &[
+            "review MR-1 [] approved_at=1774915200 completed_at=1774828800 due=20543 kind=management_review status=approved (attendees:CEO, Head of AI chair:CEO pack:ab12)",
+            "review MR-2 [] due=20634 kind=management_review status=planned ()",
+        ],
+    ),
+    (
         "suppliers.csv",
         "id,name,criticality,last_review,next_review\n1,Cloud Ltd,high,2026-01-10,2027-01-10\n",
         &[

@@ -8,13 +8,13 @@ use std::{
 use super::{
     super::{
         readings,
-        slot::{Made, Method, Part, Slot},
+        slot::{Made, Part, Slot, builds_on},
         worker::chain,
     },
     Core, Evaluated, READINGS,
 };
 use crate::{
-    indicator::{Evaluation, EvaluationError, Evaluator, Id, Indicator, Moment, Own, Pass, Row},
+    indicator::{Evaluation, EvaluationError, Evaluator, Indicator, Moment, Own, Pass, Row},
     store::{self, Affected, Projection, tables::SourceRow},
 };
 
@@ -173,9 +173,4 @@ impl Core {
         done.sort_by_key(|(position, ..)| *position);
         done
     }
-}
-
-/// Whether a method reads the readings of this indicator: those that its SQL names, or all when it names none.
-fn builds_on(method: &Method, id: &Id, all: &[Slot]) -> bool {
-    method.indicator.reads_own(Own::Readings) && (method.names(id) || !all.iter().any(|slot| method.names(&slot.method.indicator.id)))
 }

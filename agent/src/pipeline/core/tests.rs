@@ -1,6 +1,7 @@
 //! The core's tests: what is unknown and why, what is evaluated when, what survives.
 
 mod rederived;
+mod then;
 
 use std::path::Path;
 

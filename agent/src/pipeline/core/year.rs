@@ -310,7 +310,7 @@ fn a_year_is_in_four_packs_as_it_was() {
     for quarter in 1..=4 {
         let name = format!("2026-Q{quarter}");
         let choice = Choice::quarter(&name, YearStart::default(), zone).unwrap();
-        let order = Order { choice: &choice, to: &results.join(&name), previous: None, print: None };
+        let order = Order { choice: &choice, as_known: None, to: &results.join(&name), previous: None, print: None, key: None };
         review::write(&reader, &subject, &order, END).unwrap();
     }
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/year/answers.py");

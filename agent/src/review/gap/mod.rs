@@ -52,7 +52,7 @@ pub const WORKBOOK: &str = "gap.xlsx";
 /// [`Error`]; then there is no folder.
 pub fn write(reader: &Reader, subject: &Subject<'_>, day: &str, to: &Path, now: i64) -> Result<Gap, Error> {
     let choice = choice(day, subject.zone)?;
-    let frozen = Frozen::of(reader, &choice, subject.zone, now)?;
+    let frozen = Frozen::of(reader, &choice, None, subject.zone, now)?;
     let draft = Draft::begin(to)?;
     let gap = make(reader, subject, &frozen, &choice)?;
     draft.write(GAP, &folder::json(&gap))?;

@@ -20,6 +20,7 @@ pub const RECORDS: usize = 20;
 
 /// A gap assessment.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Gap {
     /// `clause9 gap assessment`.
     pub format: String,
@@ -61,6 +62,7 @@ pub struct Gap {
 
 /// What a requirement is. The order is that of what is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Nothing names it.
@@ -93,6 +95,7 @@ impl Status {
 
 /// How much something takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Effort {
     /// Days.
@@ -116,6 +119,7 @@ impl Effort {
 
 /// What is at stake. The worst comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Risk {
     /// People may be harmed, or an audit fails.
@@ -139,6 +143,7 @@ impl Risk {
 
 /// A standard of the harmonised structure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum Standard {
     /// ISO/IEC 27001:2022.
     #[serde(rename = "iso_27001")]
@@ -150,6 +155,7 @@ pub enum Standard {
 
 /// A level of maturity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Level {
     /// Its number.
@@ -167,6 +173,7 @@ pub struct Level {
 
 /// A requirement, assessed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Assessed {
     /// `6.1.3` or `A.6.2.4`.
     pub id: String,
@@ -200,6 +207,7 @@ pub struct Assessed {
 
 /// A part of a requirement.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Part {
     /// What is to be shown.
     pub what: String,
@@ -213,6 +221,7 @@ pub struct Part {
 
 /// Records.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Records {
     /// How many there are.
     pub count: usize,
@@ -222,6 +231,7 @@ pub struct Records {
 
 /// A record.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Record {
     /// Its source.
     pub source: String,
@@ -233,6 +243,7 @@ pub struct Record {
 
 /// Readings of an indicator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Readings {
     /// The indicator.
     pub indicator: String,
@@ -246,6 +257,7 @@ pub struct Readings {
 
 /// Nearest anchors in other frameworks: no equivalences.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Crosswalk {
     /// NIST AI RMF 1.0.
     pub nist_ai_rmf: Vec<String>,
@@ -259,6 +271,7 @@ pub struct Crosswalk {
 
 /// What the Statement of Applicability says of a control.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Decision {
     /// The control.
     pub control: String,
@@ -284,6 +297,7 @@ pub struct Decision {
 
 /// What is decided on a control.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Decided {
     /// It applies.
@@ -310,6 +324,7 @@ impl Decided {
 
 /// A step of the roadmap.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Step {
     /// Its requirement.
     pub requirement: String,
@@ -327,6 +342,7 @@ pub struct Step {
 
 /// A stage of a certification audit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Readiness {
     /// Its id.
     pub id: String,
@@ -340,6 +356,7 @@ pub struct Readiness {
 
 /// What is looked for in a stage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Item {
     /// What.
     pub what: String,

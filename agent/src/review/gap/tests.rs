@@ -216,7 +216,7 @@ fn every_query_says_what_is_known_of_sample_records() {
     let bench = bench();
     let choice = choice("2026-09-30", Zone::UTC).unwrap();
     let reader = bench.reader();
-    let frozen = Frozen::of(&reader, &choice, Zone::UTC, moment("2030-01-01T00:00:00Z")).unwrap();
+    let frozen = Frozen::of(&reader, &choice, None, Zone::UTC, moment("2030-01-01T00:00:00Z")).unwrap();
     let end = reader.as_of(frozen.head().entry).unwrap();
     let values = Values::of(frozen.period(), &choice.before(), Zone::UTC).with_parameters(parameters(&bench.catalogue, end.configuration()));
     let found = Found::ask(data(), &end, &values, Zone::UTC, frozen.period().last_day).unwrap();

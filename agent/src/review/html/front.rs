@@ -25,15 +25,18 @@ pub(super) fn page(context: &Context) -> Markup {
     let calendar = context.calendar;
     html! {
         section #front aria-labelledby="front-title" {
-            h1 #front-title { "Management review pack " (header.period.name) }
+            h1 #front-title { "Management review pack " (header.name()) }
             p.lead {
                 (header.organisation) ". " (words::day(header.period.first_day)) " to " (words::day(header.period.last_day)) ", as known on "
-                (calendar.moment(header.cut_off)) " (" (header.zone) ")."
+                (calendar.moment(header.known_at())) " (" (header.zone) ")."
+            }
+            @if let Some(view) = &header.as_of {
+                p { strong { "This is a view as of another moment, not the pack that was frozen at the end of the period. " } @for limit in &view.limits { (limit) " " } }
             }
             (states(context))
             (watched(context))
-            h2 { "In breach" }
-            (in_breach(context, &front.in_breach))
+            h2 { "Decisions to take" }
+            (lines(context, &front.decisions, "Nothing that is known asks for a decision."))
             div.pair {
                 div { h2 { "What got worse" } (changes(context, &front.worse, SHOWN, "worse", "Nothing got worse, of what could be compared.")) }
                 div { h2 { "What got better" } (changes(context, &front.better, SHOWN_BETTER, "better", "Nothing got better, of what could be compared.")) }
@@ -42,12 +45,12 @@ pub(super) fn page(context: &Context) -> Markup {
                 p { strong { (words::count(front.adverse.count, "reading", "readings")) " got worse in three periods one after another: " }
                     (short(context, &front.adverse, 3)) }
             }
+            h2 { "In breach" }
+            (in_breach(context, &front.in_breach))
             h2 { "What is unknown, and why" }
             (unknown(context, &front.unknown))
             h2 { "What nobody looked at" }
             (lines(context, &front.unseen, "Nothing is known of that nobody looked at."))
-            h2 { "Decisions to take" }
-            (lines(context, &front.decisions, "Nothing that is known asks for a decision."))
             p.quiet {
                 "Whether this pack is what was recorded can be checked without a network: " a href="#verify" { "how to verify it" } ". "
                 @match &header.evidence {
@@ -173,7 +176,7 @@ fn systems(context: &Context) -> Markup {
 }
 
 /// So many systems in breach stand on the first page.
-const SYSTEMS: usize = 12;
+const SYSTEMS: usize = 5;
 
 /// The indicators of which the most is in breach.
 fn most(context: &Context, indicators: &BTreeMap<&str, usize>) -> Markup {
@@ -283,9 +286,17 @@ fn named(context: &Context, items: &[&Item]) -> Markup {
 fn lines(context: &Context, lines: &[Line], none: &str) -> Markup {
     html! {
         @if lines.is_empty() { p { (none) } } @else {
-            ul.plain { @for line in lines { li { (words::sentence(&line.text)) " " (see(context, line)) } } }
+            ul.plain { @for line in lines {
+                li { (words::sentence(&line.text)) " " (see(context, line)) @if !line.which.is_empty() { " " span.quiet { (which(line)) } } }
+            } }
         }
     }
+}
+
+/// The rows that a sentence counts, the first of them.
+fn which(line: &Line) -> String {
+    let others = if line.others > 0 { format!("; and {} more", line.others) } else { String::new() };
+    line.which.join("; ") + &others
 }
 
 fn see(context: &Context, line: &Line) -> Markup {

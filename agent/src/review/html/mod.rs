@@ -99,7 +99,7 @@ pub fn render(pack: &Pack) -> String {
         (front::rest(&context))
         (proof::page(&context))
     };
-    document(&style, &header.organisation, &format!("Management review pack {}", header.period.name), &content)
+    document(&style, &header.organisation, &format!("Management review pack {}", header.name()), &content)
 }
 
 /// A page with one style sheet, which loads nothing and runs nothing.

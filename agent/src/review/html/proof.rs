@@ -11,7 +11,7 @@ pub(super) fn page(context: &Context) -> Markup {
         section.section #verify aria-labelledby="verify-title" {
             h2 #verify-title { "How to verify this pack" }
             ol {
-                li { "Run " span.code { "clause9 review verify FOLDER" } " anywhere, without a network: it compares every file with " span.code { "manifest.json" } ", follows the chain of evidence in " span.code { "evidence.ndjson" } ", and tells the pack's digest." }
+                li { "Run " span.code { "clause9 review verify FOLDER" } " anywhere, without a network: it compares every file with " span.code { "manifest.json" } ", follows the chain of evidence in " span.code { "evidence.ndjson" } ", and tells the pack's digest, and who signed it, which " span.code { "--public-key" } " holds against the key that should have." }
                 li { "Compare that digest with what was written down elsewhere when the pack was made: in the minutes, in a signed mail, in the next pack." }
                 li { "Where the store is at hand, add " span.code { "--data-dir" } ": the entries below are looked for in its own chain of evidence." }
                 li { "Make the pack again with the same store and program: every file but " span.code { "pack.pdf" } " comes out the same, byte for byte." }
@@ -27,6 +27,7 @@ pub(super) fn page(context: &Context) -> Markup {
                     }
                 } }
                 tr { th scope="row" { "Made by" } td { (header.program) } }
+                @if let Some(view) = &header.as_of { tr { th scope="row" { "As known on" } td { (context.calendar.moment(view.at)) " (" (header.zone) "): no pack that was frozen at its cut-off" } } }
                 tr { th scope="row" { "Cut-off" } td { (context.calendar.moment(header.cut_off)) " (" (header.zone) ")" } }
                 tr { th scope="row" { "The store tells of time since" } td { (context.calendar.moment(header.known_since)) } }
             } }))

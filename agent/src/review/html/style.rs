@@ -14,7 +14,7 @@ const OWN: &str = include_str!("style.css");
 pub(super) fn of(pack: &Pack) -> String {
     let mut style = format!("{}{OWN}", draw::STYLE);
     let header = &pack.header;
-    let document = format!("{} \u{2013} Management review pack {}", header.organisation, header.period.name);
+    let document = format!("{} \u{2013} Management review pack {}", header.organisation, header.name());
     // Writing into a text can't fail.
     let _ = writeln!(style, "@page {{ @top-left {{ content: {}; }} }}", quoted(&document));
     for (number, sheet) in sheets(&pack.sections).iter().enumerate() {

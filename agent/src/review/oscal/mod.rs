@@ -45,7 +45,7 @@ impl Ids {
         let evidence = header.evidence.as_ref().map(|entry| entry.digest.as_str()).unwrap_or_default();
         let configuration = header.configuration.as_deref().unwrap_or_default();
         let cut_off = header.cut_off.to_string();
-        Self([header.organisation.as_str(), header.period.name.as_str(), cut_off.as_str(), evidence, configuration, header.program.as_str()].join("\n"))
+        Self([header.organisation.as_str(), header.name(), cut_off.as_str(), evidence, configuration, header.program.as_str()].join("\n"))
     }
 
     /// The id of a thing: the first 16 bytes of a SHA-256, with the version and the variant of a UUID that is made from a name.
@@ -90,9 +90,9 @@ fn property(name: &str, value: &str) -> Value {
 fn metadata(pack: &Pack, ids: &Ids, title: &str, remarks: &str) -> Value {
     let header = &pack.header;
     json!({
-        "title": plain(&format!("{title} {}", header.period.name)),
+        "title": plain(&format!("{title} {}", header.name())),
         "last-modified": moment(header.cut_off),
-        "version": line(&header.period.name),
+        "version": line(header.name()),
         "oscal-version": OSCAL,
         "parties": [{ "uuid": ids.id("party", "organisation"), "type": "organization", "name": line(&header.organisation) }],
         "remarks": remarks,

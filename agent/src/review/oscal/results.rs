@@ -46,8 +46,8 @@ fn result(pack: &Pack, ids: &Ids) -> Value {
     let findings: Vec<Value> = observed.breaches.iter().map(|(control, breaches)| finding(ids, control, breaches)).collect();
     let risks = risks(pack, ids);
     let mut result = json!({
-        "uuid": ids.id("result", &header.period.name),
-        "title": plain(&format!("Readings of {}", header.period.name)),
+        "uuid": ids.id("result", header.name()),
+        "title": plain(&format!("Readings of {}", header.name())),
         "description": "What the indicators of ISO/IEC 42001 Clause 9 said at the end of the period.",
         "start": moment(header.period.from),
         "end": moment(header.cut_off),

@@ -278,8 +278,8 @@ const EXPECTED: &[(&str, &[&str])] = &[
     "registers,OB-1,Art. 50,Transparency,,2026-08-02,-60,0,1",
 ]),
     ("reviews-held", &[
-    "registers,MR-1/next,Q2,planned,2026-10-10,,,0",
-    "registers,MR-1,Q2,approved,2026-07-10,2026-07-09,2026-07-14,0",
+    "registers,MR-1/next,Q2,planned,2026-10-10,,,,,,,,0",
+    "registers,MR-1,Q2,approved,2026-07-10,2026-07-09,2026-07-14,,,,it names no pack,0,0",
 ]),
     ("late-cases", &[
     "new,registers,CH-2,change,2026-02-01,2026-02-03,,,,,",
@@ -296,6 +296,9 @@ const EXPECTED: &[(&str, &[&str])] = &[
 ]),
     ("late-reviews", &[
     "new,registers,c,review_input,c,,2026-06-30,,,,,,",
+]),
+    ("late-decisions", &[
+    "new,registers,DE-2,Done long ago,2026-01-14,2026-02-14,,,,,",
 ]),
 ];
 

@@ -16,7 +16,7 @@ use crate::{
     pipeline::Handle,
     record::Digest,
     review::{
-        folder::{EVIDENCE, MANIFEST, Manifest, PACK, PAGE, PDF, WORKBOOK},
+        folder::{EVIDENCE, MANIFEST, Manifest, PACK, PAGE, PDF, SIGNATURE, WORKBOOK},
         html,
     },
 };
@@ -112,7 +112,7 @@ async fn serve(handle: &Handle, period: String, file: String, kind: &'static str
         let listed = manifest.files.iter().find(|listed| listed.name == file);
         let path = match listed {
             Some(listed) => pack.join(&listed.name),
-            None if file == MANIFEST => pack.join(MANIFEST),
+            None if file == MANIFEST || file == SIGNATURE && pack.join(SIGNATURE).is_file() => pack.join(&file),
             None => return Ok(Err(Not::File(manifest.files.iter().map(|listed| listed.name.clone()).collect()))),
         };
         let bytes = std::fs::read(path)?;

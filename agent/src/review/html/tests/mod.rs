@@ -152,6 +152,7 @@ fn the_first_pages_answer() {
         "nobody watched",
         "or roll it back?",
         "href=\"#verify\"",
+        "Second reviewer for rejections (Head of credit, due 2026-07-20)",
         "number is 48210",
     ] {
         let answer = answer.replace("number is", "evidence is number");

@@ -44,6 +44,7 @@ pub fn bare() -> Pack {
             organisation: "Northwind Lending SE".to_owned(),
             zone: "Europe/Berlin".to_owned(),
             cut_off: of.until,
+            as_of: None,
             before: before.map(|(name, first, last)| period(name, first, last)).to_vec(),
             known_since: of.from - 200 * DAY,
             watched: vec![Span { from: of.from, until: gap }, Span { from: gap + 9 * DAY / 2, until: of.until }],
@@ -431,9 +432,9 @@ fn front(indicators: &[Indicator]) -> Front {
 
 fn unseen() -> Vec<Line> {
     vec![
-        Line { text: "Nobody watched from 10 Aug 2026 to 14 Aug 2026 (4 days 12 hours).".to_owned(), section: None, table: None },
-        Line { text: "Nothing provides cases(risk): risks are unknown.".to_owned(), section: Some("r2".to_owned()), table: None },
-        Line { text: "2 of 14 planned analyses of monitoring results were not made.".to_owned(), section: Some("d.2".to_owned()), table: None },
+        Line { text: "Nobody watched from 10 Aug 2026 to 14 Aug 2026 (4 days 12 hours).".to_owned(), section: None, ..Line::default() },
+        Line { text: "Nothing provides cases(risk): risks are unknown.".to_owned(), section: Some("r2".to_owned()), ..Line::default() },
+        Line { text: "2 of 14 planned analyses of monitoring results were not made.".to_owned(), section: Some("d.2".to_owned()), ..Line::default() },
     ]
 }
 
@@ -442,14 +443,16 @@ fn decisions() -> Vec<Line> {
         Line {
             text: "Keep the credit-scoring model in use while its income feature drifts, or roll it back?".to_owned(),
             section: Some("d.2".to_owned()),
-            table: None,
+            ..Line::default()
         },
         Line {
             text: "1 action of an earlier review is 72 days late: give it another owner or another day?".to_owned(),
             section: Some("a".to_owned()),
             table: Some("actions".to_owned()),
+            which: vec!["Second reviewer for rejections (Head of credit, due 2026-07-20)".to_owned()],
+            others: 0,
         },
-        Line { text: "The impact assessment of cv-screening is overdue: who does it by when?".to_owned(), section: Some("r3".to_owned()), table: None },
+        Line { text: "The impact assessment of cv-screening is overdue: who does it by when?".to_owned(), section: Some("r3".to_owned()), ..Line::default() },
     ]
 }
 
