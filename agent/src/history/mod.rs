@@ -7,7 +7,6 @@
 mod breaches;
 mod chosen;
 mod course;
-mod json;
 mod period;
 mod records;
 #[cfg(test)]
@@ -21,7 +20,6 @@ use std::{
 pub use breaches::{InBreach, in_breach};
 pub use chosen::keys;
 pub use course::{Change, Course, Seconds, Shown, Step, Summary, change};
-pub use json::json;
 pub use period::{DEFAULT_FROM, EXPECTED, Edge, day, edge, period, shown};
 pub use records::{Edit, edits};
 

@@ -45,7 +45,7 @@ use sqlite::Sqlite;
 pub use self::core::DATABASE_FILE;
 pub use as_of::AsOf;
 pub use error::Error;
-pub use evidence::{Anchor, Entry};
+pub use evidence::{Anchor, Entry, Kind as EntryKind};
 pub use folder::{begin_with, compact, open_to_others, size};
 pub use history::{Change, Interval, Key, Since, Stored};
 pub use past::{Held, Stats, SystemNames, Version};
