@@ -362,8 +362,11 @@ pub enum Store {
                       Example:\n  clause9 store backup --data-dir /var/lib/clause9 /backup/clause9-2026-09-30.sqlite")]
     Backup(StoreBackup),
     /// Give back what the database does not need any more to the file system. No agent may run on the folder meanwhile; there must be room for a copy.
-    #[command(after_help = "What is stored stays as it is. To keep less, keep a copy elsewhere (`store backup`) and begin a new data folder.\n\n\
-                      Example:\n  systemctl stop clause9 && clause9 store compact --data-dir /var/lib/clause9 && systemctl start clause9")]
+    #[command(
+        after_help = "What is stored stays as it is. To keep less, say `store: { keep: { readings: 1095d, records: 1095d } }` in the configuration: the agent removes \
+                      what ended longer ago, and this gives back its room.\n\n\
+                      Example:\n  systemctl stop clause9 && clause9 store compact --data-dir /var/lib/clause9 && systemctl start clause9"
+    )]
     Compact(StoreCompact),
 }
 

@@ -10,7 +10,8 @@ pub fn json(history: &History, unit: &str, direction: Direction) -> Value {
     let courses: Vec<_> = history.courses.iter().map(|course| of_course(history, course, direction)).collect();
     let watched: Vec<_> = history.watched_in_period().map(|span| json!({ "from": span.start, "until": span.end })).collect();
     json!({
-        "indicator": history.indicator, "unit": unit, "from": history.period.start, "until": history.period.end, "watched": watched, "readings": courses,
+        "indicator": history.indicator, "unit": unit, "from": history.period.start, "until": history.period.end, "watched": watched,
+        "removed_before": history.removed, "readings": courses,
     })
 }
 

@@ -20,7 +20,8 @@ use self::compare::Around;
 use super::{inventory, readings, slot::FEW_SYSTEMS};
 use crate::{
     indicator::{Catalogue, Evaluator, Indicator, Moment, Overrides, Own, Pass, Row, stored_views},
-    store::{self, AsOf, Key, Memories, Opened, Reader, StoredMethod},
+    schedule,
+    store::{self, AsOf, Key, Memories, Opened, Reader, Removed, StoredMethod},
     threshold::RuleSet,
 };
 
@@ -84,6 +85,8 @@ enum Why {
 pub struct Rederiver<'r> {
     reader: &'r Reader,
     catalogue: &'r Catalogue,
+    /// Of which spans of time records or readings were removed.
+    removed: Removed,
     as_of: AsOf,
     evaluator: Evaluator,
     methods: Vec<StoredMethod>,
@@ -102,10 +105,11 @@ impl<'r> Rederiver<'r> {
     /// # Errors
     /// What the store reports.
     pub fn after(entry: i64, reader: &'r Reader, catalogue: &'r Catalogue) -> Result<Self, store::Error> {
-        let as_of = reader.as_of(entry)?;
+        // What was removed is told reading by reading.
+        let (as_of, removed) = (reader.what_is_left_of(entry)?, reader.removed()?);
         let evaluator = Evaluator::new(as_of.projection()?);
         let methods = reader.methods(i64::MAX)?;
-        Ok(Self { reader, catalogue, as_of, evaluator, methods, ready: HashMap::new(), memories: Memories::new(), remembered: 0 })
+        Ok(Self { reader, catalogue, removed, as_of, evaluator, methods, ready: HashMap::new(), memories: Memories::new(), remembered: 0 })
     }
 
     /// What was stored before the entry that was computed last.
@@ -125,6 +129,11 @@ impl<'r> Rederiver<'r> {
         closed.retain(is_chosen);
         if opened.is_empty() && closed.is_empty() {
             return Ok(Vec::new());
+        }
+        if let Some(before) = self.removed.at(at) {
+            let words = format!("what it was made of was removed by retention; of what ended before {} not all is there", schedule::rfc3339(before));
+            let told = |stored: Opened| Computed { key: stored.key.clone(), stored: Some(stored), outcome: Outcome::Told(words.clone()) };
+            return Ok(opened.into_iter().map(told).collect());
         }
         self.as_of.advance(entry - 1)?;
         self.as_of.see_sources_of(entry)?;

@@ -41,6 +41,8 @@ pub(super) enum Kind {
     Renewal,
     /// What an older release had stored was put under the present rules.
     Older,
+    /// Rows that ended longer ago than the configuration keeps were removed.
+    Retention,
 }
 
 /// The rows of which an entry vouches.
@@ -52,7 +54,7 @@ pub(super) enum Rows {
 }
 
 impl Kind {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Start,
         Self::Stop,
         Self::Seal,
@@ -64,6 +66,7 @@ impl Kind {
         Self::Gap,
         Self::Renewal,
         Self::Older,
+        Self::Retention,
     ];
 
     pub(super) fn as_str(self) -> &'static str {
@@ -79,6 +82,7 @@ impl Kind {
             Self::Gap => "gap",
             Self::Renewal => "renewal",
             Self::Older => "older",
+            Self::Retention => "retention",
         }
     }
 

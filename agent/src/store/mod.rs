@@ -1,7 +1,7 @@
 //! The store: records with every version they had, readings with their history, and the evidence chain. SQLite, one writer.
 //!
-//! What is stored is never changed, only closed: a record version and a reading hold over an interval. The record tables that indicators
-//! query are a projection of the current versions and can be made anew from them at any time.
+//! What is stored is never changed, only closed: a record version and a reading hold over an interval. What ended longer ago than the configuration keeps
+//! is removed, and its seal stays. The record tables that indicators query are a projection of the current versions and can be made anew from them at any time.
 
 mod as_of;
 mod core;
@@ -19,6 +19,7 @@ mod reader;
 #[cfg(test)]
 mod real;
 mod records;
+mod retention;
 mod snapshot;
 mod spans;
 pub mod sql;
@@ -50,6 +51,7 @@ pub use folder::{compact, open_to_others, size};
 pub use history::{Change, Interval, Key, Since, Stored};
 pub use past::{Held, Stats, SystemNames, Version};
 pub use reader::{Reader, Verification};
+pub use retention::{Keep, Removable, Removed};
 pub use snapshot::Snapshot;
 pub use sql::Interrupter;
 pub use sqlite::{Look, Projection, Query, QueryError};
@@ -328,6 +330,14 @@ impl Store {
     /// [`Error::Full`], or what SQLite reports; nothing is changed then.
     pub fn record_gap(&mut self, from: i64, until: i64) -> Result<(), Error> {
         self.write(|transaction| evidence::append(transaction, until, Kind::Gap, serde_json::json!({ "from": from, "until": until })).map(drop))
+    }
+
+    /// Removes rows that ended longer ago than they are kept, with one evidence entry for all of them, and gives how many.
+    ///
+    /// # Errors
+    /// [`Error::Full`], or what SQLite reports; nothing is changed then.
+    pub fn remove(&mut self, removable: &Removable, now: i64) -> Result<usize, Error> {
+        self.write(|transaction| retention::remove(transaction, removable, now))
     }
 
     /// Stores changes of readings, with one evidence entry for all of them.

@@ -8,6 +8,7 @@ use crate::record::DoubtReason;
 mod as_of;
 mod files;
 mod home;
+pub(in crate::store) mod retention;
 
 pub(in crate::store) use home::{Case, Home, Homes, on_every_engine};
 

@@ -34,6 +34,8 @@ pub struct Verified {
     /// The last entry of an older release, if there is one: until there its rules hold, which cover neither times nor sources. What was stored then is
     /// as it was when the entry after it was made.
     pub older_until: Option<i64>,
+    /// What retention removed, by which rule and when, in words.
+    pub removals: Vec<String>,
     /// Spans of which nothing vouches, in words: an agent ended without a word, or runs and has not sealed yet.
     pub gaps: Vec<String>,
     /// Whether nothing is stored at all. That is a finding, too: nothing vouches for anything.
@@ -196,14 +198,15 @@ fn walk_older(connection: &dyn Database, expected: &[Expected]) -> Result<Verifi
 }
 
 fn walk_all(connection: &dyn Database, expected: &[Expected]) -> Result<Verified, Error> {
-    let (mut told, mut findings) = (Told::default(), Vec::new());
+    let (mut told, mut findings) = (Told::of(connection)?, Vec::new());
     let head = walk(connection, expected, &mut told, &mut findings)?;
     if head.entry == 0 && findings.is_empty() {
-        return walk_none(connection, expected, &["record_versions", "reading_intervals", "source_states", "waiting_rules", "agent_runs"]);
+        let tables = ["record_versions", "reading_intervals", "source_states", "waiting_rules", "agent_runs", "removed_rows"];
+        return walk_none(connection, expected, &tables[..tables.len() - usize::from(!told.has_removed)]);
     }
     // Where the chain is broken, all that follows would differ.
     if findings.is_empty() {
-        findings.extend(read(rows::astray(connection), Place::Store)?);
+        findings.extend(read(rows::astray(connection, told.has_removed), Place::Store)?);
     }
     if findings.is_empty() {
         findings.extend(read(told.differs(connection).map(|what| what.map(|what| Finding { place: Place::Store, what })), Place::Store)?);
@@ -211,10 +214,10 @@ fn walk_all(connection: &dyn Database, expected: &[Expected]) -> Result<Verified
     // A ledger that is not what was stored says nothing of what is made from it; the digest in its last entry does.
     let differs = if findings.is_empty() { projection::differs(connection, told.projection.as_deref()) } else { projection_differs(connection, None) };
     findings.extend(read(differs.map(|what| what.map(|what| Finding { place: Place::Projection, what })), Place::Projection)?);
-    let older_until = told.older_until;
+    let (older_until, removals) = (told.older_until, told.removals());
     // Of a database that can't be read something was found already.
     let gaps = if findings.is_empty() { told.gaps(connection)? } else { told.gaps(connection).unwrap_or_default() };
-    Ok(Verified { older_until, gaps, ..found(head, expected, findings) })
+    Ok(Verified { older_until, removals, gaps, ..found(head, expected, findings) })
 }
 
 /// A chain without entries: whether anything is stored for which one must vouch.
@@ -239,7 +242,7 @@ fn found(head: Anchor, expected: &[Expected], mut findings: Vec<Finding>) -> Ver
         let what = format!("there is no evidence entry {}, which was there: the last one is {}", anchor.entry, head.entry);
         findings.insert(0, Finding { place: Place::Store, what });
     }
-    Verified { head, older_until: None, gaps: Vec::new(), holds_nothing: false, findings }
+    Verified { head, older_until: None, removals: Vec::new(), gaps: Vec::new(), holds_nothing: false, findings }
 }
 
 /// Walks the chain until the first entry that is broken, and gives the last one that was read.
@@ -327,8 +330,9 @@ impl Entry<'_> {
             return Ok(Some(what));
         }
         match kind.rows() {
-            Rows::Records => rows::records(connection, self, &mut told.last_record),
-            Rows::Readings => rows::readings(connection, self, &mut told.last_reading),
+            Rows::Records => rows::records(connection, self, told),
+            Rows::Readings => rows::readings(connection, self, told),
+            Rows::None if kind == Kind::Retention => told.hear_removal(connection, self),
             Rows::None if kind == Kind::Older => rows::older(connection, self),
             Rows::None => Ok(None),
         }

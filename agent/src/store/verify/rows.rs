@@ -1,13 +1,13 @@
 //! The rows of the history: each as it was sealed, under an entry that vouches for it, at that entry's time.
 
-use super::{Entry, Finding, Place};
+use super::{Entry, Finding, Place, told::Told};
 use crate::{
     record::Digest,
     store::{
         Error,
         evidence::Seals,
         history::{self, Read},
-        older, records,
+        older, records, retention,
         sql::{Database, Row},
     },
 };
@@ -81,17 +81,19 @@ impl Table {
 /// The columns at which a row begins and ends to hold: the entry's, and its time.
 const ENDS: [(&str, &str); 2] = [("from_entry", "held_from"), ("until_entry", "held_until")];
 
-/// The record versions under an entry. They come after the `last` one of the entries before.
-pub(super) fn records(connection: &dyn Database, entry: &Entry<'_>, last: &mut i64) -> Result<Option<String>, Error> {
-    under(connection, entry, &RECORDS, last)
+/// The record versions under an entry. They come after the last one of the entries before.
+pub(super) fn records(connection: &dyn Database, entry: &Entry<'_>, told: &mut Told) -> Result<Option<String>, Error> {
+    let has_removed = told.has_removed;
+    under(connection, entry, &RECORDS, has_removed, &mut told.last_record)
 }
 
 /// The readings under an entry, likewise.
-pub(super) fn readings(connection: &dyn Database, entry: &Entry<'_>, last: &mut i64) -> Result<Option<String>, Error> {
-    under(connection, entry, &READINGS, last)
+pub(super) fn readings(connection: &dyn Database, entry: &Entry<'_>, told: &mut Told) -> Result<Option<String>, Error> {
+    let has_removed = told.has_removed;
+    under(connection, entry, &READINGS, has_removed, &mut told.last_reading)
 }
 
-fn under(connection: &dyn Database, entry: &Entry<'_>, table: &Table, last: &mut i64) -> Result<Option<String>, Error> {
+fn under(connection: &dyn Database, entry: &Entry<'_>, table: &Table, has_removed: bool, last: &mut i64) -> Result<Option<String>, Error> {
     let before = *last;
     let mut seals = Seals::default();
     for ((column, time), put) in ENDS.into_iter().zip([Seals::open as fn(&mut Seals, Digest), Seals::close]) {
@@ -110,6 +112,9 @@ fn under(connection: &dyn Database, entry: &Entry<'_>, table: &Table, last: &mut
         })?;
         if wrong.is_some() {
             return Ok(wrong);
+        }
+        if has_removed {
+            retention::seals(connection, column, entry.number, |seal| put(&mut seals, seal))?;
         }
     }
     let found = seals.summary();
@@ -158,7 +163,11 @@ pub(super) fn older(connection: &dyn Database, entry: &Entry<'_>) -> Result<Opti
 }
 
 /// Rows that lie under no entry, under one of another kind, or over one another.
-pub(super) fn astray(connection: &dyn Database) -> Result<Option<Finding>, Error> {
+pub(super) fn astray(connection: &dyn Database, has_removed: bool) -> Result<Option<Finding>, Error> {
+    if let Some(entry) = if has_removed { retention::astray(connection)? } else { None } {
+        let what = "a row was removed under it, but it is no entry of retention".to_owned();
+        return Ok(Some(Finding { place: Place::Entry(entry), what }));
+    }
     for table in [&RECORDS, &READINGS] {
         let Table { name, key, order, kinds, named_by, .. } = table;
         let after = table.after_name();

@@ -1,16 +1,20 @@
 //! What the entries tell in full of what is changed in place, and whether that is how it is.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use serde_json::Value;
 
 use super::Entry;
 use crate::{
     record::Digest,
-    schedule,
+    schedule, span,
     store::{
         Error, core,
         evidence::{Kind, PROJECTION},
+        retention::{self, Removal, Removed},
         spans,
         sql::Database,
     },
@@ -18,6 +22,19 @@ use crate::{
 
 /// What is noted beside all that entries tell of: each is compared with what it is of, or, where no agent has run yet, was not told of.
 const BESIDE: [&str; 5] = [PROJECTION, core::RECORD_TABLE_NAMES, "record_tables", "zone", core::SCHEMA_VERSION];
+
+fn words(removal: &Removal, entries: &[(i64, i64)]) -> String {
+    let parts = ["intervals of readings", "versions of records"].into_iter().zip([removal.keep.readings, removal.keep.records]);
+    let part = |((what, keep), (count, before)): ((&str, Option<i64>), (u64, Option<i64>))| {
+        let keep = span::text(Duration::from_secs(keep?.unsigned_abs()));
+        Some(format!("{count} {what} that ended before {}, which are kept for {keep}", schedule::rfc3339(before?)))
+    };
+    let parts: Vec<_> = parts.zip(removal.counts.into_iter().zip(removal.before)).filter(|(_, (count, _))| *count > 0).filter_map(part).collect();
+    let [(first, from), .., (last, until)] = [&entries[..1], &entries[entries.len() - 1..]].concat()[..] else { return String::new() };
+    let (from, until) = (schedule::rfc3339(from), schedule::rfc3339(until));
+    let by = if first == last { format!("entry {first} of {from}") } else { format!("{} entries, from {first} of {from} to {last} of {until}", entries.len()) };
+    format!("{}; by {by}", parts.join("; "))
+}
 
 /// What was told last of each thing.
 #[derive(Debug, Default)]
@@ -37,9 +54,50 @@ pub(super) struct Told {
     /// Values of the table `meta`.
     meta: BTreeMap<String, String>,
     gaps: Vec<String>,
+    /// Whether there are seals of rows that were removed.
+    pub(super) has_removed: bool,
+    /// For how long the configuration in force keeps what has ended.
+    keep: Value,
+    /// The spans of which something was removed.
+    gone: Removed,
+    /// What was removed, by its rule: the entries and when they were made.
+    removals: Vec<(Removal, Vec<(i64, i64)>)>,
 }
 
 impl Told {
+    /// Nothing yet.
+    pub(super) fn of(connection: &dyn Database) -> Result<Self, Error> {
+        let has_removed = connection.version()? >= core::REMOVES && connection.any("SELECT 1 FROM removed_rows LIMIT 1", &[])?;
+        Ok(Self { has_removed, ..Self::default() })
+    }
+
+    /// Takes in what an entry of retention tells, and gives what in it can't be.
+    pub(super) fn hear_removal(&mut self, connection: &dyn Database, entry: &Entry<'_>) -> Result<Option<String>, Error> {
+        if !self.has_removed {
+            return Ok(Some("the seals of the rows that it removed are missing".to_owned()));
+        }
+        let removal = match retention::check(connection, entry.number, entry.at, &entry.body, &self.keep, &mut self.gone)? {
+            Ok(removal) => removal,
+            Err(what) => return Ok(Some(what)),
+        };
+        self.meta.insert(retention::REMOVED.to_owned(), entry.body[retention::REMOVED].to_string());
+        let place = (entry.number, entry.at);
+        match self.removals.last_mut().filter(|(before, _)| before.keep == removal.keep) {
+            Some((all, entries)) => {
+                all.counts = [all.counts[0] + removal.counts[0], all.counts[1] + removal.counts[1]];
+                all.before = removal.before;
+                entries.push(place);
+            }
+            None => self.removals.push((removal, vec![place])),
+        }
+        Ok(None)
+    }
+
+    /// What was removed, by which rule and when, in words.
+    pub(super) fn removals(&self) -> Vec<String> {
+        self.removals.iter().map(|(removal, entries)| words(removal, entries)).collect()
+    }
+
     /// Takes in what an entry tells, and gives what in it can't be.
     pub(super) fn hear(&mut self, entry: &Entry<'_>, kind: Kind) -> Option<String> {
         let body = &entry.body;
@@ -60,6 +118,9 @@ impl Told {
             if let Some(text) = body[name].as_str() {
                 self.meta.insert(name.to_owned(), text.to_owned());
             }
+        }
+        if kind == Kind::Configuration {
+            self.keep = body["document"]["store"]["keep"].clone();
         }
         let name = match kind {
             Kind::Method => format!("method:{}", body["indicator"].as_str().unwrap_or_default()),
