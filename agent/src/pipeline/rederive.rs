@@ -19,7 +19,8 @@ pub use self::explain::{Explanation, Records, Used, explain};
 use self::compare::Around;
 use super::{inventory, readings, slot::FEW_SYSTEMS};
 use crate::{
-    indicator::{Catalogue, Evaluator, Indicator, Moment, Overrides, Own, Pass, Row, stored_views},
+    indicator::{Catalogue, Evaluator, Indicator, Moment, Overrides, Own, Pass, Reads, Row, stored_views},
+    record::shape,
     schedule,
     store::{self, AsOf, Key, Memories, Opened, Reader, Removed, StoredMethod},
     threshold::RuleSet,
@@ -199,6 +200,10 @@ impl<'r> Rederiver<'r> {
         for stored in group.begun {
             let memory = self.memories.get(&stored.key).map(String::as_str);
             let outcome = compare::outcome(&ready, &stored, before.get(&stored.key), memory, &rows, around, &self.as_of);
+            let outcome = match outcome {
+                Outcome::Differs(_) if self.reads_redacted(&ready)? => Outcome::Told("a record that it was made of was redacted since".to_owned()),
+                outcome => outcome,
+            };
             all.push(Computed { key: stored.key.clone(), stored: Some(stored), outcome });
         }
         Ok(all)
@@ -223,6 +228,18 @@ impl<'r> Rederiver<'r> {
         strays.extend(missing);
         strays.sort_by(|one, other| one.key.cmp(&other.key));
         Ok(strays)
+    }
+
+    /// Whether a text of any record that a method could read was redacted.
+    fn reads_redacted(&self, ready: &Ready) -> Result<bool, store::Error> {
+        for feed in ready.indicator.reads.iter().filter_map(Reads::feed) {
+            let shape = shape::by_table(feed.table()).expect("a feed is of a known table");
+            let sql = "SELECT 1 FROM record_versions WHERE shape = ?1 AND body LIKE '%' || ?2 || '%' LIMIT 1";
+            if self.as_of.tables().any(sql, &[shape.name.into(), store::MARK.into()])? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// A stored method, ready to be computed.

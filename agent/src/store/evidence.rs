@@ -43,6 +43,10 @@ pub(super) enum Kind {
     Older,
     /// Rows that ended longer ago than the configuration keeps were removed.
     Retention,
+    /// Texts of a record were redacted.
+    Redaction,
+    /// What of a damaged database proved itself was taken over into this one.
+    Recovery,
 }
 
 /// The rows of which an entry vouches.
@@ -54,7 +58,7 @@ pub(super) enum Rows {
 }
 
 impl Kind {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 14] = [
         Self::Start,
         Self::Stop,
         Self::Seal,
@@ -67,6 +71,8 @@ impl Kind {
         Self::Renewal,
         Self::Older,
         Self::Retention,
+        Self::Redaction,
+        Self::Recovery,
     ];
 
     pub(super) fn as_str(self) -> &'static str {
@@ -83,6 +89,8 @@ impl Kind {
             Self::Renewal => "renewal",
             Self::Older => "older",
             Self::Retention => "retention",
+            Self::Redaction => "redaction",
+            Self::Recovery => "recovery",
         }
     }
 

@@ -19,6 +19,8 @@ mod reader;
 #[cfg(test)]
 mod real;
 mod records;
+mod recover;
+mod redaction;
 mod retention;
 mod snapshot;
 mod spans;
@@ -47,10 +49,12 @@ pub use self::core::DATABASE_FILE;
 pub use as_of::AsOf;
 pub use error::Error;
 pub use evidence::{Anchor, Entry};
-pub use folder::{compact, open_to_others, size};
+pub use folder::{compact, open_to_others, redact, size};
 pub use history::{Change, Interval, Key, Since, Stored};
 pub use past::{Held, Stats, SystemNames, Version};
 pub use reader::{Reader, Verification};
+pub use recover::{Recovered, recover};
+pub use redaction::{MARK, Redacted, Redaction, fields as redactable, may_be_redacted};
 pub use retention::{Keep, Removable, Removed};
 pub use snapshot::Snapshot;
 pub use sql::Interrupter;
@@ -338,6 +342,15 @@ impl Store {
     /// [`Error::Full`], or what SQLite reports; nothing is changed then.
     pub fn remove(&mut self, removable: &Removable, now: i64) -> Result<usize, Error> {
         self.write(|transaction| retention::remove(transaction, removable, now))
+    }
+
+    /// Redacts texts of a record in every version that is stored; `None`: no such record is. What was there is in the file until [`compact`] wrote it anew.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when a column is nowhere in it; [`Error::Full`], or what SQLite reports; nothing is changed then.
+    fn redact(&mut self, redaction: &Redaction<'_>, now: i64) -> Result<Option<Redacted>, Error> {
+        let zone = self.zone;
+        self.write(|transaction| redaction::redact(transaction, redaction, zone, now))
     }
 
     /// Stores changes of readings, with one evidence entry for all of them.

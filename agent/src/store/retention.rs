@@ -64,7 +64,7 @@ impl Removed {
         both.filter(|span| span.start < period.end && span.end > period.start).map(|span| span.end).max()
     }
 
-    fn read(value: &Value) -> Self {
+    pub(super) fn read(value: &Value) -> Self {
         let spans = |part: &str| -> Vec<_> {
             let span = |span: &Value| Some(span[0].as_i64().unwrap_or(i64::MIN)..span[1].as_i64()?);
             value[part].as_array().into_iter().flatten().filter_map(span).collect()

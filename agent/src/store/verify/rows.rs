@@ -5,9 +5,11 @@ use crate::{
     record::Digest,
     store::{
         Error,
-        evidence::Seals,
+        evidence::{GENESIS, Seals},
         history::{self, Read},
-        older, records, retention,
+        older, records,
+        redaction::Bodies,
+        retention,
         sql::{Database, Row},
     },
 };
@@ -30,7 +32,7 @@ struct Table {
     called: fn(&dyn Row) -> Result<String, Error>,
     /// Columns, the first of them those of its name, and the seal of rows that begin with them.
     sealed_by: &'static str,
-    seal: fn(&dyn Row) -> Result<Sealed, Error>,
+    seal: fn(&dyn Row, &Bodies) -> Result<Sealed, Error>,
 }
 
 static RECORDS: Table = Table {
@@ -42,11 +44,11 @@ static RECORDS: Table = Table {
     named_by: "r.source, r.stream, r.shape, r.id",
     called: |row| Ok(format!("the {} `{}` of `{}`", row.get::<String>(2)?, row.get::<String>(3)?, row.get::<String>(0)?)),
     sealed_by: "r.source, r.stream, r.shape, r.id, r.digest, r.held_from, r.seal, r.body",
-    seal: |row| {
+    seal: |row, bodies| {
         let (source, stream, shape, id): (String, String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
         let (digest, body) = (row.get(4)?, row.get::<String>(7)?);
         let seal = records::seal(&source, &stream, &shape, &id, &digest, row.get(5)?);
-        let is_whole = Digest::of(body.as_bytes()) == digest && row.get::<Option<_>>(6)? == Some(seal);
+        let is_whole = Digest::of(body.as_bytes()) == bodies.of(&seal, digest) && row.get::<Option<_>>(6)? == Some(seal);
         RECORDS.checked(row, seal, is_whole)
     },
 };
@@ -60,7 +62,7 @@ static READINGS: Table = Table {
     named_by: "r.indicator, r.labels",
     called: |row| Ok(format!("the reading {} {}", row.get::<String>(0)?, row.get::<String>(1)?)),
     sealed_by: history::COLUMNS,
-    seal: |row| {
+    seal: |row, _| {
         let read = Read::of(row)?;
         let seal = read.seal();
         READINGS.checked(row, seal, read.sealed == Some(seal) && read.is_paired)
@@ -83,17 +85,23 @@ const ENDS: [(&str, &str); 2] = [("from_entry", "held_from"), ("until_entry", "h
 
 /// The record versions under an entry. They come after the last one of the entries before.
 pub(super) fn records(connection: &dyn Database, entry: &Entry<'_>, told: &mut Told) -> Result<Option<String>, Error> {
-    let has_removed = told.has_removed;
-    under(connection, entry, &RECORDS, has_removed, &mut told.last_record)
+    under(connection, entry, &RECORDS, told.has_removed, told.lacks(entry.number), &told.bodies, &mut told.last_record)
 }
 
 /// The readings under an entry, likewise.
 pub(super) fn readings(connection: &dyn Database, entry: &Entry<'_>, told: &mut Told) -> Result<Option<String>, Error> {
-    let has_removed = told.has_removed;
-    under(connection, entry, &READINGS, has_removed, &mut told.last_reading)
+    under(connection, entry, &READINGS, told.has_removed, told.lacks(entry.number), &told.bodies, &mut told.last_reading)
 }
 
-fn under(connection: &dyn Database, entry: &Entry<'_>, table: &Table, has_removed: bool, last: &mut i64) -> Result<Option<String>, Error> {
+fn under(
+    connection: &dyn Database,
+    entry: &Entry<'_>,
+    table: &Table,
+    has_removed: bool,
+    lacks: bool,
+    bodies: &Bodies,
+    last: &mut i64,
+) -> Result<Option<String>, Error> {
     let before = *last;
     let mut seals = Seals::default();
     for ((column, time), put) in ENDS.into_iter().zip([Seals::open as fn(&mut Seals, Digest), Seals::close]) {
@@ -108,7 +116,7 @@ fn under(connection: &dyn Database, entry: &Entry<'_>, table: &Table, has_remove
             if row.get::<Option<i64>>(row.width() - 1)? != Some(entry.at) {
                 return other_time(table, row).map(Some);
             }
-            Ok((table.seal)(row)?.map(|seal| put(&mut seals, seal)).err())
+            Ok((table.seal)(row, bodies)?.map(|seal| put(&mut seals, seal)).err())
         })?;
         if wrong.is_some() {
             return Ok(wrong);
@@ -119,7 +127,8 @@ fn under(connection: &dyn Database, entry: &Entry<'_>, table: &Table, has_remove
     }
     let found = seals.summary();
     let parts = ["opened", "closed", "digest"];
-    if parts.iter().all(|part| found[part] == entry.body[part]) {
+    // What is left of them is held to the entry of recovery.
+    if lacks || parts.iter().all(|part| found[part] == entry.body[part]) {
         return Ok(None);
     }
     let count = |of: &serde_json::Value| format!("{} opened and {} closed", of["opened"], of["closed"]);
@@ -146,15 +155,15 @@ pub(super) fn times(connection: &dyn Database, entry: &Entry<'_>) -> Result<Opti
 }
 
 /// Everything from before the entry that put it under the present rules.
-pub(super) fn older(connection: &dyn Database, entry: &Entry<'_>) -> Result<Option<String>, Error> {
+pub(super) fn older(connection: &dyn Database, entry: &Entry<'_>, told: &Told) -> Result<Option<String>, Error> {
     for table in [&RECORDS, &READINGS] {
         let sql = format!("SELECT {} FROM {} r WHERE r.from_entry < ?1 ORDER BY r.{}", table.sealed_by, table.name, table.order);
-        let wrong = connection.find(&sql, &[entry.number.into()], |row| Ok((table.seal)(row)?.err()))?;
+        let wrong = connection.find(&sql, &[entry.number.into()], |row| Ok((table.seal)(row, &told.bodies)?.err()))?;
         if wrong.is_some() {
             return Ok(wrong);
         }
     }
-    for (part, table) in [("records", &RECORDS), ("readings", &READINGS)] {
+    for (part, table) in [("records", &RECORDS), ("readings", &READINGS)].into_iter().filter(|_| !told.lacks(entry.number)) {
         if older::sum(connection, table.name, table.order, entry.number)? != entry.body[part] {
             return Ok(Some(format!("the {part} from before it are not those that it vouches for")));
         }
@@ -202,6 +211,25 @@ pub(super) fn astray(connection: &dyn Database, has_removed: bool) -> Result<Opt
         }
     }
     Ok(None)
+}
+
+/// One digest over the seals of the rows that are left under entries, and of those that were removed.
+pub(in crate::store) fn left(connection: &dyn Database, entries: &[i64]) -> Result<Digest, Error> {
+    let mut all = String::new();
+    for entry in entries {
+        let mut seals = Seals::default();
+        for ((column, _), put) in ENDS.into_iter().zip([Seals::open as fn(&mut Seals, Digest), Seals::close]) {
+            for table in [&RECORDS, &READINGS] {
+                connection.each(&format!("SELECT seal FROM {} WHERE {column} = ?1", table.name), &[(*entry).into()], |row| {
+                    put(&mut seals, row.get::<Option<Digest>>(0)?.unwrap_or(GENESIS));
+                    Ok(())
+                })?;
+            }
+            retention::seals(connection, column, *entry, |seal| put(&mut seals, seal))?;
+        }
+        all.push_str(&format!("{entry} {}\n", seals.summary()));
+    }
+    Ok(Digest::of(all.as_bytes()))
 }
 
 /// Whether any of these tables has a row.
