@@ -71,7 +71,9 @@
 //! - Each outside crate has one home (workbooks are written in two), of which a test keeps the list; the SQL of the store is written once, for every engine.
 //! - Only [`schedule`] reads the clock for data; everywhere else `now` is a parameter.
 //! - A poll that is complete is complete: each kind of paging has a proof (`connector/page.rs`), and what has none is said. A poll changes everything or nothing. Nothing that was stored is changed, only closed; what is extended in place (the agent's runs, when sources
-//!   were read, what rules remember) stands in the entries of evidence that seal it. What indicators query is made from that, and has a digest.
+//!   were read, what rules remember) stands in the entries of evidence that seal it. What ended longer ago than the configuration keeps is removed, if it says so:
+//!   under an entry of its own, its seal stays, and a time of which something was removed is one of which nothing is known. A text
+//!   that somebody redacts gives way to a mark, under an entry that says so. What indicators query is made from that, and has a digest.
 //! - No value is ever carried on as if it were fresh: when a number can't be known, it is `unknown` with a reason, and has no sample.
 //! - A configuration is taken over whole, with one transaction for all that it writes, or not at all; what it does not change goes on
 //!   undisturbed, and no poll of what it does change is taken in afterwards. A panic in an indicator is that indicator's

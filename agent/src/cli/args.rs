@@ -375,9 +375,60 @@ pub enum Store {
                       Example:\n  clause9 store backup --data-dir /var/lib/clause9 /backup/clause9-2026-09-30.sqlite")]
     Backup(StoreBackup),
     /// Give back what the database does not need any more to the file system. No agent may run on the folder meanwhile; there must be room for a copy.
-    #[command(after_help = "What is stored stays as it is. To keep less, keep a copy elsewhere (`store backup`) and begin a new data folder.\n\n\
-                      Example:\n  systemctl stop clause9 && clause9 store compact --data-dir /var/lib/clause9 && systemctl start clause9")]
+    #[command(
+        after_help = "What is stored stays as it is. To keep less, say `store: { keep: { readings: 1095d, records: 1095d } }` in the configuration: the agent removes \
+                      what ended longer ago, and this gives back its room.\n\n\
+                      Example:\n  systemctl stop clause9 && clause9 store compact --data-dir /var/lib/clause9 && systemctl start clause9"
+    )]
     Compact(StoreCompact),
+    /// Take texts of a record out of all its versions, for good. No agent may run on the folder meanwhile; there must be room for a copy.
+    #[command(
+        after_help = "Each text gives way to a mark with its SHA-256, so that what is counted by it comes out as before; whoever can guess a short text can \
+                      confirm it by that. An entry of evidence says what was redacted, why and by which role: `clause9 verify` accepts that and nothing else. \
+                      Mend the upstream first: the text comes back with the next change of the record there. Backups and review packs that were made before keep it.\n\n\
+                      Example:\n  systemctl stop clause9 && clause9 store redact case INC-7 --data-dir /var/lib/clause9 --column title --reason 'names a customer' --by dpo"
+    )]
+    Redact(StoreRedact),
+    /// Take what of a damaged database can be read and proves itself into a new data folder.
+    #[command(
+        after_help = "Entries of evidence are taken over in their order up to the first that does not go on from the one before, and rows under them whose \
+                      seals agree. An entry says what was recovered and what was not; `clause9 verify` tells it. Every source counts as never read: what depends on \
+                      it is unknown until it was. The damaged file is only read; there must be room for two copies beside the new folder.\n\n\
+                      Example:\n  clause9 store recover /var/lib/clause9 --out /var/lib/clause9-recovered"
+    )]
+    Recover(StoreRecover),
+}
+
+/// Settings of `store recover`.
+#[derive(Debug, Args)]
+pub struct StoreRecover {
+    /// The damaged database, or its data folder.
+    #[arg(value_name = "FILE_OR_DIR")]
+    pub from: PathBuf,
+    /// The data folder to make; one that is there is left alone.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+}
+
+/// Settings of `store redact`.
+#[derive(Debug, Args)]
+pub struct StoreRedact {
+    /// The record's shape: `case`, `review`, ...
+    pub shape: String,
+    /// Its id.
+    pub id: String,
+    /// The agent's data folder.
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: PathBuf,
+    /// A text of it: a column such as `title`, or the name of an attribute; several times for several. Default: every text by which no reading is computed.
+    #[arg(long, value_name = "COLUMN")]
+    pub column: Vec<String>,
+    /// Why; it stays in the evidence.
+    #[arg(long)]
+    pub reason: String,
+    /// The role that decided it; it stays in the evidence.
+    #[arg(long, value_name = "ROLE")]
+    pub by: String,
 }
 
 /// Settings of `store compact`.

@@ -19,12 +19,16 @@ pub(super) fn against_history(args: &args::Check, config: &Config, now: i64) -> 
         history::period(&args.from, args.to.as_deref(), config.zone, now).map_err(|(end, expected)| anyhow::anyhow!("--{end}: expected {expected}"))?;
     let moment = |at: i64| history::shown(at, config.zone);
     anyhow::ensure!(!period.is_empty(), "the period ends ({}) before it begins ({})", moment(period.end), moment(period.start));
-    let Some(mut all) = hindsight(config, &open(&path)?, &period)? else {
+    let reader = open(&path)?;
+    let Some(mut all) = hindsight(config, &reader, &period)? else {
         anyhow::bail!("nothing is stored of {} to {}: no agent ran then", moment(period.start), moment(period.end));
     };
     let count = all.len();
     all.retain(|one| one.was != one.would || config.overrides.contains_key(&one.indicator.id));
     say!("against what was from {} to {}, with these limits:", moment(period.start), moment(period.end));
+    if let Some(before) = reader.removed()?.within(&period) {
+        say!("removed by retention: what ended before {}; of the time before nothing is judged", moment(before));
+    }
     if all.is_empty() {
         say!("{} would have been judged as they were", counted(count, "indicator"));
         return Ok(());

@@ -172,14 +172,24 @@ fn print(history: &History, indicator: Option<&Indicator>, unit: &str, direction
         say!("");
         print_steps(history, course, unit, zone);
     }
-    let seen: i64 = history.watched_in_period().map(|span| span.end - span.start).sum();
-    if seen < end - start {
-        say!("no agent ran for {} of the period: what was then, nobody knows", words::rounded(end - start - seen));
-    }
+    print_limits(history, zone);
     methods.sort_unstable();
     methods.dedup();
     for at in methods {
         say!("{}: the method changed; values before and after are not comparable", moment(at));
+    }
+}
+
+/// Of which time nothing is known.
+fn print_limits(history: &History, zone: Zone) {
+    let Range { start, end } = history.period;
+    let seen: i64 = history.watched_in_period().map(|span| span.end - span.start).sum();
+    if let Some(before) = history.removed {
+        say!("removed by retention: what ended before {}; of the time before nothing is told, nor compared with it", history::shown(before, zone));
+    }
+    if seen < end - start {
+        let why = if history.removed.is_some_and(|before| before > start) { "no agent ran, or it was removed," } else { "no agent ran" };
+        say!("{why} for {} of the period: what was then, nobody knows", words::rounded(end - start - seen));
     }
 }
 
@@ -240,7 +250,10 @@ fn of_record(args: &args::History, zone: Zone, reader: &Reader, shape: &str, id:
         anyhow::bail!("--record {shape}: expected {}", one_of(shape, shape::SHAPES.iter().map(|shape| shape.name)));
     }
     let versions = reader.versions(shape, id)?;
-    anyhow::ensure!(!versions.is_empty(), "no {shape} `{id}` was ever stored");
+    let removed = reader.removed()?.records.last().map(|span| span.end);
+    let gone = removed.map(|before| format!("removed by retention: versions that ended before {}", history::shown(before, zone)));
+    let also = gone.as_ref().map(|gone| format!(" or is left; {gone}")).unwrap_or_default();
+    anyhow::ensure!(!versions.is_empty(), "no {shape} `{id}` was ever stored{also}");
     let edits = history::edits(&versions);
     // Moments of fields are told as such, everything else as it is stored.
     let is_moment = |path: &str| {
@@ -270,10 +283,11 @@ fn of_record(args: &args::History, zone: Zone, reader: &Reader, shape: &str, id:
         HistoryFormat::Table => {
             table::print(["FROM", "UNTIL", "SOURCE", "ENTRY", "WHAT CHANGED"], &rows.collect::<Vec<_>>());
             say!("{}, {}", counted(versions.len(), "version"), zone.name());
+            gone.iter().for_each(|gone| say!("{gone}"));
         }
         HistoryFormat::Json => {
             let told: Vec<_> = versions.iter().zip(&edits).map(|(version, edits)| of_version(version, edits)).collect();
-            say!("{:#}", json!({ "shape": shape, "id": id, "versions": told }));
+            say!("{:#}", json!({ "shape": shape, "id": id, "versions": told, "removed_before": removed }));
         }
         HistoryFormat::Csv => {
             let mut writer = csv::Writer::from_writer(Vec::new());

@@ -6,7 +6,10 @@ use serde_json::json;
 
 use super::{args, counted, say, table};
 use crate::{
-    store::{self, Anchor, DATABASE_FILE, Reader, Stats, size},
+    document::one_of,
+    record::shape,
+    schedule,
+    store::{self, Anchor, DATABASE_FILE, Reader, Redaction, Stats, size},
     web::words,
 };
 
@@ -15,6 +18,8 @@ pub(super) fn execute(args: &args::Store) -> anyhow::Result<ExitCode> {
         args::Store::Stats(args) => stats(args)?,
         args::Store::Backup(args) => back_up(args)?,
         args::Store::Compact(args) => compact(args)?,
+        args::Store::Redact(args) => redact(args)?,
+        args::Store::Recover(args) => recover(args)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -67,6 +72,46 @@ fn compact(args: &args::StoreCompact) -> anyhow::Result<()> {
     store::compact(&args.data_dir)?;
     say!("{}: {} bytes, were {before}", database.display(), size(&database));
     say!("last entry: {head}");
+    Ok(())
+}
+
+fn redact(args: &args::StoreRedact) -> anyhow::Result<()> {
+    let args::StoreRedact { shape, id, data_dir, column, reason, by } = args;
+    drop(open(data_dir)?);
+    let Some(shape) = shape::by_name(shape) else { anyhow::bail!("{shape}: expected {}", one_of(shape, shape::SHAPES.iter().map(|shape| shape.name))) };
+    let texts = store::redactable(shape);
+    if let Some(wrong) = column.iter().find(|column| shape.field(column).is_some() && !store::may_be_redacted(shape, column)) {
+        let texts = if texts.is_empty() { String::new() } else { format!("{}, or ", texts.join(", ")) };
+        anyhow::bail!("--column {wrong}: readings are computed by it; expected {texts}the name of an attribute");
+    }
+    for (name, text) in [("reason", reason), ("by", by)] {
+        anyhow::ensure!(!text.trim().is_empty(), "--{name}: expected some words: they stay in the evidence");
+    }
+    let redaction = Redaction { shape, id, columns: column, reason, by };
+    let redacted = store::redact(data_dir, &redaction, schedule::now())?;
+    let Some(redacted) = redacted else { anyhow::bail!("no {} `{id}` is stored", shape.name) };
+    if redacted.versions == 0 {
+        say!("the {} `{id}` has no text that is not redacted; nothing was changed", shape.name);
+        return Ok(());
+    }
+    let columns: Vec<_> = redacted.columns.into_iter().collect();
+    say!("the {} `{id}`: redacted {} in {}, evidence entry {}", shape.name, columns.join(", "), counted(redacted.versions, "version"), redacted.entry);
+    say!("last entry: {}", open(data_dir)?.head()?.0);
+    Ok(())
+}
+
+fn recover(args: &args::StoreRecover) -> anyhow::Result<()> {
+    let args::StoreRecover { from, out } = args;
+    anyhow::ensure!(from.exists(), "{}: there is no such file or folder", from.display());
+    anyhow::ensure!(!out.exists(), "{}: there is such a folder already; a recovery replaces nothing", out.display());
+    let recovered = store::recover(from, out, schedule::now())?;
+    say!("{}: {} taken over, up to {}", out.display(), counted(recovered.until.entry, "evidence entry"), recovered.until);
+    recovered.broken.iter().for_each(|why| say!("entry {}: {why}; it and those after it are not taken over", recovered.until.entry + 1));
+    recovered.rows.iter().for_each(|(table, (kept, missing))| say!("{table}: {kept} rows kept, {missing} missing"));
+    if recovered.incomplete > 0 {
+        say!("{} lack rows; `clause9 verify` names them", counted(recovered.incomplete, "evidence entry"));
+    }
+    say!("last entry: {}", recovered.head);
     Ok(())
 }
 

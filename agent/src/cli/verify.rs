@@ -159,6 +159,9 @@ fn told(path: &Path, verified: &Verified, kept: &Elsewhere) -> (Vec<String>, boo
     ));
     told.push(format!("last entry: {}", verified.head));
     told.extend(verified.older_until.map(|entry| format!("entries up to {entry}: of an older release, whose own entries cover neither sources nor times")));
+    told.extend(verified.removals.iter().map(|removal| format!("removed by retention: {removal}")));
+    told.extend(verified.redactions.iter().map(|redaction| format!("redacted: {redaction}")));
+    told.extend(verified.recoveries.iter().map(|recovery| format!("recovered from a damaged file: {recovery}")));
     told.extend(verified.gaps.iter().map(|gap| format!("gap: {gap}")));
     told.extend(kept.words());
     told.push(if kept.expected().is_empty() { BEYOND } else { AFTER }.to_owned());

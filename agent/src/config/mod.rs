@@ -2,6 +2,7 @@
 //! `raw.rs`; when files change is in `watch.rs`.
 
 mod evidence;
+mod keep;
 pub mod measure;
 mod raw;
 mod read;
@@ -30,6 +31,7 @@ use crate::{
     record::{Digest, Feed, Zone},
     review::YearStart,
     schedule::{Cron, Schedule, Staleness},
+    store::Keep,
     threshold::Override,
 };
 
@@ -75,6 +77,8 @@ pub struct Config {
     pub runbook_url: Option<Url>,
     /// Management review packs.
     pub review: Review,
+    /// For how long the store keeps what has ended.
+    pub keep: Keep,
     /// Folders and files whose change means reading the configuration again: itself, connectors, indicators, files that hold credentials and
     /// certificates.
     pub reload_when_changed: Vec<PathBuf>,
@@ -290,6 +294,7 @@ fn build(raw: raw::File, file: &Path, reader: &mut Reader<'_>) -> Option<Config>
     let evidence = evidence::prove(raw.evidence, reader);
     let runbook_url = raw.runbook_url.as_deref().and_then(|written| web::published("runbook_url", "runbooks'", written, reader));
     let review = review(&raw.review, reader);
+    let keep = keep::prove(&raw.store.keep, reader);
     let mut reload_when_changed = vec![file.to_owned()];
     reload_when_changed.extend(connectors.into_iter().chain(indicators).chain(std::mem::take(&mut reader.referenced)));
     reload_when_changed.extend(evidence.key_file.clone());
@@ -314,6 +319,7 @@ fn build(raw: raw::File, file: &Path, reader: &mut Reader<'_>) -> Option<Config>
         evidence,
         runbook_url,
         review,
+        keep,
         reload_when_changed,
     })
 }

@@ -53,6 +53,9 @@ pub struct File {
     /// Management review packs, made with `clause9 review make` or by the agent. Missing: by hand, for quarters of calendar years.
     #[serde(default)]
     pub review: Review,
+    /// What the store keeps. Missing: everything, for ever.
+    #[serde(default)]
+    pub store: Store,
     /// Folder with connectors of your own; one with the name of a built-in one replaces it. Missing: the built-in ones.
     pub connectors: Option<String>,
     /// TLS, authentication and names of the agent's own pages. Missing: none.
@@ -62,6 +65,25 @@ pub struct File {
     /// unsigned to the log, `/metrics` and the pages.
     #[serde(default)]
     pub evidence: Evidence,
+}
+
+/// What the store keeps.
+#[derive(Debug, Default, Deserialize)]
+pub struct Store {
+    /// For how long what has ended is kept. The agent removes what ended longer ago, a piece at a time, but for that to which the packs in the folder
+    /// of `review: { out }` refer, and the last quarter's, each with the four periods before it. `clause9 verify` tells what was removed; entries of
+    /// evidence, methods and configurations stay.
+    #[serde(default)]
+    pub keep: Keep,
+}
+
+/// For how long what has ended is kept, each at least `90d`.
+#[derive(Debug, Default, Deserialize)]
+pub struct Keep {
+    /// Intervals of readings. Default: for ever.
+    pub readings: Option<Span>,
+    /// Versions of records, without which readings from before can't be computed again. Default: for ever.
+    pub records: Option<Span>,
 }
 
 /// Management review packs (9.3).

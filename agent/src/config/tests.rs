@@ -50,7 +50,7 @@ fn every_mistake_has_its_message() {
             "unknown key",
             format!("{HEAD}registers: registers\nlisten_on: x\n"),
             &[
-                "agent.yaml:3: listen_on: an unknown key; expected one of organisation, listen, external_url, runbook_url, data_dir, registers, sources, measure, thresholds, indicators, review, connectors, web, evidence",
+                "agent.yaml:3: listen_on: an unknown key; expected one of organisation, listen, external_url, runbook_url, data_dir, registers, sources, measure, thresholds, indicators, review, store, connectors, web, evidence",
             ],
         ),
         (

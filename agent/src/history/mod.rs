@@ -47,8 +47,10 @@ pub struct History {
     pub period: Range<i64>,
     /// The readings, sorted by labels. Each tells of as long a time again before the period as there are [`PERIODS_BEFORE`].
     pub courses: Vec<Course>,
-    /// Spans in which an agent watched.
+    /// Spans in which an agent watched, and of which nothing was removed.
     pub watched: Vec<Range<i64>>,
+    /// Until when something of the period, or of those before it, was removed by retention.
+    pub removed: Option<i64>,
 }
 
 impl History {
@@ -60,10 +62,13 @@ impl History {
         let watched = reader.watched()?;
         let end = watched.last().map_or(i64::MIN, |last| last.end).min(period.end);
         let period = period.start..end;
+        let gone = reader.removed()?.readings;
+        let gone = |period: &Range<i64>| gone.iter().filter(|span| span.start < period.end && span.end > period.start).map(|span| span.end).max();
         if watched_in(&watched, &period).next().is_none() {
-            return Ok(None);
+            return gone(&period).map_or(Ok(None), |before| Err(Error::Removed { before }));
         }
         let whole = before(&period, PERIODS_BEFORE).start..period.end;
+        let removed = gone(&whole);
         let names = reader.system_names()?;
         // By the labels that they have now.
         let mut found: BTreeMap<BTreeMap<String, String>, Vec<Course>> = BTreeMap::new();
@@ -74,7 +79,7 @@ impl History {
         }
         let mut courses: Vec<Course> = found.into_values().flat_map(course::joined).collect();
         courses.retain(|course| course.steps.iter().any(|step| step.span.end > period.start));
-        Ok(Some(Self { indicator: indicator.to_owned(), period, courses, watched }))
+        Ok(Some(Self { indicator: indicator.to_owned(), period, courses, watched, removed }))
     }
 
     /// The spans of the period in which an agent watched.

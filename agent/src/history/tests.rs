@@ -379,3 +379,38 @@ fn readings_are_found_by_whatever_labels_they_have() {
         assert_eq!(bench.history(&Choice::default(), 100..200).courses.len(), all.len());
     }
 }
+
+/// What is left of a time tells nothing of what was there: no trend, no time in breach, no "there was no such reading".
+#[test]
+fn of_a_time_that_was_removed_nothing_is_told() {
+    let mut bench = Bench::new();
+    let keep = crate::store::Keep { readings: Some(1_000), records: None };
+    bench.store.begin_run(0).unwrap();
+    bench.store.record_configuration(&json!({ "store": { "keep": keep.json() } }), 0).unwrap();
+    bench.set("a", Some((constant(9.0), "breach", "m")), 100);
+    bench.set("b", Some((constant(1.0), "ok", "m")), 100);
+    bench.set("a", Some((constant(1.0), "ok", "m")), 200);
+    bench.set("a", Some((constant(5.0), "warning", "m")), 350);
+    bench.store.go_on(500).unwrap();
+    let all = Choice::default();
+    let summary = |history: &History, period: &Range<i64>| {
+        let summary = history.courses[0].summary(period, &history.watched, Direction::Higher);
+        (summary.end.map(|end| end.state), summary.seconds.of(State::Breach), summary.seconds.absent, summary.seconds.unwatched, summary.worst)
+    };
+    let before = bench.history(&all, 400..500);
+    assert_eq!((summary(&before, &(300..400)).0, before.removed), (Some(State::Warning), None));
+    let due = bench.reader().removable(keep, &[], 1_300, 100).unwrap();
+    assert_eq!(bench.store.remove(&due, 1_300).unwrap(), 1, "what ended at 200, before 300");
+    // A period after it: those before that it is compared with are not known.
+    let after = bench.history(&all, 400..500);
+    assert_eq!(after.removed, Some(300));
+    assert_eq!(summary(&after, &(400..500)), (Some(State::Warning), 0, 0, 0, Some((400, 5.0))));
+    assert_eq!(summary(&after, &(100..200)), (None, 0, 0, 100, None), "not: no breach");
+    assert_eq!(summary(&after, &(250..350)), (Some(State::Ok), 0, 0, 50, Some((300, 1.0))));
+    assert_eq!(after.courses.len(), 2, "what holds since then is known since then");
+    assert_eq!(steps(&after.courses[1], &(0..500)), "300-500 ok");
+    // A period in which nothing is left is not one in which no agent ran.
+    let error = History::read(&bench.reader(), "drift", &all, &(100..200)).unwrap_err().to_string();
+    assert_eq!(error, "what was stored of it was removed by retention: of what ended before 1970-01-01T00:05:00Z not all is there");
+    assert!(History::read(&bench.reader(), "drift", &all, &(2_000..3_000)).unwrap().is_none(), "no agent ran then");
+}

@@ -29,7 +29,7 @@ use crate::{
     indicator::{Evaluator, Id, Own},
     plan::{Evidence, Finding},
     record::{Feed, shape},
-    store::{self, Absent, Projection, Store, Touched, tables::SourceRow},
+    store::{self, Absent, Projection, Removable, Store, Touched, tables::SourceRow},
 };
 
 /// The agent's state.
@@ -309,6 +309,17 @@ impl Core {
                 tracing::error!(error = %error, "the tables that indicators query are not what the ledger says, and could not be made anew");
             }
         }
+    }
+
+    /// Removes rows that ended longer ago than they are kept, and gives how many: none when another configuration came into force since they were chosen.
+    ///
+    /// # Errors
+    /// What the store reports.
+    pub fn remove(&mut self, removable: &Removable, now: i64) -> Result<usize, store::Error> {
+        if removable.keep() != self.config.keep {
+            return Ok(0);
+        }
+        self.store.remove(removable, now).inspect_err(|_| self.failed_writes += 1)
     }
 
     /// Notes that the agent ends as it should, and gives the last entry of evidence.

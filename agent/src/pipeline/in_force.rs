@@ -31,6 +31,10 @@ pub(super) fn document(config: &Config) -> Value {
     if let Some(key) = &config.evidence.key {
         document["evidence_key"] = key.public().to_string().into();
     }
+    // By which rule retention removes; `verify` holds it to that.
+    if !config.keep.is_all() {
+        document["store"] = json!({ "keep": config.keep.json() });
+    }
     document
 }
 

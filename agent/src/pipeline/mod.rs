@@ -19,6 +19,7 @@ mod poller;
 mod readings;
 mod reconcile;
 mod rederive;
+mod retention;
 mod reviews;
 mod slot;
 mod sources;
@@ -58,6 +59,7 @@ use self::{
     anchoring::Anchoring,
     poller::Pollers,
     reconcile::{adopt, reconcile},
+    retention::Retention,
     reviews::Reviews,
     verifier::Verifier,
     worker::{Message, Worker, chain},
@@ -124,6 +126,7 @@ pub struct Agent {
     verifier: Verifier,
     anchoring: Anchoring,
     reviews: Reviews,
+    retention: Retention,
     metrics: Metrics,
 }
 
@@ -164,7 +167,8 @@ impl Agent {
         let verifier = Verifier::start(config.data_dir.join(store::DATABASE_FILE), metrics.clone(), worker.sender());
         let anchoring = Anchoring::start(&config, &metrics, &handle.anchored);
         let reviews = Reviews::start(&config, metrics.clone(), worker.sender());
-        let agent = Self { config, handle, requests, worker, pollers, watcher, verifier, anchoring, reviews, metrics };
+        let retention = Retention::start(&config, worker.sender());
+        let agent = Self { config, handle, requests, worker, pollers, watcher, verifier, anchoring, reviews, retention, metrics };
         agent.show_configuration();
         Ok(agent)
     }
@@ -201,6 +205,7 @@ impl Agent {
         self.pollers.drain(DRAIN).await;
         self.verifier.stop().await;
         self.reviews.stop().await;
+        self.retention.stop().await;
         let last = self.worker.stop().await;
         self.anchoring.stop(last).await;
         Ok(())
@@ -287,6 +292,7 @@ impl Agent {
             std::mem::replace(&mut self.anchoring, next).stop(None).await;
         }
         self.reviews.reconfigure(&next);
+        self.retention.reconfigure(&next);
         self.config = next;
         Ok(())
     }

@@ -19,8 +19,10 @@ pub use self::explain::{Explanation, Records, Used, explain};
 use self::compare::Around;
 use super::{inventory, readings, slot::FEW_SYSTEMS};
 use crate::{
-    indicator::{Catalogue, Evaluation, Evaluator, Indicator, Moment, Overrides, Own, Pass, Row, stored_views},
-    store::{self, AsOf, Key, Memories, Opened, Reader, StoredMethod},
+    indicator::{Catalogue, Evaluation, Evaluator, Indicator, Moment, Overrides, Own, Pass, Reads, Row, stored_views},
+    record::shape,
+    schedule,
+    store::{self, AsOf, Key, Memories, Opened, Reader, Removed, StoredMethod},
     threshold::RuleSet,
 };
 
@@ -70,6 +72,20 @@ pub struct Ready {
     pub stored: StoredMethod,
 }
 
+impl Ready {
+    /// Whether a text of any record that it could read was redacted.
+    fn reads_redacted(&self, as_of: &AsOf) -> Result<bool, store::Error> {
+        for feed in self.indicator.reads.iter().filter_map(Reads::feed) {
+            let shape = shape::by_table(feed.table()).expect("a feed is of a known table");
+            let sql = "SELECT 1 FROM record_versions WHERE shape = ?1 AND body LIKE '%' || ?2 || '%' LIMIT 1";
+            if as_of.tables().any(sql, &[shape.name.into(), store::MARK.into()])? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
 /// Why a method can't be computed.
 #[derive(Debug, Clone)]
 enum Why {
@@ -84,6 +100,8 @@ enum Why {
 pub struct Rederiver<'r> {
     reader: &'r Reader,
     catalogue: &'r Catalogue,
+    /// Of which spans of time records or readings were removed.
+    removed: Removed,
     as_of: AsOf,
     evaluator: Evaluator,
     methods: Vec<StoredMethod>,
@@ -102,10 +120,11 @@ impl<'r> Rederiver<'r> {
     /// # Errors
     /// What the store reports.
     pub fn after(entry: i64, reader: &'r Reader, catalogue: &'r Catalogue) -> Result<Self, store::Error> {
-        let as_of = reader.as_of(entry)?;
+        // What was removed is told reading by reading.
+        let (as_of, removed) = (reader.what_is_left_of(entry)?, reader.removed()?);
         let evaluator = Evaluator::new(as_of.projection()?);
         let methods = reader.methods(i64::MAX)?;
-        Ok(Self { reader, catalogue, as_of, evaluator, methods, ready: HashMap::new(), memories: Memories::new(), remembered: 0 })
+        Ok(Self { reader, catalogue, removed, as_of, evaluator, methods, ready: HashMap::new(), memories: Memories::new(), remembered: 0 })
     }
 
     /// What was stored before the entry that was computed last.
@@ -125,6 +144,11 @@ impl<'r> Rederiver<'r> {
         closed.retain(is_chosen);
         if opened.is_empty() && closed.is_empty() {
             return Ok(Vec::new());
+        }
+        if let Some(before) = self.removed.at(at) {
+            let words = format!("what it was made of was removed by retention; of what ended before {} not all is there", schedule::rfc3339(before));
+            let told = |stored: Opened| Computed { key: stored.key.clone(), stored: Some(stored), outcome: Outcome::Told(words.clone()) };
+            return Ok(opened.into_iter().map(told).collect());
         }
         self.as_of.advance(entry - 1)?;
         self.as_of.see_sources_of(entry)?;
@@ -284,7 +308,10 @@ impl Group {
         let mut all = if *all_are_chosen && around.unstored.is_none() { self.strays(indicator, rows, around, as_of)? } else { Vec::new() };
         for stored in self.begun {
             let memory = memories.get(&stored.key).map(String::as_str);
-            let outcome = compare::outcome(ready, &stored, before.get(&stored.key), memory, rows, around, as_of);
+            let outcome = match compare::outcome(ready, &stored, before.get(&stored.key), memory, rows, around, as_of) {
+                Outcome::Differs(_) if ready.reads_redacted(as_of)? => Outcome::Told("a record that it was made of was redacted since".to_owned()),
+                outcome => outcome,
+            };
             all.push(Computed { key: stored.key.clone(), stored: Some(stored), outcome });
         }
         Ok(all)

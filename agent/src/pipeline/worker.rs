@@ -22,7 +22,7 @@ use crate::{
     config::Config,
     connector::{Failure, Source},
     fault, schedule,
-    store::Absent,
+    store::{Absent, Removable},
 };
 
 /// What the core is told.
@@ -41,6 +41,8 @@ pub(super) enum Message {
     Published(oneshot::Sender<()>),
     /// The tables that indicators query are not what the ledger says.
     Mend,
+    /// Rows are to be removed that ended longer ago than they are kept. The reply says how many were.
+    Remove(Removable, oneshot::Sender<Result<usize, String>>),
     /// Another configuration.
     Configure(Arc<Config>, oneshot::Sender<Result<(), String>>),
     /// Which configuration is in force.
@@ -179,6 +181,10 @@ impl State {
             }
             Message::Mend => {
                 self.core.mend(now);
+                false
+            }
+            Message::Remove(removable, reply) => {
+                let _ = reply.send(self.core.remove(&removable, now).map_err(|error| chain(&error)));
                 false
             }
             // Pollers are told of a configuration after the core has taken it over, because it may refuse. Until then their polls go on.

@@ -27,6 +27,14 @@ pub enum Error {
         /// The first moment of which anything is stored.
         begins: String,
     },
+    /// Some of what was stored of the period was removed.
+    #[error("of the period {period} not everything is stored any more: what ended before {before} was removed by retention")]
+    Removed {
+        /// The period.
+        period: String,
+        /// Until when, as the clock on the wall shows it.
+        before: String,
+    },
     /// Nothing is stored at all.
     #[error("nothing is stored yet; `clause9 run` stores what it sees")]
     NothingStored,

@@ -79,6 +79,10 @@ impl Frozen {
             return Err(Error::BeforeAnything { period: period.name, begins: history::shown(known_since, zone) });
         };
         let head_before = reader.head_before(period.from)?.map(entry);
+        let seen = head_before.as_ref().map_or(period.from, |head| head.at.min(period.from))..period.until;
+        if let Some(before) = reader.removed()?.within(&seen) {
+            return Err(Error::Removed { period: period.name, before: history::shown(before, zone) });
+        }
         Ok(Self { period, before, view, known_since, head, head_before })
     }
 

@@ -13,6 +13,7 @@ pub mod folder;
 pub mod front;
 pub mod gap;
 pub mod html;
+pub mod kept;
 pub mod make;
 pub mod model;
 pub mod moments;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{
     Error, Projection, SystemNames, core, evidence, history,
     names::{self, Names},
-    past, project,
+    past, project, retention,
     sql::{Cell, Database},
     sqlite::Sqlite,
     sum::Sum,
@@ -30,6 +30,8 @@ pub struct AsOf {
     state: State,
     /// When each source was read to its end last, as it is shown.
     read_at: BTreeMap<String, Option<i64>>,
+    /// The last entry that removed rows when this was opened.
+    removed_by: Option<i64>,
     /// Digest of the definition of this release's tables.
     tables: String,
     /// Views that say something else than those of this release.
@@ -67,8 +69,9 @@ impl AsOf {
         core::migrate(&own)?;
         core::make_record_tables(&own)?;
         let tables = core::meta(&own, "record_tables")?.unwrap_or_default();
-        let mut as_of =
-            Self { ledger, own, folder, entry: 0, readings: 0, state: State::default(), read_at: BTreeMap::new(), tables, other_views: BTreeMap::new() };
+        let removed_by = retention::last(&ledger)?;
+        let (state, read_at, other_views) = (State::default(), BTreeMap::new(), BTreeMap::new());
+        let mut as_of = Self { ledger, own, folder, entry: 0, readings: 0, state, read_at, removed_by, tables, other_views };
         as_of.advance(entry)?;
         Ok(as_of)
     }
@@ -79,6 +82,10 @@ impl AsOf {
     /// What SQLite reports.
     pub fn advance(&mut self, to: i64) -> Result<(), Error> {
         let (ledger, from): (&dyn Database, _) = (&self.ledger, self.entry);
+        // How what was taken over ended may be gone with it.
+        if retention::last(ledger)? != self.removed_by {
+            return Err(Error::Conflict("rows were removed by retention meanwhile: ask again".to_owned()));
+        }
         let state = self.state.then(ledger, from, to)?;
         let zone = state.zone(ledger)?;
         // What has days was made of another zone's, or nothing was made yet and all is made at once.

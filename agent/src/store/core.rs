@@ -74,10 +74,22 @@ const MIGRATIONS: &[&str] = &[
     "
     CREATE INDEX reading_intervals_breach ON reading_intervals (indicator, labels, held_from, held_until) WHERE state = 'breach';
 ",
+    // Seals of rows that retention removed.
+    "
+    CREATE TABLE removed_rows (
+        from_entry INTEGER NOT NULL, until_entry INTEGER NOT NULL, seal BLOB NOT NULL, by_entry INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX removed_rows_from ON removed_rows (from_entry);
+    CREATE INDEX removed_rows_until ON removed_rows (until_entry);
+    CREATE INDEX removed_rows_by ON removed_rows (by_entry);
+",
 ];
 
 /// The schema version of this release.
 pub(super) const VERSION: usize = MIGRATIONS.len();
+
+/// The first schema version in which rows may have been removed.
+pub(super) const REMOVES: usize = 4;
 
 /// The last schema version whose evidence covers neither times nor sources.
 pub(super) const OLDER_EVIDENCE: usize = 1;

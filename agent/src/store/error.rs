@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::schedule::rfc3339;
+
 /// What went wrong in the store.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -57,6 +59,12 @@ pub enum Error {
         path: PathBuf,
         /// The system's reason.
         reason: std::io::ErrorKind,
+    },
+    /// What was asked for was removed by retention.
+    #[error("what was stored of it was removed by retention: of what ended before {} not all is there", rfc3339(*before))]
+    Removed {
+        /// Until when, epoch seconds.
+        before: i64,
     },
     /// Records of two sources or two systems contradict each other.
     #[error("{0}")]

@@ -45,6 +45,12 @@ pub enum Kind {
     Renewal,
     /// What an older release had stored was put under the present rules.
     Older,
+    /// Rows that ended longer ago than the configuration keeps were removed.
+    Retention,
+    /// Texts of a record were redacted.
+    Redaction,
+    /// What of a damaged database proved itself was taken over into this one.
+    Recovery,
 }
 
 /// The rows of which an entry vouches.
@@ -57,7 +63,7 @@ pub(super) enum Rows {
 
 impl Kind {
     /// Every one.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::Start,
         Self::Stop,
         Self::Seal,
@@ -69,6 +75,9 @@ impl Kind {
         Self::Gap,
         Self::Renewal,
         Self::Older,
+        Self::Retention,
+        Self::Redaction,
+        Self::Recovery,
     ];
 
     /// As it is stored.
@@ -85,6 +94,9 @@ impl Kind {
             Self::Gap => "gap",
             Self::Renewal => "renewal",
             Self::Older => "older",
+            Self::Retention => "retention",
+            Self::Redaction => "redaction",
+            Self::Recovery => "recovery",
         }
     }
 

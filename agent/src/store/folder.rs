@@ -11,7 +11,8 @@ use std::{
 
 use rustix::fs::{Access, access};
 
-use super::{DATABASE_FILE, Error};
+use super::{DATABASE_FILE, Error, Redacted, Redaction, Store, sqlite::Sqlite};
+use crate::record::Zone;
 
 /// The bytes of the database with what was not yet put into its one file.
 pub fn size(database: &Path) -> u64 {
@@ -41,6 +42,25 @@ pub fn begin_with(data_dir: &Path, database: &mut impl io::Read) -> io::Result<(
     make(data_dir)?;
     let mut file = OpenOptions::new().create_new(true).write(true).mode(FILE_MODE).open(data_dir.join(DATABASE_FILE))?;
     io::copy(database, &mut file).map(drop)
+}
+
+/// Redacts texts of a record in the database of a folder on which no agent works, and writes the file anew, so that nothing of them is left in it.
+/// `None`: no such record is stored.
+///
+/// # Errors
+/// [`Error::InUse`], [`Error::Newer`]; [`Error::Conflict`] when a column is nowhere in it; [`Error::Full`] without room for a copy; what SQLite reports.
+pub fn redact(data_dir: &Path, redaction: &Redaction<'_>, now: i64) -> Result<Option<Redacted>, Error> {
+    let path = data_dir.join(DATABASE_FILE);
+    let zone = {
+        let database = Sqlite::open_read_only(&path)?;
+        super::core::meta(&database, "zone").map_err(|error| error.at(&path))?
+    };
+    let mut store = Store::open(data_dir, zone.as_deref().and_then(Zone::parse).unwrap_or(Zone::UTC))?;
+    let redacted = store.redact(redaction, now)?;
+    drop(store);
+    // Also where nothing was found: it may have been cut off the last time.
+    compact(data_dir)?;
+    Ok(redacted)
 }
 
 /// The file whose lock says that an agent works on the folder. The lock goes with the process, however it ends.

@@ -1,7 +1,7 @@
 //! The store: records with every version they had, readings with their history, and the evidence chain. SQLite, one writer.
 //!
-//! What is stored is never changed, only closed: a record version and a reading hold over an interval. The record tables that indicators
-//! query are a projection of the current versions and can be made anew from them at any time.
+//! What is stored is never changed, only closed: a record version and a reading hold over an interval. What ended longer ago than the configuration keeps
+//! is removed, and its seal stays. The record tables that indicators query are a projection of the current versions and can be made anew from them at any time.
 
 mod as_of;
 mod core;
@@ -19,6 +19,9 @@ mod reader;
 #[cfg(test)]
 mod real;
 mod records;
+mod recover;
+mod redaction;
+mod retention;
 mod snapshot;
 mod spans;
 pub mod sql;
@@ -46,10 +49,13 @@ pub use self::core::DATABASE_FILE;
 pub use as_of::AsOf;
 pub use error::Error;
 pub use evidence::{Anchor, Entry, Kind as EntryKind};
-pub use folder::{begin_with, compact, open_to_others, size};
+pub use folder::{begin_with, compact, open_to_others, redact, size};
 pub use history::{Change, Interval, Key, Since, Stored};
 pub use past::{Held, Stats, SystemNames, Version};
 pub use reader::{Reader, Verification};
+pub use recover::{Recovered, recover};
+pub use redaction::{MARK, Redacted, Redaction, fields as redactable, may_be_redacted};
+pub use retention::{Keep, Removable, Removed};
 pub use snapshot::Snapshot;
 pub use sql::Interrupter;
 pub use sqlite::{Look, Projection, Query, QueryError};
@@ -328,6 +334,23 @@ impl Store {
     /// [`Error::Full`], or what SQLite reports; nothing is changed then.
     pub fn record_gap(&mut self, from: i64, until: i64) -> Result<(), Error> {
         self.write(|transaction| evidence::append(transaction, until, Kind::Gap, serde_json::json!({ "from": from, "until": until })).map(drop))
+    }
+
+    /// Removes rows that ended longer ago than they are kept, with one evidence entry for all of them, and gives how many.
+    ///
+    /// # Errors
+    /// [`Error::Full`], or what SQLite reports; nothing is changed then.
+    pub fn remove(&mut self, removable: &Removable, now: i64) -> Result<usize, Error> {
+        self.write(|transaction| retention::remove(transaction, removable, now))
+    }
+
+    /// Redacts texts of a record in every version that is stored; `None`: no such record is. What was there is in the file until [`compact`] wrote it anew.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when a column is nowhere in it; [`Error::Full`], or what SQLite reports; nothing is changed then.
+    fn redact(&mut self, redaction: &Redaction<'_>, now: i64) -> Result<Option<Redacted>, Error> {
+        let zone = self.zone;
+        self.write(|transaction| redaction::redact(transaction, redaction, zone, now))
     }
 
     /// Stores changes of readings, with one evidence entry for all of them.

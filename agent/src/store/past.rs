@@ -9,6 +9,7 @@ use super::{
     evidence::Kind,
     history,
     names::Names,
+    retention,
     sql::{Database, Row},
 };
 use crate::record::normalised_key;
@@ -216,25 +217,12 @@ pub(super) fn each_breach(
 }
 
 /// Spans in which an agent ran and could store what it saw, sorted, none touching another. The second in which it was last heard of belongs to them.
+/// Spans of which readings were removed do not: what is left of them tells nothing of what was there.
 pub(super) fn watched(connection: &dyn Database) -> Result<Vec<Range<i64>>, Error> {
-    let mut runs: Vec<Range<i64>> =
-        connection.rows("SELECT began, until FROM agent_runs ORDER BY run", &[], |row| Ok(row.get(0)?..row.get::<i64>(1)?.saturating_add(1)))?;
-    runs.sort_by_key(|run| (run.start, run.end));
-    let mut watched: Vec<Range<i64>> = Vec::with_capacity(runs.len());
-    for run in runs {
-        match watched.last_mut().filter(|last| run.start <= last.end) {
-            Some(last) => last.end = last.end.max(run.end),
-            None => watched.push(run),
-        }
-    }
+    let runs = connection.rows("SELECT began, until FROM agent_runs ORDER BY run", &[], |row| Ok(row.get(0)?..row.get::<i64>(1)?.saturating_add(1)))?;
     let gaps = connection.rows("SELECT body FROM evidence WHERE kind = ?1 ORDER BY entry", &[Kind::Gap.as_str().into()], gap)?;
-    for gap in gaps.into_iter().flatten() {
-        watched = watched
-            .into_iter()
-            .flat_map(|span| [span.start..span.end.min(gap.start), span.start.max(gap.end)..span.end])
-            .filter(|span| !span.is_empty())
-            .collect();
-    }
+    let removed = retention::removed(connection)?.readings;
+    let watched = retention::cut_out(retention::joined(runs), gaps.iter().flatten().chain(&removed));
     Ok(watched)
 }
 

@@ -7,7 +7,8 @@ use std::{
 };
 
 use super::{
-    Anchor, AsOf, Entry, EntryKind, Error, Expected, Held, Key, Memories, Opened, Stats, StoredMethod, SystemNames, Verified, Version, evidence, past,
+    Anchor, AsOf, Entry, EntryKind, Error, Expected, Held, Keep, Key, Memories, Opened, Removable, Removed, Stats, StoredMethod, SystemNames, Verified,
+    Version, evidence, past, retention,
     sql::{Database, Interrupter},
     sqlite::Sqlite,
     under,
@@ -147,6 +148,23 @@ impl Reader {
         self.read(past::watched)
     }
 
+    /// The spans of time of which rows were removed by retention.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn removed(&self) -> Result<Removed, Error> {
+        self.read(retention::removed)
+    }
+
+    /// Rows that ended longer ago than they are kept, and that held at no moment of the spans `kept` (epoch seconds): so many of readings and of records
+    /// at most, the oldest first.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn removable(&self, keep: Keep, kept: &[Range<i64>], now: i64, most: usize) -> Result<Removable, Error> {
+        self.read(|database| database.together(|database| retention::removable(database, keep, kept, now, most)))
+    }
+
     /// Every version of a record, by its shape (`case`) and id, whichever source had it; in the order of time.
     ///
     /// # Errors
@@ -216,8 +234,20 @@ impl Reader {
     /// Everything as it was when an entry of evidence was the last one.
     ///
     /// # Errors
-    /// [`Error::Folder`] when there is no room for it; what SQLite reports.
+    /// [`Error::Removed`] when some of it was; [`Error::Folder`] when there is no room for it; what SQLite reports.
     pub fn as_of(&self, entry: i64) -> Result<AsOf, Error> {
+        let at = self.made_at(entry)?;
+        if let Some(before) = at.map(|at| Ok::<_, Error>(self.removed()?.at(at))).transpose()?.flatten() {
+            return Err(Error::Removed { before });
+        }
+        self.what_is_left_of(entry)
+    }
+
+    /// The same, where what was removed may lack: whoever asks tells that.
+    ///
+    /// # Errors
+    /// [`Error::Folder`] when there is no room for it; what SQLite reports.
+    pub fn what_is_left_of(&self, entry: i64) -> Result<AsOf, Error> {
         AsOf::open(&self.path, entry).map_err(|error| error.at(&self.path))
     }
 

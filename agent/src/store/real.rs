@@ -46,7 +46,14 @@ fn script(arguments: &[&str]) -> String {
 #[test]
 fn ledger_and_projection_hold_on_postgres() {
     let server = Server::start();
-    for (name, case) in tests::CASES.iter().chain(verify::tests::CASES).chain(verify::tampering::CASES).chain(verify::older_tests::CASES) {
+    for (name, case) in tests::CASES
+        .iter()
+        .chain(tests::retention::CASES)
+        .chain(tests::redaction::CASES)
+        .chain(verify::tests::CASES)
+        .chain(verify::tampering::CASES)
+        .chain(verify::older_tests::CASES)
+    {
         // Seen when it fails.
         println!("{name}");
         case(&|| Home::server(Place::new(&server.url)));

@@ -8,6 +8,9 @@ use crate::record::DoubtReason;
 mod as_of;
 mod files;
 mod home;
+mod recover;
+pub(in crate::store) mod redaction;
+pub(in crate::store) mod retention;
 
 pub(in crate::store) use home::{Case, Home, Homes, on_every_engine};
 

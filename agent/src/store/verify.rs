@@ -13,10 +13,18 @@ pub(super) mod tampering;
 pub(super) mod tests;
 mod told;
 
-use std::{collections::HashMap, fmt, ops::ControlFlow, panic::resume_unwind, thread, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+    ops::ControlFlow,
+    panic::resume_unwind,
+    thread,
+    time::Duration,
+};
 
 use serde_json::Value;
 
+pub(super) use self::rows::left;
 use self::told::Told;
 use super::{
     Error, core,
@@ -34,6 +42,12 @@ pub struct Verified {
     /// The last entry of an older release, if there is one: until there its rules hold, which cover neither times nor sources. What was stored then is
     /// as it was when the entry after it was made.
     pub older_until: Option<i64>,
+    /// What retention removed, by which rule and when, in words.
+    pub removals: Vec<String>,
+    /// Whose texts were redacted, by whom and why, in words.
+    pub redactions: Vec<String>,
+    /// What was recovered from a damaged database, and what was not, in words.
+    pub recoveries: Vec<String>,
     /// Spans of which nothing vouches, in words: an agent ended without a word, or runs and has not sealed yet.
     pub gaps: Vec<String>,
     /// Whether nothing is stored at all. That is a finding, too: nothing vouches for anything.
@@ -196,10 +210,11 @@ fn walk_older(connection: &dyn Database, expected: &[Expected]) -> Result<Verifi
 }
 
 fn walk_all(connection: &dyn Database, expected: &[Expected]) -> Result<Verified, Error> {
-    let (mut told, mut findings) = (Told::default(), Vec::new());
+    let (mut told, mut findings) = (Told::of(connection)?, Vec::new());
     let head = walk(connection, expected, &mut told, &mut findings)?;
     if head.entry == 0 && findings.is_empty() {
-        return walk_none(connection, expected, &["record_versions", "reading_intervals", "source_states", "waiting_rules", "agent_runs"]);
+        let tables = ["record_versions", "reading_intervals", "source_states", "waiting_rules", "agent_runs", "removed_rows"];
+        return walk_none(connection, expected, &tables[..tables.len() - usize::from(!told.has_removed)]);
     }
     // Where the chain is broken, all that follows would differ.
     if findings.is_empty() {
@@ -211,10 +226,11 @@ fn walk_all(connection: &dyn Database, expected: &[Expected]) -> Result<Verified
     // A ledger that is not what was stored says nothing of what is made from it; the digest in its last entry does.
     let differs = if findings.is_empty() { projection::differs(connection, told.projection.as_deref()) } else { projection_differs(connection, None) };
     findings.extend(read(differs.map(|what| what.map(|what| Finding { place: Place::Projection, what })), Place::Projection)?);
-    let older_until = told.older_until;
+    let (older_until, removals) = (told.older_until, told.removals());
+    let (redactions, recoveries) = (std::mem::take(&mut told.redactions), std::mem::take(&mut told.recoveries));
     // Of a database that can't be read something was found already.
     let gaps = if findings.is_empty() { told.gaps(connection)? } else { told.gaps(connection).unwrap_or_default() };
-    Ok(Verified { older_until, gaps, ..found(head, expected, findings) })
+    Ok(Verified { older_until, removals, redactions, recoveries, gaps, ..found(head, expected, findings) })
 }
 
 /// A chain without entries: whether anything is stored for which one must vouch.
@@ -223,6 +239,60 @@ fn walk_none(connection: &dyn Database, expected: &[Expected], tables: &[&str]) 
     let what = if holds { "there is no evidence entry, but there are rows that one must vouch for" } else { NOTHING };
     let findings = vec![Finding { place: Place::Store, what: what.to_owned() }];
     Ok(Verified { holds_nothing: !holds, ..found(Anchor { entry: 0, digest: GENESIS }, expected, findings) })
+}
+
+/// Writes what entries tell in full into a store that has nothing but entries and rows, and gives the time zone that they tell.
+pub(super) fn tell_again(target: &dyn Database) -> Result<Option<String>, Error> {
+    let mut told = Told::of(target)?;
+    each_entry(target, |entry| {
+        if entry.is_older(&told) {
+            told.older_until = Some(entry.number);
+        } else if let Some(kind) = Kind::parse(entry.kind) {
+            told.hear(&entry, kind);
+            told.hear_unchecked(&entry, kind);
+        }
+        Ok(())
+    })?;
+    told.write(target)
+}
+
+/// By table how many rows are there, and how many are missing.
+pub(super) type Rest = BTreeMap<String, (i64, i64)>;
+
+/// The entries whose rows are not all there, and what is.
+pub(super) fn incomplete(connection: &dyn Database) -> Result<(Vec<i64>, Rest), Error> {
+    let (mut told, mut incomplete) = (Told::of(connection)?, Vec::new());
+    let mut vouched = [0, 0];
+    each_entry(connection, |entry| {
+        let kind = Kind::parse(entry.kind);
+        let opened = entry.body["opened"].as_i64().unwrap_or(0);
+        match kind.map(Kind::rows) {
+            Some(Rows::Records) => vouched[0] += opened,
+            Some(Rows::Readings) => vouched[1] += opened,
+            _ => {}
+        }
+        let what = if entry.is_older(&told) { entry.older(connection, &mut told)? } else { entry.differs(connection, &mut told)? };
+        if what.is_some() {
+            incomplete.push(entry.number);
+            kind.into_iter().for_each(|kind| told.hear_unchecked(&entry, kind));
+        }
+        Ok(())
+    })?;
+    let mut rows = BTreeMap::new();
+    for ((table, kinds), vouched) in [("record_versions", "'poll', 'removal'"), ("reading_intervals", "'evaluation'")].into_iter().zip(vouched) {
+        let there: i64 = connection.one(&format!("SELECT count(*) FROM {table}"), &[], |row| row.get(0))?;
+        let sql = format!("SELECT count(*) FROM removed_rows r JOIN evidence e ON e.entry = r.from_entry WHERE e.kind IN ({kinds})");
+        let removed: i64 = connection.one(&sql, &[], |row| row.get(0))?;
+        rows.insert(table.to_owned(), (there, (vouched - there - removed).max(0)));
+    }
+    Ok((incomplete, rows))
+}
+
+fn each_entry(connection: &dyn Database, mut take: impl FnMut(Entry<'_>) -> Result<(), Error>) -> Result<(), Error> {
+    connection.each("SELECT entry, at, kind, body FROM evidence ORDER BY entry", &[], |row| {
+        let (number, at, kind, body): (i64, i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+        take(Entry { number, at, kind: &kind, body: serde_json::from_str(&body).unwrap_or_default() })
+    })
 }
 
 /// What was found, where what can't be read is found as well.
@@ -239,7 +309,7 @@ fn found(head: Anchor, expected: &[Expected], mut findings: Vec<Finding>) -> Ver
         let what = format!("there is no evidence entry {}, which was there: the last one is {}", anchor.entry, head.entry);
         findings.insert(0, Finding { place: Place::Store, what });
     }
-    Verified { head, older_until: None, gaps: Vec::new(), holds_nothing: false, findings }
+    Verified { head, older_until: None, removals: Vec::new(), redactions: Vec::new(), recoveries: Vec::new(), gaps: Vec::new(), holds_nothing: false, findings }
 }
 
 /// Walks the chain until the first entry that is broken, and gives the last one that was read.
@@ -314,7 +384,10 @@ impl Entry<'_> {
         if let Some(what) = rows::times(connection, self)? {
             return Ok(Some(what));
         }
-        older::differs(connection, self.number, self.kind, &self.body)
+        if told.lacks(self.number) {
+            return Ok(None);
+        }
+        older::differs(connection, self.number, self.kind, &self.body, &told.bodies)
     }
 
     /// Why what it vouches for is not there, in words.
@@ -329,7 +402,9 @@ impl Entry<'_> {
         match kind.rows() {
             Rows::Records => rows::records(connection, self, told),
             Rows::Readings => rows::readings(connection, self, told),
-            Rows::None if kind == Kind::Older => rows::older(connection, self),
+            Rows::None if kind == Kind::Retention => told.hear_removal(connection, self),
+            Rows::None if kind == Kind::Recovery => told.hear_recovery(connection, self),
+            Rows::None if kind == Kind::Older => rows::older(connection, self, told),
             Rows::None => Ok(None),
         }
     }

@@ -101,10 +101,11 @@ fn unfolded(every: Option<&str>) -> (tempfile::TempDir, Arc<Config>) {
     let path = folder.path().join(CONFIG);
     if let Some(every) = every {
         let sample = fs::read_to_string(&path).unwrap().replace("registers: registers/", &format!("registers: {{ path: registers/, every: {every} }}"));
-        let slower = sample.lines().filter(|line| !line.trim_start().starts_with("stale_after:")).map(|line| match line.find("every: ").or(line.find("cron: ")) {
-            Some(at) if !line.contains('{') => format!("{}every: {every}\n", &line[..at]),
-            _ => format!("{line}\n"),
-        });
+        let slower =
+            sample.lines().filter(|line| !line.trim_start().starts_with("stale_after:")).map(|line| match line.find("every: ").or(line.find("cron: ")) {
+                Some(at) if !line.contains('{') => format!("{}every: {every}\n", &line[..at]),
+                _ => format!("{line}\n"),
+            });
         let slower = slower.collect::<String>().replace("path: results/\n", &format!("path: results/\n    every: {every}\n"));
         fs::write(&path, slower).unwrap();
     }

@@ -87,7 +87,8 @@ fn write_dashboards(dir: &Path) -> anyhow::Result<()> {
 fn write_past(dir: &Path) -> anyhow::Result<()> {
     let packed = SAMPLE.get_file(PAST).context("the sample has no past")?.contents();
     let data = dir.join("data");
-    store::begin_with(&data, &mut flate2::read::DeflateDecoder::new(packed)).with_context(|| format!("the sample's past can't be written into {}", data.display()))
+    store::begin_with(&data, &mut flate2::read::DeflateDecoder::new(packed))
+        .with_context(|| format!("the sample's past can't be written into {}", data.display()))
 }
 
 fn text(name: &str) -> anyhow::Result<&'static str> {

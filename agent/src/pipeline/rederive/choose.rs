@@ -6,6 +6,7 @@ use crate::{
     document::nearest,
     history::{self, Choice, EXPECTED, Edge},
     record::Zone,
+    schedule,
     store::{self, Opened, Reader},
 };
 
@@ -32,6 +33,8 @@ pub enum NotOne {
     Never(String),
     /// It had none then.
     NotThen(String),
+    /// There may have been one: what ended before a moment (epoch seconds) was removed by retention.
+    Removed(String, i64),
     /// There are several: their labels.
     Several(Vec<String>),
 }
@@ -61,6 +64,10 @@ impl When {
 /// What the store reports.
 pub fn choose(reader: &Reader, indicator: &str, choice: &Choice, when: When) -> Result<Result<Opened, NotOne>, store::Error> {
     let keys = history::keys(reader, indicator, choice)?;
+    let gone = reader.removed()?.readings;
+    if let (true, Some(last)) = (keys.is_empty(), gone.last()) {
+        return Ok(Err(NotOne::Removed(indicator.to_owned(), last.end)));
+    }
     if keys.is_empty() {
         let ever = reader.indicators()?;
         let name = indicator.to_owned();
@@ -74,7 +81,11 @@ pub fn choose(reader: &Reader, indicator: &str, choice: &Choice, when: When) -> 
     };
     let mut held = keys.iter().filter_map(|key| reader.reading_after(key, entry).transpose()).collect::<Result<Vec<_>, _>>()?;
     Ok(match held.len() {
-        0 => Err(NotOne::NotThen(indicator.to_owned())),
+        0 => {
+            let at = reader.made_at(entry)?;
+            let removed = gone.iter().find(|span| at.is_some_and(|at| span.contains(&at)));
+            Err(removed.map_or_else(|| NotOne::NotThen(indicator.to_owned()), |span| NotOne::Removed(indicator.to_owned(), span.end)))
+        }
         1 => Ok(held.remove(0)),
         _ => Err(NotOne::Several(held.into_iter().map(|held| held.key.labels).collect())),
     })
@@ -89,6 +100,9 @@ impl fmt::Display for NotOne {
             }
             Self::Never(id) => write!(f, "`{id}` never had such a reading; its history has those that it had"),
             Self::NotThen(id) => write!(f, "there was no such reading of `{id}` then; its history says when there was"),
+            Self::Removed(id, before) => {
+                write!(f, "no such reading of `{id}` is left: what ended before {} was removed by retention", schedule::rfc3339(*before))
+            }
             Self::Several(several) => {
                 write!(f, "{} readings are like that; choose one by its system and labels:", several.len())?;
                 several.iter().take(NAMED).try_for_each(|labels| write!(f, "\n  {}", shown(labels)))?;

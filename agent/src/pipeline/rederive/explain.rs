@@ -73,7 +73,9 @@ pub fn explain(reader: &Reader, catalogue: &Catalogue, stored: Opened) -> Result
     let method = rederiver.ready(&stored.key.indicator, &stored.interval.method).ok();
     let (mut records, mut sources) = (Vec::new(), BTreeMap::new());
     let system = compare::system(&stored.key);
-    for feed in method.iter().flat_map(|method| method.indicator.reads.iter().filter_map(Reads::feed)) {
+    // A part of the records would look like all of them.
+    let is_whole = rederiver.removed.at(stored.from).is_none();
+    for feed in method.iter().filter(|_| is_whole).flat_map(|method| method.indicator.reads.iter().filter_map(Reads::feed)) {
         let read = used(&rederiver, feed, system.as_deref())?;
         for used in &read.listed {
             let read_at = rederiver.as_of.read_at().get(&used.source).copied().flatten();

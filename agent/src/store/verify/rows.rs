@@ -10,9 +10,11 @@ use crate::{
     record::Digest,
     store::{
         Error,
-        evidence::Seals,
+        evidence::{GENESIS, Seals},
         history::{self, Sealed},
         older, records,
+        redaction::Bodies,
+        retention,
         sql::{Cell, Database, Row},
     },
 };
@@ -37,7 +39,7 @@ struct Table {
     keyed_by: &'static [usize],
     /// Columns, the first of them those of its name, and the seal of rows that begin with them.
     sealed_by: &'static str,
-    seal: fn(&dyn Row) -> Result<Checked, Error>,
+    seal: fn(&dyn Row, &Bodies) -> Result<Checked, Error>,
 }
 
 static RECORDS: Table = Table {
@@ -50,10 +52,10 @@ static RECORDS: Table = Table {
     keyed_by: &[0, 2, 3],
     called: |row| Ok(format!("the {} `{}` of `{}`", row.get::<String>(2)?, row.get::<String>(3)?, row.get::<String>(0)?)),
     sealed_by: "r.source, r.stream, r.shape, r.id, r.digest, r.held_from, r.seal, r.body",
-    seal: |row| {
+    seal: |row, bodies| {
         let digest = row.get(4)?;
         let seal = records::seal(row.text(0)?, row.text(1)?, row.text(2)?, row.text(3)?, &digest, row.get(5)?);
-        let is_whole = Digest::of(row.text(7)?.as_bytes()) == digest && row.get::<Option<_>>(6)? == Some(seal);
+        let is_whole = Digest::of(row.text(7)?.as_bytes()) == bodies.of(&seal, digest) && row.get::<Option<_>>(6)? == Some(seal);
         RECORDS.checked(row, seal, is_whole)
     },
 };
@@ -68,7 +70,7 @@ static READINGS: Table = Table {
     keyed_by: &[0, 1],
     called: |row| Ok(format!("the reading {} {}", row.get::<String>(0)?, row.get::<String>(1)?)),
     sealed_by: history::COLUMNS,
-    seal: |row| {
+    seal: |row, _| {
         let Sealed { seal, stored, is_paired } = Sealed::of(row)?;
         READINGS.checked(row, seal, stored == Some(seal) && is_paired)
     },
@@ -164,21 +166,37 @@ fn text(cell: Cell<'_>) -> &[u8] {
     }
 }
 
+/// What of the rows under an entry need not be there as it was stored.
+struct Changed<'t> {
+    /// Whether rows were removed.
+    has_removed: bool,
+    /// Whether a recovery says that some are missing.
+    lacks: bool,
+    bodies: &'t Bodies,
+}
+
 /// The record versions under an entry. They come after those of the entries before.
 pub(super) fn records(connection: &dyn Database, entry: &Entry<'_>, told: &mut Told) -> Result<Option<String>, Error> {
-    under(connection, entry, &RECORDS, &mut told.records)
+    let lacks = told.lacks(entry.number);
+    let Told { has_removed, bodies, records, .. } = told;
+    under(connection, entry, &RECORDS, &Changed { has_removed: *has_removed, lacks, bodies }, records)
 }
 
 /// The readings under an entry, likewise.
 pub(super) fn readings(connection: &dyn Database, entry: &Entry<'_>, told: &mut Told) -> Result<Option<String>, Error> {
-    under(connection, entry, &READINGS, &mut told.readings)
+    let lacks = told.lacks(entry.number);
+    let Told { has_removed, bodies, readings, .. } = told;
+    under(connection, entry, &READINGS, &Changed { has_removed: *has_removed, lacks, bodies }, readings)
 }
 
-fn under(connection: &dyn Database, entry: &Entry<'_>, table: &Table, walked: &mut Walked) -> Result<Option<String>, Error> {
+fn under(connection: &dyn Database, entry: &Entry<'_>, table: &Table, changed: &Changed<'_>, walked: &mut Walked) -> Result<Option<String>, Error> {
     let (before, mut seals) = (walked.last, Seals::default());
     let closed = walked.close(connection, entry, table)?;
     let Table { sealed_by, name, order, .. } = table;
-    for (column, time) in ENDS {
+    for ((column, time), put) in ENDS.into_iter().zip([Seals::open as fn(&mut Seals, Digest), Seals::close]) {
+        if changed.has_removed {
+            retention::seals(connection, column, entry.number, |seal| put(&mut seals, seal))?;
+        }
         let is_opened = column == "from_entry";
         if let (false, Some(closed)) = (is_opened, &closed) {
             closed.iter().for_each(|seal| seals.close(*seal));
@@ -195,15 +213,13 @@ fn under(connection: &dyn Database, entry: &Entry<'_>, table: &Table, walked: &m
             if row.get::<Option<i64>>(row.width() - 3)? != Some(entry.at) {
                 return other_time(table, row).map(Some);
             }
-            let seal = match (table.seal)(row)? {
+            let seal = match (table.seal)(row, changed.bodies)? {
                 Ok(seal) => seal,
                 Err(what) => return Ok(Some(what)),
             };
+            put(&mut seals, seal);
             if is_opened {
-                seals.open(seal);
                 walked.open(entry.number, number, seal, row, table)?;
-            } else {
-                seals.close(seal);
             }
             Ok(None)
         })?;
@@ -213,7 +229,8 @@ fn under(connection: &dyn Database, entry: &Entry<'_>, table: &Table, walked: &m
     }
     let found = seals.summary();
     let parts = ["opened", "closed", "digest"];
-    if parts.iter().all(|part| found[part] == entry.body[part]) {
+    // What is left of them is held to the entry of recovery.
+    if changed.lacks || parts.iter().all(|part| found[part] == entry.body[part]) {
         return Ok(None);
     }
     let count = |of: &serde_json::Value| format!("{} opened and {} closed", of["opened"], of["closed"]);
@@ -240,15 +257,15 @@ pub(super) fn times(connection: &dyn Database, entry: &Entry<'_>) -> Result<Opti
 }
 
 /// Everything from before the entry that put it under the present rules.
-pub(super) fn older(connection: &dyn Database, entry: &Entry<'_>) -> Result<Option<String>, Error> {
+pub(super) fn older(connection: &dyn Database, entry: &Entry<'_>, told: &Told) -> Result<Option<String>, Error> {
     for table in [&RECORDS, &READINGS] {
         let sql = format!("SELECT {} FROM {} r WHERE r.from_entry < ?1 ORDER BY r.{}", table.sealed_by, table.name, table.order);
-        let wrong = connection.find(&sql, &[entry.number.into()], |row| Ok((table.seal)(row)?.err()))?;
+        let wrong = connection.find(&sql, &[entry.number.into()], |row| Ok((table.seal)(row, &told.bodies)?.err()))?;
         if wrong.is_some() {
             return Ok(wrong);
         }
     }
-    for (part, table) in [("records", &RECORDS), ("readings", &READINGS)] {
+    for (part, table) in [("records", &RECORDS), ("readings", &READINGS)].into_iter().filter(|_| !told.lacks(entry.number)) {
         if older::sum(connection, table.name, table.order, entry.number)? != entry.body[part] {
             return Ok(Some(format!("the {part} from before it are not those that it vouches for")));
         }
@@ -259,6 +276,10 @@ pub(super) fn older(connection: &dyn Database, entry: &Entry<'_>) -> Result<Opti
 /// Rows that lie under no entry, under one of another kind, or over one another.
 /// Where the walk has seen every row in its place, there is none.
 pub(super) fn astray(connection: &dyn Database, told: &Told) -> Result<Option<Finding>, Error> {
+    if let Some(entry) = if told.has_removed { retention::astray(connection)? } else { None } {
+        let what = "a row was removed under it, but it is no entry of retention".to_owned();
+        return Ok(Some(Finding { place: Place::Entry(entry), what }));
+    }
     for (table, walked) in [(&RECORDS, &told.records), (&READINGS, &told.readings)] {
         if told.older_until.is_none() && walked.is_all_of(connection, table)? {
             continue;
@@ -296,6 +317,25 @@ pub(super) fn astray(connection: &dyn Database, told: &Told) -> Result<Option<Fi
         }
     }
     Ok(None)
+}
+
+/// One digest over the seals of the rows that are left under entries, and of those that were removed.
+pub(in crate::store) fn left(connection: &dyn Database, entries: &[i64]) -> Result<Digest, Error> {
+    let mut all = String::new();
+    for entry in entries {
+        let mut seals = Seals::default();
+        for ((column, _), put) in ENDS.into_iter().zip([Seals::open as fn(&mut Seals, Digest), Seals::close]) {
+            for table in [&RECORDS, &READINGS] {
+                connection.each(&format!("SELECT seal FROM {} WHERE {column} = ?1", table.name), &[(*entry).into()], |row| {
+                    put(&mut seals, row.get::<Option<Digest>>(0)?.unwrap_or(GENESIS));
+                    Ok(())
+                })?;
+            }
+            retention::seals(connection, column, *entry, |seal| put(&mut seals, seal))?;
+        }
+        all.push_str(&format!("{entry} {}\n", seals.summary()));
+    }
+    Ok(Digest::of(all.as_bytes()))
 }
 
 /// Whether any of these tables has a row.

@@ -476,6 +476,7 @@ fn a_format_that_was_changed_is_told(homes: Homes<'_>) {
         (0, "the store: its format is not noted, but it has tables"),
         (1, "the store: its format is noted as that of an older release, but entries of a later one follow"),
         (2, "the tables that indicators query: the index "),
+        (3, "the tables that indicators query: the "),
         (core::VERSION + 1, later.as_str()),
     ];
     for (version, says) in formats {

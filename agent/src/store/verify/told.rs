@@ -1,16 +1,25 @@
 //! What the entries tell in full of what is changed in place, and whether that is how it is.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    time::Duration,
+};
 
 use serde_json::Value;
 
-use super::{Entry, rows::Walked};
+use super::{
+    Entry,
+    rows::{self, Walked},
+};
 use crate::{
     record::Digest,
-    schedule,
+    schedule, span,
     store::{
         Error, core,
         evidence::{Kind, PROJECTION},
+        recover,
+        redaction::{self, Bodies},
+        retention::{self, Removal, Removed},
         spans,
         sql::Database,
     },
@@ -18,6 +27,21 @@ use crate::{
 
 /// What is noted beside all that entries tell of: each is compared with what it is of, or, where no agent has run yet, was not told of.
 const BESIDE: [&str; 5] = [PROJECTION, core::RECORD_TABLE_NAMES, "record_tables", "zone", core::SCHEMA_VERSION];
+
+fn words(removal: &Removal, entries: &[(i64, i64)]) -> String {
+    let Removal { keep, counts: [readings, records], before: [readings_before, records_before], .. } = removal;
+    let part = |what: &str, count: u64, keep: Option<i64>, before: Option<i64>| {
+        let keep = span::text(Duration::from_secs(keep?.unsigned_abs()));
+        (count > 0).then_some(format!("{count} {what} that ended before {}, which are kept for {keep}", schedule::rfc3339(before?)))
+    };
+    let parts =
+        [part("intervals of readings", *readings, keep.readings, *readings_before), part("versions of records", *records, keep.records, *records_before)];
+    let parts: Vec<_> = parts.into_iter().flatten().collect();
+    let [(first, from), .., (last, until)] = [&entries[..1], &entries[entries.len() - 1..]].concat()[..] else { return String::new() };
+    let (from, until) = (schedule::rfc3339(from), schedule::rfc3339(until));
+    let by = if first == last { format!("entry {first} of {from}") } else { format!("{} entries, from {first} of {from} to {last} of {until}", entries.len()) };
+    format!("{}; by {by}", parts.join("; "))
+}
 
 /// What was told last of each thing.
 #[derive(Debug, Default)]
@@ -37,9 +61,120 @@ pub(super) struct Told {
     /// Values of the table `meta`.
     meta: BTreeMap<String, String>,
     gaps: Vec<String>,
+    /// Whether there are seals of rows that were removed.
+    pub(super) has_removed: bool,
+    /// The bodies that redaction gave to versions of records.
+    pub(super) bodies: Bodies,
+    /// Whose texts were redacted, by whom and why, in words.
+    pub(super) redactions: Vec<String>,
+    /// The entries of which a recovery says that rows are missing.
+    incomplete: BTreeSet<i64>,
+    /// What was recovered from a damaged database, and what was not, in words.
+    pub(super) recoveries: Vec<String>,
+    /// For how long the configuration in force keeps what has ended.
+    keep: Value,
+    /// The spans of which something was removed.
+    gone: Removed,
+    /// What was removed, by its rule: the entries and when they were made.
+    removals: Vec<(Removal, Vec<(i64, i64)>)>,
 }
 
 impl Told {
+    /// Nothing yet.
+    pub(super) fn of(connection: &dyn Database) -> Result<Self, Error> {
+        let has_removed = connection.version()? >= core::REMOVES && connection.any("SELECT 1 FROM removed_rows LIMIT 1", &[])?;
+        let mut told = Self { has_removed, bodies: Bodies::read(connection)?, ..Self::default() };
+        if core::meta(connection, recover::RECOVERED)?.is_some() {
+            connection.each("SELECT body FROM evidence WHERE kind = ?1", &[Kind::Recovery.as_str().into()], |row| {
+                let body: Value = serde_json::from_str(&row.get::<String>(0)?).unwrap_or_default();
+                told.incomplete.extend(body["incomplete"].as_array().into_iter().flatten().filter_map(Value::as_i64));
+                Ok(())
+            })?;
+        }
+        Ok(told)
+    }
+
+    /// Whether a recovery says that rows of an entry are missing.
+    pub(super) fn lacks(&self, entry: i64) -> bool {
+        self.incomplete.contains(&entry)
+    }
+
+    /// Takes in what an entry of recovery tells, and gives what in it can't be.
+    pub(super) fn hear_recovery(&mut self, connection: &dyn Database, entry: &Entry<'_>) -> Result<Option<String>, Error> {
+        let body = &entry.body;
+        self.hear_unchecked(entry, Kind::Recovery);
+        self.recoveries.push(recover::words(entry.number, entry.at, body));
+        if self.lacks(entry.number) {
+            return Ok(None);
+        }
+        let incomplete: Vec<i64> = body["incomplete"].as_array().into_iter().flatten().filter_map(Value::as_i64).collect();
+        let is_left = body["left"].as_str() == Some(rows::left(connection, &incomplete)?.to_string().as_str());
+        Ok((!is_left).then(|| "what is left of the rows of incomplete entries is not what was recovered".to_owned()))
+    }
+
+    /// Takes in what an entry tells beside rows that are to be checked.
+    pub(super) fn hear_unchecked(&mut self, entry: &Entry<'_>, kind: Kind) {
+        match kind {
+            Kind::Retention => {
+                self.gone = Removed::read(&entry.body[retention::REMOVED]);
+                self.meta.insert(retention::REMOVED.to_owned(), entry.body[retention::REMOVED].to_string());
+            }
+            Kind::Recovery => {
+                // Records may be missing: no source counts as read.
+                self.sources.clear();
+                self.meta.insert(recover::RECOVERED.to_owned(), entry.number.to_string());
+            }
+            _ => {}
+        }
+    }
+
+    /// Writes what was told into a store that has none of it, but for sources, and gives the time zone.
+    pub(super) fn write(&self, target: &dyn Database) -> Result<Option<String>, Error> {
+        for (name, content) in &self.meta {
+            core::set_meta(target, name, content)?;
+        }
+        for ((indicator, labels), memory) in &self.memory {
+            let insert = "INSERT INTO waiting_rules (indicator, labels, memory) VALUES (?1, ?2, ?3)";
+            target.execute(insert, &[indicator.into(), labels.into(), memory.into()])?;
+        }
+        for (run, (began, until, ended)) in &self.runs {
+            let insert = "INSERT INTO agent_runs (run, began, until, ended, sealed) VALUES (?1, ?2, ?3, ?4, 1)";
+            target.execute(insert, &[(*run).into(), (*began).into(), (*until).into(), i64::from(*ended).into()])?;
+        }
+        Ok(self.meta.get("zone").cloned())
+    }
+
+    /// Takes in what an entry of retention tells, and gives what in it can't be.
+    pub(super) fn hear_removal(&mut self, connection: &dyn Database, entry: &Entry<'_>) -> Result<Option<String>, Error> {
+        if self.lacks(entry.number) {
+            self.hear_unchecked(entry, Kind::Retention);
+            return Ok(None);
+        }
+        if !self.has_removed {
+            return Ok(Some("the seals of the rows that it removed are missing".to_owned()));
+        }
+        let removal = match retention::check(connection, entry.number, entry.at, &entry.body, &self.keep, &mut self.gone)? {
+            Ok(removal) => removal,
+            Err(what) => return Ok(Some(what)),
+        };
+        self.meta.insert(retention::REMOVED.to_owned(), entry.body[retention::REMOVED].to_string());
+        let place = (entry.number, entry.at);
+        match self.removals.last_mut().filter(|(before, _)| before.keep == removal.keep) {
+            Some((all, entries)) => {
+                all.counts = [all.counts[0] + removal.counts[0], all.counts[1] + removal.counts[1]];
+                all.before = removal.before;
+                entries.push(place);
+            }
+            None => self.removals.push((removal, vec![place])),
+        }
+        Ok(None)
+    }
+
+    /// What was removed, by which rule and when, in words.
+    pub(super) fn removals(&self) -> Vec<String> {
+        self.removals.iter().map(|(removal, entries)| words(removal, entries)).collect()
+    }
+
     /// Takes in what an entry tells, and gives what in it can't be.
     pub(super) fn hear(&mut self, entry: &Entry<'_>, kind: Kind) -> Option<String> {
         let body = &entry.body;
@@ -60,6 +195,13 @@ impl Told {
             if let Some(text) = body[name].as_str() {
                 self.meta.insert(name.to_owned(), text.to_owned());
             }
+        }
+        if kind == Kind::Redaction {
+            self.meta.insert(redaction::REDACTED.to_owned(), entry.number.to_string());
+            self.redactions.push(redaction::words(entry.number, entry.at, body));
+        }
+        if kind == Kind::Configuration {
+            self.keep = body["document"]["store"]["keep"].clone();
         }
         let name = match kind {
             Kind::Method => format!("method:{}", body["indicator"].as_str().unwrap_or_default()),

@@ -103,6 +103,12 @@ enum Kind {
     Renewal,
     /// What an older release had stored was put under the present rules.
     Older,
+    /// Rows that ended longer ago than the configuration keeps were removed.
+    Retention,
+    /// Texts of a record were redacted.
+    Redaction,
+    /// What of a damaged database proved itself was taken over.
+    Recovery,
 }
 
 /// The last entry of evidence.
@@ -243,6 +249,9 @@ impl From<EntryKind> for Kind {
             EntryKind::Gap => Self::Gap,
             EntryKind::Renewal => Self::Renewal,
             EntryKind::Older => Self::Older,
+            EntryKind::Retention => Self::Retention,
+            EntryKind::Redaction => Self::Redaction,
+            EntryKind::Recovery => Self::Recovery,
         }
     }
 }

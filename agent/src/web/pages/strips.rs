@@ -129,6 +129,7 @@ fn unwatched(span: &Range<i64>, watched: &[Range<i64>]) -> Vec<Stretch> {
 const JUST_NOW: i64 = 300;
 
 #[cfg(test)]
+#[expect(clippy::single_range_in_vec_init, reason = "spans are meant, not what lies in them")]
 mod tests {
     use super::*;
 

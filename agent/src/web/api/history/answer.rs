@@ -25,6 +25,8 @@ pub struct History {
     until: i64,
     /// When an agent watched.
     watched: Vec<Span>,
+    /// Until when something of the period, or of those before it, was removed by retention; null: nothing was.
+    removed_before: Option<i64>,
     /// By labels.
     readings: Vec<Past>,
 }
@@ -150,6 +152,7 @@ impl History {
             from: history.period.start,
             until: history.period.end,
             watched: history.watched_in_period().map(|span| Span { from: span.start, until: span.end }).collect(),
+            removed_before: history.removed,
             readings: history.courses.iter().map(|course| Past::of(history, course, direction)).collect(),
         }
     }
