@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Crates, and the only files or folders that name them: one, but for a crate that two write the same kind of file with.
-const HOMES: [(&str, &[&str]); 12] = [
+const HOMES: [(&str, &[&str]); 14] = [
     ("calamine", &["agent/src/connector/format/"]),
     ("cron", &["agent/src/schedule"]),
     ("jaq_core", &["agent/src/connector/expression.rs"]),
@@ -17,6 +17,8 @@ const HOMES: [(&str, &[&str]); 12] = [
     ("rust_xlsxwriter", &["agent/src/connector/", "agent/src/review/"]),
     ("tokio_rustls", &["exporter/src/server/"]),
     ("tracing_subscriber", &["agent/src/cli/logs"]),
+    ("utoipa", &["agent/src/web/api"]),
+    ("utoipa_axum", &["agent/src/web/api"]),
 ];
 
 #[test]

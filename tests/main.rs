@@ -4,6 +4,7 @@
 mod support; // a real server per value, clients to seed it with, waiting
 
 mod anchors; // evidence held to what was kept elsewhere: keys, signed anchors, what verify makes of them
+mod api; // the API while an agent runs: pages of readings and evidence, systems, refusals
 mod daemon; // the program as a user runs it: exit codes, signals, reloads, kill -9
 mod data_folder; // the data folder while the agent runs: its modes; removed, replaced, back again
 mod front; // the agent's port: names, origins, half-sent requests

@@ -320,6 +320,19 @@ fn the_agent_makes_the_pack_and_gives_it_to_who_asks() {
     assert!(page.text.starts_with("<!DOCTYPE html>") && page.text.contains("sha256-"), "{}", page.text);
     assert!(asked(&format!("/api/v1/reviews/{name}/csv/readings.csv")).text.starts_with("indicator,labels,"));
     assert_eq!(asked(&format!("/api/v1/reviews/{name}.ndjson")).status, 200);
+    // Every table in one, each row with the name of its own.
+    let tables = asked(&format!("/api/v1/reviews/{name}.csv"));
+    let mut rows = csv::ReaderBuilder::new().has_headers(false).from_reader(tables.text.as_bytes());
+    let rows: Vec<_> = rows.records().map(|row| row.expect("a row as wide as the others")).collect();
+    for file in list["reviews"][0]["files"].as_array().expect("files").iter().filter_map(|file| file["name"].as_str()) {
+        let Some(table) = file.strip_prefix("csv/").and_then(|file| file.strip_suffix(".csv")) else { continue };
+        let alone = asked(&format!("/api/v1/reviews/{name}/{file}")).text;
+        let mut alone = csv::ReaderBuilder::new().has_headers(false).from_reader(alone.as_bytes());
+        let alone: Vec<Vec<String>> = alone.records().map(|row| row.expect("a row").iter().map(str::to_owned).collect()).collect();
+        let of_table = rows.iter().filter(|row| &row[0] == table);
+        let within: Vec<Vec<String>> = of_table.map(|row| row.iter().skip(1).take(alone[0].len()).map(str::to_owned).collect()).collect();
+        assert_eq!(within, alone, "{table}");
+    }
     for (path, status, says) in [
         ("/api/v1/reviews/1999-Q1".to_owned(), 404, "there is no pack of `1999-Q1`; there is "),
         (format!("/api/v1/reviews/{name}/../../agent.yaml"), 404, ""),

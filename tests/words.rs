@@ -82,7 +82,7 @@ fn the_api_says_what_it_can_answer() {
     assert_eq!(ask("/api/v1/readings?state=unknown", "*/*").0, 200);
     assert_eq!(ask("/api/v1/readings", "text/csv").0, 406);
     let (status, text) = ask("/api/v1/sources?state=ok", "*/*");
-    assert!(status == 400 && text.contains("/api/v1/readings has state, indicator, system"), "{status} {text}");
+    assert!(status == 400 && text.contains("/api/v1/sources has no parameters; /api/v1/openapi.json says which there are"), "{status} {text}");
     let (status, text) = ask("/nothing", "text/html");
     assert!(status == 404 && text.contains("<a href=\"/\">"), "{status} {text}");
     assert_eq!(ask("/nothing", "*/*"), (404, "not found\n".to_owned()));

@@ -55,7 +55,7 @@
 //! | [`review::gap`] | what of clauses 4 to 10 and of Annex A is evidenced, declared only or missing; the Statement of Applicability; requirements and queries as data |
 //! | [`review::oscal`] | a pack in NIST's OSCAL |
 //! | [`history`] | readings and records over time: states, times in them, gaps, what came before; read from the ledger |
-//! | [`web`] | pages and JSON API, and how they are reached: address, certificate, credentials |
+//! | [`web`] | pages and how they are reached: address, certificate, credentials; the JSON API ([`web::api`]), its answers as types from which its OpenAPI document is made |
 //! | [`generate`] | dashboards, rules and runbooks, made from the catalogue |
 //! | [`mod@reference`] | tables for the documentation |
 //! | [`cli`] | one file for each command |
@@ -85,6 +85,8 @@
 //!   watched by nobody has a shape of its own in every picture, and none is told by colour alone ([`draw`]).
 //! - What is stored comes out of what is stored: of records, names, sources and methods as of its entry a reading is computed again, and is the same, or what made it
 //!   is not in the ledger, which is said. The core's model and a simulated year do that with all that they store.
+//! - What the API answers is what its document says: both are made of the same types, and each route stands in it. A page of readings says of which board it is, and what is
+//!   there all the time is on exactly one page, whatever comes and goes between two of them.
 //! - A scrape computes nothing. No request from outside reaches an upstream, except one that asks for a poll of a configured source.
 //! - What belongs to one upstream stands in its `connector.yaml`; there is no vendor's name in Rust.
 //! - Only `connector::program`, `connector::mapper` and [`review::pdf`] start processes, and none is given a secret as an argument. Those of polls do not

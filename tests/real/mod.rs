@@ -1,6 +1,7 @@
 //! Against real servers. Run `tests/peers/NAME install` first, or leave these out with `--skip real::`.
 
 mod alerting; // alerts on the way from the agent to a person
+mod api; // the API, asked whatever its description allows, and whatever it does not
 mod clock_change; // the nights in which the clocks change, under libfaketime
 mod connectors; // what each connector reads from the server that it is for
 mod dashboards; // Grafana's dashboards: their types, and that every query has an answer

@@ -21,6 +21,8 @@ use crate::{
 pub struct Board {
     /// The moment, epoch seconds.
     pub at: i64,
+    /// How many were published before by the same agent.
+    pub number: u64,
     /// The organisation's name.
     pub organisation: String,
     /// Indicators with their readings, in the order of the catalogue.

@@ -42,7 +42,7 @@ pub(super) fn execute(args: &args::Eval) -> anyhow::Result<ExitCode> {
     choose(&mut board, &args.indicator);
     match args.format {
         args::Format::Table => print_table(&board),
-        args::Format::Json => say!("{:#}", api::readings_json(&board, |_, _| true)),
+        args::Format::Json => say!("{}", serde_json::to_string_pretty(&api::readings::all(&board))?),
     }
     Ok(exit_code(&board, &args.fail_on))
 }
@@ -76,7 +76,7 @@ fn as_of(config: &Config, args: &args::Eval) -> anyhow::Result<ExitCode> {
             then.limits.iter().for_each(|limit| say!("not known of then: {limit}"));
         }
         args::Format::Json => {
-            let mut json = api::readings_json(&then.board, |_, _| true);
+            let mut json = serde_json::to_value(api::readings::all(&then.board))?;
             json["as_of"] = serde_json::json!({ "at": at, "entry": entry, "limits": then.limits });
             say!("{json:#}");
         }

@@ -10,7 +10,7 @@ use crate::{
     record::Zone,
     schedule,
     store::Opened,
-    web::words,
+    web::{api, words},
 };
 
 pub(super) fn execute(args: &args::Explain) -> anyhow::Result<ExitCode> {
@@ -27,7 +27,7 @@ pub(super) fn execute(args: &args::Explain) -> anyhow::Result<ExitCode> {
     let explanation = explain(&reader, &config.catalogue, stored)?;
     match args.format {
         Format::Table => print(&explanation, &config),
-        Format::Json => say!("{:#}", explanation.json()),
+        Format::Json => say!("{}", serde_json::to_string_pretty(&api::explain::Answer::of(&explanation))?),
     }
     Ok(if matches!(explanation.outcome, Outcome::Differs(_)) { ExitCode::from(super::ERROR) } else { ExitCode::SUCCESS })
 }

@@ -15,7 +15,7 @@ use crate::{
     schedule,
     store::{Reader, Version},
     threshold::State,
-    web::words,
+    web::{api, words},
 };
 
 /// So many signs show a course.
@@ -56,7 +56,7 @@ fn of_readings(args: &args::History, config: &Config, reader: &Reader, id: &str,
     let (unit, direction) = known.map_or(("", Direction::TwoSided), |known| (known.unit.as_str(), known.direction));
     match args.format {
         HistoryFormat::Table => print(&history, known.map(|known| &**known), unit, direction, config.zone),
-        HistoryFormat::Json => say!("{:#}", history::json(&history, unit, direction)),
+        HistoryFormat::Json => say!("{}", serde_json::to_string_pretty(&api::history::Answer::of(&history, unit, direction))?),
         HistoryFormat::Csv => out(format_args!("{}", csv(&history)?)),
     }
     Ok(())

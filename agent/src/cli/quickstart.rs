@@ -6,6 +6,8 @@ mod upstreams;
 #[cfg(test)]
 mod data;
 #[cfg(test)]
+mod quarter;
+#[cfg(test)]
 mod tests;
 
 use std::{

@@ -7,7 +7,6 @@
 mod breaches;
 mod chosen;
 mod course;
-mod json;
 mod period;
 mod records;
 #[cfg(test)]
@@ -21,7 +20,6 @@ use std::{
 pub use breaches::{InBreach, in_breach};
 pub use chosen::keys;
 pub use course::{Change, Course, Seconds, Shown, Step, Summary, change};
-pub use json::json;
 pub use period::{DEFAULT_FROM, EXPECTED, Edge, day, edge, period, shown};
 pub use records::{Edit, edits};
 
@@ -111,6 +109,14 @@ impl<'r> Past<'r> {
         Ok(Self { reader, entry, names, watched: reader.watched()? })
     }
 
+    /// The same on a connection of its own, for another thread.
+    ///
+    /// # Errors
+    /// What the store reports.
+    pub fn apart(&self) -> Result<Apart, Error> {
+        Ok(Apart { reader: self.reader.again()?, entry: self.entry, names: self.names.clone(), watched: self.watched.clone() })
+    }
+
     /// Spans in which an agent watched, whenever.
     pub fn watched(&self) -> &[Range<i64>] {
         &self.watched
@@ -164,6 +170,22 @@ impl<'r> Past<'r> {
         let mut joined = course::joined(courses);
         joined.retain(|course| !course.steps.is_empty());
         Ok(joined)
+    }
+}
+
+/// What [`Past`] tells, with the connection on which it is read.
+#[derive(Debug)]
+pub struct Apart {
+    reader: Reader,
+    entry: i64,
+    names: SystemNames,
+    watched: Vec<Range<i64>>,
+}
+
+impl Apart {
+    /// What was known.
+    pub fn past(&self) -> Past<'_> {
+        Past { reader: &self.reader, entry: self.entry, names: self.names.clone(), watched: self.watched.clone() }
     }
 }
 

@@ -225,7 +225,7 @@ fn a_period_is_compared_with_those_before() {
     let history = bench.history(&Choice::default(), 400..500);
     let ends: Vec<_> = history.periods().map(|period| history.courses[0].shown_at(period.end - 1).unwrap().value.unwrap()).collect();
     assert_eq!(ends, [0.31, 0.3, 0.15, 0.2, 0.1]);
-    let told = json(&history, "", Direction::Higher);
+    let told = serde_json::to_value(crate::web::api::history::Answer::of(&history, "", Direction::Higher)).unwrap();
     assert_eq!((&told["readings"][0]["change"], told["readings"][0]["before"].as_array().unwrap().len()), (&json!("worse"), 4));
     let shown = |state, value| Shown { state, value };
     for (direction, before, after, expected) in [

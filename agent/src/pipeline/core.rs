@@ -404,6 +404,7 @@ impl Core {
     pub fn board(&self, now: i64) -> Board {
         Board {
             at: now,
+            number: 0,
             organisation: self.config.organisation.clone(),
             panels: self.slots.iter().map(Slot::panel).collect(),
             sources: self.sources.status(now),

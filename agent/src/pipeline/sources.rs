@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// What a poll read, ready to be stored.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Delivery {
     /// What each stream delivers.
     pub streams: Vec<Delivered>,

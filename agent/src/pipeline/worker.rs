@@ -238,6 +238,7 @@ impl State {
     }
 
     fn publish(&mut self, board: Board) {
+        let board = Board { number: self.board.load().number + 1, ..board };
         self.metrics.show_sources(&board.sources, self.on_page.as_ref().map_or(&[], |before| &before.sources));
         self.tell_unmatched(&board.unmatched);
         let published = match &self.on_page {

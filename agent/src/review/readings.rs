@@ -5,11 +5,13 @@ use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
     ops::Range,
+    panic::resume_unwind,
+    thread,
 };
 
 use super::model::{Change, Counts, MethodChange, Period, READINGS, Reading, STEPS, Shown, Step, Time, Worse, Worst};
 use crate::{
-    history::{self, Course, Past},
+    history::{self, Course, Past, Series},
     indicator::Direction,
     store,
     threshold::State,
@@ -74,27 +76,65 @@ pub struct Readings {
     pub methods: BTreeMap<String, i64>,
 }
 
+/// Fewer readings than these are not worth a thread, and a connection, of its own.
+const WORTH_A_THREAD: usize = 500;
+
+/// Some readings of an indicator, in the order of their labels.
+struct Part {
+    /// Each without its steps, since when it is in its state, and where its course is found again: in which series, and at which place there.
+    all: Vec<(Reading, Option<i64>, (usize, usize))>,
+    methods: BTreeMap<String, i64>,
+}
+
+impl Part {
+    /// The courses of a year are many times what they come to: one after the other is read and let go.
+    fn read(past: &Past<'_>, indicator: &str, direction: Direction, watch: &Watch, numbers: Range<usize>, series: &[Series]) -> Result<Self, store::Error> {
+        let mut part = Self { all: Vec::with_capacity(numbers.len()), methods: BTreeMap::new() };
+        for number in numbers {
+            for (place, course) in past.courses_of(indicator, &series[number], &watch.whole)?.iter().enumerate() {
+                for (span, step) in course.within(&watch.periods[0].period) {
+                    part.note(&step.method, span.start);
+                }
+                part.all.extend(of_course(course, direction, past, watch).map(|(reading, since)| (reading, since, (number, place))));
+            }
+        }
+        Ok(part)
+    }
+
+    fn note(&mut self, method: &str, since: i64) {
+        match self.methods.get_mut(method) {
+            Some(from) => *from = since.min(*from),
+            None => drop(self.methods.insert(method.to_owned(), since)),
+        }
+    }
+
+    /// With those that come after them.
+    fn and(mut self, later: Self) -> Self {
+        self.all.extend(later.all);
+        later.methods.iter().for_each(|(method, since)| self.note(method, *since));
+        self
+    }
+}
+
 impl Readings {
     /// Those of an indicator.
     ///
     /// # Errors
     /// What the store reports.
     pub fn read(past: &Past<'_>, indicator: &str, direction: Direction, watch: &Watch) -> Result<Self, store::Error> {
-        let mut methods = BTreeMap::new();
-        let series = past.series(indicator)?;
-        // The courses of a year are many times what they come to: one after the other is read, and read again where its steps are told.
-        let mut all: Vec<(Reading, Option<i64>, (usize, usize))> = Vec::with_capacity(series.len());
-        for (number, one) in series.iter().enumerate() {
-            for (part, course) in past.courses_of(indicator, one, &watch.whole)?.iter().enumerate() {
-                for (span, step) in course.within(&watch.periods[0].period) {
-                    match methods.get_mut(&*step.method) {
-                        Some(from) => *from = span.start.min(*from),
-                        None => drop(methods.insert(step.method.to_string(), span.start)),
-                    }
-                }
-                all.extend(of_course(course, direction, past, watch).map(|(reading, since)| (reading, since, (number, part))));
-            }
-        }
+        let series = &past.series(indicator)?;
+        let part = |past: &Past<'_>, numbers: Range<usize>| Part::read(past, indicator, direction, watch, numbers, series);
+        let Part { mut all, methods } = if series.len() < WORTH_A_THREAD {
+            part(past, 0..series.len())?
+        } else {
+            let (half, apart) = (series.len() / 2, past.apart()?);
+            thread::scope(|scope| {
+                let beside = scope.spawn(move || part(&apart.past(), half..series.len()));
+                let first = part(past, 0..half);
+                let beside = beside.join().unwrap_or_else(|panic| resume_unwind(panic));
+                Ok::<_, store::Error>(first?.and(beside?))
+            })?
+        };
         let badness = |reading: &Reading| Reverse(reading.end.map(|end| end.state.badness()));
         // The sort keeps the order of labels among those that are as bad, and as long.
         all.sort_by_key(|(reading, since, _)| (!is_news(reading), badness(reading), reading.in_breach_since.or(*since).unwrap_or(i64::MAX)));

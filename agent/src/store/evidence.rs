@@ -3,11 +3,15 @@
 //! A row of the history has a seal, the digest of all that it said when it was opened. An entry has a digest over the seals that it opened and
 //! closed; whatever is changed in place (spans, rules' memory) stands in full in the entries that put it under the chain.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, ops::Range, str::FromStr};
 
 use serde_json::Value;
 
-use super::{Error, core, spans, sql::Database, sum::Sum};
+use super::{
+    Error, core, spans,
+    sql::{Cell, Database, Row},
+    sum::Sum,
+};
 use crate::record::Digest;
 
 /// The digest before the first entry.
@@ -18,7 +22,7 @@ pub(super) const PROJECTION: &str = "projection";
 
 /// What an entry is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
     /// The agent began to run.
     Start,
     /// The agent ended as it was told to.
@@ -52,7 +56,8 @@ pub(super) enum Rows {
 }
 
 impl Kind {
-    const ALL: [Self; 11] = [
+    /// Every one.
+    pub const ALL: [Self; 11] = [
         Self::Start,
         Self::Stop,
         Self::Seal,
@@ -66,7 +71,8 @@ impl Kind {
         Self::Older,
     ];
 
-    pub(super) fn as_str(self) -> &'static str {
+    /// As it is stored.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Start => "start",
             Self::Stop => "stop",
@@ -82,7 +88,8 @@ impl Kind {
         }
     }
 
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    /// Reads what is stored.
+    pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 
@@ -210,12 +217,27 @@ impl Entry {
     }
 }
 
+/// The columns of an entry.
+const COLUMNS: &str = "entry, at, kind, body, previous, digest";
+
+fn entry(row: &dyn Row) -> Result<Entry, Error> {
+    Ok(Entry { entry: row.get(0)?, at: row.get(1)?, kind: row.get(2)?, body: row.get(3)?, previous: row.get(4)?, digest: row.get(5)? })
+}
+
 /// Calls `take` with the entries after one and up to another.
 pub(super) fn each(connection: &dyn Database, after: i64, to: i64, mut take: impl FnMut(Entry) -> Result<(), Error>) -> Result<(), Error> {
-    let sql = "SELECT entry, at, kind, body, previous, digest FROM evidence WHERE entry > ?1 AND entry <= ?2 ORDER BY entry";
-    connection.each(sql, &[after.into(), to.into()], |row| {
-        take(Entry { entry: row.get(0)?, at: row.get(1)?, kind: row.get(2)?, body: row.get(3)?, previous: row.get(4)?, digest: row.get(5)? })
-    })
+    let sql = format!("SELECT {COLUMNS} FROM evidence WHERE entry > ?1 AND entry <= ?2 ORDER BY entry");
+    connection.each(&sql, &[after.into(), to.into()], |row| take(entry(row)?))
+}
+
+/// The first entries after one and up to another that were made in a time and are of one of these kinds, in their order; no kinds are all.
+pub(super) fn page(connection: &dyn Database, after: i64, to: i64, made: &Range<i64>, kinds: &[Kind], most: i64) -> Result<Vec<Entry>, Error> {
+    let mut values = [after, to, made.start, made.end, most].map(Cell::from).to_vec();
+    values.extend(kinds.iter().map(|kind| Cell::from(kind.as_str())));
+    let places: Vec<_> = (6..=values.len()).map(|place| format!("?{place}")).collect();
+    let of_kind = if kinds.is_empty() { String::new() } else { format!("AND kind IN ({})", places.join(", ")) };
+    let sql = format!("SELECT {COLUMNS} FROM evidence WHERE entry > ?1 AND entry <= ?2 AND at >= ?3 AND at < ?4 {of_kind} ORDER BY entry LIMIT ?5");
+    connection.rows(&sql, &values, entry)
 }
 
 /// When the first entry was made, if there is one.

@@ -33,6 +33,16 @@ pub fn compact(data_dir: &Path) -> Result<(), Error> {
     super::core::open(&path).and_then(|database| database.compact()).map_err(|error| error.at(&path))
 }
 
+/// Puts a database that was made elsewhere into a data folder that has none, as [`Folder::open`] would make it.
+///
+/// # Errors
+/// There is one already, or it can't be written.
+pub fn begin_with(data_dir: &Path, database: &mut impl io::Read) -> io::Result<()> {
+    make(data_dir)?;
+    let mut file = OpenOptions::new().create_new(true).write(true).mode(FILE_MODE).open(data_dir.join(DATABASE_FILE))?;
+    io::copy(database, &mut file).map(drop)
+}
+
 /// The file whose lock says that an agent works on the folder. The lock goes with the process, however it ends.
 const LOCK_FILE: &str = "clause9.lock";
 

@@ -361,6 +361,9 @@ pub(super) fn seal(key: &Key, interval: &Interval, since: Option<&Since>, held_f
     seal_of(key, *measured, *clock, state, reason.as_deref(), rule.as_deref(), facts, method, (held_from, since))
 }
 
+/// When an interval began to hold, and since when its reading was in its state, as [`Since`] tells it.
+type When<'w> = (i64, Option<(i64, Option<(&'w str, i64)>)>);
+
 #[expect(clippy::too_many_arguments, reason = "they are the columns of an interval")]
 fn seal_of(
     (indicator, labels): (&str, &str),
@@ -371,7 +374,7 @@ fn seal_of(
     rule: Option<&str>,
     facts: &str,
     method: &str,
-    when: (i64, Option<(i64, Option<(&str, i64)>)>),
+    when: When<'_>,
 ) -> Digest {
     // SQLite keeps whole numbers as such, and of them none is a negative zero.
     let what = (indicator, labels, measured.map(|number| number + 0.0), clock, state, reason, rule, facts, method);

@@ -45,8 +45,8 @@ use sqlite::Sqlite;
 pub use self::core::DATABASE_FILE;
 pub use as_of::AsOf;
 pub use error::Error;
-pub use evidence::{Anchor, Entry};
-pub use folder::{compact, open_to_others, size};
+pub use evidence::{Anchor, Entry, Kind as EntryKind};
+pub use folder::{begin_with, compact, open_to_others, size};
 pub use history::{Change, Interval, Key, Since, Stored};
 pub use past::{Held, Stats, SystemNames, Version};
 pub use reader::{Reader, Verification};
@@ -85,7 +85,7 @@ pub enum Mode {
 }
 
 /// What one stream of a poll delivers.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Delivered {
     /// The stream's name.
     pub stream: String,

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Anchor, AsOf, Entry, Error, Expected, Held, Key, Memories, Opened, Stats, StoredMethod, SystemNames, Verified, Version, evidence, past,
+    Anchor, AsOf, Entry, EntryKind, Error, Expected, Held, Key, Memories, Opened, Stats, StoredMethod, SystemNames, Verified, Version, evidence, past,
     sql::{Database, Interrupter},
     sqlite::Sqlite,
     under,
@@ -60,6 +60,14 @@ impl Reader {
     /// What SQLite reports.
     pub fn open(database: &Path) -> Result<Self, Error> {
         Ok(Self { database: Sqlite::open_read_only(database)?, path: database.to_owned() })
+    }
+
+    /// The same database on another connection, for another thread.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn again(&self) -> Result<Self, Error> {
+        Self::open(&self.path)
     }
 
     /// The tables, for reading alone.
@@ -193,6 +201,16 @@ impl Reader {
     /// What SQLite reports, and those of `take`.
     pub fn each_entry(&self, after: i64, to: i64, take: impl FnMut(Entry) -> Result<(), Error>) -> Result<(), Error> {
         self.read(|database| evidence::each(database, after, to, take))
+    }
+
+    /// The first entries of evidence after one and up to another that were made in a time (epoch seconds) and are of one of these kinds, in their order; no
+    /// kinds are all.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn entries(&self, numbers: Range<i64>, made: &Range<i64>, kinds: &[EntryKind], most: usize) -> Result<Vec<Entry>, Error> {
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        self.read(|database| evidence::page(database, numbers.start, numbers.end, made, kinds, most))
     }
 
     /// Everything as it was when an entry of evidence was the last one.

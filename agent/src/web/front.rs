@@ -2,10 +2,13 @@
 
 use std::{io, net::SocketAddr};
 
-use clause9_exporter::{AppOptions, Auth, Exporter, Hosts, LiveServer, Reload, ReloadError, ServeOptions, Tls, TlsError, axum::Router};
+use clause9_exporter::{
+    AppOptions, Auth, Exporter, Hosts, LiveServer, Reload, ReloadError, ServeOptions, Tls, TlsError,
+    axum::{Router, middleware::from_fn},
+};
 use tokio::{net::TcpListener, task::spawn_blocking};
 
-use super::router;
+use super::{api, router};
 use crate::{
     config::{Config, Web, WebAuth},
     pipeline::{Handle, Metrics},
@@ -123,7 +126,7 @@ fn options(tls: Option<Tls>) -> ServeOptions {
 fn app(web: &Web, exporter: &Exporter, handle: &Handle) -> Router {
     let (readers, operators) = (web.auth.as_ref().map(auth), web.operator.as_ref().map(auth));
     let options = AppOptions { auth: readers, operators, hosts: Some(hosts(web)), reload: Some(reload(handle.clone())) };
-    clause9_exporter::app(exporter, options, router(handle.clone()))
+    clause9_exporter::app(exporter, options, router(handle.clone())).layer(from_fn(api::told_as_json))
 }
 
 fn reload(handle: Handle) -> Reload {

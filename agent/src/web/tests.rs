@@ -44,11 +44,16 @@ async fn before_the_first_evaluation_nothing_is_said_to_be_fine() {
     assert!(page.contains("Nothing has been evaluated yet") && !page.contains("Nothing is in breach") && !page.contains("As of"), "{page}");
     let asked = async |handle: &Handle| {
         let state = || State(handle.clone());
-        let answers = [api::readings(state(), RawQuery(None)).await, api::indicators(state()).await, api::sources(state()).await];
-        answers.map(|answer| answer.into_response().status().as_u16())
+        let answers = [
+            api::readings::readings(state(), RawQuery(None)).await.into_response(),
+            api::indicators::indicators(state()).await.into_response(),
+            api::sources::sources(state()).await.into_response(),
+            api::systems::systems(state()).await.into_response(),
+        ];
+        answers.map(|answer| answer.status().as_u16())
     };
-    assert_eq!(asked(&handle).await, [503; 3]);
-    assert_eq!(asked(&shown(board(&[]))).await, [200; 3]);
+    assert_eq!(asked(&handle).await, [503; 4]);
+    assert_eq!(asked(&shown(board(&[]))).await, [200; 4]);
 }
 
 #[tokio::test]
@@ -73,14 +78,14 @@ async fn a_refused_configuration_is_told_beside_the_one_in_force() {
         "{page}"
     );
     assert!(page.contains(crate::BUILD) && page.contains("started 2025-12-31 23:50:00 UTC"), "{page}");
-    let json = api::status(state()).await.0;
+    let json = serde_json::to_value(api::status::status(state()).await.0).unwrap();
     assert_eq!((&json["started"], &json["configuration"]["in_force_since"]), (&1_767_225_000.into(), &1_767_225_600.into()));
     assert_eq!((&json["configuration"]["file"], &json["configuration"]["refused"]), (&"/etc/clause9/agent.yaml".into(), &serde_json::Value::Null));
 
     handle.configuration.store(Arc::new(Configuration { refused: Some((1_767_225_660, "listen: <b> is taken".into())), ..in_force }));
     let page = text(pages::status(state(), RawQuery(None)).await).await;
     assert!(page.contains("read at 2026-01-01 00:01:00 UTC was refused") && page.contains("listen: &lt;b&gt; is taken"), "{page}");
-    let json = api::status(state()).await.0;
+    let json = serde_json::to_value(api::status::status(state()).await.0).unwrap();
     assert_eq!(json["configuration"]["refused"], serde_json::json!({ "at": 1_767_225_660, "message": "listen: <b> is taken" }));
     assert_eq!(json["not_ready"], serde_json::json!(["no page has been published yet"]));
 }
@@ -240,14 +245,14 @@ async fn an_indicator_shows_what_is_in_force() {
     let in_force = format!("{} {}", words::number(parameter.default + 7.0), parameter.unit);
     assert!(page.contains(&in_force) && page.contains(&format!("The catalogue's is {}.", words::number(parameter.default))), "{page}");
     assert!(status(&handle, "").await.contains("Waiting since"), "what waits needs attention before it is too late");
-    let json = api::indicators(State(handle.clone())).await.unwrap().0;
+    let json = serde_json::to_value(api::indicators::indicators(State(handle.clone())).await.unwrap().0).unwrap();
     let shown = &json["indicators"][0]["parameters"][0];
     assert_eq!((shown["value"].as_f64(), shown["default"].as_f64()), (Some(parameter.default + 7.0), Some(parameter.default)));
     assert_eq!(json["indicators"][0]["limits"][0]["words"], "below 0.9, for 30 minutes");
 }
 
 async fn ask(handle: &Handle, query: &str) -> (u16, serde_json::Value) {
-    let response = api::readings(State(handle.clone()), RawQuery(Some(query.to_owned()))).await.into_response();
+    let response = api::readings::readings(State(handle.clone()), RawQuery(Some(query.to_owned()))).await.into_response();
     let status = response.status().as_u16();
     (status, serde_json::from_str(&text(response).await).unwrap())
 }
@@ -266,14 +271,21 @@ async fn the_api_filters_and_refuses_what_it_does_not_know() {
         let (status, json) = ask(&handle, query).await;
         assert_eq!((status, json["readings"].as_array().map(Vec::len)), (200, Some(count)), "{query}");
     }
-    for (query, expected) in [
-        ("state=braech", "there is no state `braech`; did you mean `breach`?; possible: ok, warning, unknown, breach"),
-        ("indicator=impact_assessment_overdue", "there is no indicator `impact_assessment_overdue`; did you mean `impact_assessments_overdue`?"),
-        ("system=credt", "there is no system `credt`; did you mean `credit`?; possible: chat, credit, triage"),
-        ("sytem=credit", "there is no parameter `sytem`; did you mean `system`?; possible: state, indicator, system"),
+    for (query, refused, expected) in [
+        ("state=braech", 400, "there is no state `braech`; did you mean `breach`?; possible: ok, warning, unknown, breach"),
+        ("indicator=impact_assessment_overdue", 404, "there is no indicator `impact_assessment_overdue`; did you mean `impact_assessments_overdue`?"),
+        ("system=credt", 404, "there is no system `credt`; did you mean `credit`?; possible: chat, credit, triage"),
+        ("sytem=credit", 400, "there is no parameter `sytem`; did you mean `system`?; possible: state, indicator, system"),
+        ("source=nobody", 404, "there is no source `nobody`"),
+        ("label=feture=a", 404, "there is no label `feture`"),
+        ("label=a", 400, "label: expected a name and its value"),
+        ("property=tier=high", 404, "there is no property `tier`"),
+        ("limit=0", 400, "limit: expected a whole number from 1 to 10000"),
+        ("limit=2&limit=3", 400, "limit: it is there twice"),
+        ("cursor=x", 400, "cursor: expected what `next`"),
     ] {
         let (status, json) = ask(&handle, query).await;
-        assert!(status == 400 && json["error"].as_str().is_some_and(|error| error.starts_with(expected)), "{query}: {status} {json}");
+        assert!(status == refused && json["error"].as_str().is_some_and(|error| error.starts_with(expected)), "{query}: {status} {json}");
     }
 }
 

@@ -7,11 +7,11 @@ use std::{fmt::Write as _, fs, path::Path};
 const ROWS: [usize; 2] = [1_000, 800];
 
 /// A generator whose numbers will be the same with every version of every library (Steele, Lea and Flood 2014, SplitMix64).
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
     /// From 0 to below 1.
-    fn uniform(&mut self) -> f64 {
+    pub(super) fn uniform(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

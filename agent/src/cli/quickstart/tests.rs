@@ -48,7 +48,7 @@ async fn pass_as_it_is(dir: &Path, now: i64, missing: &[&str]) -> Board {
 
 /// The folder with a shell as the program that measures, and for each command a script that prints what the program does: a test of the whole
 /// program recorded it, and sees that it stays so.
-fn measured(dir: &Path, now: i64) -> std::path::PathBuf {
+pub(super) fn measured(dir: &Path, now: i64) -> std::path::PathBuf {
     for command in ["drift", "bias"] {
         let recorded = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../tests/golden/jobs/{command}.ndjson"));
         let records = replay::in_text(&fs::read_to_string(recorded).unwrap(), now).unwrap();

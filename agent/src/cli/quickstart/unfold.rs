@@ -11,13 +11,19 @@ use anyhow::{Context as _, bail, ensure};
 use include_dir::Dir;
 
 use super::{CONFIG, SAMPLE, upstreams};
-use crate::connector::replay;
+use crate::{connector::replay, store};
 
 /// Dashboards, rules and runbooks as `clause9 generate` makes them; `build.rs` packed them.
 static DASHBOARDS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/dashboards.z"));
 
 /// The folder of credentials: readable by its owner only, as real ones would have to be.
 const SECRETS: &str = "secrets";
+
+/// The quarter that the sample organisation has behind it: a store as the agent left it, deflated. A test lives the quarter again.
+pub(super) const PAST: &str = "past/2026-Q3.z";
+
+/// When that agent was stopped: 2026-10-01T06:00:00Z.
+pub(super) const PAST_END: i64 = 1_790_834_400;
 
 /// The ports of the recorded upstreams in the sample's `agent.yaml`: taken where they are free, others where not.
 pub(super) const PORTS: [u16; 3] = [9421, 9422, 9423];
@@ -37,11 +43,15 @@ pub(super) fn unfold(dir: &Path, ports: [u16; 3], now: i64) -> anyhow::Result<()
     // The configuration comes last: a folder that has one is complete.
     write_folder(&SAMPLE, dir, now)?;
     write_dashboards(dir)?;
+    if now > PAST_END {
+        write_past(dir)?;
+    }
     write_file(CONFIG, &with_ports(text(CONFIG)?, ports)?, dir)
 }
 
 fn write_folder(folder: &Dir<'_>, dir: &Path, now: i64) -> anyhow::Result<()> {
-    for inner in folder.dirs().filter(|inner| inner.path() != Path::new(upstreams::FOLDER)) {
+    let stays = [Some(Path::new(upstreams::FOLDER)), Path::new(PAST).parent()];
+    for inner in folder.dirs().filter(|inner| !stays.contains(&Some(inner.path()))) {
         let path = dir.join(inner.path());
         fs::create_dir_all(&path).with_context(|| format!("the folder {} can't be made", path.display()))?;
         write_folder(inner, dir, now)?;
@@ -71,6 +81,13 @@ fn write_dashboards(dir: &Path) -> anyhow::Result<()> {
         rest = following;
     }
     Ok(())
+}
+
+/// The store to go on with.
+fn write_past(dir: &Path) -> anyhow::Result<()> {
+    let packed = SAMPLE.get_file(PAST).context("the sample has no past")?.contents();
+    let data = dir.join("data");
+    store::begin_with(&data, &mut flate2::read::DeflateDecoder::new(packed)).with_context(|| format!("the sample's past can't be written into {}", data.display()))
 }
 
 fn text(name: &str) -> anyhow::Result<&'static str> {

@@ -3,8 +3,6 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use serde_json::{Value, json};
-
 use super::{Computed, Difference, Outcome, Ready, Rederiver, compare};
 use crate::{
     indicator::{Catalogue, Reads},
@@ -114,44 +112,4 @@ fn used(rederiver: &Rederiver<'_>, feed: &Feed, system: Option<&str>) -> Result<
     let count = listed.len();
     listed.truncate(LISTED);
     Ok(Records { feed: feed.to_string(), count, listed })
-}
-
-impl Explanation {
-    /// As JSON. Moments are epoch seconds, as everywhere in the API.
-    pub fn json(&self) -> Value {
-        let Opened { key, interval, since, from, until, entry } = &self.stored;
-        let labels: Value = serde_json::from_str(&key.labels).unwrap_or_default();
-        let facts: Value = serde_json::from_str(&interval.facts).unwrap_or_default();
-        json!({
-            "indicator": key.indicator, "labels": labels, "entry": entry,
-            "from": from, "until": until,
-            "value": interval.measured, "clock": interval.clock.map(|(since, per)| json!({ "since": since, "per_seconds": per })),
-            "state": interval.state, "state_since": since.as_ref().map(|since| since.from), "reason": interval.reason, "rule": interval.rule.as_deref(), "facts": facts,
-            "computed_again": outcome(&self.outcome),
-            "method": self.method.as_deref().map(method),
-            "method_digest": &*interval.method,
-            "records": self.records.iter().map(records).collect::<Vec<_>>(),
-            "sources_read_at": self.sources,
-        })
-    }
-}
-
-fn outcome(outcome: &Outcome) -> Value {
-    match outcome {
-        Outcome::Same => json!({ "outcome": "same" }),
-        Outcome::Told(words) => json!({ "outcome": "told", "words": words }),
-        Outcome::Differs(differences) => {
-            let one = |it: &Difference| json!({ "what": it.what, "stored": it.stored, "computed": it.computed });
-            json!({ "outcome": "differs", "differences": differences.iter().map(one).collect::<Vec<_>>() })
-        }
-    }
-}
-
-fn method(method: &Ready) -> Value {
-    json!({ "in_force_since": method.stored.at, "entry": method.stored.entry, "document": method.stored.document })
-}
-
-fn records(records: &Records) -> Value {
-    let used = |used: &Used| json!({ "source": used.source, "stream": used.stream, "id": used.id, "url": used.url, "from": used.from, "entry": used.entry });
-    json!({ "feed": records.feed, "count": records.count, "listed": records.listed.iter().map(used).collect::<Vec<_>>() })
 }

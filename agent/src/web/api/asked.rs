@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use url::form_urlencoded;
 
-use super::unknown;
+use super::{pair, unknown};
 use crate::history::Choice;
 
 /// A query: its parameters that may be there once, and which readings it chooses.
@@ -12,6 +12,8 @@ use crate::history::Choice;
 pub(super) struct Asked {
     single: BTreeMap<&'static str, String>,
     pub(super) choice: Choice,
+    /// Kinds, of which there may be several.
+    pub(super) kinds: Vec<String>,
 }
 
 impl Asked {
@@ -23,9 +25,12 @@ impl Asked {
             let again = match known {
                 "system" => asked.choice.system.replace(value.into_owned()).is_some(),
                 "label" => {
-                    let (label, value) =
-                        value.split_once('=').filter(|(label, _)| !label.is_empty()).ok_or("label: expected a label and its value, `feature=income`")?;
-                    asked.choice.labels.insert(label.to_owned(), value.to_owned()).is_some()
+                    let (label, value) = pair(&value).ok_or("label: expected a label and its value, `feature=income`")?;
+                    asked.choice.labels.insert(label, value).is_some()
+                }
+                "kind" => {
+                    asked.kinds.push(value.into_owned());
+                    false
                 }
                 known => asked.single.insert(known, value.into_owned()).is_some(),
             };

@@ -1,5 +1,7 @@
 //! What readings were: `/api/v1/history`.
 
+mod answer;
+
 use std::ops::Range;
 
 use clause9_exporter::axum::{
@@ -7,9 +9,9 @@ use clause9_exporter::axum::{
     extract::{RawQuery, State},
     http::StatusCode,
 };
-use serde_json::Value;
 
-use super::{Refusal, asked::Asked, refused, stored, unknown};
+pub use self::answer::{History as Answer, facts};
+use super::{Moment, Pair, Problem, Refusal, asked::Asked, refused, stored, unknown};
 use crate::{
     history::{self, Choice, DEFAULT_FROM, History},
     indicator::Direction,
@@ -28,8 +30,25 @@ struct Question {
     period: Range<i64>,
 }
 
-/// What readings of an indicator were over a period: states, values, time in each state, and the same of the four periods before.
-pub async fn history(State(handle): State<Handle>, RawQuery(query): RawQuery) -> Result<Json<Value>, Refusal> {
+/// What readings were.
+///
+/// States, values and time in each state over a period, and the same of the four periods before.
+#[utoipa::path(get, path = "/api/v1/history", tag = "history",
+    params(
+        ("indicator" = String, Query, description = "The indicator's id", min_length = 1),
+        ("system" = Option<String>, Query, description = "Of this system, by any name that it has now"),
+        ("label" = Option<Vec<Pair>>, Query, description = "With this label: its name, an equals sign, its value. A label may be named once"),
+        ("from" = Option<Moment>, Query, description = "When the period begins; 90 days ago unless it is said"),
+        ("to" = Option<Moment>, Query, description = "When it ends; now unless it is said"),
+    ),
+    responses(
+        (status = 200, description = "The history", body = Answer),
+        (status = 404, description = "There is no such indicator, or nothing is stored of the period", body = Problem),
+        (status = 500, description = "The store can't be read", body = Problem),
+        (status = 503, description = "The agent is stopping", body = Problem),
+    )
+)]
+pub async fn history(State(handle): State<Handle>, RawQuery(query): RawQuery) -> Result<Json<Answer>, Refusal> {
     let question = Question::of(query.as_deref().unwrap_or_default(), handle.configuration.load().zone, schedule::now());
     let question = question.map_err(|expected| refused(StatusCode::BAD_REQUEST, &expected))?;
     let asked = question.clone();
@@ -45,7 +64,7 @@ pub async fn history(State(handle): State<Handle>, RawQuery(query): RawQuery) ->
     }
     let history = history.ok_or_else(|| refused(StatusCode::NOT_FOUND, "nothing is stored of this period: no agent ran then"))?;
     let (unit, direction) = panel.map_or(("", Direction::TwoSided), |panel| (panel.indicator.unit.as_str(), panel.indicator.direction));
-    Ok(Json(history::json(&history, unit, direction)))
+    Ok(Json(Answer::of(&history, unit, direction)))
 }
 
 impl Question {

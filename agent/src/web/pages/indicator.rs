@@ -6,7 +6,7 @@ use clause9_exporter::axum::{
 };
 use maud::{Markup, html};
 
-use super::{super::words, READINGS_SHOWN, View, accepted, badge, labels, missing, page, rest, table, verbatim, why};
+use super::{super::words, READINGS_SHOWN, View, accepted, badge, labels, missing, page, rest, strips::Strips, table, verbatim, why};
 use crate::{
     board::{Board, Panel},
     pipeline::Handle,
@@ -14,13 +14,14 @@ use crate::{
 
 /// `/indicators/{id}`: readings, limits and the method, as it is computed.
 pub async fn indicator(State(handle): State<Handle>, Path(id): Path<String>, query: RawQuery) -> Response {
-    let (board, view) = (handle.board.load(), View::of(&query));
+    let (board, view) = (handle.board.load_full(), View::of(&query));
     let Some(panel) = board.panels.iter().find(|panel| panel.indicator.id.as_str() == id) else {
         let reason = board.off.get(&id).map(|reason| reason.as_deref().unwrap_or("no reason was given"));
         let what = reason.map_or_else(|| format!("There is no indicator `{id}`."), |reason| format!("The indicator `{id}` is switched off: {reason}"));
         return missing(&handle, &view, &what);
     };
     let indicator = &panel.indicator;
+    let strips = Strips::read(&handle, id.clone(), board.at).await;
     let references = [
         ("ISO/IEC 42001", &indicator.references.clause),
         ("Annex A", &indicator.references.annex_a),
@@ -35,7 +36,7 @@ pub async fn indicator(State(handle): State<Handle>, Path(id): Path<String>, que
         h2 { "Readings" }
         @if panel.waits { p { "Something newer is known and waits to be stored: this is what held before." } }
         @if panel.unstored { p { "Some of this could not be stored: it is not in the history, and no evidence vouches for it yet." } }
-        (readings(&board, panel, &view))
+        (readings(&board, panel, &view, &strips))
         (limits(panel))
         @if !indicator.rulings.is_empty() { h2 { "Rulings" } ul { @for ruling in &indicator.rulings { li { (ruling.number) ". " (ruling.text) } } } }
         (method(&board, panel))
@@ -43,18 +44,19 @@ pub async fn indicator(State(handle): State<Handle>, Path(id): Path<String>, que
     page(&handle, &view, &format!("/indicators/{id}"), &indicator.title, &content).into_response()
 }
 
-fn readings(board: &Board, panel: &Panel, view: &View) -> Markup {
+fn readings(board: &Board, panel: &Panel, view: &View, strips: &Strips) -> Markup {
     let now = board.at;
     let mut readings: Vec<_> = panel.readings.iter().filter(|reading| view.shows(reading)).collect();
     readings.sort_by_key(|reading| std::cmp::Reverse(reading.state));
     html! {
         @if let Some(system) = &view.system { p { "Only those of " (system) "." } }
+        (strips.about())
         (table("Readings", &html! {
             thead { tr { th { "State" } th { "Of what" } th.n { "Value" } th { "Facts" } th { "Reason or limit" } } }
             tbody {
-                @for reading in readings.iter().take(READINGS_SHOWN) {
+                @for (place, reading) in readings.iter().take(READINGS_SHOWN).enumerate() {
                     tr {
-                        td { (badge(reading.verdict())) div.why { "since " (words::moment(reading.since)) } }
+                        td { (badge(reading.verdict())) div.why { "since " (words::moment(reading.since)) } (strips.of(place, reading)) }
                         td { (labels(reading, &[])) }
                         td.n { (words::value(reading, &panel.indicator.unit, now)) }
                         td { @for (name, value) in reading.row.facts(now).map(|(name, value)| words::fact(name, value)) { span.label { span.name { (name) } " " (value) } " " } }

@@ -3,6 +3,7 @@
 mod indicator;
 mod source;
 mod status;
+mod strips;
 
 use clause9_exporter::axum::{
     extract::RawQuery,

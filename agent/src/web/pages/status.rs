@@ -34,7 +34,7 @@ const TIERS: [&str; 5] = ["unacceptable", "high", "unknown", "limited", "minimal
 /// `/`: what is wrong now, indicators by state, sources.
 pub async fn status(State(handle): State<Handle>, query: RawQuery) -> Html<String> {
     // What can't be read from the store is told by the API, and in the log.
-    let head = api::head(&handle).await.ok().flatten();
+    let head = api::evidence::head(&handle).await.ok().flatten();
     let (board, configuration, view) = (handle.board.load(), handle.configuration.load(), View::of(&query));
     let content = html! {
         h1 { (board.organisation) }
