@@ -89,7 +89,7 @@ const MIGRATIONS: &[&str] = &[
 pub(super) const VERSION: usize = MIGRATIONS.len();
 
 /// The first schema version in which rows may have been removed.
-pub(super) const REMOVES: usize = 4;
+pub(super) const REMOVES: usize = 5;
 
 /// The last schema version whose evidence covers neither times nor sources.
 pub(super) const OLDER_EVIDENCE: usize = 1;

@@ -8,6 +8,8 @@ use flate2::{Compression, read::DeflateDecoder, write::DeflateEncoder};
 
 use super::{data::Random, tests, unfold, *};
 use crate::{
+    config::PolledSource,
+    connector::Location,
     pipeline::{Core, Delivery, client, deliver, poll_once},
     record::{Door, Kind, Record, Value},
     store::{Anchor, DATABASE_FILE, Reader, Verification},
@@ -19,16 +21,37 @@ const WEEK: i64 = 7 * DAY;
 /// 2026-06-29T06:00:00Z.
 const BEGIN: i64 = unfold::PAST_END - 94 * DAY;
 
+/// Where the evidence says that files were: the same folder each time.
+const HOME: &str = "/var/lib/clause9";
+
 /// The organisation's events, by source: what each says on the last day.
-async fn events(config: &Config) -> Vec<(String, Delivery)> {
+async fn events(config: &Config, lived: &Config) -> Vec<(String, Delivery)> {
     let now = unfold::PAST_END;
     let _upstreams = upstreams::start(config, now).await.unwrap();
     let mut said = Vec::new();
     for polled in &config.sources {
         let poll = poll_once(&client(polled).unwrap(), &BTreeMap::new(), Door { now, zone: config.zone }).await;
-        said.push((polled.source.name.clone(), deliver(poll.unwrap_or_else(|failure| panic!("{}: {failure}", polled.source.name)))));
+        let mut delivery = deliver(poll.unwrap_or_else(|failure| panic!("{}: {failure}", polled.source.name)));
+        for stream in &mut delivery.streams {
+            // The agent that goes on reads everything anew.
+            stream.position = None;
+            // Ports are free ones, and other ones each time.
+            for url in stream.records.iter_mut().filter_map(|record| record.url.as_mut()) {
+                *url = at_home(url, &polled.source.location, &lived.sources, &polled.source.name);
+            }
+        }
+        said.push((polled.source.name.clone(), delivery));
     }
     said
+}
+
+/// An address at an upstream, where the sample's configuration has that upstream.
+fn at_home(url: &str, polled: &Location, lived: &[PolledSource], source: &str) -> String {
+    let lived = lived.iter().find(|polled| polled.source.name == source).map(|polled| &polled.source.location);
+    match (polled, lived) {
+        (Location::Http(polled), Some(Location::Http(lived))) => url.replace(polled.base.as_str(), lived.base.as_str()),
+        _ => url.to_owned(),
+    }
 }
 
 /// What a source would have said at a moment before.
@@ -109,15 +132,22 @@ fn unfolded(every: Option<&str>) -> (tempfile::TempDir, Arc<Config>) {
         let slower = slower.collect::<String>().replace("path: results/\n", &format!("path: results/\n    every: {every}\n"));
         fs::write(&path, slower).unwrap();
     }
-    let config = Config::load(&path, unfold::PAST_END).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let mut config = Config::load(&path, unfold::PAST_END).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    if every.is_some() {
+        for polled in &mut config.sources {
+            if let Location::Files(files) = &mut Arc::make_mut(&mut polled.source).location {
+                files.path = Path::new(HOME).join(files.path.strip_prefix(folder.path()).unwrap());
+            }
+        }
+    }
     (folder, Arc::new(config))
 }
 
 /// The quarter's store, in a folder of its own.
 async fn lived() -> tempfile::TempDir {
-    let (_polled, config) = unfolded(None);
-    let events = events(&config).await;
+    let (_polled, as_polled) = unfolded(None);
     let (folder, config) = unfolded(Some("1d"));
+    let events = events(&as_polled, &config).await;
     let mut core = Core::open(Arc::clone(&config), BEGIN).unwrap();
     core.evaluate(BEGIN);
     let mut now = BEGIN;
