@@ -34,7 +34,7 @@ fn what_was_is_told_while_the_agent_runs_and_afterwards() {
         ("/api/v1/history", 400, "indicator: expected"),
         ("/api/v1/history?indicator=incidents_opn", 404, "did you mean `incidents_open`?"),
         ("/api/v1/history?indicator=incidents_open&from=2020-01-01&to=2020-02-01", 404, "no agent ran then"),
-        ("/api/v1/status?from=1h", 400, "/api/v1/history has indicator, system, label, from, to"),
+        ("/api/v1/status?from=1h", 400, "/api/v1/status has no parameters"),
     ] {
         let answer = asked(path);
         assert_eq!(answer.status, status, "{path}");
