@@ -1,15 +1,12 @@
 //! Retention by itself: once an hour it is looked what ended longer ago than the configuration keeps, beside the core, which then removes it a piece at a
 //! time. What a review pack refers to stays, and as long as one of them can't be read, everything does.
 
-use std::{fmt, ops::Range, sync::Arc, time::Duration};
+use std::{ops::Range, sync::Arc, time::Duration};
 
-use tokio::{
-    sync::{mpsc, oneshot, watch},
-    task::JoinHandle,
-};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
-    aside::{UnderWay, first_page},
+    aside::{Aside, UnderWay, looks},
     worker::{Message, chain},
 };
 use crate::{
@@ -32,17 +29,10 @@ const PAUSE: Duration = Duration::from_millis(100);
 const MOST: usize = 50_000;
 
 /// The task that does it.
+#[derive(Debug)]
 pub(super) struct Retention {
     config: watch::Sender<Arc<Config>>,
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
-    looking: UnderWay,
-}
-
-impl fmt::Debug for Retention {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Retention").finish_non_exhaustive()
-    }
+    task: Aside,
 }
 
 /// Why nothing is removed.
@@ -58,15 +48,8 @@ impl Retention {
     /// Looks as soon as there is a page.
     pub(super) fn start(config: &Arc<Config>, core: mpsc::Sender<Message>) -> Self {
         let (config, mut configs) = watch::channel(Arc::clone(config));
-        let (stop, mut stopped) = watch::channel(false);
-        let looking = UnderWay::default();
-        let shared = looking.clone();
-        let task = tokio::spawn(async move {
-            if !first_page(&core, &mut stopped).await {
-                return;
-            }
-            let mut look = tokio::time::interval(LOOK_EVERY);
-            look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let task = Aside::start(&core.clone(), |mut stopped, looking| async move {
+            let mut look = looks(LOOK_EVERY);
             loop {
                 tokio::select! {
                     _ = look.tick() => {}
@@ -74,13 +57,10 @@ impl Retention {
                     _ = stopped.wait_for(|stop| *stop) => return,
                 }
                 let config = Arc::clone(&configs.borrow_and_update());
-                tokio::select! {
-                    () = remove_all(&config, &core, &shared) => {}
-                    _ = stopped.wait_for(|stop| *stop) => return,
-                }
+                remove_all(&config, &core, &looking, &stopped).await;
             }
         });
-        Self { config, stop, task, looking }
+        Self { config, task }
     }
 
     /// Goes on with another configuration.
@@ -90,17 +70,19 @@ impl Retention {
 
     /// Ends it. What was removed so far is under its entries; the rest follows at the next start.
     pub(super) async fn stop(self) {
-        self.stop.send_replace(true);
-        self.looking.end(&self.task).await;
+        self.task.stop().await;
     }
 }
 
 /// Has everything removed that is due, piece by piece.
-async fn remove_all(config: &Arc<Config>, core: &mpsc::Sender<Message>, looking: &UnderWay) {
+async fn remove_all(config: &Arc<Config>, core: &mpsc::Sender<Message>, looking: &UnderWay, stopped: &watch::Receiver<bool>) {
     let mut count = 0;
     loop {
         let (config, looking) = (Arc::clone(config), looking.clone());
         let looked = tokio::task::spawn_blocking(move || due(&config, schedule::now(), &looking)).await;
+        if *stopped.borrow() {
+            return;
+        }
         let mut due = match looked {
             Ok(Ok(due)) => due,
             Ok(Err(error)) => return tracing::error!(error = chain(&error), again_in_seconds = LOOK_EVERY.as_secs(), "nothing is removed by retention"),
@@ -119,6 +101,9 @@ async fn remove_all(config: &Arc<Config>, core: &mpsc::Sender<Message>, looking:
                 Err(_) => return,
             }
             tokio::time::sleep(PAUSE).await;
+            if *stopped.borrow() {
+                return;
+            }
         }
     }
     if count > 0 {

@@ -2,15 +2,12 @@
 //! there, not whether somebody was there when the quarter ended: an agent that was stopped then, or could not write, makes it as soon as it can, and it is
 //! the same pack.
 
-use std::{fmt, fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 
-use tokio::{
-    sync::{mpsc, watch},
-    task::JoinHandle,
-};
+use tokio::sync::{mpsc, watch};
 
 use super::{
-    aside::{UnderWay, first_page},
+    aside::{Aside, UnderWay, looks},
     metrics::Metrics,
     worker::{Message, chain},
 };
@@ -28,17 +25,10 @@ const LOOK_EVERY: Duration = Duration::from_mins(1);
 const LOOKS_PER_TRY: u32 = 60;
 
 /// The task that does it.
+#[derive(Debug)]
 pub(super) struct Reviews {
     config: watch::Sender<Arc<Config>>,
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
-    making: UnderWay,
-}
-
-impl fmt::Debug for Reviews {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reviews").finish_non_exhaustive()
-    }
+    task: Aside,
 }
 
 /// What there is of the pack that is due.
@@ -56,15 +46,8 @@ impl Reviews {
     /// Looks as soon as there is a page.
     pub(super) fn start(config: &Arc<Config>, metrics: Metrics, core: mpsc::Sender<Message>) -> Self {
         let (config, mut configs) = watch::channel(Arc::clone(config));
-        let (stop, mut stopped) = watch::channel(false);
-        let making = UnderWay::default();
-        let shared = making.clone();
-        let task = tokio::spawn(async move {
-            if !first_page(&core, &mut stopped).await {
-                return;
-            }
-            let mut look = tokio::time::interval(LOOK_EVERY);
-            look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let task = Aside::start(&core, |mut stopped, making| async move {
+            let mut look = looks(LOOK_EVERY);
             let mut waits = 0;
             loop {
                 tokio::select! {
@@ -77,7 +60,7 @@ impl Reviews {
                     waits -= 1;
                     continue;
                 }
-                let (config, making) = (Arc::clone(&configs.borrow_and_update()), shared.clone());
+                let (config, making) = (Arc::clone(&configs.borrow_and_update()), making.clone());
                 let looked = tokio::task::spawn_blocking(move || look_at(&config, schedule::now(), &making)).await;
                 if *stopped.borrow() {
                     return;
@@ -88,7 +71,7 @@ impl Reviews {
                 }
             }
         });
-        Self { config, stop, task, making }
+        Self { config, task }
     }
 
     /// Goes on with another configuration.
@@ -98,8 +81,7 @@ impl Reviews {
 
     /// Ends it, also in the middle of a pack, of which nothing is left then: it is made at the next start.
     pub(super) async fn stop(self) {
-        self.stop.send_replace(true);
-        self.making.end(&self.task).await;
+        self.task.stop().await;
     }
 }
 

@@ -5,13 +5,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    sync::{mpsc, watch},
-    task::JoinHandle,
-};
+use tokio::sync::mpsc;
 
 use super::{
-    aside::{UnderWay, first_page},
+    aside::{Aside, UnderWay, looks},
     metrics::Metrics,
     worker::Message,
 };
@@ -27,30 +24,14 @@ const LOOK_EVERY: Duration = Duration::from_mins(1);
 const LOOKS_PER_WALK: u32 = 60;
 
 /// The task that does it.
-pub(super) struct Verifier {
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
-    walking: UnderWay,
-}
-
-impl std::fmt::Debug for Verifier {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Verifier").finish_non_exhaustive()
-    }
-}
+#[derive(Debug)]
+pub(super) struct Verifier(Aside);
 
 impl Verifier {
     /// What can be mended, `core` is told of.
     pub(super) fn start(database: PathBuf, metrics: Metrics, core: mpsc::Sender<Message>) -> Self {
-        let (stop, mut stopped) = watch::channel(false);
-        let walking = UnderWay::default();
-        let shared = walking.clone();
-        let task = tokio::spawn(async move {
-            if !first_page(&core, &mut stopped).await {
-                return;
-            }
-            let mut look = tokio::time::interval(LOOK_EVERY);
-            look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        Self(Aside::start(&core.clone(), |mut stopped, walking| async move {
+            let mut look = looks(LOOK_EVERY);
             for looks in 0_u32.. {
                 tokio::select! {
                     _ = look.tick() => {}
@@ -58,7 +39,7 @@ impl Verifier {
                 }
                 metrics.store_size_bytes.set(i64::try_from(store::size(&database)).unwrap_or(i64::MAX));
                 if looks % LOOKS_PER_WALK == 0 {
-                    let (database, walking) = (database.clone(), shared.clone());
+                    let (database, walking) = (database.clone(), walking.clone());
                     let walked = tokio::task::spawn_blocking(move || walk(&database, &walking)).await;
                     let walked = walked.unwrap_or(Err(store::Error::Conflict("the walk fell".to_owned())));
                     if walked.as_ref().is_ok_and(Verified::projection_differs) {
@@ -67,14 +48,12 @@ impl Verifier {
                     tell(walked, &metrics);
                 }
             }
-        });
-        Self { stop, task, walking }
+        }))
     }
 
     /// Ends it, also in the middle of a walk.
     pub(super) async fn stop(self) {
-        self.stop.send_replace(true);
-        self.walking.end(&self.task).await;
+        self.0.stop().await;
     }
 }
 

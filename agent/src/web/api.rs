@@ -13,7 +13,7 @@ pub mod sources;
 pub mod status;
 pub mod systems;
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use clause9_exporter::axum::{
     self, Json,
@@ -80,29 +80,37 @@ fn refused(status: StatusCode, error: &str) -> Refusal {
 }
 
 /// How a reading stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = State)]
-#[serde(rename_all = "snake_case")]
-pub enum Word {
-    /// No rule was hit.
-    Ok,
-    /// The worst rule hit leads to a warning.
-    Warning,
-    /// There is no value to judge.
-    Unknown,
-    /// The worst rule hit leads to a breach.
-    Breach,
-}
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(into = "&'static str")]
+pub struct Word(Verdict);
 
 impl From<Verdict> for Word {
     fn from(state: Verdict) -> Self {
-        match state {
-            Verdict::Ok => Self::Ok,
-            Verdict::Warning => Self::Warning,
-            Verdict::Unknown => Self::Unknown,
-            Verdict::Breach => Self::Breach,
-        }
+        Self(state)
     }
+}
+
+impl From<Word> for &'static str {
+    fn from(word: Word) -> Self {
+        word.0.as_str()
+    }
+}
+
+impl PartialSchema for Word {
+    fn schema() -> RefOr<Schema> {
+        one_of(Verdict::ALL.map(Verdict::as_str), "How a reading stands.")
+    }
+}
+
+impl ToSchema for Word {
+    fn name() -> Cow<'static, str> {
+        "State".into()
+    }
+}
+
+/// A word of a closed list. What the list is stands where the words are, and nowhere else.
+fn one_of<const N: usize>(words: [&'static str; N], described: &str) -> RefOr<Schema> {
+    Object::builder().schema_type(Type::String).enum_values(Some(words)).description(Some(described)).into()
 }
 
 /// A name and its value in a query.

@@ -8,9 +8,12 @@ use clause9_exporter::axum::{
     http::StatusCode,
 };
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, Schema},
+};
 
-use super::{Moment, Problem, Refusal, asked::Asked, refused, stored, unknown};
+use super::{Moment, Problem, Refusal, asked::Asked, one_of, refused, stored, unknown};
 use crate::{
     anchors::Head as Kept,
     history::{self, Edge},
@@ -78,38 +81,23 @@ pub struct Entry {
 }
 
 /// What an entry is about.
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum Kind {
-    /// The agent began to run.
-    Start,
-    /// It ended as it was told to.
-    Stop,
-    /// Nothing but what goes on.
-    Seal,
-    /// A poll changed records.
-    Poll,
-    /// A source is not configured any more.
-    Removal,
-    /// Readings or their rules' memory changed.
-    Evaluation,
-    /// A method came into force.
-    Method,
-    /// A configuration came into force.
-    Configuration,
-    /// Readings were shown that could not be stored.
-    Gap,
-    /// The tables that indicators query were made anew.
-    Renewal,
-    /// What an older release had stored was put under the present rules.
-    Older,
-    /// Rows that ended longer ago than the configuration keeps were removed.
-    Retention,
-    /// Texts of a record were redacted.
-    Redaction,
-    /// What of a damaged database proved itself was taken over.
-    Recovery,
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(into = "&'static str")]
+struct Kind(EntryKind);
+
+impl From<Kind> for &'static str {
+    fn from(kind: Kind) -> Self {
+        kind.0.as_str()
+    }
 }
+
+impl PartialSchema for Kind {
+    fn schema() -> RefOr<Schema> {
+        one_of(EntryKind::ALL.map(EntryKind::as_str), "What an entry is about.")
+    }
+}
+
+impl ToSchema for Kind {}
 
 /// The last entry of evidence.
 ///
@@ -231,27 +219,6 @@ impl Entry {
     fn read(entry: Stored) -> Result<Self, store::Error> {
         let Stored { entry, at, kind, body, previous, digest } = entry;
         let kind = EntryKind::parse(&kind).ok_or_else(|| store::Error::Database(format!("entry {entry} is of a kind that nobody knows").into()))?;
-        Ok(Self { entry, at, kind: kind.into(), body, previous: previous.to_string(), digest: digest.to_string() })
-    }
-}
-
-impl From<EntryKind> for Kind {
-    fn from(kind: EntryKind) -> Self {
-        match kind {
-            EntryKind::Start => Self::Start,
-            EntryKind::Stop => Self::Stop,
-            EntryKind::Seal => Self::Seal,
-            EntryKind::Poll => Self::Poll,
-            EntryKind::Removal => Self::Removal,
-            EntryKind::Evaluation => Self::Evaluation,
-            EntryKind::Method => Self::Method,
-            EntryKind::Configuration => Self::Configuration,
-            EntryKind::Gap => Self::Gap,
-            EntryKind::Renewal => Self::Renewal,
-            EntryKind::Older => Self::Older,
-            EntryKind::Retention => Self::Retention,
-            EntryKind::Redaction => Self::Redaction,
-            EntryKind::Recovery => Self::Recovery,
-        }
+        Ok(Self { entry, at, kind: Kind(kind), body, previous: previous.to_string(), digest: digest.to_string() })
     }
 }

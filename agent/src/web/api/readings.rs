@@ -132,12 +132,8 @@ pub fn all(board: &Board) -> Readings {
 
 fn chosen(board: &Board, choice: &Choice, cut: &Cut) -> Readings {
     let identity = page::identity(board);
-    let mut panels: Vec<&Panel> = board.panels.iter().map(AsRef::as_ref).filter(|panel| choice.includes_panel(panel)).collect();
-    panels.sort_by(|one, other| one.indicator.id.as_str().cmp(other.indicator.id.as_str()));
     let (mut count, mut readings, mut next) = (0, Vec::new(), None);
-    for panel in panels {
-        let mut of_panel: Vec<&board::Reading> = panel.readings.iter().map(AsRef::as_ref).filter(|reading| choice.includes(board, reading)).collect();
-        of_panel.sort_by(|one, other| one.row.labels().cmp(other.row.labels()));
+    for (panel, of_panel) in in_order(board, |panel| choice.includes_panel(panel), |reading| choice.includes(board, reading)) {
         count += of_panel.len();
         for reading in of_panel {
             if cut.after.as_ref().is_some_and(|after| !after.is_before(panel, reading)) {
@@ -153,6 +149,21 @@ fn chosen(board: &Board, choice: &Choice, cut: &Cut) -> Readings {
     }
     let same_board = cut.first_board.as_ref().is_none_or(|first| *first == identity);
     Readings { at: board.at, board: identity, same_board, organisation: board.organisation.clone(), chosen: count, readings, next }
+}
+
+/// Indicators by id, each with its readings by labels, of which some are wanted.
+pub(super) fn in_order(
+    board: &Board,
+    is_of: impl Fn(&Panel) -> bool,
+    is_wanted: impl Fn(&board::Reading) -> bool,
+) -> impl Iterator<Item = (&Panel, Vec<&board::Reading>)> {
+    let mut panels: Vec<&Panel> = board.panels.iter().map(AsRef::as_ref).filter(|panel| is_of(panel)).collect();
+    panels.sort_by(|one, other| one.indicator.id.as_str().cmp(other.indicator.id.as_str()));
+    panels.into_iter().map(move |panel| {
+        let mut readings: Vec<&board::Reading> = panel.readings.iter().map(AsRef::as_ref).filter(|reading| is_wanted(reading)).collect();
+        readings.sort_by(|one, other| one.row.labels().cmp(other.row.labels()));
+        (panel, readings)
+    })
 }
 
 impl Reading {

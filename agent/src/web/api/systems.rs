@@ -10,7 +10,11 @@ use clause9_exporter::axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Problem, Refusal, Word, evaluated, readings::Reading, refused, stored, unknown};
+use super::{
+    Problem, Refusal, Word, evaluated,
+    readings::{Reading, in_order},
+    refused, stored, unknown,
+};
 use crate::{
     board::{self, Board, SystemStatus},
     pipeline::Handle,
@@ -120,12 +124,8 @@ pub async fn system(State(handle): State<Handle>, Path(name): Path<String>) -> R
 }
 
 fn in_full(board: &Board, system: &SystemStatus, aliases: BTreeSet<String>, sources: BTreeSet<String>) -> SystemInFull {
-    let mut panels: Vec<_> = board.panels.iter().collect();
-    panels.sort_by(|one, other| one.indicator.id.as_str().cmp(other.indicator.id.as_str()));
     let (mut judged, mut readings) = (Vec::new(), Vec::new());
-    for panel in panels {
-        let mut its: Vec<_> = panel.readings.iter().filter(|reading| reading.row.label("system") == Some(system.id.as_str())).collect();
-        its.sort_by(|one, other| one.row.labels().cmp(other.row.labels()));
+    for (panel, its) in in_order(board, |_| true, |reading| reading.row.label("system") == Some(system.id.as_str())) {
         judged.extend(its.iter().map(|&reading| Judged { reading, is_accepted: board.accepted(panel, reading).is_some() }));
         readings.extend(its.into_iter().map(|reading| Reading::of(board, panel, reading)));
     }

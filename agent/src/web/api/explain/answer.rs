@@ -134,7 +134,7 @@ impl Explanation {
             value: interval.measured,
             clock: interval.clock.map(|(since, per_seconds)| Clock { since, per_seconds }),
             // What no release wrote is nothing that is known.
-            state: state.map_or(Word::Unknown, Word::from),
+            state: state.unwrap_or(State::Unknown).into(),
             state_since: since.as_ref().map(|since| since.from),
             reason: interval.reason.clone(),
             rule: interval.rule.as_deref().map(str::to_owned),
