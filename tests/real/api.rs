@@ -28,12 +28,13 @@ fn sample() -> (Quickstart, tempfile::TempDir) {
     let sample = Quickstart::start();
     let config = sample.path("agent.yaml");
     let text = std::fs::read_to_string(&config).expect("a configuration");
-    let more = "\nreview: { year_starts: january, make: quarterly, out: packs }\nweb: { auth: { bearer: reader }, operator: { bearer: operator } }\n";
+    let more = "\nweb: { auth: { bearer: reader }, operator: { bearer: operator } }\n";
     let past = crate::review::past();
     let (is_good, told) = crate::review::made(past.path(), &["--quarter", "2026-Q1"], "q1");
     assert!(is_good, "{told}");
-    std::fs::create_dir(sample.path("packs")).expect("a folder");
-    std::fs::rename(past.path().join("q1"), sample.path("packs/2026-Q1")).expect("a pack that is moved");
+    // Where the sample keeps its own packs.
+    std::fs::create_dir_all(sample.path("reviews")).expect("a folder");
+    std::fs::rename(past.path().join("q1"), sample.path("reviews/2026-Q1")).expect("a pack that is moved");
     std::fs::write(&config, text + more).expect("a written configuration");
     let reader = Http::new(&format!("http://{}", sample.address), Login::Bearer("reader".to_owned()));
     let nobody = Http::new(&format!("http://{}", sample.address), Login::None);

@@ -42,7 +42,7 @@ fn section(grid: &Grid) -> Markup {
             h2 id={ (grid.id) "-title" } { (grid.title) }
             p { (grid.about) }
             @if grid.rows.is_empty() { p { "None." } } @else {
-                div.scroll tabindex="0" role="region" aria-label=(grid.title) {
+                div.scroll tabindex="0" role="region" aria-label={ (grid.title) ", as a table" } {
                     table class=(if grid.columns.len() > 5 { "data wide" } else { "data" }) {
                         caption { (grid.title) }
                         thead { tr { @for column in &grid.columns { th scope="col" { (column) } } } }
