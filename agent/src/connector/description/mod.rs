@@ -334,7 +334,8 @@ pub(super) enum Page {
     Link,
     Offset { param: String, place: Place, limit: Option<(String, u64)>, total: Option<Expression>, total_cap: Option<u64>, overlap: bool },
     Number { param: String, place: Place, first: u64, size: Option<(String, u64)>, total: Option<Expression>, pages: Option<Expression> },
-    Cursor { end: Expression, more: Expression, variable: String },
+    /// Without a variable `end` is the address of the next page.
+    Cursor { end: Expression, more: Expression, variable: Option<String> },
 }
 
 impl Stream {

@@ -294,8 +294,13 @@ pub(super) struct PageCursor {
     pub(super) end: String,
     /// jq: whether there is more, true or false.
     pub(super) more: String,
-    /// The GraphQL variable (or parameter) that it goes into.
-    pub(super) variable: String,
+    /// The GraphQL variable (or key of the JSON) that it goes into.
+    #[serde(default)]
+    pub(super) variable: Option<String>,
+    /// Instead of `variable`: `end` is the address of the next page, of the source's own origin, and replaces the request's. For feeds of changes, in which
+    /// a row that changes meanwhile only moves towards the end. Default: false.
+    #[serde(default)]
+    pub(super) link: bool,
 }
 
 #[derive(Debug, Deserialize)]

@@ -380,10 +380,12 @@ fn page(checker: &mut Checker<'_>, path: &str, raw: &raw::Page, variables: &[&st
             let size = sized(&raw.size_param, raw.size);
             Page::Number { param: raw.param.clone(), place: raw.place, first: raw.first.unwrap_or(1), size, total, pages }
         }
-        raw::Page::Cursor(raw) => Page::Cursor {
-            end: checker.expression(&at("cursor.end"), &raw.end, variables)?,
-            more: checker.expression(&at("cursor.more"), &raw.more, variables)?,
-            variable: raw.variable.clone(),
-        },
+        raw::Page::Cursor(raw) => {
+            if raw.variable.is_some() == raw.link {
+                checker.wrong(&at("cursor.variable"), "either `variable` or `link: true`");
+            }
+            let end = checker.expression(&at("cursor.end"), &raw.end, variables)?;
+            Page::Cursor { end, more: checker.expression(&at("cursor.more"), &raw.more, variables)?, variable: raw.variable.clone() }
+        }
     }))
 }
