@@ -48,6 +48,7 @@ mod template;
 #[cfg(test)]
 mod testing;
 mod upstream;
+mod verdict;
 
 pub use auth::{Auth, AuthKind, Login};
 pub use client::Client;

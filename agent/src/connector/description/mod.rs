@@ -1,5 +1,6 @@
 //! What a connector describes, proved good: compiled expressions, parsed templates, streams that refer only to earlier ones.
 
+mod answers;
 mod check;
 mod raw;
 mod stream;
@@ -17,7 +18,9 @@ use super::{
     auth::AuthKind,
     expression::Expression,
     format::{Documents, Lists, Wanted, type_name},
+    http::RateLimit,
     template::{JsonTemplate, Template},
+    verdict::Verdict,
 };
 use crate::{
     document::{Document, Mistakes},
@@ -56,8 +59,12 @@ pub struct Description {
     pub(super) probe: Option<Probe>,
     pub(super) variants: Vec<Variant>,
     pub(super) cross_checks: Vec<CrossCheck>,
-    /// The headers of answers that its expressions ask for, in lower case. No others are kept.
+    /// The headers of answers that its expressions ask for, in lower case.
     pub(super) answer_headers: Vec<String>,
+    /// Those that its verdicts look at beside these.
+    pub(super) judged_headers: Vec<String>,
+    pub(super) verdicts: Vec<Verdict>,
+    pub(super) rate_limits: Vec<RateLimit>,
 }
 
 /// Two are equal when their text is: everything else is made from it.
@@ -205,10 +212,28 @@ pub(super) struct Request {
     pub(super) path: Template,
     pub(super) query: Vec<(String, JsonTemplate)>,
     pub(super) body: Option<JsonTemplate>,
-    pub(super) graphql: bool,
+    pub(super) protocol: Protocol,
     /// A null leaves its header out.
     pub(super) headers: Vec<(HeaderName, Template)>,
     pub(super) format: Format,
+}
+
+/// What a request's body and its answer are beside their data.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Protocol {
+    #[default]
+    Plain,
+    Graphql,
+    Jsonrpc,
+}
+
+/// A GraphQL connection inside of a row that may go on.
+#[derive(Debug)]
+pub(super) struct Connection {
+    /// Names of fields that lead to it.
+    pub(super) path: Vec<String>,
+    /// Position of the stream that walks what comes after.
+    pub(super) walked_by: usize,
 }
 
 /// One thing that a connector reads.
@@ -228,6 +253,7 @@ pub struct Stream {
     pub(super) key: Option<Expression>,
     pub(super) cursor: Option<Cursor>,
     pub(super) for_each: Option<ForEach>,
+    pub(super) connections: Vec<Connection>,
     pub(super) lookups: Vec<Lookup>,
     pub(super) errors: Option<Expression>,
     pub(super) optional_status: Vec<u16>,
@@ -348,6 +374,8 @@ pub(super) struct Lookup {
     /// Position of the stream whose rows are looked up.
     pub(super) stream: usize,
     pub(super) key: Expression,
+    /// Whether it gives all rows of a key, as a list.
+    pub(super) all: bool,
 }
 
 #[derive(Debug)]
@@ -359,12 +387,34 @@ pub(super) struct Cursor {
 
 #[derive(Debug)]
 pub(super) enum Page {
-    Token { next: Expression, param: String, place: Place },
+    Token {
+        next: Expression,
+        param: String,
+        place: Place,
+    },
     Link,
-    Offset { param: String, place: Place, limit: Option<(String, u64)>, total: Option<Expression>, total_cap: Option<u64>, overlap: bool },
-    Number { param: String, place: Place, first: u64, size: Option<(String, u64)>, total: Option<Expression>, pages: Option<Expression> },
+    Offset {
+        param: String,
+        place: Place,
+        limit: Option<(String, u64)>,
+        total: Option<Expression>,
+        total_cap: Option<u64>,
+        overlap: bool,
+    },
+    Number {
+        param: String,
+        place: Place,
+        first: u64,
+        size: Option<(String, u64)>,
+        total: Option<Expression>,
+        pages: Option<Expression>,
+    },
     /// Without a variable `end` is the address of the next page.
-    Cursor { end: Expression, more: Expression, variable: Option<String> },
+    Cursor {
+        end: Expression,
+        more: Expression,
+        variable: Option<String>,
+    },
 }
 
 impl Stream {

@@ -5,11 +5,15 @@ mod budget;
 mod classify;
 mod login;
 mod origin;
+mod pace;
 mod post;
 mod retry;
 mod tls;
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use reqwest::{
     Method, Response, StatusCode, Url,
@@ -27,11 +31,13 @@ use super::{
     source::{Http, Limits, Tls},
 };
 use budget::Budget;
+use pace::Pace;
 
-pub(super) use answer::{Answer, Body};
+pub(super) use answer::{Answer, Body, Fate};
 pub(super) use login::log_in;
 pub(super) use origin::{below, follow_link};
 pub use post::Target;
+pub(super) use retry::{RateLimit, ResetIs};
 
 /// Most redirects from one request.
 const MAX_REDIRECTS: usize = 5;
@@ -51,6 +57,10 @@ pub(super) struct Call {
     pub(super) body: Option<Vec<u8>>,
     /// Statuses beside 2xx whose answer the caller wants.
     pub(super) accept: Vec<u16>,
+    /// Statuses that the connector has verdicts on: the caller wants the answer, and what it means by its status.
+    pub(super) judge: Vec<u16>,
+    /// How long all requests are to be held back before this one, which is made once more.
+    pub(super) pause: Option<Duration>,
 }
 
 /// The connection to one upstream.
@@ -67,6 +77,7 @@ pub(super) struct Web {
     /// How a worker for the login's jq is started.
     start: Option<mapper::Start>,
     budget: Budget,
+    pace: Pace,
 }
 
 /// A request that did not succeed, and what may be done about it.
@@ -76,17 +87,29 @@ struct Setback {
     passing: bool,
     /// Whether the credentials were refused.
     refused: bool,
+    /// The answer, where it is to be judged.
+    answer: Option<Box<Answer>>,
 }
 
 impl From<Failure> for Setback {
     fn from(failure: Failure) -> Self {
-        Self { failure, passing: false, refused: false }
+        Self { failure, passing: false, refused: false, answer: None }
+    }
+}
+
+impl Setback {
+    /// What is left to the caller: the answer, if it is to be judged.
+    fn handed_on(self) -> Result<Answer, Failure> {
+        match self.answer {
+            Some(answer) => Ok(Answer { fate: Some(Fate { failure: self.failure, passing: self.passing }), ..*answer }),
+            None => Err(self.failure),
+        }
     }
 }
 
 impl Call {
     /// How messages name it.
-    fn place(&self) -> String {
+    pub(super) fn place(&self) -> String {
         self.shown.0.clone() + &self.shown.1
     }
 }
@@ -123,7 +146,7 @@ impl Web {
         let credentials = http.auth.header(connector.api_key.as_ref())?;
         let budget = Budget::new(limits.requests_per_second);
         let (http, limits, connector) = (http.clone(), limits.clone(), Arc::clone(connector));
-        Ok(Self { client, http, limits, connector, credentials, login: login::State::default(), settings, start, budget })
+        Ok(Self { client, http, limits, connector, credentials, login: login::State::default(), settings, start, budget, pace: Pace::default() })
     }
 
     pub(super) fn base(&self) -> &Url {
@@ -145,7 +168,7 @@ impl Web {
                 Ok(answer) => return Ok(answer),
                 // Once: a token may have expired. A second refusal is one.
                 Err(setback) if setback.refused && generation.is_some() && stale.is_none() => stale = generation,
-                Err(setback) => return Err(setback.failure),
+                Err(setback) => return setback.handed_on(),
             }
         }
     }
@@ -153,11 +176,15 @@ impl Web {
     /// Repeats a request while that may help.
     async fn persist(&self, call: &Call, credentials: Option<&(HeaderName, HeaderValue)>, meter: &Meter) -> Result<Answer, Setback> {
         let mut attempt = 0;
+        call.pause.iter().for_each(|pause| self.budget.hold(*pause));
         loop {
             let setback = match self.attempt(call, credentials, meter).await {
                 Ok(answer) => return Ok(answer),
                 Err(setback) => setback,
             };
+            if setback.answer.is_some() {
+                return Err(setback);
+            }
             let pause = setback.passing.then(|| retry::pause(attempt, setback.failure.retry_after, fastrand::f64(), &self.limits)).flatten();
             let Some(pause) = pause else { return Err(setback) };
             self.budget.hold(pause);
@@ -170,6 +197,7 @@ impl Web {
         let mut url = call.url.clone();
         let mut carry = true;
         for _ in 0..=MAX_REDIRECTS {
+            self.pace.wait(self.limits.longest_pause).await.map_err(|wait| used_up(call, wait))?;
             self.budget.take().await;
             let started = Instant::now();
             let mut entry = entry(call);
@@ -184,17 +212,22 @@ impl Web {
             };
             let status = response.status();
             entry.status = Some(status.as_u16());
+            retry::pace(status, response.headers(), meter.now(), &self.connector.rate_limits).into_iter().for_each(|wait| self.pace.used_up(wait));
             if status.is_redirection() && status != StatusCode::NOT_MODIFIED {
                 meter.log(entry);
                 let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
-                (url, carry) = origin::redirect((&url, &call.place()), &self.http.base, &self.http.allow_redirects_to, status, &call.method, location)?;
+                match origin::redirect((&url, &call.place()), &self.http.base, &self.http.allow_redirects_to, status, &call.method, location) {
+                    Ok(next) => (url, carry) = next,
+                    Err(failure) => return Err(self.refused(call, response, failure.into(), meter).await),
+                }
                 continue;
             }
             if !status.is_success() && !call.accept.contains(&status.as_u16()) {
                 meter.log(entry);
-                return Err(refusal(status, response.headers(), &call.place(), meter.now()));
+                let setback = refusal(status, response.headers(), &call.place(), meter.now(), &self.connector.rate_limits);
+                return Err(self.refused(call, response, setback, meter).await);
             }
-            let answer = Answer::read(response, &call.place(), &self.connector.answer_headers, meter).await;
+            let answer = Answer::read(response, &call.place(), &self.connector, meter).await;
             entry.milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
             entry.bytes = answer.as_ref().map_or(0, Answer::bytes);
             entry.note = answer.as_ref().map_or_else(|failure| failure.reason.text().to_owned(), |_| String::new());
@@ -202,6 +235,17 @@ impl Web {
             return answer.map_err(Setback::from);
         }
         Err(Failure::new(FailureReason::Redirect, format!("{}: more than {MAX_REDIRECTS} redirects", call.place())).into())
+    }
+
+    /// A setback, with the answer where the connector has verdicts on its status.
+    async fn refused(&self, call: &Call, response: Response, setback: Setback, meter: &Meter) -> Setback {
+        if !call.judge.contains(&response.status().as_u16()) {
+            return setback;
+        }
+        match Answer::read(response, &call.place(), &self.connector, meter).await {
+            Ok(answer) => Setback { answer: Some(Box::new(answer)), ..setback },
+            Err(failure) => failure.into(),
+        }
     }
 
     async fn once(&self, call: &Call, url: &Url, credentials: Option<&(HeaderName, HeaderValue)>, meter: &Meter) -> Result<Response, Setback> {
@@ -220,16 +264,27 @@ impl Web {
         }
         request.send().await.map_err(|error| {
             let (failure, passing) = classify::without_answer(&error, &call.place());
-            Setback { failure, passing, refused: false }
+            Setback { failure, passing, refused: false, answer: None }
         })
     }
 }
 
-fn refusal(status: StatusCode, headers: &HeaderMap, place: &str, now: i64) -> Setback {
-    let mut failure = classify::bad_status(status, headers, place);
-    let passing = retry::is_passing(status, headers);
-    failure.retry_after = passing.then(|| retry::asked_pause(headers, now)).flatten();
-    Setback { failure, passing, refused: matches!(status.as_u16(), 401 | 403) && !passing }
+fn refusal(status: StatusCode, headers: &HeaderMap, place: &str, now: i64, limits: &[RateLimit]) -> Setback {
+    let mut failure = classify::bad_status(status, headers, place, limits);
+    let passing = retry::is_passing(status, headers, limits);
+    failure.retry_after = passing.then(|| retry::asked_pause(headers, now, limits)).flatten();
+    Setback { failure, passing, refused: matches!(status.as_u16(), 401 | 403) && !passing, answer: None }
+}
+
+/// The upstream said that no request is left, and for longer than a poll waits.
+fn used_up(call: &Call, wait: Duration) -> Setback {
+    let message = format!("{}: the upstream's budget of requests is used up for {} s more; poll less often", call.place(), wait.as_secs());
+    Failure { retry_after: Some(wait), ..Failure::new(FailureReason::RateLimited, message) }.into()
+}
+
+/// The pause before a request is made once more that a verdict is on, as that before any other; `None` when it is not to be made.
+pub(super) fn pause(attempt: u32, asked: Option<Duration>, limits: &Limits) -> Option<Duration> {
+    retry::pause(attempt, asked, fastrand::f64(), limits)
 }
 
 fn entry(call: &Call) -> LogEntry {

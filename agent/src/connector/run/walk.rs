@@ -7,15 +7,16 @@ use tokio::{sync::Semaphore, task::JoinSet};
 
 use super::{
     Run, Turn,
+    ask::{Question, ask},
     merge::Admitted,
+    protocol,
     rows::{self, Gathered, Named, Sheet},
 };
 use crate::connector::{
-    answer_headers,
-    description::{ForEach, Format, Origin, Over, Request, Stream},
+    description::{ForEach, Origin, Over, Protocol, Request, Stream},
     expression::{Expression, Scope, Val},
     failure::{Failure, FailureReason},
-    http::{Answer, Body, Call},
+    http::Call,
     mapper,
     meter::LogEntry,
     page::{self, Facts, MOST_WALKS, Seen, Step},
@@ -41,7 +42,7 @@ pub(super) struct Walked {
 
 /// A page that came.
 struct Arrived {
-    body: Body,
+    body: Val,
     number: u64,
     /// The address in its `Link: rel="next"`.
     link: Option<String>,
@@ -57,10 +58,15 @@ pub(super) fn groups(run: &Run, turn: &Turn, stream: &Stream, for_each: &ForEach
         };
         Failure::new(FailureReason::Mapping, format!("{}: for {of}: {message}", stream.name))
     };
+    let connections = for_each.stream().map(|parent| run.connector().streams[parent].connections.as_slice()).unwrap_or_default();
+    let unfinished: Vec<_> = connections.iter().filter(|connection| connection.walked_by == turn.position).collect();
     let mut groups: Vec<Vec<Val>> = Vec::new();
     let mut known: HashMap<String, usize> = HashMap::new();
     for (index, parent) in parents.iter().enumerate() {
         if !rows::is_chosen(for_each.filter.as_ref(), parent, &turn.scope).map_err(|message| wrong(index, message))? {
+            if unfinished.iter().any(|connection| connection.is_unfinished(parent)) {
+                return Err(wrong(index, "where: leaves out a row whose connection goes on".to_owned()));
+            }
             continue;
         }
         let scope = turn.scope.clone().with("row", parent.clone());
@@ -152,13 +158,14 @@ async fn walk_once(run: &Arc<Run>, turn: &Arc<Turn>, parents: &Arc<Vec<Val>>) ->
         let mut call = prepared.call(web.base(), &walk.additions(), &stream.name, number, previous.as_ref())?;
         call.accept.clone_from(&stream.optional_status);
         conditions(stream, turn, &mut call);
-        let answer = web.send(&call, &run.meter).await.map_err(at)?;
+        let (path, shown) = (call.shown.1.clone(), call.place());
+        let question = Question { request: request(stream), call, place: format!("{}, page {number}", stream.name) };
+        let answer = ask(&run.client, question, &scope, &run.meter).await.map_err(at)?;
         if stream.conditional && answer.status == 304 {
             return Ok(Walked { unchanged: true, ..walked });
         }
         if stream.optional_status.contains(&answer.status) {
-            refuse_foreign(stream, &turn.scope, &call, &answer).map_err(at)?;
-            let path = call.shown.1.clone();
+            refuse_foreign(stream, &turn.scope, &shown, answer.status, answer.body, &answer.headers).map_err(at)?;
             let note = format!("{}: has gone meanwhile, no rows", answer.status);
             run.meter.log(LogEntry {
                 stream: stream.name.clone(),
@@ -172,7 +179,7 @@ async fn walk_once(run: &Arc<Run>, turn: &Arc<Turn>, parents: &Arc<Vec<Val>>) ->
             return Ok(walked);
         }
         (walked.etag, walked.last_modified) = (answer.etag, answer.last_modified);
-        let arrived = Arrived { body: answer.body, number, link: answer.next, headers: answer_headers::object(&answer.headers) };
+        let arrived = Arrived { body: answer.body.map_err(at)?, number, link: answer.next, headers: answer.headers };
         walked.headers.get_or_insert_with(|| arrived.headers.clone());
         let (seen, back) = read(run, turn, parents, arrived, gathered).await.map_err(at)?;
         run.meter.log_rows(&stream.name, number, seen.rows.len() as u64);
@@ -186,8 +193,9 @@ async fn walk_once(run: &Arc<Run>, turn: &Arc<Turn>, parents: &Arc<Vec<Val>>) ->
             let call = prepared.call(web.base(), &first, &stream.name, 1, None)?;
             let at = |failure: Failure| failure.at(&format!("{name}, page 1 once more"));
             run.meter.take_page().map_err(at)?;
-            let answer = web.send(&call, &run.meter).await.map_err(at)?;
-            let arrived = Arrived { body: answer.body, number: 1, link: answer.next, headers: answer_headers::object(&answer.headers) };
+            let question = Question { request: request(stream), call, place: format!("{}, page 1", stream.name) };
+            let answer = ask(&run.client, question, &scope, &run.meter).await.map_err(at)?;
+            let arrived = Arrived { body: answer.body.map_err(at)?, number: 1, link: answer.next, headers: answer.headers };
             let (seen, _) = read(run, turn, parents, arrived, Gathered::default()).await.map_err(at)?;
             run.meter.log_rows(&stream.name, 1, seen.rows.len() as u64);
             walk.confirm(&seen.rows).map_err(|failure| failure.at(&name))?;
@@ -216,19 +224,19 @@ pub(super) fn ended(walked: Walked, mut gathered: Gathered) -> Walked {
 }
 
 /// Anything between us and the upstream can answer 404, and so can another address; only the upstream's own words say that there is no such thing.
-fn refuse_foreign(stream: &Stream, scope: &Scope, call: &Call, answer: &Answer) -> Result<(), Failure> {
-    let body = match answer.body.decode(Format::Json) {
+fn refuse_foreign(stream: &Stream, scope: &Scope, place: &str, status: u16, body: Result<Val, Failure>, headers: &Val) -> Result<(), Failure> {
+    let body = match body {
         Err(failure) if failure.reason == FailureReason::Truncated => return Err(failure),
         body => body.unwrap_or(Val::Null),
     };
-    let scope = scope.clone().with("headers", answer_headers::object(&answer.headers));
+    let scope = scope.clone().with("headers", headers.clone());
     let says_so = |gone: &Expression| matches!(gone.one(body, &scope), Ok(Val::Bool(true)));
     if stream.gone.as_ref().is_some_and(says_so) {
         return Ok(());
     }
-    let reason = if matches!(answer.status, 404 | 410) { FailureReason::NotFound } else { FailureReason::UnexpectedStatus };
+    let reason = if matches!(status, 404 | 410) { FailureReason::NotFound } else { FailureReason::UnexpectedStatus };
     let advice = "but not in the upstream's own words for what is gone; check `url`, and what lies between";
-    Err(Failure::new(reason, format!("{}{} answered {}, {advice}", call.shown.0, call.shown.1, answer.status)))
+    Err(Failure::new(reason, format!("{place} answered {status}, {advice}")))
 }
 
 fn request(stream: &Stream) -> &Request {
@@ -262,7 +270,6 @@ fn take(run: &Run, turn: &Turn, parents: &[Val], arrived: Arrived, mut into: Gat
     let Arrived { body, number, link, headers } = arrived;
     let stream = &run.connector().streams[turn.position];
     mapper::at(|| format!("{}, page {number}", stream.name));
-    let body = body.decode(Format::Json)?;
     let place = format!("page {number}");
     let base = run.client.web().base().as_str().trim_end_matches('/');
     let sheet = Sheet { stream, door: &run.door, place: &place, base: Some(base), columns: None, words: run.client.words() };
@@ -270,8 +277,13 @@ fn take(run: &Run, turn: &Turn, parents: &[Val], arrived: Arrived, mut into: Gat
     for (index, parent) in parents.iter().enumerate() {
         let mut scope: Scope = turn.scope.clone().with("parent", parent.clone()).with("headers", headers.clone());
         rows::refuse_reported(stream, &body, &scope)?;
+        protocol::refuse_reported(request(stream), number, &body)?;
         let rows = rows::rows(stream, &body, &scope)?;
         let facts = page::facts(stream.page.as_ref(), &body, &scope)?;
+        if index == 0 && request(stream).protocol == Protocol::Graphql {
+            let more = matches!(facts, Facts::Cursor { more: true, .. });
+            protocol::refuse_unfinished(&stream.connections, &body, &rows, more)?;
+        }
         let identities = sheet.take(rows, None, parent, &mut scope, &mut into)?;
         // The page is one, however many rows share it.
         if index == 0 {
