@@ -1,12 +1,14 @@
 //! What a connector describes, proved good: compiled expressions, parsed templates, streams that refer only to earlier ones.
 
 mod check;
+mod paging;
 mod raw;
 mod stream;
 #[cfg(test)]
 mod tests;
 mod words;
 
+pub(super) use paging::{End, Page, Reread, Said, Window, span};
 pub use words::refused_words;
 
 use reqwest::header::{HeaderName, HeaderValue};
@@ -222,6 +224,12 @@ pub struct Stream {
     pub(super) key: Option<Expression>,
     pub(super) cursor: Option<Cursor>,
     pub(super) for_each: Option<ForEach>,
+    /// Rows that are asked for once more though the request does not bring them.
+    pub(super) reread: Option<Reread>,
+    /// The times by which it is asked for piece by piece.
+    pub(super) window: Option<Window>,
+    /// How the upstream says that a paging token is too old.
+    pub(super) expired: Option<Said>,
     pub(super) lookups: Vec<Lookup>,
     pub(super) errors: Option<Expression>,
     pub(super) optional_status: Vec<u16>,
@@ -303,6 +311,8 @@ pub(super) struct ForEach {
     /// Position of the stream whose rows are walked.
     pub(super) stream: usize,
     pub(super) filter: Option<Expression>,
+    /// How many of them one request asks for, where it takes a list.
+    pub(super) batch: Option<usize>,
 }
 
 /// Streams whose rows are taken once more.
@@ -326,15 +336,6 @@ pub(super) struct Cursor {
     pub(super) value: Expression,
     pub(super) overlap_seconds: i64,
     pub(super) sweep_seconds: i64,
-}
-
-#[derive(Debug)]
-pub(super) enum Page {
-    Token { next: Expression, param: String, place: Place },
-    Link,
-    Offset { param: String, place: Place, limit: Option<(String, u64)>, total: Option<Expression>, total_cap: Option<u64>, overlap: bool },
-    Number { param: String, place: Place, first: u64, size: Option<(String, u64)>, total: Option<Expression>, pages: Option<Expression> },
-    Cursor { end: Expression, more: Expression, variable: String },
 }
 
 impl Stream {

@@ -6,12 +6,16 @@ mod cross;
 mod document_tests;
 mod lookup;
 mod merge;
+mod reread;
 mod rows;
 mod sight;
 mod tables;
 #[cfg(test)]
 mod tests;
 mod walk;
+#[cfg(test)]
+mod walk_tests;
+mod window;
 
 use std::{sync::Arc, time::Duration};
 
@@ -215,6 +219,8 @@ struct Turn {
     known: Option<StreamCursor>,
     since: Option<i64>,
     first_page_only: bool,
+    /// Whether single rows are read again.
+    rereads: bool,
 }
 
 async fn begin(client: &Client, context: &Context, meter: &Arc<Meter>) -> Result<Run, Failure> {
@@ -306,7 +312,7 @@ impl Run {
             let table = lookup::table(lookup, rows.map_or(&[][..], |done| &done.rows), &scope).map_err(|failure| failure.at(&stream.name))?;
             scope.set(&lookup.name, table);
         }
-        Ok(Turn { position, scope, known, since, first_page_only: false })
+        Ok(Turn { position, scope, known, since, first_page_only: false, rereads: false })
     }
 
     /// Reads one stream. `None` when there is nothing that it could be read from.
@@ -315,7 +321,11 @@ impl Run {
         let mut turn = self.turn(position, done)?;
         turn.first_page_only = pages == Pages::First;
         let turn = Arc::new(turn);
-        let Some(walked) = self.walk(stream, &turn, done).await? else { return Ok(None) };
+        let Some(mut walked) = self.walk(stream, &turn, done).await? else { return Ok(None) };
+        let open = match &stream.reread {
+            Some(again) => Some(reread::read(self, &turn, again, &mut walked).await?),
+            None => None,
+        };
         let parent = stream.for_each.as_ref().map(|for_each| done[for_each.stream].as_ref());
         let parent_whole = parent.flatten().is_none_or(|parent| parent.whole);
         let whole = parent_whole && turn.since.is_none();
@@ -327,6 +337,9 @@ impl Run {
         let notes = sight::notes(stream, &turn, walked.rows)?;
         let held = sight::held(stream, &turn, &walked, whole)?;
         let mut cursor = StreamCursor { kinds: held.kinds, ..self.cursor(&turn, &walked, whole) };
+        if let Some(open) = open {
+            open.put(self, stream, whole, &mut cursor);
+        }
         if self.connector().mentions("now") || self.connector().mentions("midnight") || walked.admitted.iter().any(|admitted| admitted.record.awaits_time()) {
             // The same answer may mean something else later.
             (cursor.etag, cursor.last_modified) = (None, None);
