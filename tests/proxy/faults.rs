@@ -300,7 +300,7 @@ fn row_key_twice(case: &mut Case<'_>) -> Option<Reply> {
 fn on_total(case: &mut Case<'_>, change: fn(u64, &mut Random) -> Value) -> Option<Reply> {
     let mut json = body(case)?;
     let entries = json.as_object_mut()?;
-    let name = ["total_count", "total_entries"].into_iter().find(|name| entries.contains_key(*name))?;
+    let name = ["total_count", "total_entries", "total"].into_iter().find(|name| entries.contains_key(*name))?;
     let total = entries[name].as_u64()?;
     entries.insert(name.to_owned(), change(total, case.random));
     Some(Reply::json(200, &json))

@@ -25,8 +25,18 @@ pub struct Upstream {
     pub always: &'static [(&'static str, &'static [&'static str])],
 }
 
-pub const UPSTREAMS: &[Upstream] =
-    &[super::redmine::UPSTREAM, super::airflow::TWO, super::airflow::THREE, super::mlflow::UPSTREAM, super::grafana::UPSTREAM, super::rules::UPSTREAM];
+pub const UPSTREAMS: &[Upstream] = &[
+    super::redmine::UPSTREAM,
+    super::airflow::TWO,
+    super::airflow::THREE,
+    super::mlflow::UPSTREAM,
+    super::grafana::UPSTREAM,
+    super::rules::UPSTREAM,
+    super::pagerduty::UPSTREAM,
+    super::opsgenie::UPSTREAM,
+    super::linear::UPSTREAM,
+    super::azure_devops::UPSTREAM,
+];
 
 /// The systems of the inventory.
 pub const SYSTEMS: [&str; 4] = ["credit", "fraud", "hiring", "triage"];

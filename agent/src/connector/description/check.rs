@@ -1,7 +1,7 @@
 //! From a connector's YAML as typed to a proved [`Description`]: every mistake is noted with its line. Streams are in `stream.rs`.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     sync::Arc,
 };
 
@@ -11,9 +11,11 @@ use serde_json::{Value as Json, json};
 use super::{Description, Format, KeyHeader, Login, Method, Probe, Request, Setting, Variant, raw, refused_words, stream};
 use crate::{
     connector::{
+        answer_headers,
         auth::AuthKind,
         expression::{Expression, Program, Words},
         format::{Lists, NO_WORDS, RawLists},
+        library,
         template::{JsonTemplate, Template},
     },
     document::{Document, Mistake, Mistakes},
@@ -33,6 +35,8 @@ pub(super) struct Checker<'a> {
     /// Tests have compiled its expressions.
     proved: bool,
     program: Arc<Program>,
+    /// The headers of answers that its expressions ask for.
+    headers: BTreeSet<String>,
     mistakes: &'a mut Mistakes,
 }
 
@@ -40,12 +44,13 @@ pub(super) struct Checker<'a> {
 pub(super) fn description(document: &Document, text: &str, proved: bool, mistakes: &mut Mistakes) -> Option<Description> {
     let before = mistakes.len();
     let raw: raw::Connector = document.read(mistakes)?;
-    let mut checker = Checker { document, defs: Arc::default(), proved, program: Arc::default(), mistakes };
+    let library = library::used_by(text);
+    let mut checker = Checker { document, defs: library.as_str().into(), proved, program: Arc::default(), headers: BTreeSet::new(), mistakes };
     checker.name("name", &raw.name);
     if let Some(defs) = &raw.defs {
         // As an expression of their own first: what is wrong with them would be wrong everywhere.
         checker.expression("defs", &format!("{defs}\n."), BASE)?;
-        checker.defs = defs.as_str().into();
+        checker.defs = format!("{library}{defs}").into();
         checker.program = Arc::default();
     }
     let api_key = raw.api_key.and_then(|key| checker.key_header(&key));
@@ -55,17 +60,20 @@ pub(super) fn description(document: &Document, text: &str, proved: bool, mistake
     });
     checker.auth(&raw.auth, api_key.is_some(), login.is_some());
     let probe = raw.probe.and_then(|probe| {
-        let ok = probe.ok.as_deref().map(|ok| checker.expression("probe.ok", ok, BASE));
+        let ok = probe.ok.as_deref().map(|ok| checker.expression("probe.ok", ok, &[BASE, &["headers"]].concat()));
         let request = checker.request("probe.request", probe.request, BASE);
         Some(Probe { request: request?, ok: ok.transpose_ok()?, about: probe.about })
     });
     let variants = checker.variants(raw.variants);
     let variant_names: Vec<_> = variants.iter().map(|variant| variant.name.clone()).collect();
     let headers = checker.headers("headers", &raw.headers);
-    let about = stream::About { transport: raw.transport, variants: &variant_names, streams: raw.streams.len() };
+    let setting_names: Vec<_> = raw.settings.keys().cloned().collect();
+    let about = stream::About { transport: raw.transport, variants: &variant_names, streams: raw.streams.len(), settings: &setting_names };
     let mut streams = stream::streams(&mut checker, raw.streams, &about);
     let cross_checks = stream::cross_checks(&mut checker, raw.cross_checks, &mut streams);
+    let is_walked = |name: &str| streams.iter().filter_map(|stream| stream.for_each.as_ref()).any(|for_each| for_each.walks(name));
     let settings = raw.settings.into_iter().map(|(name, setting)| Setting {
+        walked: is_walked(&name),
         name,
         default: setting.default.unwrap_or_default(),
         required: setting.required,
@@ -74,6 +82,7 @@ pub(super) fn description(document: &Document, text: &str, proved: bool, mistake
     let settings = settings.collect();
     let words = checker.words(raw.words);
     let auth = if raw.auth.is_empty() { vec![AuthKind::None] } else { raw.auth };
+    let answer_headers = checker.headers.into_iter().collect();
     (mistakes.len() == before).then(|| Description {
         name: raw.name,
         kind: raw.kind,
@@ -85,12 +94,14 @@ pub(super) fn description(document: &Document, text: &str, proved: bool, mistake
         words,
         streams,
         text: text.to_owned(),
-        digest: Digest::of(text.as_bytes()),
+        digest: Digest::of([text, &library].concat().as_bytes()),
+        library,
         login,
         headers,
         probe,
         variants,
         cross_checks,
+        answer_headers,
     })
 }
 
@@ -134,6 +145,12 @@ impl Checker<'_> {
 
     /// Compiles the expression at `path`.
     pub(super) fn expression(&mut self, path: &str, text: &str, variables: &[&str]) -> Option<Expression> {
+        if variables.contains(&"headers") {
+            match answer_headers::named(text) {
+                Ok(names) => self.headers.extend(names),
+                Err(expected) => self.wrong(path, expected),
+            }
+        }
         match Expression::compile(text, &Words { variables, defs: Arc::clone(&self.defs), proved: self.proved, program: Arc::clone(&self.program) }) {
             Ok(expression) => Some(expression),
             Err(error) => {

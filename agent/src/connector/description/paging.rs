@@ -60,12 +60,41 @@ pub(in crate::connector) enum End {
 /// How a list goes on.
 #[derive(Debug)]
 pub(in crate::connector) enum Page {
-    Token { next: Expression, param: String, place: Place },
+    Token {
+        next: Expression,
+        param: String,
+        place: Place,
+    },
     Link,
-    Offset { param: String, place: Place, limit: Option<(String, u64)>, total: Option<Expression>, total_cap: Option<u64>, overlap: bool },
-    Number { param: String, place: Place, first: u64, size: Option<(String, u64)>, total: Option<Expression>, pages: Option<Expression> },
-    Cursor { end: Expression, more: Expression, variable: String },
-    Keyset { by: Expression, size: Option<(String, u64)>, place: Place, descending: bool, overlap: bool },
+    Offset {
+        param: String,
+        place: Place,
+        limit: Option<(String, u64)>,
+        total: Option<Expression>,
+        total_cap: Option<u64>,
+        overlap: bool,
+    },
+    Number {
+        param: String,
+        place: Place,
+        first: u64,
+        size: Option<(String, u64)>,
+        total: Option<Expression>,
+        pages: Option<Expression>,
+    },
+    /// Without a variable `end` is the address of the next page.
+    Cursor {
+        end: Expression,
+        more: Expression,
+        variable: Option<String>,
+    },
+    Keyset {
+        by: Expression,
+        size: Option<(String, u64)>,
+        place: Place,
+        descending: bool,
+        overlap: bool,
+    },
 }
 
 impl Window {
@@ -96,14 +125,14 @@ pub(super) struct Ways {
     pub(super) reread: Option<Reread>,
 }
 
-/// Proves how a stream's list is read. What it says of rows that are read again is taken.
-pub(super) fn ways(checker: &mut Checker<'_>, path: &str, raw: &mut raw::Stream, variables: &[&str]) -> Option<Ways> {
+/// Proves how a stream's list is read, by expressions that know its `row` and its `answer`. What it says of rows that are read again is taken.
+pub(super) fn ways(checker: &mut Checker<'_>, path: &str, raw: &mut raw::Stream, row: &[&str], answer: &[&str]) -> Option<Ways> {
     let at = |key: &str| format!("{path}.{key}");
-    let page = raw.page.as_ref().map(|page| self::page(checker, &at("page"), page, variables)).transpose_ok();
-    let window = raw.window.as_ref().map(|window| self::window(checker, &at("window"), window, variables)).transpose_ok();
-    let expired = raw.expired.as_ref().map(|expired| said(checker, &at("expired"), expired, variables)).transpose_ok();
+    let page = raw.page.as_ref().map(|page| self::page(checker, &at("page"), page, answer)).transpose_ok();
+    let window = raw.window.as_ref().map(|window| self::window(checker, &at("window"), window, row, answer)).transpose_ok();
+    let expired = raw.expired.as_ref().map(|expired| said(checker, &at("expired"), expired, answer)).transpose_ok();
     let again = raw.reread.take();
-    let reread = again.map(|again| reread(checker, &at("reread"), again, raw, variables)).transpose_ok();
+    let reread = again.map(|again| reread(checker, &at("reread"), again, raw, row, answer)).transpose_ok();
     Some(Ways { page: page?.flatten(), window: window?, expired: expired?, reread: reread? })
 }
 
@@ -138,11 +167,13 @@ fn page(checker: &mut Checker<'_>, path: &str, raw: &raw::Page, variables: &[&st
             let size = sized(&raw.size_param, raw.size);
             Page::Number { param: raw.param.clone(), place: raw.place, first: raw.first.unwrap_or(1), size, total, pages }
         }
-        raw::Page::Cursor(raw) => Page::Cursor {
-            end: checker.expression(&at("cursor.end"), &raw.end, variables)?,
-            more: checker.expression(&at("cursor.more"), &raw.more, variables)?,
-            variable: raw.variable.clone(),
-        },
+        raw::Page::Cursor(raw) => {
+            if raw.variable.is_some() == raw.link {
+                checker.wrong(&at("cursor.variable"), "either `variable` or `link: true`");
+            }
+            let end = checker.expression(&at("cursor.end"), &raw.end, variables)?;
+            Page::Cursor { end, more: checker.expression(&at("cursor.more"), &raw.more, variables)?, variable: raw.variable.clone() }
+        }
         raw::Page::Keyset(raw) => keyset(checker, &at("keyset"), raw, variables)?,
     }))
 }
@@ -169,11 +200,11 @@ fn said(checker: &mut Checker<'_>, path: &str, raw: &raw::Said, variables: &[&st
 }
 
 /// Proves by which times a stream is asked for.
-fn window(checker: &mut Checker<'_>, path: &str, raw: &raw::Window, variables: &[&str]) -> Option<Window> {
+fn window(checker: &mut Checker<'_>, path: &str, raw: &raw::Window, variables: &[&str], answer: &[&str]) -> Option<Window> {
     let at = |key: &str| format!("{path}.{key}");
     let begin = checker.optional(&at("begin"), raw.begin.as_deref(), variables)?;
-    let total = checker.optional(&at("total"), raw.total.as_deref(), variables)?;
-    let full = raw.full.as_ref().map(|full| said(checker, &at("full"), full, variables)).transpose_ok()?;
+    let total = checker.optional(&at("total"), raw.total.as_deref(), answer)?;
+    let full = raw.full.as_ref().map(|full| said(checker, &at("full"), full, answer)).transpose_ok()?;
     let (least, most) = (raw.least_span.map_or(1, |span| span.0), raw.most_span.map(|span| span.0));
     if least < 1 {
         checker.wrong(&at("least_span"), "at least 1s");
@@ -194,7 +225,7 @@ fn window(checker: &mut Checker<'_>, path: &str, raw: &raw::Window, variables: &
 }
 
 /// Proves which rows of a stream are asked for again, and how.
-fn reread(checker: &mut Checker<'_>, path: &str, raw: raw::Reread, of: &raw::Stream, variables: &[&str]) -> Option<Reread> {
+fn reread(checker: &mut Checker<'_>, path: &str, raw: raw::Reread, of: &raw::Stream, variables: &[&str], answer: &[&str]) -> Option<Reread> {
     let at = |key: &str| format!("{path}.{key}");
     if of.mode != Mode::Changes || of.request.is_none() || of.for_each.is_some() {
         checker.wrong(path, "a stream of mode `changes` with a request of its own beside it: any other is read whole");
@@ -216,11 +247,11 @@ fn reread(checker: &mut Checker<'_>, path: &str, raw: raw::Reread, of: &raw::Str
     if let Some(request) = &request {
         checker.json_only(&at("request"), request);
     }
-    let rows = raw.rows.as_deref().map(|text| stream::rows_of(checker, &at("rows"), text, Absent::Error, variables)).transpose_ok();
+    let rows = raw.rows.as_deref().map(|text| stream::rows_of(checker, &at("rows"), text, Absent::Error, answer)).transpose_ok();
     if raw.optional_status.is_empty() == raw.gone.is_some() {
         checker.wrong(&at("gone"), "`optional_status` and `gone` together: the status alone may be anybody's");
     }
-    let gone = checker.optional(&at("gone"), raw.gone.as_deref(), variables);
+    let gone = checker.optional(&at("gone"), raw.gone.as_deref(), answer);
     let (optional_status, batch) = (raw.optional_status, raw.batch);
     Some(Reread { when: when?, id: id?, request: request?, batch, rows: rows?, optional_status, gone: gone? })
 }

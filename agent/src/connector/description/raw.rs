@@ -35,14 +35,17 @@ pub(super) struct Connector {
     /// Headers of every request.
     #[serde(default)]
     pub(super) headers: BTreeMap<String, String>,
-    /// What a source may set; `$settings` in every expression.
+    /// What a source may set; `$settings` in every expression. Expressions that see an answer (`rows`, `errors`, `gone`, those of `page`, a probe's
+    /// `ok`, and `unseen`, for the first answer of its stream) also know `$headers`, its headers by name in lower case: `$headers["x-total"]`. One
+    /// that came several times has its values joined by `, `. They are asked for by their names, so that an answer is known to be that of the poll
+    /// before whatever else is in its head; those that hold secrets, such as `set-cookie`, can't be had.
     #[serde(default)]
     pub(super) settings: BTreeMap<String, Setting>,
     /// What words in the records mean, by table and field: ours and those that count as it, as in `files: words:` of a stream of tables. What a
     /// source says in its `values:` comes first. Default: none, words stay as the mapping yields them.
     #[serde(default)]
     pub(super) words: RawLists,
-    /// jq functions of the connector's own, for every expression.
+    /// jq functions of the connector's own, for every expression. Those of the shared library (`config/connectors/lib.jq`) stand before them.
     #[serde(default)]
     pub(super) defs: Option<String>,
     /// A request that proves who we are, made before anything else.
@@ -189,7 +192,10 @@ pub(super) struct Stream {
     pub(super) key: Option<String>,
     #[serde(default)]
     pub(super) cursor: Option<Cursor>,
-    /// The stream whose rows are walked, one request for each.
+    /// What is walked, one request for each: the rows of a stream, by its name, or the items of a setting, `settings.repositories`. In the request
+    /// `row` is the row, or the item as it stands (`/repos/{{ row }}`), in the expressions on its answers `$parent`. A setting that is walked is a
+    /// list; a text is a list of one, and what stands in it twice counts once. Where it is empty nothing is asked for, and the stream, with those
+    /// that walk its rows, feeds nothing: nobody knows then that there is none.
     #[serde(default)]
     pub(super) for_each: Option<String>,
     /// How many of those rows one request asks for: `row`, and `$parent`, are then the list of them. Default: `row` is one, and so is the request.
@@ -391,8 +397,13 @@ pub(super) struct PageCursor {
     pub(super) end: String,
     /// jq: whether there is more, true or false.
     pub(super) more: String,
-    /// The GraphQL variable (or parameter) that it goes into.
-    pub(super) variable: String,
+    /// The GraphQL variable (or key of the JSON) that it goes into.
+    #[serde(default)]
+    pub(super) variable: Option<String>,
+    /// Instead of `variable`: `end` is the address of the next page, of the source's own origin, and replaces the request's. For feeds of changes, in which
+    /// a row that changes meanwhile only moves towards the end. Default: false.
+    #[serde(default)]
+    pub(super) link: bool,
 }
 
 #[derive(Debug, Deserialize)]

@@ -126,6 +126,17 @@ fn every_mistake_has_its_line() {
             "names: '.latest[]', among: versions.name",
             "cross_checks[1].among: \"versions.name\"; expected a stream of mode `snapshot`",
         ),
+        ("for_each: versions", "for_each: settings.nobody", "streams[2].for_each: \"settings.nobody\"; expected a setting of the connector's `settings`"),
+        ("for_each: versions", "for_each: settings.project", "streams[2].optional_status: a list; expected statuses without 404"),
+        (
+            "mode: changes\n    for_each: versions",
+            "mode: changes\n    for_each: settings.project",
+            "streams[2].cursor: nothing; expected a cursor, because the mode is `changes`",
+        ),
+        ("rows: .metrics[]", "rows: '.metrics[] | $headers'", "streams[2].rows: \".metrics[] | $headers\"; expected a header by its name in lower case"),
+        ("rows: .metrics[]", "rows: '$headers[\"set-cookie\"]'", "streams[2].rows: \"$headers[\\\"set-cookie\\\"]\"; expected another header"),
+        ("key: key\n", "key: $headers.link\n", "streams[1].key: jq: undefined variable `$headers`"),
+        ("models: models.name }\n    request", "headers: models.name }\n    request", "another name, this one is taken"),
         ("name: metrics", "name: models", "streams[2].name: \"models\"; expected a name that no other stream has"),
         ("name: good", "name: Good One", "c.yaml:1: name: \"Good One\"; expected a name of lower-case letters"),
     ] {
@@ -211,4 +222,54 @@ fn ways_to_read_a_list_that_can_not_be_proved_are_refused() {
         .replace("names: '.latest[]', among: models.name", "names: .name, among: metrics.name")
         .replace("rows: models, names: .name, among: metrics", "rows: versions, names: .name, among: metrics");
     assert_eq!(mistakes(&walked), [""; 0]);
+}
+
+#[test]
+fn a_setting_that_is_walked_is_a_list_of_items() {
+    let text = |required: bool| {
+        format!(
+            "name: w\nkind: records\nabout: x\nsettings: {{ repositories: {{ default: [], required: {required}, about: which ones }} }}\n\
+             streams: [{{ name: a, for_each: settings.repositories, request: {{ path: '/{{{{ row }}}}' }}, rows: '.a[]' }}]"
+        )
+    };
+    let settings = |required: bool, given: serde_json::Value| {
+        let description = Description::parse("c.yaml", &text(required), &mut Mistakes::default()).unwrap();
+        let settings = description.settings(given.as_object().unwrap());
+        settings.map(|settings| settings["repositories"].clone()).map_err(|wrong| format!("{}: {}", wrong[0].0, wrong[0].1))
+    };
+    for (given, expected) in [
+        (json!({"repositories": ["a/b", "c", "a/b"]}), json!(["a/b", "c"])),
+        (json!({"repositories": "a/b"}), json!(["a/b"])),
+        (json!({"repositories": 7}), json!([7])),
+        (json!({"repositories": [{"id": 1}]}), json!([{"id": 1}])),
+        (json!({"repositories": ""}), json!([])),
+        (json!({"repositories": null}), json!([])),
+        (json!({}), json!([])),
+    ] {
+        assert_eq!(settings(false, given).unwrap(), expected);
+    }
+    for (given, expected) in [
+        (json!({"repositories": true}), "repositories: a list, or one text"),
+        (json!({"repositories": {"a": 1}}), "repositories: a list, or one text"),
+        (json!({"repositories": ["a", " "]}), "repositories: a list of texts; item 2 is none"),
+        (json!({"repositories": [null]}), "repositories: a list of texts; item 1 is none"),
+        (json!({"repositories": [["a"]]}), "repositories: a list of texts; item 1 is none"),
+    ] {
+        assert_eq!(settings(false, given).unwrap_err(), expected);
+    }
+    for given in [json!({}), json!({"repositories": []}), json!({"repositories": ""})] {
+        assert_eq!(settings(true, given).unwrap_err(), "repositories: a value, it is required: which ones");
+    }
+}
+
+#[test]
+fn a_digest_covers_what_is_used_of_the_library() {
+    let parse = |records: &str| {
+        let text = format!("name: l\nkind: records\nabout: x\ntransport: files\nstreams: [{{ name: s, files: {{ names: [x] }}, records: '{records}' }}]");
+        Description::parse("c.yaml", &text, &mut Mistakes::default()).unwrap()
+    };
+    let (plain, uses) = (parse("."), parse(".a |= at_millis(\"a\")"));
+    assert_eq!((plain.library.as_str(), plain.digest), ("", Digest::of(plain.text.as_bytes())));
+    assert!(uses.library.contains("def at_millis($what):"), "{}", uses.library);
+    assert_eq!(uses.digest, Digest::of([uses.text.as_str(), &uses.library].concat().as_bytes()));
 }

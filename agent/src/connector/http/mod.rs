@@ -194,7 +194,7 @@ impl Web {
                 meter.log(entry);
                 return Err(refusal(status, response.headers(), &call.place(), meter.now()));
             }
-            let answer = Answer::read(response, &call.place(), meter).await;
+            let answer = Answer::read(response, &call.place(), &self.connector.answer_headers, meter).await;
             entry.milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
             entry.bytes = answer.as_ref().map_or(0, Answer::bytes);
             entry.note = answer.as_ref().map_or_else(|failure| failure.reason.text().to_owned(), |_| String::new());

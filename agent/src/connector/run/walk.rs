@@ -15,7 +15,8 @@ use super::{
     window::{self, Span, Windows},
 };
 use crate::connector::{
-    description::{ForEach, Format, Origin, Page, Request, Rows, Said, Stream, Window},
+    answer_headers,
+    description::{ForEach, Format, Origin, Over, Page, Request, Rows, Said, Stream, Window},
     expression::{self, Expression, Scope, Val},
     failure::{Failure, FailureReason},
     http::{Answer, Body, Call},
@@ -39,6 +40,8 @@ pub(super) struct Walked {
     pub(super) changed_at: Option<i64>,
     pub(super) etag: Option<String>,
     pub(super) last_modified: Option<String>,
+    /// The headers of the first answer.
+    pub(super) headers: Option<Val>,
     pub(super) unchanged: bool,
 }
 
@@ -55,6 +58,7 @@ impl Walked {
         self.ids.extend(part.ids);
         self.changed_at = self.changed_at.max(part.changed_at);
         self.unchanged |= part.unchanged;
+        self.headers = self.headers.take().or(part.headers);
         (self.etag, self.last_modified) = (part.etag, part.last_modified);
     }
 }
@@ -96,7 +100,11 @@ fn way<'d>(stream: &'d Stream, turn: &Turn) -> Way<'d> {
 /// The rows to walk: in batches where a request takes a list, else those whose requests are the same together, for they are asked once.
 pub(super) fn groups(run: &Run, turn: &Turn, stream: &Stream, for_each: &ForEach, parents: &[Val]) -> Result<Vec<Vec<Val>>, Failure> {
     let wrong = |index: usize, message: String| {
-        Failure::new(FailureReason::Mapping, format!("{}: for row {} of {}: {message}", stream.name, index + 1, run.connector().streams[for_each.stream].name))
+        let of = match &for_each.over {
+            Over::Stream(parent) => format!("row {} of {}", index + 1, run.connector().streams[*parent].name),
+            Over::Setting(setting) => format!("settings.{setting}[{index}]"),
+        };
+        Failure::new(FailureReason::Mapping, format!("{}: for {of}: {message}", stream.name))
     };
     let mut chosen = Vec::new();
     for (index, parent) in parents.iter().enumerate() {
@@ -216,9 +224,10 @@ async fn walk_once(run: &Arc<Run>, turn: &Arc<Turn>, parents: &Arc<Vec<Val>>, ga
     let first = walk.additions();
     let (mut gathered, mut walked) = (gathered, Walked::default());
     let mut previous = None;
+    let name = place(run, stream, &parents[0]);
     loop {
         let number = walk.number();
-        let at = |failure: Failure| failure.at(&format!("{}, page {number}", stream.name));
+        let at = |failure: Failure| failure.at(&format!("{name}, page {number}"));
         run.meter.take_page().map_err(at)?;
         if let Some(after) = walk.after() {
             scope.set("after", after.clone());
@@ -240,40 +249,51 @@ async fn walk_once(run: &Arc<Run>, turn: &Arc<Turn>, parents: &Arc<Vec<Val>>, ga
                 }
             }
         }
-        (walked.etag, walked.last_modified) = (answer.etag, answer.last_modified);
-        let page = PageOf { status: answer.status, number, link: answer.next };
-        let Taken { seen, is_full, gathered: back } = read(run, turn, parents, answer.body, page, gathered).await.map_err(at)?;
+        (walked.etag, walked.last_modified) = (answer.etag.clone(), answer.last_modified.clone());
+        previous = Some(answer.url.clone());
+        let arrived = Arrived::new(answer, number);
+        walked.headers.get_or_insert_with(|| arrived.headers.clone());
+        let Taken { seen, is_full, gathered: back } = read(run, turn, parents, arrived, gathered).await.map_err(at)?;
         run.meter.log_rows(&stream.name, number, seen.rows.len() as u64);
         gathered = back;
         if is_full && !turn.first_page_only {
             return Ok(None);
         }
-        previous = Some(answer.url);
         let step = walk.advance(seen).map_err(at)?;
         if turn.first_page_only || step == Step::End {
             return Ok(Some((walked, gathered)));
         }
         if step == Step::FirstAgain {
-            confirm(run, turn, parents, &prepared.call(web.base(), &first, &stream.name, 1, None)?, &walk).await?;
+            confirm(run, turn, parents, (&name, &prepared.call(web.base(), &first, &stream.name, 1, None)?), &walk).await?;
             return Ok(Some((walked, gathered)));
         }
     }
 }
 
-/// Reads the first page once more, which proves that no row was passed over.
-async fn confirm(run: &Arc<Run>, turn: &Arc<Turn>, parents: &Arc<Vec<Val>>, call: &Call, walk: &page::Walk<'_>) -> Result<(), Failure> {
-    let at = |failure: Failure| failure.at(&format!("{}, page 1 once more", call.stream));
+/// Reads the first page once more, which proves that no row was passed over. The call is for the walk of this name.
+async fn confirm(run: &Arc<Run>, turn: &Arc<Turn>, parents: &Arc<Vec<Val>>, (name, call): (&str, &Call), walk: &page::Walk<'_>) -> Result<(), Failure> {
+    let at = |failure: Failure| failure.at(&format!("{name}, page 1 once more"));
     run.meter.take_page().map_err(at)?;
     let answer = run.client.web().send(call, &run.meter).await.map_err(at)?;
-    let page = PageOf { status: answer.status, number: 1, link: answer.next };
-    let Taken { seen, .. } = read(run, turn, parents, answer.body, page, Gathered::default()).await.map_err(at)?;
+    let Taken { seen, .. } = read(run, turn, parents, Arrived::new(answer, 1), Gathered::default()).await.map_err(at)?;
     run.meter.log_rows(&call.stream, 1, seen.rows.len() as u64);
-    walk.confirm(&seen.rows).map_err(|failure| failure.at(&call.stream))
+    walk.confirm(&seen.rows).map_err(|failure| failure.at(name))
 }
 
 fn note_gone(run: &Run, stream: &str, call: &Call, status: u16) {
     let (stream, path, note) = (stream.to_owned(), call.shown.1.clone(), format!("{status}: has gone meanwhile, no rows"));
     run.meter.log(LogEntry { stream, path, page: call.page, status: Some(status), rows: Some(0), note, ..LogEntry::default() });
+}
+
+/// How messages name a walk. An item of a setting is named by its place: what stands there, whoever reads it can look up.
+fn place(run: &Run, stream: &Stream, item: &Val) -> String {
+    match &stream.for_each {
+        Some(ForEach { over: Over::Setting(setting), .. }) => {
+            let position = run.items(setting).iter().position(|known| known == item).unwrap_or_default();
+            format!("{}, settings.{setting}[{position}]", stream.name)
+        }
+        _ => stream.name.clone(),
+    }
 }
 
 /// What a walk gathered, with what its answers said.
@@ -306,6 +326,7 @@ impl Way<'_> {
             Err(failure) if failure.reason == FailureReason::Truncated => return Err(failure),
             body => body.unwrap_or(Val::Null),
         };
+        let scope = &scope.clone().with("headers", answer_headers::object(&answer.headers));
         let says_so = |gone: &Expression| matches!(gone.one(body.clone(), scope), Ok(Val::Bool(true)));
         if self.optional_status.contains(&answer.status) && self.gone.is_some_and(says_so) {
             return Ok(Refused::Gone);
@@ -351,11 +372,21 @@ fn conditions(stream: &Stream, turn: &Turn, call: &mut Call) {
     }
 }
 
-/// Where a page stands in its walk, and what came with it.
-struct PageOf {
+/// A page that came.
+struct Arrived {
+    body: Body,
     status: u16,
     number: u64,
+    /// The address in its `Link: rel="next"`.
     link: Option<String>,
+    headers: Val,
+}
+
+impl Arrived {
+    fn new(answer: Answer, number: u64) -> Self {
+        let headers = answer_headers::object(&answer.headers);
+        Self { body: answer.body, status: answer.status, number, link: answer.next, headers }
+    }
 }
 
 /// What a page brought.
@@ -367,29 +398,30 @@ struct Taken {
 }
 
 /// Decodes a page and takes its rows, on a thread where that may take its time.
-async fn read(run: &Arc<Run>, turn: &Arc<Turn>, parents: &Arc<Vec<Val>>, body: Body, page: PageOf, gathered: Gathered) -> Result<Taken, Failure> {
+async fn read(run: &Arc<Run>, turn: &Arc<Turn>, parents: &Arc<Vec<Val>>, arrived: Arrived, gathered: Gathered) -> Result<Taken, Failure> {
     let (run, turn, parents) = (Arc::clone(run), Arc::clone(turn), Arc::clone(parents));
-    let work = move || take(&run, &turn, &parents, &body, page, gathered);
+    let work = move || take(&run, &turn, &parents, arrived, gathered);
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Failure::internal()))
 }
 
-fn take(run: &Run, turn: &Turn, parents: &[Val], body: &Body, page: PageOf, mut into: Gathered) -> Result<Taken, Failure> {
+fn take(run: &Run, turn: &Turn, parents: &[Val], arrived: Arrived, mut into: Gathered) -> Result<Taken, Failure> {
     let stream = &run.connector().streams[turn.position];
     let way = way(stream, turn);
-    let PageOf { status, number, link } = page;
+    let Arrived { body, status, number, link, headers } = arrived;
     mapper::at(|| format!("{}, page {number}", stream.name));
     let body = body.decode(Format::Json)?;
     let place = format!("page {number}");
     let base = run.client.web().base().as_str().trim_end_matches('/');
     let sheet = Sheet { stream, door: &run.door, place: &place, base: Some(base), columns: None, words: run.client.words() };
     let mut seen = Seen { rows: Vec::new(), link, facts: Facts::None };
-    if way.says_full(status, number, &body, &turn.scope)? {
+    let answered = turn.scope.clone().with("headers", headers.clone());
+    if way.says_full(status, number, &body, &answered)? {
         return Ok(Taken { seen, is_full: true, gathered: into });
     }
     for (index, parent) in parents.iter().enumerate() {
         // What single rows are asked for by is no row of another stream.
         let parent = if turn.rereads { &Val::Null } else { parent };
-        let mut scope: Scope = turn.scope.clone().with("parent", parent.clone());
+        let mut scope: Scope = answered.clone().with("parent", parent.clone());
         rows::refuse_reported(stream, &body, &scope)?;
         let rows = rows::rows(way.rows, &body, &scope)?;
         let facts = page::facts(way.page, &body, &rows, &scope)?;
@@ -404,7 +436,7 @@ fn take(run: &Run, turn: &Turn, parents: &[Val], body: &Body, page: PageOf, mut 
         _ => None,
     };
     let is_full = match way.window {
-        Some(window) => window::is_full(window, listed, into.rows, &body, &turn.scope)?,
+        Some(window) => window::is_full(window, listed, into.rows, &body, &answered)?,
         None => false,
     };
     Ok(Taken { seen, is_full, gathered: into })
