@@ -35,6 +35,9 @@ pub struct StreamCursor {
     /// Where its tables are, of registers in files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tables: Option<BTreeSet<String>>,
+    /// What rows are asked for by that may still change though the stream's request would not bring them, each as JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open: Option<BTreeSet<String>>,
     /// Digest of connector, settings and address. When it differs, what was read before says nothing.
     #[serde(default)]
     pub method: String,

@@ -3,6 +3,7 @@
 mod answers;
 mod check;
 mod credentials;
+mod paging;
 mod raw;
 mod stream;
 #[cfg(test)]
@@ -10,6 +11,7 @@ mod tests;
 mod words;
 
 pub(super) use credentials::{App, Oauth2, Sigv4};
+pub(super) use paging::{End, Page, Reread, Said, Window, span};
 pub use words::refused_words;
 
 use reqwest::header::{HeaderName, HeaderValue};
@@ -259,6 +261,12 @@ pub struct Stream {
     pub(super) cursor: Option<Cursor>,
     pub(super) for_each: Option<ForEach>,
     pub(super) connections: Vec<Connection>,
+    /// Rows that are asked for once more though the request does not bring them.
+    pub(super) reread: Option<Reread>,
+    /// The times by which it is asked for piece by piece.
+    pub(super) window: Option<Window>,
+    /// How the upstream says that a paging token is too old.
+    pub(super) expired: Option<Said>,
     pub(super) lookups: Vec<Lookup>,
     pub(super) errors: Option<Expression>,
     pub(super) optional_status: Vec<u16>,
@@ -339,6 +347,8 @@ pub(super) struct Side {
 pub(super) struct ForEach {
     pub(super) over: Over,
     pub(super) filter: Option<Expression>,
+    /// How many of them one request asks for, where it takes a list.
+    pub(super) batch: Option<usize>,
 }
 
 /// What is walked.
@@ -388,38 +398,6 @@ pub(super) struct Cursor {
     pub(super) value: Expression,
     pub(super) overlap_seconds: i64,
     pub(super) sweep_seconds: i64,
-}
-
-#[derive(Debug)]
-pub(super) enum Page {
-    Token {
-        next: Expression,
-        param: String,
-        place: Place,
-    },
-    Link,
-    Offset {
-        param: String,
-        place: Place,
-        limit: Option<(String, u64)>,
-        total: Option<Expression>,
-        total_cap: Option<u64>,
-        overlap: bool,
-    },
-    Number {
-        param: String,
-        place: Place,
-        first: u64,
-        size: Option<(String, u64)>,
-        total: Option<Expression>,
-        pages: Option<Expression>,
-    },
-    /// Without a variable `end` is the address of the next page.
-    Cursor {
-        end: Expression,
-        more: Expression,
-        variable: Option<String>,
-    },
 }
 
 impl Stream {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value as Json;
 
-use super::{Absent, ConnectorKind, Format, Method, Mode, Place, Transport};
+use super::{Absent, ConnectorKind, End, Format, Method, Mode, Place, Transport, paging::span};
 use crate::{
     connector::{
         auth::{
@@ -343,6 +343,18 @@ pub(super) struct Stream {
     /// that walk its rows, feeds nothing: nobody knows then that there is none.
     #[serde(default)]
     pub(super) for_each: Option<String>,
+    /// How many of those rows one request asks for: `row`, and `$parent`, are then the list of them. Default: `row` is one, and so is the request.
+    #[serde(default)]
+    pub(super) batch: Option<usize>,
+    /// For mode `changes`: which rows are asked for once more though the request does not bring them, because it tells what was made, not what changed.
+    #[serde(default)]
+    pub(super) reread: Option<Reread>,
+    /// For upstreams that cap what they list: the times by which it is asked for piece by piece.
+    #[serde(default)]
+    pub(super) window: Option<Window>,
+    /// How the upstream says that a paging token is too old: the walk begins anew, at most twice. Default: such an answer fails the poll.
+    #[serde(default)]
+    pub(super) expired: Option<Said>,
     /// jq on a row that would be walked, or taken again: whether it is.
     #[serde(default, rename = "where")]
     pub(super) filter: Option<String>,
@@ -383,6 +395,69 @@ pub(super) struct Stream {
     pub(super) unseen: Option<String>,
 }
 
+/// An answer of the upstream that means something.
+#[derive(Debug, Deserialize)]
+pub(super) struct Said {
+    /// With which statuses it comes: 200, where an error is reported inside, or those of a request that is refused.
+    pub(super) status: Vec<u16>,
+    /// jq on its body: whether it says so. The status alone may be anybody's.
+    pub(super) when: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Reread {
+    /// jq, with the stream's lookups: a row → whether it may still change, true or false.
+    pub(super) when: String,
+    /// jq: a row → what it is asked for by, a text, a number or a list of such. It is kept with the stream's position. Default: the stream's `key`.
+    #[serde(default)]
+    pub(super) id: Option<String>,
+    /// The request; `row` is the id, with `batch` the list of ids.
+    pub(super) request: Request,
+    /// How many one request asks for. Default: one.
+    #[serde(default)]
+    pub(super) batch: Option<usize>,
+    /// jq: the answer → rows. Default: the stream's.
+    #[serde(default)]
+    pub(super) rows: Option<String>,
+    /// Statuses that mean that it has gone meanwhile.
+    #[serde(default)]
+    pub(super) optional_status: Vec<u16>,
+    /// jq on the body of such an answer, as a stream's `gone`.
+    #[serde(default)]
+    pub(super) gone: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Window {
+    /// jq: where the first one begins, a time (RFC 3339, epoch seconds) or how long ago (`730d`; the day's beginning then). Default: 1970. In mode
+    /// `changes` only a sweep begins there, any other poll at `since`.
+    #[serde(default)]
+    pub(super) begin: Option<String>,
+    /// The longest span that a request may ask for. Default: any. Needs `begin`.
+    #[serde(default)]
+    pub(super) most_span: Option<Span>,
+    /// The shortest span that is worth asking for; every edge is a multiple of it, from 1970 on. `1m` or `1d` where the upstream knows no seconds.
+    /// Default: 1s.
+    #[serde(default)]
+    pub(super) least_span: Option<Span>,
+    /// How many rows the upstream lists at most: a window that has so many may have more, and is halved.
+    #[serde(default)]
+    pub(super) cap: Option<u64>,
+    /// jq: a page → how many rows the window has. Default: what the paging's `total` says, or the rows that have come.
+    #[serde(default)]
+    pub(super) total: Option<String>,
+    /// How the upstream says that a window has more than it lists.
+    #[serde(default)]
+    pub(super) full: Option<Said>,
+    /// Whether the upstream lists neither what is of the moment `from` nor of `to`; then `from` is sent one `least_span` earlier. Otherwise the moment
+    /// between two windows belongs to one of them or to both, and a row that is in both counts once. Default: false.
+    #[serde(default)]
+    pub(super) exclusive: bool,
+    /// Where the last one ends. Default: open, `to` is null.
+    #[serde(default)]
+    pub(super) end: End,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Page {
@@ -391,6 +466,28 @@ pub(super) enum Page {
     Offset(Offset),
     Number(Number),
     Cursor(PageCursor),
+    Keyset(Keyset),
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Keyset {
+    /// jq: a row → what the list is ordered by, a text, a number or a list of such: `[.updated, .id]`. Of the last row it is `after` in the next page's
+    /// request, which asks for rows from there on. Rows must come in this order, as jq compares. What is before the id may change while rows are
+    /// read, if it can only grow.
+    pub(super) by: String,
+    #[serde(default)]
+    pub(super) size_param: Option<String>,
+    #[serde(default)]
+    pub(super) size: Option<u64>,
+    /// Whether the largest comes first. Only for what never changes: a row that grows would pass by unseen. Default: false.
+    #[serde(default)]
+    pub(super) descending: bool,
+    /// Whether the request asks for rows from `after` on, so that each page begins with the last row of the page before: that proves that the upstream
+    /// reads it as it wrote it. Default: true. `false` for upstreams that take only what lies beyond; then a page of nothing ends the walk.
+    #[serde(default)]
+    pub(super) overlap: Option<bool>,
+    #[serde(default, rename = "in")]
+    pub(super) place: Place,
 }
 
 #[derive(Debug, Deserialize)]
@@ -478,17 +575,6 @@ pub(super) struct Span(pub(super) i64);
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let unit = match text.chars().last() {
-            Some('s') => 1,
-            Some('m') => 60,
-            Some('h') => 3600,
-            Some('d') => 86_400,
-            _ => 0,
-        };
-        let number = text.get(..text.len().saturating_sub(1)).and_then(|number| number.parse::<u32>().ok());
-        match number {
-            Some(number) if unit > 0 => Ok(Self(i64::from(number) * unit)),
-            _ => Err(D::Error::custom("a duration such as 90s, 2m, 24h or 7d")),
-        }
+        span(&text).map(Self).ok_or_else(|| D::Error::custom("a duration such as 90s, 2m, 24h or 7d"))
     }
 }

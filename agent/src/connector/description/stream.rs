@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    Absent, Again, Connection, CrossCheck, Cursor, ForEach, Lookup, Mode, Origin, Over, Page, Rows, Side, Stream, Transport,
+    Absent, Again, Connection, CrossCheck, Cursor, ForEach, Lookup, Mode, Origin, Over, Rows, Side, Stream, Transport,
     check::{BASE, Checker, TransposeOk},
-    raw,
+    paging, raw,
 };
 use crate::{
     connector::{
@@ -102,8 +102,9 @@ pub(super) fn cross_checks(checker: &mut Checker<'_>, raw: Vec<raw::CrossCheck>,
         let names = checker.expression(&format!("{path}.names"), &raw.names, BASE);
         let keys = checker.expression(&format!("{path}.among"), &format!(".{key}"), BASE);
         let (Some(rows), Some(among), Some(names), Some(keys)) = (rows, among, names, keys) else { continue };
-        if streams[among].mode == Mode::Changes {
-            checker.wrong(&format!("{path}.among"), "a stream of mode `snapshot`: in one of changes most rows are absent");
+        let walks_them = streams[among].for_each.as_ref().is_some_and(|for_each| for_each.stream() == Some(rows));
+        if streams[among].mode == Mode::Changes && !walks_them {
+            checker.wrong(&format!("{path}.among"), "a stream of mode `snapshot`, or one that walks `rows`: in one of changes most rows are absent");
         }
         streams[rows].compared.push(Side { check: checks.len(), exists: false, keys: names });
         streams[among].compared.push(Side { check: checks.len(), exists: true, keys });
@@ -112,7 +113,7 @@ pub(super) fn cross_checks(checker: &mut Checker<'_>, raw: Vec<raw::CrossCheck>,
     checks
 }
 
-fn stream(checker: &mut Checker<'_>, path: &str, raw: raw::Stream, about: &About<'_>, earlier: &mut Earlier) -> Option<Stream> {
+fn stream(checker: &mut Checker<'_>, path: &str, mut raw: raw::Stream, about: &About<'_>, earlier: &mut Earlier) -> Option<Stream> {
     let at = |key: &str| format!("{path}.{key}");
     let for_each = for_each(checker, path, &raw, about, earlier);
     let lookups = lookups(checker, path, &raw, earlier);
@@ -135,8 +136,9 @@ fn stream(checker: &mut Checker<'_>, path: &str, raw: raw::Stream, about: &About
     let errors = checker.optional(&at("errors"), raw.errors.as_deref(), &answered);
     let cursor = raw.cursor.as_ref().map(|cursor| self::cursor(checker, path, cursor, &variables)).transpose_ok();
     let gone = checker.optional(&at("gone"), raw.gone.as_deref(), &answered);
-    let page = raw.page.as_ref().map(|page| self::page(checker, &at("page"), page, &answered)).transpose_ok();
+    let ways = paging::ways(checker, path, &mut raw, &variables, &answered);
     let looked_up = raw.lookup.keys().map(String::as_str);
+    request_variables.extend(paging::variables(&raw));
     if !raw.again.is_empty() {
         variables.extend(looked_up.clone());
         answered.extend(looked_up.clone());
@@ -156,18 +158,22 @@ fn stream(checker: &mut Checker<'_>, path: &str, raw: raw::Stream, about: &About
     let again = again(checker, path, &raw, earlier);
     let from = From { request: raw.request, again: again?, tables: raw.files, documents: raw.documents };
     let origin = origin(checker, path, from, about, &request_variables);
+    let paging::Ways { page, window, expired, reread } = ways?;
     Some(Stream {
         name: raw.name,
         about: raw.about,
         feeds: feeds?,
         mode: raw.mode,
         origin: origin?,
-        page: page?.flatten(),
+        page,
         rows: rows?,
         key: key?,
         cursor: cursor?,
         for_each: for_each?,
         connections: Vec::new(),
+        reread,
+        window,
+        expired,
         lookups: lookups?,
         errors: errors?,
         optional_status: raw.optional_status,
@@ -208,8 +214,14 @@ fn for_each(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, about: &Ab
         if raw.filter.is_some() && raw.again.is_empty() {
             checker.wrong(&format!("{path}.where"), "`for_each` or `again` beside it");
         }
+        if raw.batch.is_some() {
+            checker.wrong(&format!("{path}.batch"), "`for_each` beside it");
+        }
         return Some(None);
     };
+    if raw.batch == Some(0) {
+        checker.wrong(&format!("{path}.batch"), "at least 1");
+    }
     if let Some(setting) = name.strip_prefix("settings.") {
         if !about.settings.iter().any(|known| known == setting) {
             checker.wrong(&format!("{path}.for_each"), "a setting of the connector's `settings`");
@@ -218,13 +230,13 @@ fn for_each(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, about: &Ab
             let expected = "statuses without 404: it is what a misspelt item gets, and one that the credentials may not see";
             checker.wrong(&format!("{path}.optional_status"), expected);
         }
-        return Some(Some(ForEach { over: Over::Setting(setting.to_owned()), filter: filter(checker, path, raw)? }));
+        return Some(Some(ForEach { over: Over::Setting(setting.to_owned()), filter: filter(checker, path, raw)?, batch: raw.batch }));
     }
     let stream = refer(checker, &format!("{path}.for_each"), name, earlier)?;
     if earlier.modes[stream] == Mode::Changes && raw.mode == Mode::Snapshot {
         checker.wrong(&format!("{path}.mode"), format!("`changes`, because `{name}` yields only what changed"));
     }
-    Some(Some(ForEach { over: Over::Stream(stream), filter: filter(checker, path, raw)? }))
+    Some(Some(ForEach { over: Over::Stream(stream), filter: filter(checker, path, raw)?, batch: raw.batch }))
 }
 
 /// Which of the rows that stand before a stream it takes.
@@ -331,6 +343,17 @@ fn modes(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, earlier: &Ear
     if raw.kinds.is_some() && raw.feeds.len() != 1 {
         checker.wrong(&format!("{path}.kinds"), "`feeds` with one shape that has kinds");
     }
+    for (key, given) in [("window", raw.window.is_some()), ("expired", raw.expired.is_some())] {
+        if given && (raw.conditional || raw.request.is_none()) {
+            checker.wrong(&format!("{path}.{key}"), "nothing: it is for a `request` without `conditional`");
+        }
+    }
+    if raw.expired.is_some() && raw.page.is_none() {
+        checker.wrong(&format!("{path}.expired"), "`page` beside it");
+    }
+    if raw.window.is_some() && raw.key.is_none() {
+        checker.wrong(&format!("{path}.key"), "what tells a row from others: it may be in two windows");
+    }
     if raw.optional_status.is_empty() == raw.gone.is_some() {
         checker.wrong(&format!("{path}.gone"), "`optional_status` and `gone` together: the status alone may be anybody's");
     }
@@ -342,7 +365,7 @@ fn modes(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, earlier: &Ear
 fn rows(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, transport: Transport, variables: &[&str]) -> Option<Rows> {
     let path = format!("{path}.rows");
     let text = match (&raw.rows, transport) {
-        (Some(rows), _) => rows.trim(),
+        (Some(rows), _) => rows.as_str(),
         (None, Transport::Files) => ".",
         (None, Transport::Http) if !raw.again.is_empty() => ".",
         (None, Transport::Http) => {
@@ -350,11 +373,17 @@ fn rows(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, transport: Tra
             return None;
         }
     };
+    rows_of(checker, &path, text, raw.absent, variables)
+}
+
+/// Proves jq that yields rows.
+pub(super) fn rows_of(checker: &mut Checker<'_>, path: &str, text: &str, absent: Absent, variables: &[&str]) -> Option<Rows> {
+    let text = text.trim();
     let list = text.strip_suffix("[]").filter(|list| !list.is_empty() && !list.contains(['|', ',', ' ']));
-    let expression = checker.expression(&path, list.unwrap_or(text), variables)?;
-    let is_there = list.filter(|_| raw.absent == Absent::Empty).and_then(is_there);
-    let is_there = is_there.map(|text| checker.expression(&path, &text, variables)).transpose_ok()?;
-    Some(Rows { expression, listed: list.is_some(), absent: raw.absent, is_there })
+    let expression = checker.expression(path, list.unwrap_or(text), variables)?;
+    let is_there = list.filter(|_| absent == Absent::Empty).and_then(is_there);
+    let is_there = is_there.map(|text| checker.expression(path, &text, variables)).transpose_ok()?;
+    Some(Rows { expression, listed: list.is_some(), absent, is_there })
 }
 
 /// jq that says whether the list `.a.b` is there at all, if that can be said of it.
@@ -398,38 +427,4 @@ fn origin(checker: &mut Checker<'_>, path: &str, from: From, about: &About<'_>, 
             None
         }
     }
-}
-
-fn page(checker: &mut Checker<'_>, path: &str, raw: &raw::Page, variables: &[&str]) -> Option<Option<Page>> {
-    let at = |key: &str| format!("{path}.{key}");
-    let sized = |param: &Option<String>, size: Option<u64>| param.clone().zip(size);
-    Some(Some(match raw {
-        raw::Page::Link(false) => return Some(None),
-        raw::Page::Link(true) => Page::Link,
-        raw::Page::Token(raw) => Page::Token { next: checker.expression(&at("token.next"), &raw.next, variables)?, param: raw.param.clone(), place: raw.place },
-        raw::Page::Offset(raw) => {
-            let total = checker.optional(&at("offset.total"), raw.total.as_deref(), variables)?;
-            if raw.limit_param.is_some() != raw.limit.is_some() {
-                checker.wrong(&at("offset.limit_param"), "`limit_param` and `limit` together");
-            }
-            let (limit, overlap) = (sized(&raw.limit_param, raw.limit), raw.overlap.unwrap_or(true));
-            Page::Offset { param: raw.param.clone(), place: raw.place, limit, total, total_cap: raw.total_cap, overlap }
-        }
-        raw::Page::Number(raw) => {
-            let total = checker.optional(&at("number.total"), raw.total.as_deref(), variables)?;
-            let pages = checker.optional(&at("number.pages"), raw.pages.as_deref(), variables)?;
-            if raw.size_param.is_some() != raw.size.is_some() {
-                checker.wrong(&at("number.size_param"), "`size_param` and `size` together");
-            }
-            let size = sized(&raw.size_param, raw.size);
-            Page::Number { param: raw.param.clone(), place: raw.place, first: raw.first.unwrap_or(1), size, total, pages }
-        }
-        raw::Page::Cursor(raw) => {
-            if raw.variable.is_some() == raw.link {
-                checker.wrong(&at("cursor.variable"), "either `variable` or `link: true`");
-            }
-            let end = checker.expression(&at("cursor.end"), &raw.end, variables)?;
-            Page::Cursor { end, more: checker.expression(&at("cursor.more"), &raw.more, variables)?, variable: raw.variable.clone() }
-        }
-    }))
 }

@@ -7,9 +7,12 @@ mod ask;
 mod cross;
 #[cfg(test)]
 mod document_tests;
+#[cfg(test)]
+mod list_tests;
 mod lookup;
 mod merge;
 mod protocol;
+mod reread;
 mod rows;
 mod sight;
 mod tables;
@@ -18,6 +21,7 @@ mod tests;
 mod walk;
 #[cfg(test)]
 mod walk_tests;
+mod window;
 
 use std::{sync::Arc, time::Duration};
 
@@ -225,6 +229,8 @@ struct Turn {
     known: Option<StreamCursor>,
     since: Option<i64>,
     first_page_only: bool,
+    /// Whether single rows are read again.
+    rereads: bool,
 }
 
 async fn begin(client: &Client, context: &Context, meter: &Arc<Meter>) -> Result<Run, Failure> {
@@ -319,7 +325,7 @@ impl Run {
             let table = lookup::table(lookup, rows.map_or(&[][..], |done| &done.rows), &scope).map_err(|failure| failure.at(&stream.name))?;
             scope.set(&lookup.name, table);
         }
-        Ok(Turn { position, scope, known, since, first_page_only: false })
+        Ok(Turn { position, scope, known, since, first_page_only: false, rereads: false })
     }
 
     /// Reads one stream. `None` when there is nothing that it could be read from.
@@ -329,7 +335,11 @@ impl Run {
         turn.first_page_only = pages == Pages::First;
         let turn = Arc::new(turn);
         let vacant = self.is_vacant(stream, done);
-        let Some(walked) = self.walk(stream, &turn, done).await? else { return Ok(None) };
+        let Some(mut walked) = self.walk(stream, &turn, done).await? else { return Ok(None) };
+        let open = match &stream.reread {
+            Some(again) => Some(reread::read(self, &turn, again, &mut walked).await?),
+            None => None,
+        };
         let parent = stream.for_each.as_ref().and_then(ForEach::stream).map(|parent| done[parent].as_ref());
         let parent_whole = parent.flatten().is_none_or(|parent| parent.whole);
         let whole = parent_whole && turn.since.is_none();
@@ -343,6 +353,9 @@ impl Run {
             false => (sight::notes(stream, &turn, &walked)?, sight::held(stream, &turn, &walked, whole)?),
         };
         let mut cursor = StreamCursor { kinds: held.kinds, ..self.cursor(&turn, &walked, whole) };
+        if let Some(open) = open {
+            open.put(self, stream, whole, &mut cursor);
+        }
         if self.connector().mentions("now") || self.connector().mentions("midnight") || walked.admitted.iter().any(|admitted| admitted.record.awaits_time()) {
             // The same answer may mean something else later.
             (cursor.etag, cursor.last_modified) = (None, None);
