@@ -13,11 +13,11 @@ use crate::{
             oauth2::{ClientAuth, Grant, ScopeIn},
         },
         format::{Documents, RawLists, Wanted},
-        http::ResetIs,
-        verdict::Content,
     },
     keys::jws::Algorithm,
 };
+
+pub(super) use super::answers::{RawRateLimit as RateLimit, RawVerdict as Verdict};
 
 /// `connector.yaml`.
 #[derive(Debug, Deserialize)]
@@ -191,48 +191,6 @@ pub(super) struct Setting {
     pub(super) required: bool,
     /// Meaning.
     pub(super) about: String,
-}
-
-/// What answers that fit mean: with one of these statuses, these headers, this content, and for which `when` holds.
-#[derive(Debug, Deserialize)]
-pub(super) struct Verdict {
-    /// The statuses of answers that it may be about. A redirect that can be followed is followed, whatever is said of its status.
-    pub(super) status: Vec<u16>,
-    /// Headers, their names in lower case, that must have these values, in any case; null where any will do.
-    #[serde(default)]
-    pub(super) headers: BTreeMap<String, Option<String>>,
-    /// What the answer holds: `json`, `html` or `other`. Default: anything.
-    #[serde(default)]
-    pub(super) body: Option<Content>,
-    /// jq on the answer: its JSON, or its text where it is none, with `$headers` and `$status`. What raises an error does not fit.
-    #[serde(default)]
-    pub(super) when: Option<String>,
-    /// What it means: one of the words of failures that an upstream can cause (`rate_limited`, `forbidden`, `unauthorized`, `not_found`, ...).
-    pub(super) reason: String,
-    /// Whether it may help to ask again within the poll. Default: no.
-    #[serde(default)]
-    pub(super) again: bool,
-    /// jq, run as `when`: seconds until then. Default: what the answer's `Retry-After` or its rate limit's headers say, else pauses that double.
-    #[serde(default)]
-    pub(super) delay: Option<String>,
-    /// What to do about it, for people. Default: what the reason means.
-    #[serde(default)]
-    pub(super) about: Option<String>,
-}
-
-/// One budget of an upstream, as the headers of its answers tell it.
-#[derive(Debug, Deserialize)]
-pub(super) struct RateLimit {
-    /// The header with the number of requests that are left.
-    #[serde(default)]
-    pub(super) remaining: Option<String>,
-    /// A header and the value of it that says that none is left: `{ x-ratelimit-state: THROTTLED }`.
-    #[serde(default)]
-    pub(super) exhausted: BTreeMap<String, String>,
-    /// The header that says when there are more.
-    pub(super) reset: String,
-    /// What that is: `seconds` from now, `epoch` seconds, or `epoch_ms`.
-    pub(super) reset_is: ResetIs,
 }
 
 #[derive(Debug, Deserialize)]
