@@ -72,7 +72,7 @@ def at_utc($what):
 def at_seconds($what): if . == null then . elif type == "number" then floor else error("\($what) is no number of seconds") end;
 def at_millis($what): if . == null then . elif type == "number" then . / 1000 | floor else error("\($what) is no number of milliseconds") end;
 def at_micros($what): if . == null then . elif type == "number" then . / 1000000 | floor else error("\($what) is no number of microseconds") end;
-def at_nanos($what): if . == null then . elif type == "number" then . / 1000000000 | floor else error("\($what) is no number of nanoseconds") end;
+def at_nanos($what): if . == null then . elif type == "number" then (. - . % 1000000000) / 1000000000 | floor else error("\($what) is no number of nanoseconds") end;
 
 # `2026-01-15`, and nothing more: stays a day. An empty text is null.
 def on_day($what):
