@@ -1,6 +1,7 @@
 //! What a connector describes, proved good: compiled expressions, parsed templates, streams that refer only to earlier ones.
 
 mod check;
+mod credentials;
 mod paging;
 mod raw;
 mod stream;
@@ -8,6 +9,7 @@ mod stream;
 mod tests;
 mod words;
 
+pub(super) use credentials::{App, Oauth2, Sigv4};
 pub(super) use paging::{End, Page, Reread, Said, Window, span};
 pub use words::refused_words;
 
@@ -54,6 +56,9 @@ pub struct Description {
     /// Digest of that text, and of the shared definitions that it uses.
     pub digest: Digest,
     pub(super) login: Option<Login>,
+    pub(super) oauth2: Option<Oauth2>,
+    pub(super) app: Option<App>,
+    pub(super) sigv4: Option<Sigv4>,
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
     pub(super) probe: Option<Probe>,
     pub(super) variants: Vec<Variant>,

@@ -37,6 +37,8 @@ pub(super) struct Walked {
     pub(super) named: Named,
     /// What rows are asked for by, as JSON, and whether they may change unseen.
     pub(super) ids: BTreeMap<String, bool>,
+    /// In a stream of changes: digests of its rows, and whether each has records.
+    pub(super) yields: BTreeMap<String, bool>,
     pub(super) changed_at: Option<i64>,
     pub(super) etag: Option<String>,
     pub(super) last_modified: Option<String>,
@@ -56,6 +58,7 @@ impl Walked {
             self.named.entry(side).or_default().extend(keys);
         }
         self.ids.extend(part.ids);
+        self.yields.extend(part.yields);
         self.changed_at = self.changed_at.max(part.changed_at);
         self.unchanged |= part.unchanged;
         self.headers = self.headers.take().or(part.headers);
@@ -299,9 +302,10 @@ fn place(run: &Run, stream: &Stream, item: &Val) -> String {
 /// What a walk gathered, with what its answers said.
 pub(super) fn ended(walked: Walked, mut gathered: Gathered) -> Walked {
     let (kept, named) = (std::mem::take(&mut gathered.kept), std::mem::take(&mut gathered.named));
-    let (rows, changed_at, ids) = (gathered.rows, gathered.changed_at, std::mem::take(&mut gathered.ids));
+    let (ids, yields) = (std::mem::take(&mut gathered.ids), std::mem::take(&mut gathered.yields));
+    let (rows, changed_at) = (gathered.rows, gathered.changed_at);
     let (admitted, duplicates) = gathered.records();
-    Walked { kept, admitted, rows, duplicates, named, ids, changed_at, ..walked }
+    Walked { kept, admitted, rows, duplicates, named, ids, yields, changed_at, ..walked }
 }
 
 /// What an answer with a status that is none of the good ones says, in the upstream's own words.
@@ -334,7 +338,12 @@ impl Way<'_> {
         if self.says_full(answer.status, number, &body, scope)? {
             return Ok(Refused::Full);
         }
-        let reason = if matches!(answer.status, 404 | 410) { FailureReason::NotFound } else { FailureReason::UnexpectedStatus };
+        let reason = match answer.status {
+            404 | 410 => FailureReason::NotFound,
+            401 => FailureReason::Unauthorized,
+            403 => FailureReason::Forbidden,
+            _ => FailureReason::UnexpectedStatus,
+        };
         let advice = "but not in the upstream's own words for what is gone; check `url`, and what lies between";
         Err(Failure::new(reason, format!("{}{} answered {}, {advice}", call.shown.0, call.shown.1, answer.status)))
     }
