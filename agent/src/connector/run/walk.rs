@@ -244,13 +244,8 @@ async fn walk_once(run: &Arc<Run>, turn: &Arc<Turn>, parents: &Arc<Vec<Val>>, ga
             return Ok(Some((Walked { unchanged: true, ..walked }, Gathered::default())));
         }
         if !(200..300).contains(&answer.status) || way.optional_status.contains(&answer.status) {
-            match way.refused(&turn.scope, &call, &answer, number).map_err(at)? {
-                Refused::Full => return Ok(None),
-                Refused::Gone => {
-                    note_gone(run, &stream.name, &call, answer.status);
-                    return Ok(Some((walked, Gathered::default())));
-                }
-            }
+            let is_gone = way.refused(&turn.scope, &call, &answer).map_err(at)? == Refused::Gone;
+            return Ok(is_gone.then(|| (gone(run, &call, answer.status, walked), Gathered::default())));
         }
         (walked.etag, walked.last_modified) = (answer.etag.clone(), answer.last_modified.clone());
         previous = Some(answer.url.clone());
@@ -283,9 +278,11 @@ async fn confirm(run: &Arc<Run>, turn: &Arc<Turn>, parents: &Arc<Vec<Val>>, (nam
     walk.confirm(&seen.rows).map_err(|failure| failure.at(name))
 }
 
-fn note_gone(run: &Run, stream: &str, call: &Call, status: u16) {
-    let (stream, path, note) = (stream.to_owned(), call.shown.1.clone(), format!("{status}: has gone meanwhile, no rows"));
+/// What was walked when there was no such thing any more, which the log says.
+fn gone(run: &Run, call: &Call, status: u16, walked: Walked) -> Walked {
+    let (stream, path, note) = (call.stream.clone(), call.shown.1.clone(), format!("{status}: has gone meanwhile, no rows"));
     run.meter.log(LogEntry { stream, path, page: call.page, status: Some(status), rows: Some(0), note, ..LogEntry::default() });
+    walked
 }
 
 /// How messages name a walk. An item of a setting is named by its place: what stands there, whoever reads it can look up.
@@ -309,6 +306,7 @@ pub(super) fn ended(walked: Walked, mut gathered: Gathered) -> Walked {
 }
 
 /// What an answer with a status that is none of the good ones says, in the upstream's own words.
+#[derive(Debug, PartialEq, Eq)]
 enum Refused {
     /// There is no such thing any more.
     Gone,
@@ -325,7 +323,7 @@ impl Way<'_> {
     }
 
     /// Anything between us and the upstream can answer 404, and so can another address; only the upstream's own words say what it means.
-    fn refused(&self, scope: &Scope, call: &Call, answer: &Answer, number: u64) -> Result<Refused, Failure> {
+    fn refused(&self, scope: &Scope, call: &Call, answer: &Answer) -> Result<Refused, Failure> {
         let body = match answer.body.decode(Format::Json) {
             Err(failure) if failure.reason == FailureReason::Truncated => return Err(failure),
             body => body.unwrap_or(Val::Null),
@@ -335,7 +333,7 @@ impl Way<'_> {
         if self.optional_status.contains(&answer.status) && self.gone.is_some_and(says_so) {
             return Ok(Refused::Gone);
         }
-        if self.says_full(answer.status, number, &body, scope)? {
+        if self.says_full(answer.status, call.page, &body, scope)? {
             return Ok(Refused::Full);
         }
         let reason = match answer.status {
