@@ -99,6 +99,14 @@ impl Trace {
         questions.len() - 1
     }
 
+    /// A request that is made once more counts as one: what came of it last.
+    fn ask_call(&self, call: &Call) -> usize {
+        let plain = Call { pause: None, ..call.clone() };
+        let is_same = |question: &Question| matches!(&question.asked, Asked::Call(asked) if **asked == plain);
+        let before = if call.pause.is_some() { lock(&self.questions).iter().rposition(is_same) } else { None };
+        before.unwrap_or_else(|| self.ask(Asked::Call(Box::new(plain))))
+    }
+
     fn answered(&self, question: usize, answer: Digest) {
         lock(&self.questions)[question].answer = Some(answer);
     }
@@ -112,7 +120,7 @@ impl Trace {
 
 /// Sends a request for a poll in full.
 pub(super) async fn send(upstream: &Upstream, call: &Call, meter: &Meter) -> Result<Answer, Failure> {
-    let question = meter.trace.ask(Asked::Call(Box::new(call.clone())));
+    let question = meter.trace.ask_call(call);
     let outcome = match meter.trace.take_held(call) {
         Some(outcome) => outcome,
         None => upstream.ask(call, meter).await,
@@ -140,7 +148,7 @@ fn digest(call: &Call, outcome: &Result<Answer, Failure>) -> Digest {
     let text = match outcome {
         Err(failure) => failure.reason.as_str().to_owned(),
         Ok(answer) if answer.status == 304 => answer.status.to_string(),
-        Ok(Answer { status, url, body, etag, last_modified, next, headers }) => {
+        Ok(Answer { status, url, body, etag, last_modified, next, headers, .. }) => {
             let validators = is_conditional(call).then_some((etag, last_modified));
             format!("{status} {url} {:?} {validators:?} {next:?} {headers:?}", body.digest())
         }

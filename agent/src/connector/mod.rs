@@ -14,7 +14,7 @@
 //! read again.
 //!
 //! A poll is all or nothing: [`poll`] gives every record of every stream, or a [`Failure`] with its reason. Pure are `description`,
-//! `template`, `request`, `page`, `cursor`, `format`, `library` (jq that connectors share), `answer_headers`, `blank` (registers to begin with), `run/rows.rs` and `run/window.rs`; I/O is in `http`, `files`, `program`, `mapper` and `replay`. The only place that knows
+//! `template`, `request`, `page`, `cursor`, `format`, `library` (jq that connectors share), `answer_headers`, `verdict` (what answers mean), `blank` (registers to begin with), `run/rows.rs` and `run/window.rs`; I/O is in `http`, `files`, `program`, `mapper` and `replay`. The only place that knows
 //! the HTTP client is `http`, the only one that knows jq is `expression.rs`. `program` starts programs that print records, and `mapper`
 //! this program once more for each poll: there the poll is turned and jq is run, under limits that the kernel keeps. Nothing of indicators, thresholds or the store is known here.
 
@@ -49,6 +49,7 @@ mod template;
 #[cfg(test)]
 mod testing;
 mod upstream;
+mod verdict;
 
 pub use auth::{App, Auth, AuthKind, Login, Oauth2, Sigv4};
 pub use client::Client;

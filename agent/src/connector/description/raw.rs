@@ -19,6 +19,7 @@ use crate::{
     keys::jws::Algorithm,
 };
 
+pub(super) use super::answers::{RawRateLimit as RateLimit, RawVerdict as Verdict};
 pub(super) use lists::{Keyset, Page, Reread, Said, Window};
 
 /// `connector.yaml`.
@@ -67,6 +68,14 @@ pub(super) struct Connector {
     /// jq functions of the connector's own, for every expression. Those of the shared library (`config/connectors/lib.jq`) stand before them.
     #[serde(default)]
     pub(super) defs: Option<String>,
+    /// What the upstream means by answers, where that is another thing than what their status says anywhere. The first that fits counts.
+    #[serde(default)]
+    pub(super) verdicts: Vec<Verdict>,
+    /// The headers by which the upstream tells what is left of its budget of requests. When one is used up, no request is made before there is more,
+    /// if that is within `limits: { longest_pause }`; else the poll fails, and says for how long. So it is after a good answer with `Retry-After`.
+    /// Default: `x-ratelimit-remaining` and `x-ratelimit-reset` (epoch seconds), and they are looked at only where a request is refused.
+    #[serde(default)]
+    pub(super) rate_limits: Vec<RateLimit>,
     /// A request that proves who we are, made before anything else.
     #[serde(default)]
     pub(super) probe: Option<Probe>,
@@ -219,9 +228,14 @@ pub(super) struct Request {
     /// Body; texts in it are templates.
     #[serde(default)]
     pub(super) json: Option<Json>,
-    /// A GraphQL query as body.
+    /// A GraphQL query as body. An answer with errors is a failure, whatever else it holds, and so is a list of nodes with a null in it, and a connection
+    /// that goes on (`pageInfo { hasNextPage }`, which each must ask for) and is walked neither by `page` nor by a stream of `connections`.
     #[serde(default)]
     pub(super) graphql: Option<Graphql>,
+    /// A call of JSON-RPC 2.0 as body. Its `id` is the page's number, and the answer must have it; one with an `error` is a failure. `rows` and the
+    /// others see the whole answer (`.result.items[]`), and what paging puts into JSON goes into the parameters.
+    #[serde(default)]
+    pub(super) jsonrpc: Option<Jsonrpc>,
     /// Headers of this request; values are templates, a null leaves its header out.
     #[serde(default)]
     pub(super) headers: BTreeMap<String, String>,
@@ -236,6 +250,14 @@ pub(super) struct Graphql {
     /// Variables; texts in it are templates.
     #[serde(default)]
     pub(super) variables: BTreeMap<String, Json>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Jsonrpc {
+    pub(super) method: String,
+    /// Parameters; texts in them are templates.
+    #[serde(default)]
+    pub(super) params: BTreeMap<String, Json>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -297,7 +319,12 @@ pub(super) struct Stream {
     /// jq on a row that would be walked, or taken again: whether it is.
     #[serde(default, rename = "where")]
     pub(super) filter: Option<String>,
-    /// Rows of other streams by key: `models: registered_models.name`.
+    /// GraphQL connections inside of a row that may go on, by their path in it, each with the stream that walks what comes after: `{ labels: more_labels }`.
+    /// That stream walks this one's rows (`for_each`), and its `where` must choose those whose connection goes on:
+    /// `where: .labels.pageInfo.hasNextPage`, with `after: "{{ row.labels.pageInfo.endCursor }}"` among the variables of its query.
+    #[serde(default)]
+    pub(super) connections: BTreeMap<String, String>,
+    /// Rows of other streams by key: `models: registered_models.name`; with `[]` after it all rows of a key, as a list: `labels: more_labels.issue[]`.
     #[serde(default)]
     pub(super) lookup: BTreeMap<String, String>,
     /// jq: an error that an answer with a good status reports.

@@ -1,9 +1,9 @@
 //! Proves streams: each refers only to earlier ones, and only in ways that keep a poll complete.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    Absent, Again, CrossCheck, Cursor, ForEach, Lookup, Mode, Origin, Over, Rows, Side, Stream, Transport,
+    Absent, Again, Connection, CrossCheck, Cursor, ForEach, Lookup, Mode, Origin, Over, Rows, Side, Stream, Transport,
     check::{BASE, Checker, TransposeOk},
     paging, raw,
 };
@@ -47,9 +47,11 @@ pub(super) fn streams(checker: &mut Checker<'_>, raw: Vec<raw::Stream>, about: &
     }
     let mut earlier = Earlier { positions: HashMap::new(), modes: Vec::new(), conditional: Vec::new(), kept: vec![false; raw.len()] };
     let mut streams = Vec::new();
-    for (position, raw) in raw.into_iter().enumerate() {
+    let mut connections = Vec::new();
+    for (position, mut raw) in raw.into_iter().enumerate() {
         let path = format!("streams[{position}]");
         checker.name(&format!("{path}.name"), &raw.name);
+        connections.push(std::mem::take(&mut raw.connections));
         let (name, mode, conditional) = (raw.name.clone(), raw.mode, raw.conditional);
         streams.extend(stream(checker, &path, raw, about, &mut earlier));
         if earlier.positions.insert(name, position).is_some() {
@@ -61,7 +63,26 @@ pub(super) fn streams(checker: &mut Checker<'_>, raw: Vec<raw::Stream>, about: &
     for (stream, kept) in streams.iter_mut().zip(earlier.kept) {
         stream.kept = kept;
     }
+    if streams.len() == connections.len() {
+        self::connections(checker, connections, &mut streams);
+    }
     streams
+}
+
+/// Which streams walk what comes after the connections inside of rows.
+fn connections(checker: &mut Checker<'_>, raw: Vec<BTreeMap<String, String>>, streams: &mut [Stream]) {
+    for (position, raw) in raw.into_iter().enumerate() {
+        for (field, name) in raw {
+            let walks = |stream: &Stream| stream.for_each.as_ref().is_some_and(|for_each| for_each.stream() == Some(position) && for_each.filter.is_some());
+            match streams.iter().position(|stream| stream.name == name && walks(stream)) {
+                Some(walked_by) => streams[position].connections.push(Connection { path: field.split('.').map(str::to_owned).collect(), walked_by }),
+                None => {
+                    let expected = format!("a stream that walks the rows of this one (`for_each`) that go on (`where`); `{name}` is none");
+                    checker.wrong(&format!("streams[{position}].connections.{field}"), expected);
+                }
+            }
+        }
+    }
 }
 
 /// What streams name of one another. Each then has its side of it.
@@ -139,6 +160,7 @@ fn stream(checker: &mut Checker<'_>, path: &str, mut raw: raw::Stream, about: &A
         key: key?,
         cursor: cursor?,
         for_each: for_each?,
+        connections: Vec::new(),
         reread,
         window,
         expired,
@@ -263,13 +285,14 @@ fn lookups(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, earlier: &m
             good = false;
             continue;
         };
+        let (key, all) = key.strip_suffix("[]").map_or((key, false), |key| (key, true));
         let key = checker.expression(&path, &format!(".{key}"), BASE);
         let stream = refer(checker, &path, stream, earlier);
         if stream.is_some_and(|stream| earlier.modes[stream] == Mode::Changes) {
             checker.wrong(&path, "a stream of mode `snapshot`: in one of changes most rows are absent");
         }
         match (stream, key) {
-            (Some(stream), Some(key)) => lookups.push(Lookup { name: name.clone(), stream, key }),
+            (Some(stream), Some(key)) => lookups.push(Lookup { name: name.clone(), stream, key, all }),
             _ => good = false,
         }
     }

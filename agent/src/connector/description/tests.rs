@@ -138,6 +138,40 @@ fn every_mistake_has_its_line() {
         ("key: key\n", "key: $headers.link\n", "streams[1].key: jq: undefined variable `$headers`"),
         ("models: models.name }\n    request", "headers: models.name }\n    request", "another name, this one is taken"),
         ("name: metrics", "name: models", "streams[2].name: \"models\"; expected a name that no other stream has"),
+        ("cross_checks:", "verdicts: [{ status: [], reason: forbidden }]\ncross_checks:", "verdicts[0].status: a list; expected statuses of answers"),
+        (
+            "cross_checks:",
+            "verdicts: [{ status: [403], reason: store }]\ncross_checks:",
+            "verdicts[0].reason: \"store\"; expected one of unauthorized, forbidden",
+        ),
+        ("cross_checks:", "verdicts: [{ status: [200], reason: forbidden }]\ncross_checks:", "verdicts[0].when: nothing; expected `headers`, `body` or `when`"),
+        (
+            "cross_checks:",
+            "verdicts: [{ status: [403], headers: { set-cookie: a }, reason: forbidden }]\ncross_checks:",
+            "verdicts[0].headers.set-cookie: \"a\"; expected another header",
+        ),
+        ("cross_checks:", "verdicts: [{ status: [403], when: '$row', reason: forbidden }]\ncross_checks:", "verdicts[0].when: jq: undefined variable `$row`"),
+        ("cross_checks:", "rate_limits: [{ reset: x, reset_is: epoch }]\ncross_checks:", "rate_limits[0].remaining: nothing; expected either `remaining`"),
+        (
+            "cross_checks:",
+            "rate_limits: [{ remaining: 'a b', reset: x, reset_is: epoch_ms }]\ncross_checks:",
+            "rate_limits[0].remaining: \"a b\"; expected a header's name",
+        ),
+        (
+            "json: { since: \"{{ since }}\" } }",
+            "graphql: { query: 'query { versions { nodes { id } } }' } }",
+            "streams[1].request.graphql.query: \"query { versions { nodes { id } } }\"; expected `pageInfo { hasNextPage }`",
+        ),
+        (
+            "json: { since: \"{{ since }}\" } }",
+            "json: {}, jsonrpc: { method: m } }",
+            "streams[1].request: a map; expected one of `json`, `graphql` and `jsonrpc`",
+        ),
+        (
+            "    key: .name\n",
+            "    key: .name\n    connections: { labels: metrics }\n",
+            "streams[0].connections.labels: \"metrics\"; expected a stream that walks the rows",
+        ),
         ("name: good", "name: Good One", "c.yaml:1: name: \"Good One\"; expected a name of lower-case letters"),
     ] {
         assert!(GOOD.contains(from), "{from}");

@@ -1,6 +1,9 @@
 //! One poll: which variant, who are we, then each stream in its order. All of it or nothing.
 
 mod again;
+#[cfg(test)]
+mod answer_tests;
+mod ask;
 mod cross;
 #[cfg(test)]
 mod document_tests;
@@ -8,6 +11,7 @@ mod document_tests;
 mod list_tests;
 mod lookup;
 mod merge;
+mod protocol;
 mod reread;
 mod rows;
 mod sight;
@@ -22,7 +26,6 @@ mod window;
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    answer_headers,
     client::Client,
     cursor::{self, StreamCursor},
     description::{Description, ForEach, Mode, Origin, Over, Stream, Transport, Variant},
@@ -36,6 +39,7 @@ use super::{
     request,
 };
 use crate::{record::Door, schedule};
+use ask::{Question, ask};
 use cross::Torn;
 use merge::{Admitted, Merged};
 use rows::Named;
@@ -245,13 +249,14 @@ async fn begin(client: &Client, context: &Context, meter: &Arc<Meter>) -> Result
 }
 
 /// The first variant whose request is answered. One that the upstream does not know is passed over; any other failure is one.
-async fn variant<'c>(client: &'c Client, now: i64, meter: &Meter) -> Result<Option<&'c Variant>, Failure> {
+async fn variant<'c>(client: &'c Client, now: i64, meter: &Arc<Meter>) -> Result<Option<&'c Variant>, Failure> {
     let variants = &client.connector().variants;
     let scope = request::base_scope(client, Val::Null, now);
     for variant in variants {
         mapper::at(|| format!("variant {}", variant.name));
         let call = request::render(&variant.request, client.web().base(), &scope, "variant")?;
-        let answer = client.web().send(&call, meter).await.and_then(|answer| answer.body.decode(variant.request.format));
+        let question = Question { request: &variant.request, call, place: format!("variant {}", variant.name) };
+        let answer = ask(client, question, &scope, meter).await.and_then(|heard| heard.single(&variant.request));
         match answer {
             Ok(_) => return Ok(Some(variant)),
             Err(failure) if failure.reason == FailureReason::NotFound => {}
@@ -264,7 +269,7 @@ async fn variant<'c>(client: &'c Client, now: i64, meter: &Meter) -> Result<Opti
 }
 
 /// Proves who we are. Some upstreams answer a bad key with an empty list and status 200.
-async fn probe(client: &Client, scope: &Scope, meter: &Meter) -> Result<(), Failure> {
+async fn probe(client: &Client, scope: &Scope, meter: &Arc<Meter>) -> Result<(), Failure> {
     let Some(probe) = &client.connector().probe else { return Ok(()) };
     mapper::at(|| "probe".to_owned());
     let call = request::render(&probe.request, client.web().base(), scope, "probe")?;
@@ -273,9 +278,10 @@ async fn probe(client: &Client, scope: &Scope, meter: &Meter) -> Result<(), Fail
         FailureReason::Unauthorized | FailureReason::Forbidden => failure.at("probe").advised(&probe.about),
         _ => failure.at("probe"),
     };
-    let answer = client.web().send(&call, meter).await.map_err(about)?;
-    let body = answer.body.decode(probe.request.format).map_err(|failure| failure.at("probe"))?;
-    let scope = scope.clone().with("headers", answer_headers::object(&answer.headers));
+    let question = Question { request: &probe.request, call, place: "probe".to_owned() };
+    let heard = ask(client, question, scope, meter).await.map_err(about)?;
+    let scope = scope.clone().with("headers", heard.headers.clone());
+    let body = heard.single(&probe.request).map_err(|failure| failure.at("probe"))?;
     let ok = probe.ok.as_ref().map_or(Ok(Val::Bool(true)), |ok| ok.one(body, &scope));
     match ok {
         Ok(Val::Bool(true)) => Ok(()),

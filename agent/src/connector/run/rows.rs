@@ -120,7 +120,7 @@ pub(super) fn refuse_reported(stream: &Stream, body: &Val, scope: &Scope) -> Res
 }
 
 /// Codes of errors that GraphQL servers have in common.
-const CODES: &[&str] = &[
+pub(super) const CODES: &[&str] = &[
     "BAD_USER_INPUT",
     "FORBIDDEN",
     "GRAPHQL_PARSE_FAILED",

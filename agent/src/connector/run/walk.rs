@@ -10,16 +10,17 @@ use tokio::{sync::Semaphore, task::JoinSet};
 
 use super::{
     Run, Turn,
+    ask::{Heard, Question, ask},
     merge::Admitted,
+    protocol,
     rows::{self, Gathered, Named, Sheet},
     window::{self, Span, Windows},
 };
 use crate::connector::{
-    answer_headers,
-    description::{ForEach, Format, Origin, Over, Page, Request, Rows, Said, Stream, Window},
+    description::{ForEach, Origin, Over, Page, Protocol, Request, Rows, Said, Stream, Window},
     expression::{self, Expression, Scope, Val},
     failure::{Failure, FailureReason},
-    http::{Answer, Body, Call},
+    http::Call,
     mapper,
     meter::LogEntry,
     page::{self, Facts, MOST_WALKS, Seen, Step},
@@ -109,10 +110,13 @@ pub(super) fn groups(run: &Run, turn: &Turn, stream: &Stream, for_each: &ForEach
         };
         Failure::new(FailureReason::Mapping, format!("{}: for {of}: {message}", stream.name))
     };
+    let connections = for_each.stream().map(|parent| run.connector().streams[parent].connections.as_slice()).unwrap_or_default();
     let mut chosen = Vec::new();
     for (index, parent) in parents.iter().enumerate() {
         if rows::is_chosen(for_each.filter.as_ref(), parent, &turn.scope).map_err(|message| wrong(index, message))? {
             chosen.push((index, parent));
+        } else if connections.iter().any(|connection| connection.walked_by == turn.position && connection.is_unfinished(parent)) {
+            return Err(wrong(index, "where: leaves out a row whose connection goes on".to_owned()));
         }
     }
     if let Some(size) = for_each.batch {
@@ -239,7 +243,8 @@ async fn walk_once(run: &Arc<Run>, turn: &Arc<Turn>, parents: &Arc<Vec<Val>>, ga
         let mut call = prepared.call(web.base(), &walk.additions(), &stream.name, number, previous.as_ref())?;
         call.accept = way.accepts(number);
         conditions(stream, turn, &mut call);
-        let answer = web.send(&call, &run.meter).await.map_err(at)?;
+        let question = Question { request: way.request, call: call.clone(), place: format!("{}, page {number}", stream.name) };
+        let answer = ask(&run.client, question, &scope, &run.meter).await.map_err(at)?;
         if stream.conditional && answer.status == 304 {
             return Ok(Some((Walked { unchanged: true, ..walked }, Gathered::default())));
         }
@@ -249,7 +254,7 @@ async fn walk_once(run: &Arc<Run>, turn: &Arc<Turn>, parents: &Arc<Vec<Val>>, ga
         }
         (walked.etag, walked.last_modified) = (answer.etag.clone(), answer.last_modified.clone());
         previous = Some(answer.url.clone());
-        let arrived = Arrived::new(answer, number);
+        let arrived = Arrived::new(answer, number).map_err(at)?;
         walked.headers.get_or_insert_with(|| arrived.headers.clone());
         let Taken { seen, is_full, gathered: back } = read(run, turn, parents, arrived, gathered).await.map_err(at)?;
         run.meter.log_rows(&stream.name, number, seen.rows.len() as u64);
@@ -272,8 +277,11 @@ async fn walk_once(run: &Arc<Run>, turn: &Arc<Turn>, parents: &Arc<Vec<Val>>, ga
 async fn confirm(run: &Arc<Run>, turn: &Arc<Turn>, parents: &Arc<Vec<Val>>, (name, call): (&str, &Call), walk: &page::Walk<'_>) -> Result<(), Failure> {
     let at = |failure: Failure| failure.at(&format!("{name}, page 1 once more"));
     run.meter.take_page().map_err(at)?;
-    let answer = run.client.web().send(call, &run.meter).await.map_err(at)?;
-    let Taken { seen, .. } = read(run, turn, parents, Arrived::new(answer, 1), Gathered::default()).await.map_err(at)?;
+    let request = way(&run.connector().streams[turn.position], turn).request;
+    let question = Question { request, call: call.clone(), place: format!("{}, page 1", call.stream) };
+    let answer = ask(&run.client, question, &turn.scope, &run.meter).await.map_err(at)?;
+    let arrived = Arrived::new(answer, 1).map_err(at)?;
+    let Taken { seen, .. } = read(run, turn, parents, arrived, Gathered::default()).await.map_err(at)?;
     run.meter.log_rows(&call.stream, 1, seen.rows.len() as u64);
     walk.confirm(&seen.rows).map_err(|failure| failure.at(name))
 }
@@ -323,12 +331,12 @@ impl Way<'_> {
     }
 
     /// Anything between us and the upstream can answer 404, and so can another address; only the upstream's own words say what it means.
-    fn refused(&self, scope: &Scope, call: &Call, answer: &Answer) -> Result<Refused, Failure> {
-        let body = match answer.body.decode(Format::Json) {
-            Err(failure) if failure.reason == FailureReason::Truncated => return Err(failure),
-            body => body.unwrap_or(Val::Null),
+    fn refused(&self, scope: &Scope, call: &Call, answer: &Heard) -> Result<Refused, Failure> {
+        let body = match &answer.body {
+            Err(failure) if failure.reason == FailureReason::Truncated => return Err(failure.clone()),
+            body => body.clone().unwrap_or(Val::Null),
         };
-        let scope = &scope.clone().with("headers", answer_headers::object(&answer.headers));
+        let scope = &scope.clone().with("headers", answer.headers.clone());
         let says_so = |gone: &Expression| matches!(gone.one(body.clone(), scope), Ok(Val::Bool(true)));
         if self.optional_status.contains(&answer.status) && self.gone.is_some_and(says_so) {
             return Ok(Refused::Gone);
@@ -343,7 +351,7 @@ impl Way<'_> {
             _ => FailureReason::UnexpectedStatus,
         };
         let advice = "but not in the upstream's own words for what is gone; check `url`, and what lies between";
-        Err(Failure::new(reason, format!("{}{} answered {}, {advice}", call.shown.0, call.shown.1, answer.status)))
+        Err(Failure::new(reason, format!("{} answered {}, {advice}", call.place(), answer.status)))
     }
 
     /// Whether an answer says that the window has more than is listed.
@@ -381,7 +389,7 @@ fn conditions(stream: &Stream, turn: &Turn, call: &mut Call) {
 
 /// A page that came.
 struct Arrived {
-    body: Body,
+    body: Val,
     status: u16,
     number: u64,
     /// The address in its `Link: rel="next"`.
@@ -390,9 +398,9 @@ struct Arrived {
 }
 
 impl Arrived {
-    fn new(answer: Answer, number: u64) -> Self {
-        let headers = answer_headers::object(&answer.headers);
-        Self { body: answer.body, status: answer.status, number, link: answer.next, headers }
+    fn new(answer: Heard, number: u64) -> Result<Self, Failure> {
+        let Heard { status, next, headers, body, .. } = answer;
+        body.map(|body| Self { body, status, number, link: next, headers })
     }
 }
 
@@ -416,7 +424,6 @@ fn take(run: &Run, turn: &Turn, parents: &[Val], arrived: Arrived, mut into: Gat
     let way = way(stream, turn);
     let Arrived { body, status, number, link, headers } = arrived;
     mapper::at(|| format!("{}, page {number}", stream.name));
-    let body = body.decode(Format::Json)?;
     let place = format!("page {number}");
     let base = run.client.web().base().as_str().trim_end_matches('/');
     let sheet = Sheet { stream, door: &run.door, place: &place, base: Some(base), columns: None, words: run.client.words() };
@@ -430,8 +437,13 @@ fn take(run: &Run, turn: &Turn, parents: &[Val], arrived: Arrived, mut into: Gat
         let parent = if turn.rereads { &Val::Null } else { parent };
         let mut scope: Scope = answered.clone().with("parent", parent.clone());
         rows::refuse_reported(stream, &body, &scope)?;
+        protocol::refuse_reported(way.request, number, &body)?;
         let rows = rows::rows(way.rows, &body, &scope)?;
         let facts = page::facts(way.page, &body, &rows, &scope)?;
+        if index == 0 && way.request.protocol == Protocol::Graphql {
+            let more = matches!(facts, Facts::Cursor { more: true, .. });
+            protocol::refuse_unfinished(&stream.connections, &body, &rows, more)?;
+        }
         let identities = sheet.take(rows, None, parent, &mut scope, &mut into)?;
         // The page is one, however many rows share it.
         if index == 0 {
