@@ -174,6 +174,24 @@ def fits($shape):
     elif $shape == "flag" then ascii_downcase | among("yes", "no", "true", "false")
     else true end;
 
+# Whether a field of this name says something of a case.
+def is_case_field:
+  plain
+  | (field_shape != null)
+    or among("kind", "aisystem", "system", "severity", "grade", "origin", "category", "reference", "externalid", "ncnumber", "ncid", "sameas");
+
+# What a custom field holds, as texts and numbers: an option, several, a cascade, of which the last counts, a document of paragraphs.
+def values_of_field:
+  if type == "array" then .[] | values_of_field
+  elif type != "object" then select(. != null and . != "")
+  elif .type == "doc" then [.. | objects | .text | values] | join(" ") | select(. != "")
+  else .child.value // .value // .name // empty end;
+
+# The headings of a form, `### Name` with one line below, as pairs for `fields_of`. What has several lines is no answer, and neither is what says so.
+def form_fields:
+  "\n\(. // "" | gsub("\r"; ""))" | split("\n### ") | .[1:][] | split("\n")
+  | { name: .[0], value: ([.[1:][] | trim | select(. != "")] | if length == 1 and .[0] != "_No response_" then .[0] else null end) };
+
 # A case, of what the upstream says itself (`{ id, url, system, kind, title, severity, status, opened_at, closed_at, ... }`) and of what its fields say, which
 # comes first: Grade, Origin, Category, Due date or Due, Detected at, Aware at, Triaged at, Notify by, Notified at, Implemented at, Resolved at, Verify due,
 # Verified at, Accepted until, Approved at, Residual, Significant, Reference and its other names. A value that is no day, time, number or yes and no where

@@ -32,6 +32,16 @@ pub const LIES: &[Lie] = &[
     Lie { upstream: "work", fault: "a page without rows", reason: A_PAGE },
     Lie { upstream: "rules", fault: "a row left out", reason: "all rules come in one answer, which does not say how many there are" },
     Lie { upstream: "rules", fault: "a page without rows", reason: "all rules come in one answer, which does not say how many there are" },
+    Lie { upstream: "github", fault: "a row left out", reason: NO_TOTAL },
+    Lie { upstream: "github", fault: "a page left out", reason: NO_TOTAL },
+    Lie { upstream: "github", fault: "a page without rows", reason: NO_TOTAL },
+    Lie { upstream: "gitlab", fault: "a row left out", reason: NO_TOTAL },
+    Lie { upstream: "gitlab", fault: "a page left out", reason: NO_TOTAL },
+    Lie { upstream: "gitlab", fault: "a page without rows", reason: NO_TOTAL },
+    Lie { upstream: "jira-cloud", fault: "a row left out", reason: NO_TOTAL },
+    Lie { upstream: "jira-cloud", fault: "a page left out", reason: NO_TOTAL },
+    Lie { upstream: "jira-cloud", fault: "a page without rows", reason: NO_TOTAL },
+    Lie { upstream: "jira-cloud", fault: "a token of a later page", reason: NO_TOTAL },
 ];
 
 /// Whether this can't be shown.

@@ -20,6 +20,7 @@ mod random;
 mod redmine;
 mod registers;
 mod rules;
+mod trackers;
 mod upstream;
 
 use clause9::{

@@ -36,6 +36,10 @@ pub const UPSTREAMS: &[Upstream] = &[
     super::opsgenie::UPSTREAM,
     super::linear::UPSTREAM,
     super::azure_devops::UPSTREAM,
+    super::trackers::GITHUB,
+    super::trackers::GITLAB,
+    super::trackers::JIRA_CLOUD,
+    super::trackers::JIRA_DATA_CENTER,
 ];
 
 /// The systems of the inventory.

@@ -242,7 +242,8 @@ impl Web {
                 (url, carry) = origin::redirect((&url, &call.place()), &peer.base, &peer.allow_redirects_to, status, &call.method, location)?;
                 continue;
             }
-            if !status.is_success() && !call.accept.contains(&status.as_u16()) {
+            // A 403 that asks to slow down says nothing of what is there.
+            if !status.is_success() && (!call.accept.contains(&status.as_u16()) || retry::is_rate_limit(status, response.headers())) {
                 meter.log(entry);
                 return Err(refusal(status, response.headers(), &call.place(), meter.now()));
             }

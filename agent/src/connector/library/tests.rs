@@ -118,6 +118,19 @@ fn good() -> Vec<(&'static str, Json, Vec<Json>)> {
         ("reference_of_labels", json!(["x", "Same as: NC-12"]), vec![json!("NC-12")]),
         ("worst_kind(.[]), [worst_kind(empty)]", json!(["change", "nonconformity"]), vec![json!("nonconformity"), json!([])]),
         ("[.[] | field_shape]", json!(["due", "residual", "title"]), vec![json!(["day", "number", null])]),
+        ("[.[] | is_case_field]", json!(["AI System", "Verify due", "kind", "Sprint"]), vec![json!([true, true, true, false])]),
+        (
+            "[.[] | values_of_field]",
+            json!([{"value": "a", "id": "1"}, {"value": "b", "child": {"value": "c"}}, {"name": "d"}, "", null, 2.5, [[{"value": "e"}]], {},
+                {"type": "doc", "content": [{"type": "paragraph", "content": [{"type": "text", "text": "f"}, {"text": "g"}]}]}]),
+            vec![json!(["a", "c", "d", 2.5, "e", "f g"])],
+        ),
+        (
+            "[form_fields]",
+            json!("Before\r\n### AI system\r\n\r\n credit \r\n\r\n### Severity\n_No response_\n### Told\na\nb\n#### c"),
+            vec![json!([{"name": "AI system", "value": "credit"}, {"name": "Severity", "value": null}, {"name": "Told", "value": null}])],
+        ),
+        ("[null | form_fields]", json!(null), vec![json!([])]),
         ("[.[] | is_day]", json!(["2026-01-15", "2026-1-5"]), vec![json!([true, false])]),
         (
             "[.[] | [fits(\"day\"), fits(\"time\"), fits(\"number\"), fits(\"flag\"), fits(null)]]",

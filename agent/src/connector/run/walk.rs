@@ -226,7 +226,12 @@ fn refuse_foreign(stream: &Stream, scope: &Scope, call: &Call, answer: &Answer) 
     if stream.gone.as_ref().is_some_and(says_so) {
         return Ok(());
     }
-    let reason = if matches!(answer.status, 404 | 410) { FailureReason::NotFound } else { FailureReason::UnexpectedStatus };
+    let reason = match answer.status {
+        404 | 410 => FailureReason::NotFound,
+        401 => FailureReason::Unauthorized,
+        403 => FailureReason::Forbidden,
+        _ => FailureReason::UnexpectedStatus,
+    };
     let advice = "but not in the upstream's own words for what is gone; check `url`, and what lies between";
     Err(Failure::new(reason, format!("{}{} answered {}, {advice}", call.shown.0, call.shown.1, answer.status)))
 }
