@@ -16,12 +16,12 @@ mod linear;
 mod mlflow;
 mod opsgenie;
 mod pagerduty;
-mod random;
+pub mod random;
 mod redmine;
 mod registers;
 mod rules;
-mod trackers;
-mod upstream;
+pub mod trackers;
+pub mod upstream;
 
 use clause9::{
     config::Config,
