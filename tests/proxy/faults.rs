@@ -61,6 +61,7 @@ pub const FAULTS: &[Fault] = &[
     Fault { kind: "cut off", name: "a connection that is cut in the middle", bend: cut },
     Fault { kind: "cut off", name: "half a JSON", bend: half },
     Fault { kind: "no JSON", name: "HTML", bend: |_| Some(Reply::new(200, "text/html", "<html>sign in</html>")) },
+    Fault { kind: "no JSON", name: "HTML with a status of its own", bend: |_| Some(Reply::new(203, "text/html", "<html>sign in</html>")) },
     Fault { kind: "no JSON", name: "HTML that says it is JSON", bend: |_| Some(Reply::new(200, "application/json", "<!doctype html><p>sign in")) },
     Fault { kind: "no JSON", name: "JSON that says it is HTML", bend: |case| Some(Reply::new(200, "text/html", text(&case.good))) },
     Fault { kind: "no JSON", name: "JSON that says it is text", bend: |case| Some(Reply::new(case.good.status, "text/plain", text(&case.good))) },

@@ -38,7 +38,7 @@ fn row(number: i64, random: &mut Random, now: i64) -> Value {
     let system = format!("aims:{}", random.of(&SYSTEMS));
     let mut row = json!({
         "id": format!("u-{number:05}"), "identifier": format!("OPS-{number}"), "url": null, "title": format!("Issue {number}"), "createdAt": moment(now),
-        "labels": labels(&[random.of(&KINDS), &system]), "team": {"key": "OPS", "name": "AI operations"}, "project": null, "parent": null, "dueDate": null,
+        "labels": labels(&[*random.of(&KINDS), &system]), "team": {"key": "OPS", "name": "AI operations"}, "project": null, "parent": null, "dueDate": null,
     });
     alter(&mut row, random, now);
     row

@@ -175,7 +175,8 @@ pub struct Source {
     pub url: Option<String>,
     /// Folder or glob of a file source. Required for those. A relative one is looked for beside the configuration file.
     pub path: Option<String>,
-    /// How to authenticate: `none`, `basic`, `bearer`, `api_key` or `login`. Default: `none`.
+    /// How to authenticate: `none`, `basic`, `bearer`, `api_key`, `login`, `oauth2`, `app` or `sigv4`, as far as the connector takes it.
+    /// Default: `none`.
     #[serde(default)]
     pub auth: Auth,
     /// Poll again after this long. Default: `5m`. Not together with `cron`.

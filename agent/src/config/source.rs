@@ -10,7 +10,7 @@ use url::Url;
 
 use super::{PolledSource, Reader, measure, raw, read};
 use crate::{
-    connector::{Description, Files, Http, Limits, Location, Own, Registry, Source, Tls, Transport, refused_words},
+    connector::{Auth, Description, Files, Http, Limits, Location, Own, Registry, Source, Tls, Transport, refused_words},
     document::one_of,
     record::Feed,
     schedule::{Schedule, Staleness},
@@ -110,7 +110,7 @@ fn one(raw: &raw::Source, path: &str, registry: &Registry, reader: &mut Reader<'
         Location::Http(_) | Location::Program(_) => None,
     };
     let certificates = match &location {
-        Location::Http(http) => http.tls.files().next().is_some().then(|| read::digest(http.tls.files())),
+        Location::Http(http) => http.files().next().is_some().then(|| read::digest(http.files())),
         Location::Files(_) | Location::Program(_) => None,
     };
     let staleness = staleness(raw.stale_after, &schedule, limits.total, path, reader);
@@ -208,7 +208,27 @@ fn http(raw: &raw::Source, connector: &Description, allow_redirects_to: Vec<Url>
             reader.mistake(&format!("{path}.values.{place}"), expected);
         }
     }
-    Some(Http { base: url.ok()?, auth: raw.auth.clone(), tls, allow_redirects_to, values: raw.values.clone() })
+    let base = url.ok()?;
+    let auth = auth(raw, connector, &base, path, reader);
+    Some(Http { base, auth, tls, allow_redirects_to, values: raw.values.clone() })
+}
+
+/// Credentials whose files are there, and that have all that they need.
+fn auth(raw: &raw::Source, connector: &Description, base: &Url, path: &str, reader: &mut Reader<'_>) -> Auth {
+    let mut auth = raw.auth.clone();
+    let kind = auth.kind();
+    let before = reader.mistakes.len();
+    for (key, file) in auth.paths() {
+        let written = file.to_string_lossy().into_owned();
+        *file = reader.existing(&format!("{path}.auth.{}.{key}", kind.as_str()), &written);
+    }
+    let settings = connector.settings(&raw.settings).ok();
+    if let Some(settings) = settings.filter(|_| reader.mistakes.len() == before && connector.auth.contains(&kind))
+        && let Some((key, expected)) = auth.mistake(connector, base, &settings)
+    {
+        reader.mistake(format!("{path}.auth.{}.{key}", kind.as_str()).trim_end_matches('.'), expected);
+    }
+    auth
 }
 
 /// Certificates, below the `tls` of a path.

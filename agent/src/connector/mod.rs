@@ -49,7 +49,7 @@ mod template;
 mod testing;
 mod upstream;
 
-pub use auth::{Auth, AuthKind, Login};
+pub use auth::{App, Auth, AuthKind, Login, Oauth2, Sigv4};
 pub use client::Client;
 pub use cursor::{Kinds, StreamCursor};
 pub use description::{ConnectorKind, Description, KeyHeader, Mode, Setting, Stream, Transport, refused_words};

@@ -8,7 +8,7 @@ use std::{
 use reqwest::header::{HeaderName, HeaderValue};
 use serde_json::{Value as Json, json};
 
-use super::{Description, Format, KeyHeader, Login, Method, Probe, Request, Setting, Variant, raw, refused_words, stream};
+use super::{Description, Format, Method, Probe, Request, Setting, Variant, credentials, raw, refused_words, stream};
 use crate::{
     connector::{
         answer_headers,
@@ -25,9 +25,6 @@ use crate::{
 /// Variables that every expression has.
 pub(super) const BASE: &[&str] = &["settings", "vars", "source", "auth", "now", "midnight"];
 
-/// Variables of a login.
-const LOGIN: &[&str] = &["settings", "vars", "source", "now", "user", "password"];
-
 /// Notes mistakes with their places.
 pub(super) struct Checker<'a> {
     document: &'a Document,
@@ -43,7 +40,7 @@ pub(super) struct Checker<'a> {
 /// Proves a description.
 pub(super) fn description(document: &Document, text: &str, proved: bool, mistakes: &mut Mistakes) -> Option<Description> {
     let before = mistakes.len();
-    let raw: raw::Connector = document.read(mistakes)?;
+    let mut raw: raw::Connector = document.read(mistakes)?;
     let library = library::used_by(text);
     let mut checker = Checker { document, defs: library.as_str().into(), proved, program: Arc::default(), headers: BTreeSet::new(), mistakes };
     checker.name("name", &raw.name);
@@ -53,12 +50,7 @@ pub(super) fn description(document: &Document, text: &str, proved: bool, mistake
         checker.defs = format!("{library}{defs}").into();
         checker.program = Arc::default();
     }
-    let api_key = raw.api_key.and_then(|key| checker.key_header(&key));
-    let login = raw.login.and_then(|login| {
-        let token = checker.expression("login.token", &login.token, BASE);
-        Some(Login { request: checker.request("login.request", login.request, LOGIN)?, token: token? })
-    });
-    checker.auth(&raw.auth, api_key.is_some(), login.is_some());
+    let ways = credentials::ways(&mut checker, &mut raw);
     let probe = raw.probe.and_then(|probe| {
         let ok = probe.ok.as_deref().map(|ok| checker.expression("probe.ok", ok, &[BASE, &["headers"]].concat()));
         let request = checker.request("probe.request", probe.request, BASE);
@@ -89,14 +81,17 @@ pub(super) fn description(document: &Document, text: &str, proved: bool, mistake
         about: raw.about,
         transport: raw.transport,
         auth,
-        api_key,
+        api_key: ways.api_key,
         settings,
         words,
         streams,
         text: text.to_owned(),
         digest: Digest::of([text, &library].concat().as_bytes()),
         library,
-        login,
+        login: ways.login,
+        oauth2: ways.oauth2,
+        app: ways.app,
+        sigv4: ways.sigv4,
         headers,
         probe,
         variants,
@@ -125,6 +120,11 @@ impl Checker<'_> {
     /// Notes that the value at `path` is wrong.
     pub(super) fn wrong(&mut self, path: &str, expected: impl Into<String>) {
         self.mistakes.push(self.document.mistake(path, expected));
+    }
+
+    /// Whether there is a value at `path`.
+    pub(super) fn has(&self, path: &str) -> bool {
+        self.document.has(path)
     }
 
     /// Lists of words for fields that there are, and that can have what the words count as.
@@ -232,23 +232,6 @@ impl Checker<'_> {
             }
         }
         headers
-    }
-
-    fn key_header(&mut self, raw: &raw::ApiKey) -> Option<KeyHeader> {
-        let name = HeaderName::try_from(raw.header.as_str()).map_err(|_| self.wrong("api_key.header", "a header's name"));
-        Some(KeyHeader { name: name.ok()?, prefix: raw.prefix.clone() })
-    }
-
-    fn auth(&mut self, kinds: &[AuthKind], key: bool, login: bool) {
-        for (kind, described, path) in [(AuthKind::ApiKey, key, "api_key"), (AuthKind::Login, login, "login")] {
-            let accepted = kinds.contains(&kind);
-            if accepted && !described && !self.document.has(path) {
-                self.wrong(path, format!("`{path}`, because `auth` accepts it"));
-            }
-            if !accepted && described {
-                self.wrong("auth", format!("`{path}` among them, because it is described"));
-            }
-        }
     }
 
     fn variants(&mut self, raw: Vec<raw::Variant>) -> Vec<Variant> {

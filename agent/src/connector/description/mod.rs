@@ -1,12 +1,14 @@
 //! What a connector describes, proved good: compiled expressions, parsed templates, streams that refer only to earlier ones.
 
 mod check;
+mod credentials;
 mod raw;
 mod stream;
 #[cfg(test)]
 mod tests;
 mod words;
 
+pub(super) use credentials::{App, Oauth2, Sigv4};
 pub use words::refused_words;
 
 use reqwest::header::{HeaderName, HeaderValue};
@@ -52,6 +54,9 @@ pub struct Description {
     /// Digest of that text, and of the shared definitions that it uses.
     pub digest: Digest,
     pub(super) login: Option<Login>,
+    pub(super) oauth2: Option<Oauth2>,
+    pub(super) app: Option<App>,
+    pub(super) sigv4: Option<Sigv4>,
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
     pub(super) probe: Option<Probe>,
     pub(super) variants: Vec<Variant>,

@@ -6,9 +6,15 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value as Json;
 
 use super::{Absent, ConnectorKind, Format, Method, Mode, Place, Transport};
-use crate::connector::{
-    auth::AuthKind,
-    format::{Documents, RawLists, Wanted},
+use crate::{
+    connector::{
+        auth::{
+            AuthKind,
+            oauth2::{ClientAuth, Grant, ScopeIn},
+        },
+        format::{Documents, RawLists, Wanted},
+    },
+    keys::jws::Algorithm,
 };
 
 /// `connector.yaml`.
@@ -32,6 +38,15 @@ pub(super) struct Connector {
     /// How to log in for a token.
     #[serde(default)]
     pub(super) login: Option<Login>,
+    /// What is the same for every source that takes tokens of an authorisation server. What a source says comes first.
+    #[serde(default)]
+    pub(super) oauth2: Option<Oauth2>,
+    /// How an app's signed statement is exchanged for a token.
+    #[serde(default)]
+    pub(super) app: Option<App>,
+    /// What signatures of requests are for.
+    #[serde(default)]
+    pub(super) sigv4: Option<Sigv4>,
     /// Headers of every request.
     #[serde(default)]
     pub(super) headers: BTreeMap<String, String>,
@@ -89,6 +104,71 @@ pub(super) struct Login {
     pub(super) request: Request,
     /// Where the token is in the answer.
     pub(super) token: String,
+}
+
+/// Texts may hold `{{ settings.NAME }}`, and no other expression: no jq is run beside credentials.
+#[derive(Debug, Deserialize)]
+pub(super) struct Oauth2 {
+    /// Address of the token endpoint. Default: the source gives it.
+    #[serde(default)]
+    pub(super) token_url: Option<String>,
+    /// The same as a path below the source's address.
+    #[serde(default)]
+    pub(super) path: Option<String>,
+    /// What is shown for a token: `client_credentials`, `refresh_token` or `jwt_bearer`. Default: `client_credentials`.
+    #[serde(default)]
+    pub(super) grant: Option<Grant>,
+    /// How a client with a secret shows it: `basic` or `post`. Default: `basic`.
+    #[serde(default)]
+    pub(super) client_auth: Option<ClientAuth>,
+    /// What is asked for, separated by spaces.
+    #[serde(default)]
+    pub(super) scope: Option<String>,
+    /// Where the scope stands: `form`, or `assertion`, the signed statement of `jwt_bearer`. Default: `form`.
+    #[serde(default)]
+    pub(super) scope_in: Option<ScopeIn>,
+    /// Parameter `audience`.
+    #[serde(default)]
+    pub(super) audience: Option<String>,
+    /// Parameter `resource`.
+    #[serde(default)]
+    pub(super) resource: Option<String>,
+    /// How keys sign: `RS256`, `PS256` or `ES256`. Default: what suits the key.
+    #[serde(default)]
+    pub(super) algorithm: Option<Algorithm>,
+}
+
+/// The statement goes as a bearer token with a POST below the source's address.
+#[derive(Debug, Deserialize)]
+pub(super) struct App {
+    /// The path; may hold `{{ installation }}` and `{{ settings.NAME }}`, and no other expression.
+    pub(super) path: String,
+    /// The body: what is asked of the token, as which rights it has. Default: none.
+    #[serde(default)]
+    pub(super) json: Option<Json>,
+    /// The field of the answer that is the token.
+    pub(super) token: String,
+    /// The field of the answer that says when it ends: a time (RFC 3339), or seconds from now on.
+    pub(super) expires: String,
+    /// How long the statement counts. Default: 6m.
+    #[serde(default)]
+    pub(super) lifetime: Option<Span>,
+    /// To whom it is made (`aud`). Default: it does not say.
+    #[serde(default)]
+    pub(super) audience: Option<String>,
+}
+
+/// Texts may hold `{{ settings.NAME }}`, and no other expression.
+#[derive(Debug, Deserialize)]
+pub(super) struct Sigv4 {
+    /// The service.
+    pub(super) service: String,
+    /// The region. Default: the source gives it.
+    #[serde(default)]
+    pub(super) region: Option<String>,
+    /// Address of the service that gives keys for an identity provider's token. Default: the source gives it.
+    #[serde(default)]
+    pub(super) sts: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -146,6 +146,34 @@ fn every_mistake_has_its_line() {
     }
 }
 
+/// What is said of credentials that are fetched, or that sign.
+#[test]
+fn credentials_are_proved() {
+    for (auth, expected) in [
+        ("oauth2", ""),
+        ("oauth2]\noauth2: { path: /token }", ""),
+        ("oauth2]\noauth2: { token_url: \"https://l.example/{{ settings.project }}/token\", grant: jwt_bearer, scope_in: assertion, algorithm: PS256 }", ""),
+        ("app]\napp: { path: \"/{{ installation }}/x\", token: t, expires: e, lifetime: 9m, json: { a: [b] } }", ""),
+        ("sigv4]\nsigv4: { service: s3, region: \"{{ settings.project }}\" }", ""),
+        ("none]\noauth2: { path: /token }", "auth: a value that is not shown; expected `oauth2` among them"),
+        ("app", "app: nothing; expected `app`, because `auth` accepts it"),
+        ("sigv4", "sigv4: nothing; expected `sigv4`, because `auth` accepts it"),
+        ("oauth2]\noauth2: { token_url: \"http://l.example\" }", "oauth2.token_url: \"http://l.example\"; expected an https URL"),
+        ("oauth2]\noauth2: { token_url: \"https://l.example\", path: /x }", "oauth2.path: \"/x\"; expected either `token_url` or `path`"),
+        (
+            "oauth2]\noauth2: { scope: \"{{ .jq }}\" }",
+            "oauth2.scope: \"{{ .jq }}\"; expected between braces one of `settings.production`, `settings.project`, and no jq",
+        ),
+        ("oauth2]\noauth2: { grant: password }", "expected `client_credentials` or `refresh_token` or `jwt_bearer`"),
+        ("app]\napp: { path: \"/{{ row }}\", token: t, expires: e }", "`settings.project`, `installation`, and no jq"),
+        ("app]\napp: { path: /x, token: t, expires: e, lifetime: 2h }", "app.lifetime: \"2h\"; expected from 2m to 1h"),
+    ] {
+        let auth = if auth.contains(']') { auth.to_owned() } else { format!("{auth}]") };
+        let found = mistakes(&GOOD.replacen("api_key, login]", &format!("api_key, login, {auth}"), 1));
+        assert!(if expected.is_empty() { found.is_empty() } else { found.iter().any(|mistake| mistake.contains(expected)) }, "{auth}: {found:#?}");
+    }
+}
+
 #[test]
 fn documents_are_the_only_stream() {
     let files = |streams: &str| mistakes(&format!("name: f\nkind: records\nabout: x\ntransport: files\nstreams:\n{streams}"));

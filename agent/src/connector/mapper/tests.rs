@@ -192,7 +192,7 @@ async fn a_poll_apart_is_the_same_poll() {
         let location = match &replay {
             Some(replay) => Location::Http(Http {
                 base: replay.url(),
-                auth: case.auth.clone(),
+                auth: case.auth.played(),
                 tls: Tls::default(),
                 allow_redirects_to: Vec::new(),
                 values: case.own.values.clone(),
