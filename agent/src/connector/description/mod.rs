@@ -364,12 +364,34 @@ pub(super) struct Cursor {
 
 #[derive(Debug)]
 pub(super) enum Page {
-    Token { next: Expression, param: String, place: Place },
+    Token {
+        next: Expression,
+        param: String,
+        place: Place,
+    },
     Link,
-    Offset { param: String, place: Place, limit: Option<(String, u64)>, total: Option<Expression>, total_cap: Option<u64>, overlap: bool },
-    Number { param: String, place: Place, first: u64, size: Option<(String, u64)>, total: Option<Expression>, pages: Option<Expression> },
+    Offset {
+        param: String,
+        place: Place,
+        limit: Option<(String, u64)>,
+        total: Option<Expression>,
+        total_cap: Option<u64>,
+        overlap: bool,
+    },
+    Number {
+        param: String,
+        place: Place,
+        first: u64,
+        size: Option<(String, u64)>,
+        total: Option<Expression>,
+        pages: Option<Expression>,
+    },
     /// Without a variable `end` is the address of the next page.
-    Cursor { end: Expression, more: Expression, variable: Option<String> },
+    Cursor {
+        end: Expression,
+        more: Expression,
+        variable: Option<String>,
+    },
 }
 
 impl Stream {
