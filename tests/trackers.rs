@@ -3,7 +3,7 @@
 use crate::proxy::{
     random::Random,
     trackers::{GITHUB, GITLAB, JIRA_CLOUD, JIRA_DATA_CENTER},
-    upstream::Upstream,
+    upstream::{Upstream, World},
 };
 use clause9::{
     config::Config,
@@ -11,11 +11,15 @@ use clause9::{
         Failure,
         replay::loopback::{Loopback, Piece, Received, Reply},
     },
-    pipeline::{client, poll_once},
+    pipeline::{Core, client, deliver, poll_once},
     record::Door,
 };
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 /// 2026-03-02T09:00:00Z.
 const NOW: i64 = 1_772_442_000;
@@ -200,4 +204,89 @@ fn who_sees_everything_is_told_nothing() {
         let (cases, told) = polled(upstream, "", |_, reply| reply).unwrap_or_else(|failure| panic!("{}: {failure}", upstream.name));
         assert!(cases > 3 && told.is_empty(), "{}: {cases} cases, {told:?}", upstream.name);
     }
+}
+
+/// An issue of the fakes.
+fn issue(number: i64, system: &str, closed: Option<i64>) -> Value {
+    json!({
+        "number": number, "place": 0, "kind": "Nonconformity", "severity": "High", "system": system, "made": NOW - 864_000, "changed": closed.unwrap_or(NOW - 86_400),
+        "closed": closed,
+    })
+}
+
+/// A server of an upstream whose issues can be changed.
+async fn served(
+    upstream: &'static Upstream,
+    issues: Vec<Value>,
+    change: impl Fn(&Received, Reply) -> Reply + Send + Sync + 'static,
+) -> (Arc<Mutex<World>>, Loopback) {
+    let world = Arc::new(Mutex::new(World::from([("issues", issues)])));
+    let shared = Arc::clone(&world);
+    let answer = move |received: &Received| change(received, (upstream.answer)(&shared.lock().expect("nobody panicked"), received));
+    (world, Loopback::start(answer).await.expect("a free port"))
+}
+
+/// GitHub says in a form where another tracker holds its first issue.
+fn referring(received: &Received, reply: Reply, address: &str) -> Reply {
+    with(received, reply, "/repos/example/first/issues", |json| {
+        for issue in json.as_array_mut().expect("issues").iter_mut().filter(|issue| issue["number"] == 1) {
+            issue["body"] = json!(format!("### Reference\n\n{address}\n"));
+        }
+    })
+}
+
+/// The nonconformities that are open, by system.
+fn open(core: &mut Core, now: i64) -> BTreeMap<String, String> {
+    core.evaluate(now);
+    let board = core.board(now);
+    let panel = board.panels.iter().find(|panel| panel.indicator.id.as_str() == "nonconformities_open").expect("an indicator");
+    let labels = |reading: &clause9::board::Reading| reading.row.labels().map(|(_, value)| value.to_owned()).collect::<Vec<_>>().join(" ");
+    panel.readings.iter().map(|reading| (labels(reading), format!("{:?}", reading.row.measured))).collect()
+}
+
+#[test]
+fn what_two_trackers_hold_counts_once() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let (in_jira, jira) = served(&JIRA_CLOUD, vec![issue(1, "credit", None), issue(3, "credit", None)], |_, reply| reply).await;
+        let address = jira.url().join("browse/FIRST-1").expect("an address");
+        let change = move |received: &Received, reply| referring(received, reply, address.as_str());
+        let (in_github, github) = served(&GITHUB, vec![issue(1, "credit", None), issue(2, "fraud", None)], change).await;
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let systems = ["credit", "fraud"].map(|id| format!("  - {{ id: {id}, name: {id}, owner_role: owner, risk_tier: high, lifecycle: production }}\n"));
+        std::fs::write(folder.path().join("systems.yaml"), format!("systems:\n{}", systems.concat())).expect("a written file");
+        let mut text = "organisation: { name: Example, timezone: UTC }\ndata_dir: data\nsources:\n".to_owned();
+        text.push_str("  - { name: inventory, connector: register, path: systems.yaml, every: 1d, stale_after: 100d }\n");
+        for (upstream, server) in [(&GITHUB, &github), (&JIRA_CLOUD, &jira)] {
+            text.push_str(&format!("  - {}\n", upstream.source.replace("{url}", server.url().as_str())));
+        }
+        let file = folder.path().join("agent.yaml");
+        std::fs::write(&file, text).expect("a written configuration");
+        let config = Arc::new(Config::load(&file, NOW).unwrap_or_else(|mistakes| panic!("{mistakes}")));
+        let mut core = Core::open(Arc::clone(&config), NOW).expect("a store");
+
+        let polled = async |core: &mut Core, now: i64| {
+            for source in &config.sources {
+                let (client, name) = (client(source).expect("settings that work"), &source.source.name);
+                let positions = core.positions(name).expect("a store");
+                let poll = poll_once(&client, &positions, Door { now, zone: config.zone }).await.unwrap_or_else(|failure| panic!("{name}: {failure}"));
+                core.take_in(name, Ok(deliver(poll)), Duration::ZERO, now).expect("a poll that is stored");
+            }
+            open(core, now)
+        };
+        let major = |readings: &BTreeMap<String, String>, system: &str| readings[&format!("{system} major")].clone();
+        let first = polled(&mut core, NOW).await;
+        // That of both, and one of Jira's own; one of GitHub's own.
+        assert!(major(&first, "credit").contains("2") && major(&first, "fraud").contains("1"), "{first:?}");
+
+        // Closed in one of them it is still open: the careful word counts.
+        in_jira.lock().expect("nobody panicked").insert("issues", vec![issue(1, "credit", Some(NOW + 60)), issue(3, "credit", None)]);
+        let second = polled(&mut core, NOW + 120).await;
+        assert_eq!(major(&second, "credit"), major(&first, "credit"));
+
+        // In both it is over.
+        in_github.lock().expect("nobody panicked").insert("issues", vec![issue(1, "credit", Some(NOW + 180)), issue(2, "fraud", None)]);
+        let third = polled(&mut core, NOW + 240).await;
+        assert_eq!((major(&third, "credit"), major(&third, "fraud")), (major(&first, "fraud"), major(&first, "fraud")));
+    });
 }
