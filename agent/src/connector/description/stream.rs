@@ -117,16 +117,7 @@ fn stream(checker: &mut Checker<'_>, path: &str, mut raw: raw::Stream, about: &A
     let at = |key: &str| format!("{path}.{key}");
     let for_each = for_each(checker, path, &raw, about, earlier);
     let lookups = lookups(checker, path, &raw, earlier);
-    let mut variables = BASE.to_vec();
-    let mut request_variables = BASE.to_vec();
-    if raw.for_each.is_some() || !raw.again.is_empty() {
-        variables.push("parent");
-        request_variables.push("row");
-    }
-    if raw.mode == Mode::Changes {
-        variables.extend(["since", "since_epoch"]);
-        request_variables.extend(["since", "since_epoch"]);
-    }
+    let (mut variables, request_variables) = known(&raw);
     let feeds = feeds(checker, path, &raw, about.transport);
     let key = checker.optional(&at("key"), raw.key.as_deref(), &variables);
     let mut answered = variables.clone();
@@ -138,7 +129,6 @@ fn stream(checker: &mut Checker<'_>, path: &str, mut raw: raw::Stream, about: &A
     let gone = checker.optional(&at("gone"), raw.gone.as_deref(), &answered);
     let ways = paging::ways(checker, path, &mut raw, &variables, &answered);
     let looked_up = raw.lookup.keys().map(String::as_str);
-    request_variables.extend(paging::variables(&raw));
     if !raw.again.is_empty() {
         variables.extend(looked_up.clone());
         answered.extend(looked_up.clone());
@@ -186,6 +176,14 @@ fn stream(checker: &mut Checker<'_>, path: &str, mut raw: raw::Stream, about: &A
         unseen: unseen?,
         kept: false,
     })
+}
+
+/// What expressions know of a row of the stream before it has come, and what its request knows.
+fn known(raw: &raw::Stream) -> (Vec<&'static str>, Vec<&'static str>) {
+    let has_parent = raw.for_each.is_some() || !raw.again.is_empty();
+    let since = ["since", "since_epoch"].into_iter().filter(|_| raw.mode == Mode::Changes);
+    let with = |parent: &'static str| BASE.iter().copied().chain(has_parent.then_some(parent)).chain(since.clone());
+    (with("parent").collect(), with("row").chain(paging::variables(raw)).collect())
 }
 
 fn feeds(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, transport: Transport) -> Option<Vec<Feed>> {

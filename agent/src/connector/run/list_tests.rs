@@ -254,6 +254,41 @@ async fn what_is_open_is_read_again_in_batches() {
 }
 
 #[tokio::test]
+async fn a_row_that_has_no_records_any_more_is_absent_at_once() {
+    use PollMode::{Changes, Snapshot};
+    let text = "
+- name: cases
+  feeds: [cases]
+  mode: changes
+  request: {path: /list, query: {since: '{{ since_epoch }}'}}
+  rows: .cases[]
+  key: .id
+  cursor: {value: .made, overlap: 0s, sweep: 1h}
+  records: 'select(.status == \"open\") | {record: \"case\", id: \"\\(.id)\", kind: \"incident\", status: .status}'
+";
+    let last = format!("list {NOW}");
+    polls(
+        text,
+        vec![
+            (
+                "two are cases",
+                first(|made| [(1, "open"), (2, "open"), (3, "other")].iter().for_each(|(id, status)| made.set(*id, NOW, status))),
+                Snapshot,
+                &["1 open", "2 open"],
+                &["list"],
+            ),
+            ("one is none any more", first(|made| made.set(2, NOW, "other")), Changes, &["1 open"], &[&last]),
+            ("so everything is read", first(|_| {}), Snapshot, &["1 open"], &["list"]),
+            ("and one that never was is nothing new", first(|made| made.set(4, NOW, "other")), Changes, &["1 open"], &[&last]),
+            ("one becomes a case", first(|made| made.set(3, NOW, "open")), Changes, &["1 open", "3 open"], &[&last]),
+            ("and none again", first(|made| made.set(3, NOW, "other")), Changes, &["1 open"], &[&last]),
+            ("so everything is read", first(|_| {}), Snapshot, &["1 open"], &["list"]),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn rows_are_walked_in_batches() {
     let text = connector(
         "

@@ -356,6 +356,9 @@ impl Run {
         if let Some(open) = open {
             open.put(self, stream, whole, &mut cursor);
         }
+        if stream.mode == Mode::Changes {
+            reread::keep_yielding(self, &turn, &walked, whole, &mut cursor);
+        }
         if self.connector().mentions("now") || self.connector().mentions("midnight") || walked.admitted.iter().any(|admitted| admitted.record.awaits_time()) {
             // The same answer may mean something else later.
             (cursor.etag, cursor.last_modified) = (None, None);

@@ -2,7 +2,8 @@
 //! one by one, or in batches.
 //!
 //! Which they are is kept with the stream's position: what was open at the poll before and did not come. One that does not come now either is gone,
-//! or moved to where it is not seen. That alone closes nothing: the next poll reads everything, and there it is absent like any other.
+//! or moved to where it is not seen. That alone closes nothing: the next poll reads everything, and there it is absent like any other. So it is with
+//! a row that had records and changed so that it has none, such as an issue whose label was taken off.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -22,6 +23,9 @@ use crate::connector::{
 
 /// How many rows are kept to be asked for again. With more than these, each poll reads everything.
 const MOST_OPEN: usize = 5_000;
+
+/// Of how many rows it is kept that they had records. Beyond that, one that has none any more waits for the next sweep.
+const MOST_YIELDING: usize = 2_000;
 
 /// What there is to remember.
 #[derive(Debug)]
@@ -64,4 +68,25 @@ impl Kept {
         run.meter.log(LogEntry { stream: stream.name.clone(), page: 1, note, ..LogEntry::default() });
         (cursor.open, cursor.swept_at) = (self.open, None);
     }
+}
+
+/// Keeps which rows have records. One that had some and has none now makes the next poll read everything.
+pub(super) fn keep_yielding(run: &Run, turn: &Turn, walked: &Walked, whole: bool, cursor: &mut StreamCursor) {
+    let known = turn.known.as_ref().filter(|_| !whole).and_then(|known| known.yielding.clone());
+    let Some(mut yielding) = known.or_else(|| whole.then(BTreeSet::new)) else { return };
+    let mut lost = false;
+    for (row, has_records) in &walked.yields {
+        if *has_records {
+            yielding.insert(row.clone());
+        } else {
+            lost |= yielding.remove(row);
+        }
+    }
+    if lost {
+        let stream = run.connector().streams[turn.position].name.clone();
+        let note = "a row that had records has none any more; the next poll reads everything".to_owned();
+        run.meter.log(LogEntry { stream, page: 1, note, ..LogEntry::default() });
+        cursor.swept_at = None;
+    }
+    cursor.yielding = (yielding.len() <= MOST_YIELDING).then_some(yielding);
 }

@@ -11,7 +11,7 @@ use super::merge::Admitted;
 use crate::{
     connector::{
         cursor,
-        description::{Absent, Reread, Rows, Stream},
+        description::{Absent, Mode, Reread, Rows, Stream},
         expression::{self, Expression, Scope, Val},
         failure::{Failure, FailureReason},
         format::{Columns, Odd, Wording},
@@ -30,6 +30,8 @@ pub(super) struct Gathered {
     pub(super) changed_at: Option<i64>,
     /// What rows are asked for by, as JSON, and whether they may change unseen.
     pub(super) ids: BTreeMap<String, bool>,
+    /// In a stream of changes: digests of its rows, and whether each has records.
+    pub(super) yields: BTreeMap<String, bool>,
     /// What its rows name, for each comparison with another stream that it takes part in.
     pub(super) named: Named,
     pub(super) admitted: Vec<Admitted>,
@@ -39,6 +41,9 @@ pub(super) struct Gathered {
     superseded: HashSet<usize>,
     pages: u64,
 }
+
+/// How much of a row's digest is kept from poll to poll: enough to tell thousands apart.
+const DIGEST_CHARS: usize = 16;
 
 /// Keys by comparison: its position in the description, and whether they are those that are named or those that exist.
 pub(super) type Named = BTreeMap<(usize, bool), HashSet<String>>;
@@ -74,6 +79,7 @@ impl Gathered {
             self.named.entry(side).or_default().extend(keys);
         }
         self.ids.extend(later.ids);
+        self.yields.extend(later.yields);
         self.changed_at = self.changed_at.max(later.changed_at);
         self.rows += later.rows;
         self.pages += later.pages;
@@ -199,6 +205,9 @@ impl Sheet<'_> {
             identities.push(identity);
             into.changed_at = into.changed_at.max(self.changed_at(&row, scope).map_err(|failure| failure.at(&at()))?);
             let records = self.records(&row, scope).map_err(|failure| failure.at(&at()))?;
+            if self.stream.mode == Mode::Changes && self.stream.records.is_some() {
+                into.yields.insert(identity.to_string()[..DIGEST_CHARS].to_owned(), !records.is_empty());
+            }
             self.name(&row, scope, into).map_err(|failure| failure.at(&at()))?;
             into.ids.extend(self.open(&row, scope).map_err(|failure| failure.at(&at()))?);
             let first = into.admitted.len();

@@ -38,6 +38,8 @@ pub(super) struct Walked {
     pub(super) named: Named,
     /// What rows are asked for by, as JSON, and whether they may change unseen.
     pub(super) ids: BTreeMap<String, bool>,
+    /// In a stream of changes: digests of its rows, and whether each has records.
+    pub(super) yields: BTreeMap<String, bool>,
     pub(super) changed_at: Option<i64>,
     pub(super) etag: Option<String>,
     pub(super) last_modified: Option<String>,
@@ -57,6 +59,7 @@ impl Walked {
             self.named.entry(side).or_default().extend(keys);
         }
         self.ids.extend(part.ids);
+        self.yields.extend(part.yields);
         self.changed_at = self.changed_at.max(part.changed_at);
         self.unchanged |= part.unchanged;
         self.headers = self.headers.take().or(part.headers);
@@ -246,13 +249,8 @@ async fn walk_once(run: &Arc<Run>, turn: &Arc<Turn>, parents: &Arc<Vec<Val>>, ga
             return Ok(Some((Walked { unchanged: true, ..walked }, Gathered::default())));
         }
         if !(200..300).contains(&answer.status) || way.optional_status.contains(&answer.status) {
-            match way.refused(&turn.scope, &call, &answer, number).map_err(at)? {
-                Refused::Full => return Ok(None),
-                Refused::Gone => {
-                    note_gone(run, &stream.name, &call, answer.status);
-                    return Ok(Some((walked, Gathered::default())));
-                }
-            }
+            let is_gone = way.refused(&turn.scope, &call, &answer).map_err(at)? == Refused::Gone;
+            return Ok(is_gone.then(|| (gone(run, &call, answer.status, walked), Gathered::default())));
         }
         (walked.etag, walked.last_modified) = (answer.etag.clone(), answer.last_modified.clone());
         previous = Some(answer.url.clone());
@@ -288,9 +286,11 @@ async fn confirm(run: &Arc<Run>, turn: &Arc<Turn>, parents: &Arc<Vec<Val>>, (nam
     walk.confirm(&seen.rows).map_err(|failure| failure.at(name))
 }
 
-fn note_gone(run: &Run, stream: &str, call: &Call, status: u16) {
-    let (stream, path, note) = (stream.to_owned(), call.shown.1.clone(), format!("{status}: has gone meanwhile, no rows"));
+/// What was walked when there was no such thing any more, which the log says.
+fn gone(run: &Run, call: &Call, status: u16, walked: Walked) -> Walked {
+    let (stream, path, note) = (call.stream.clone(), call.shown.1.clone(), format!("{status}: has gone meanwhile, no rows"));
     run.meter.log(LogEntry { stream, path, page: call.page, status: Some(status), rows: Some(0), note, ..LogEntry::default() });
+    walked
 }
 
 /// How messages name a walk. An item of a setting is named by its place: what stands there, whoever reads it can look up.
@@ -307,12 +307,14 @@ fn place(run: &Run, stream: &Stream, item: &Val) -> String {
 /// What a walk gathered, with what its answers said.
 pub(super) fn ended(walked: Walked, mut gathered: Gathered) -> Walked {
     let (kept, named) = (std::mem::take(&mut gathered.kept), std::mem::take(&mut gathered.named));
-    let (rows, changed_at, ids) = (gathered.rows, gathered.changed_at, std::mem::take(&mut gathered.ids));
+    let (ids, yields) = (std::mem::take(&mut gathered.ids), std::mem::take(&mut gathered.yields));
+    let (rows, changed_at) = (gathered.rows, gathered.changed_at);
     let (admitted, duplicates) = gathered.records();
-    Walked { kept, admitted, rows, duplicates, named, ids, changed_at, ..walked }
+    Walked { kept, admitted, rows, duplicates, named, ids, yields, changed_at, ..walked }
 }
 
 /// What an answer with a status that is none of the good ones says, in the upstream's own words.
+#[derive(Debug, PartialEq, Eq)]
 enum Refused {
     /// There is no such thing any more.
     Gone,
@@ -329,7 +331,7 @@ impl Way<'_> {
     }
 
     /// Anything between us and the upstream can answer 404, and so can another address; only the upstream's own words say what it means.
-    fn refused(&self, scope: &Scope, call: &Call, answer: &Heard, number: u64) -> Result<Refused, Failure> {
+    fn refused(&self, scope: &Scope, call: &Call, answer: &Heard) -> Result<Refused, Failure> {
         let body = match &answer.body {
             Err(failure) if failure.reason == FailureReason::Truncated => return Err(failure.clone()),
             body => body.clone().unwrap_or(Val::Null),
@@ -339,7 +341,7 @@ impl Way<'_> {
         if self.optional_status.contains(&answer.status) && self.gone.is_some_and(says_so) {
             return Ok(Refused::Gone);
         }
-        if self.says_full(answer.status, number, &body, scope)? {
+        if self.says_full(answer.status, call.page, &body, scope)? {
             return Ok(Refused::Full);
         }
         let reason = match answer.status {
