@@ -176,6 +176,7 @@ pub(super) async fn all(client: &Client, context: &Context, meter: &Arc<Meter>) 
             None => torn.into_iter().for_each(|torn| torn.tell(&mut read)),
         }
     }
+    reread::sweep_parents(client.connector(), &mut read);
     let Merged { streams, duplicates: more, conflicts } = merge::merge(read.into_iter().flatten().collect());
     match conflicts.into_iter().next() {
         Some(conflict) => Err(conflict.failure),
