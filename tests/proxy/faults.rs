@@ -137,11 +137,7 @@ pub const FAULTS: &[Fault] = &[
     Fault { kind: "a total that is none", name: "a total in words", bend: |case| on_total(case, |_, _| json!("many")) },
     Fault { kind: "a total that is none", name: "a total that is null", bend: |case| on_total(case, |_, _| Value::Null) },
     Fault { kind: "a wrong token", name: "a token that is lost", bend: |case| on_token(case, |body, name| drop(body.remove(name))) },
-    Fault {
-        kind: "a wrong token",
-        name: "a token that is empty",
-        bend: |case| on_token(case, |body, name| drop(body.insert(name.to_owned(), json!("")))),
-    },
+    Fault { kind: "a wrong token", name: "a token that is empty", bend: |case| on_token(case, |body, name| drop(body.insert(name.to_owned(), json!("")))) },
     Fault {
         kind: "a wrong token",
         name: "a token that is an object",

@@ -427,6 +427,11 @@ pub(super) fn object(entries: impl IntoIterator<Item = (String, Val)>) -> Val {
     Val::obj(entries.into_iter().map(|(key, value)| (text(key), value)).collect())
 }
 
+/// A list of these as a value.
+pub(super) fn list(items: Vec<Val>) -> Val {
+    Val::Arr(items.into())
+}
+
 /// A text as a value.
 pub(super) fn text(text: impl Into<String>) -> Val {
     Val::from(text.into())

@@ -268,7 +268,7 @@ fn stream_rows(run: &Run, position: usize, done: &[Option<Done>], rows: Vec<Row>
     for row in rows {
         mapper::at(|| format!("{}, {}", stream.name, row.place));
         let body = expression::from_json(&row.value);
-        let taken = super::rows::rows(stream, &body, &scope).map_err(|failure| failure.at(&row.place)).and_then(|values| {
+        let taken = super::rows::rows(&stream.rows, &body, &scope).map_err(|failure| failure.at(&row.place)).and_then(|values| {
             let places = vec![row.place.clone(); values.len()];
             let sheet = Sheet { stream, door: &run.door, place: &stream.name, base: None, columns: row.columns.as_deref(), words: run.client.words() };
             let first = gathered.admitted.len();
