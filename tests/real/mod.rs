@@ -12,3 +12,4 @@ mod oscal; // OSCAL files of review packs: NIST's schema and compliance-trestle 
 mod pages; // the agent's pages in a browser, for everybody
 mod peers; // the servers themselves: each starts, takes its seed, answers and stops
 mod postgres; // the catalogue's examples on PostgreSQL
+mod sql; // what the connector `sql` reads from PostgreSQL

@@ -2,6 +2,7 @@
 //! `raw.rs`; when files change is in `watch.rs`.
 
 mod evidence;
+mod exec;
 mod keep;
 pub mod measure;
 mod raw;
@@ -35,6 +36,7 @@ use crate::{
     threshold::Override,
 };
 
+use self::exec::Programs;
 pub use self::{
     evidence::Evidence,
     web::{Web, WebAuth, WebTls},
@@ -263,7 +265,9 @@ fn load(file: &Path, now: i64, mistakes: &mut Mistakes) -> Option<Config> {
     let folder = file.parent().unwrap_or(Path::new("."));
     let mut document = Document::parse(&shown, &text, mistakes)?;
     let referenced = RefCell::default();
-    document.resolve(|reference| look_up(reference, folder, &referenced), mistakes);
+    let (programs, may_run) = (Programs::default(), document.is_true("secrets.exec"));
+    let run = |reference: &str| programs.secret(reference, may_run, folder);
+    document.resolve(|reference| look_up(reference, folder, &referenced, run), mistakes);
     let raw: raw::File = document.read_rest(mistakes)?;
     let zone = Zone::parse(&raw.organisation.timezone);
     let referenced = referenced.into_inner();
@@ -349,6 +353,7 @@ impl PolledSource {
     fn certificate_files(&self) -> impl Iterator<Item = &Path> {
         let tls = match &self.source.location {
             connector::Location::Http(http) => Some(&http.tls),
+            connector::Location::Fetched(fetched) => Some(&fetched.http.tls),
             connector::Location::Files(_) | connector::Location::Program(_) => None,
         };
         tls.into_iter().flat_map(connector::Tls::files)
@@ -364,8 +369,9 @@ fn digest(document: &Document, registry: &Registry, catalogue: &Catalogue) -> Di
 }
 
 /// Looks up what stands between `${` and `}`, and notes the file in which it does.
-fn look_up(reference: &str, folder: &Path, referenced: &RefCell<BTreeSet<PathBuf>>) -> Result<String, String> {
+fn look_up(reference: &str, folder: &Path, referenced: &RefCell<BTreeSet<PathBuf>>, run: impl Fn(&str) -> Result<String, String>) -> Result<String, String> {
     match reference.split_once(':') {
+        Some(("exec", program)) => run(program),
         Some(("env", name)) => std::env::var(name).map_err(|_| format!("the environment variable {name} to be set")),
         Some(("file", path)) => {
             let path = folder.join(path);
@@ -373,6 +379,6 @@ fn look_up(reference: &str, folder: &Path, referenced: &RefCell<BTreeSet<PathBuf
             let text = read::text(&path).map_err(|error| format!("a readable file ({}: {error})", path.display()))?;
             Ok(text.trim_end_matches(['\n', '\r']).to_owned())
         }
-        _ => Err("`${env:NAME}` or `${file:path}`; write `$${` for a plain `${`".to_owned()),
+        _ => Err("`${env:NAME}`, `${file:path}` or `${exec:program arguments}`; write `$${` for a plain `${`".to_owned()),
     }
 }

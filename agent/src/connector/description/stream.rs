@@ -23,6 +23,8 @@ const SWEEP_SECONDS: i64 = 86_400;
 /// What streams need to know of their connector.
 pub(super) struct About<'a> {
     pub(super) transport: Transport,
+    /// Whether its streams may yield whatever records they find.
+    pub(super) takes_any: bool,
     pub(super) variants: &'a [String],
     /// How many streams it has.
     pub(super) streams: usize,
@@ -100,7 +102,7 @@ fn stream(checker: &mut Checker<'_>, path: &str, raw: raw::Stream, about: &About
         variables.extend(["since", "since_epoch"]);
         request_variables.extend(["since", "since_epoch"]);
     }
-    let feeds = feeds(checker, path, &raw, about.transport);
+    let feeds = feeds(checker, path, &raw, about);
     let key = checker.optional(&at("key"), raw.key.as_deref(), &variables);
     let errors = checker.optional(&at("errors"), raw.errors.as_deref(), &variables);
     let cursor = raw.cursor.as_ref().map(|cursor| self::cursor(checker, path, cursor, &variables)).transpose_ok();
@@ -118,6 +120,9 @@ fn stream(checker: &mut Checker<'_>, path: &str, raw: raw::Stream, about: &About
     let kinds = checker.optional(&at("kinds"), raw.kinds.as_deref(), &whole);
     let unseen = checker.optional(&at("unseen"), raw.unseen.as_deref(), &whole);
     modes(checker, path, &raw, earlier);
+    if about.transport == Transport::Sql {
+        of_databases(checker, path, &raw);
+    }
     for (position, name) in raw.only.iter().enumerate().filter(|(_, name)| !about.variants.contains(name)) {
         checker.wrong(&format!("{path}.only[{position}]"), format!("a variant, {name:?} is none"));
     }
@@ -149,7 +154,7 @@ fn stream(checker: &mut Checker<'_>, path: &str, raw: raw::Stream, about: &About
     })
 }
 
-fn feeds(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, transport: Transport) -> Option<Vec<Feed>> {
+fn feeds(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, about: &About<'_>) -> Option<Vec<Feed>> {
     let mut feeds = Some(Vec::new());
     for (position, text) in raw.feeds.iter().enumerate() {
         match Feed::parse(text) {
@@ -161,8 +166,7 @@ fn feeds(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, transport: Tr
         }
     }
     match (raw.feeds.is_empty(), raw.records.is_some()) {
-        // Whatever records a file holds are what the stream feeds.
-        (true, true) if transport == Transport::Files => {}
+        (true, true) if about.takes_any => {}
         (true, true) => checker.wrong(&format!("{path}.feeds"), "the shapes that `records` yields, such as model_versions"),
         (false, false) => checker.wrong(&format!("{path}.records"), "jq that yields what the stream feeds"),
         _ => {}
@@ -281,6 +285,9 @@ fn modes(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, earlier: &Ear
     if !raw.optional_status.is_empty() && raw.for_each.is_none() && !raw.feeds.is_empty() {
         checker.wrong(&format!("{path}.optional_status"), "`for_each` beside it: a whole stream that feeds something can't vanish");
     }
+    if raw.conditional && raw.feeds.is_empty() && raw.records.is_some() {
+        checker.wrong(&format!("{path}.conditional"), "`false`: what it feeds is found out from its rows");
+    }
     if raw.conditional && (raw.unseen.is_some() || raw.kinds.is_some()) {
         checker.wrong(&format!("{path}.conditional"), "`false`: what can be seen and held is found out anew by each poll");
     }
@@ -295,12 +302,22 @@ fn modes(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, earlier: &Ear
     }
 }
 
+/// What a stream of a database can't have: a query is answered whole, or not at all.
+fn of_databases(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream) {
+    for (key, given) in [("page", raw.page.is_some()), ("conditional", raw.conditional), ("optional_status", !raw.optional_status.is_empty())] {
+        if given {
+            checker.wrong(&format!("{path}.{key}"), "nothing, a database answers a query whole");
+        }
+    }
+}
+
 fn rows(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, transport: Transport, variables: &[&str]) -> Option<Rows> {
     let path = format!("{path}.rows");
     let text = match (&raw.rows, transport) {
         (Some(rows), _) => rows.trim(),
         (None, Transport::Files) => ".",
-        (None, Transport::Http) if !raw.again.is_empty() => ".",
+        (None, Transport::Http | Transport::Sql) if !raw.again.is_empty() => ".",
+        (None, Transport::Sql) => ".[]",
         (None, Transport::Http) => {
             checker.wrong(&path, "jq that yields the rows of a page, such as `.items[]`");
             return None;
@@ -310,7 +327,9 @@ fn rows(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, transport: Tra
     let expression = checker.expression(&path, list.unwrap_or(text), variables)?;
     let is_there = list.filter(|_| raw.absent == Absent::Empty).and_then(is_there);
     let is_there = is_there.map(|text| checker.expression(&path, &text, variables)).transpose_ok()?;
-    Some(Rows { expression, listed: list.is_some(), absent: raw.absent, is_there })
+    // A query without rows is answered all the same.
+    let absent = if transport == Transport::Sql && raw.again.is_empty() { Absent::EmptyOrNull } else { raw.absent };
+    Some(Rows { expression, listed: list.is_some(), absent, is_there })
 }
 
 /// jq that says whether the list `.a.b` is there at all, if that can be said of it.
@@ -331,8 +350,8 @@ struct From {
 
 fn origin(checker: &mut Checker<'_>, path: &str, from: From, about: &About<'_>, variables: &[&str]) -> Option<Origin> {
     match (about.transport, from) {
-        (Transport::Http, From { again: Some(again), request: None, tables: None, documents: None }) => Some(Origin::Again(again)),
-        (Transport::Http, From { request: Some(request), again: None, tables: None, documents: None }) => {
+        (Transport::Http | Transport::Sql, From { again: Some(again), request: None, tables: None, documents: None }) => Some(Origin::Again(again)),
+        (Transport::Http | Transport::Sql, From { request: Some(request), again: None, tables: None, documents: None }) => {
             let path = format!("{path}.request");
             let request = checker.request(&path, request, variables)?;
             checker.json_only(&path, &request);
@@ -345,7 +364,7 @@ fn origin(checker: &mut Checker<'_>, path: &str, from: From, about: &About<'_>, 
             }
             Some(Origin::Documents(documents))
         }
-        (Transport::Http, _) => {
+        (Transport::Http | Transport::Sql, _) => {
             checker.wrong(&format!("{path}.request"), "a request or `again`, and neither `files` nor `documents`");
             None
         }

@@ -19,16 +19,19 @@ use reqwest::{
 
 use super::{
     auth::Auth,
-    description::Description,
+    description::{Description, Transport},
     expression::Val,
     failure::{Failure, FailureReason},
     mapper,
     meter::{LogEntry, Meter},
     source::{Http, Limits, Tls},
 };
+use crate::secret::Secret;
 use budget::Budget;
 
 pub(super) use answer::{Answer, Body};
+#[cfg(feature = "postgresql")]
+pub(super) use classify::cause;
 pub(super) use login::log_in;
 pub(super) use origin::{below, follow_link};
 pub use post::Target;
@@ -67,6 +70,8 @@ pub(super) struct Web {
     /// How a worker for the login's jq is started.
     start: Option<mapper::Start>,
     budget: Budget,
+    /// What stands after `?` in the address of a file.
+    query: Option<Secret>,
 }
 
 /// A request that did not succeed, and what may be done about it.
@@ -115,15 +120,22 @@ impl Web {
         if !http.base.username().is_empty() || http.base.password().is_some() {
             return Err(wrong("url: credentials don't belong there; put them under `auth`"));
         }
-        if !connector.auth.contains(&http.auth.kind()) {
-            let known: Vec<_> = connector.auth.iter().map(|kind| kind.as_str()).collect();
+        // A connector of files knows nothing of servers that have them.
+        let known = if connector.transport == Transport::Files { &Target::AUTH[..] } else { &connector.auth[..] };
+        if !known.contains(&http.auth.kind()) {
+            let known: Vec<_> = known.iter().map(|kind| kind.as_str()).collect();
             return Err(wrong(&format!("auth: {} takes {}", connector.name, known.join(" or "))));
         }
         let client = client(&http.base, &http.tls, limits)?;
         let credentials = http.auth.header(connector.api_key.as_ref())?;
         let budget = Budget::new(limits.requests_per_second);
         let (http, limits, connector) = (http.clone(), limits.clone(), Arc::clone(connector));
-        Ok(Self { client, http, limits, connector, credentials, login: login::State::default(), settings, start, budget })
+        Ok(Self { client, http, limits, connector, credentials, login: login::State::default(), settings, start, budget, query: None })
+    }
+
+    /// The same for a file whose address goes on after `?`.
+    pub(super) fn with_query(self, query: Option<Secret>) -> Self {
+        Self { query, ..self }
     }
 
     pub(super) fn base(&self) -> &Url {
@@ -168,6 +180,9 @@ impl Web {
     /// One request, with the redirects that it leads to.
     async fn attempt(&self, call: &Call, credentials: Option<&(HeaderName, HeaderValue)>, meter: &Meter) -> Result<Answer, Setback> {
         let mut url = call.url.clone();
+        if let Some(query) = &self.query {
+            url.set_query(Some(query.expose()));
+        }
         let mut carry = true;
         for _ in 0..=MAX_REDIRECTS {
             self.budget.take().await;
@@ -199,7 +214,7 @@ impl Web {
             entry.bytes = answer.as_ref().map_or(0, Answer::bytes);
             entry.note = answer.as_ref().map_or_else(|failure| failure.reason.text().to_owned(), |_| String::new());
             meter.log(entry);
-            return answer.map_err(Setback::from);
+            return answer.map(|answer| if self.query.is_some() { answer.at(&call.url) } else { answer }).map_err(Setback::from);
         }
         Err(Failure::new(FailureReason::Redirect, format!("{}: more than {MAX_REDIRECTS} redirects", call.place())).into())
     }
@@ -237,9 +252,10 @@ fn entry(call: &Call) -> LogEntry {
 }
 
 /// A proxy has no business between the agent and its own machine.
-fn is_loopback(url: &Url) -> bool {
+pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
+        // Of an address that is none of HTTP, numbers are a name, too.
+        Some(url::Host::Domain(name)) => name == "localhost" || name.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback()),
         Some(url::Host::Ipv4(address)) => address.is_loopback(),
         Some(url::Host::Ipv6(address)) => address.is_loopback(),
         None => false,

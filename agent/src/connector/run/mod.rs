@@ -4,6 +4,8 @@ mod again;
 mod cross;
 #[cfg(test)]
 mod document_tests;
+#[cfg(test)]
+mod fetched_tests;
 mod lookup;
 mod merge;
 mod rows;

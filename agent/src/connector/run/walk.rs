@@ -236,7 +236,7 @@ async fn read(
 fn take(run: &Run, turn: &Turn, parents: &[Val], body: &Body, number: u64, link: Option<String>, mut into: Gathered) -> Result<(Seen, Gathered), Failure> {
     let stream = &run.connector().streams[turn.position];
     mapper::at(|| format!("{}, page {number}", stream.name));
-    let body = body.decode(Format::Json)?;
+    let body = body.decode(request(stream).format)?;
     let place = format!("page {number}");
     let base = run.client.web().base().as_str().trim_end_matches('/');
     let sheet = Sheet { stream, door: &run.door, place: &place, base: Some(base), columns: None, words: run.client.words() };
