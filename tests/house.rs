@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 /// Crates, and the only files or folders that name them: one, but for a crate that two write the same kind of file with.
-const HOMES: [(&str, &[&str]); 16] = [
+const HOMES: [(&str, &[&str]); 18] = [
+    ("aws_credential_types", &["agent/src/connector/http/sign.rs"]),
+    ("aws_sigv4", &["agent/src/connector/http/sign.rs"]),
     ("calamine", &["agent/src/connector/format/"]),
     ("cron", &["agent/src/schedule"]),
     ("jaq_core", &["agent/src/connector/expression.rs"]),
@@ -11,7 +13,7 @@ const HOMES: [(&str, &[&str]); 16] = [
     ("plotters", &["agent/src/draw/"]),
     ("plotters_backend", &["agent/src/draw/"]),
     ("reqwest", &["agent/src/connector/"]),
-    ("ring", &["agent/src/keys.rs"]),
+    ("ring", &["agent/src/keys"]),
     // The store, and files that others write.
     ("rusqlite", &["agent/src/store/sqlite/", "agent/src/connector/sql/"]),
     // Registers to begin with, and packs.

@@ -1,7 +1,9 @@
-//! Ed25519 keys: making and reading them, and what is signed with them; and whether what others signed was signed. The only file that knows the crate
-//! which does the mathematics.
+//! Ed25519 keys: making and reading them, and what is signed with them; and whether what others signed was signed. [`jws`] has keys that sign for a
+//! server of tokens. Only here the crate is known that does the mathematics.
 //!
 //! A private key is PKCS#8 as PEM, as `openssl genpkey -algorithm ed25519` makes it, too; a public one is what `openssl pkey -pubout` makes of it.
+
+pub mod jws;
 
 use std::{
     fmt, fs,
@@ -278,6 +280,11 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     let read = fs::File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes));
     read.map(|_| bytes).map_err(|source| Error::Unreadable { path: path.to_owned(), source })
+}
+
+/// The system's reason, without the path.
+fn reason(error: &Error) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 fn write_new(path: &Path, mode: u32, text: &str) -> Result<(), Error> {

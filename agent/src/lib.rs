@@ -47,7 +47,7 @@
 //! | [`threshold`] | rules, conditions, verdicts; pure |
 //! | [`plan`] | the monitoring plan against readings, rules and dashboards; pure |
 //! | [`anchors`] | what is kept of the evidence outside of the store: heads, signed lines, time stamps; how they are written and read |
-//! | [`keys`] | Ed25519 keys: made, read, what is signed with them, whether what others signed was |
+//! | [`keys`] | Ed25519 keys: made, read, what is signed with them, whether what others signed was; keys that sign for a server of tokens |
 //! | [`board`] | the current picture, and the picture as metric families |
 //! | [`pipeline`] | the only module that knows all of the above; takes over configurations by their difference; computes stored readings again (`rederive`), says what other limits would have said of them (`hindsight`), and evaluates the catalogue as of a moment that is over (`then`) |
 //! | [`draw`] | pictures of what was, in classes that one style sheet colours: lines with limits and gaps, amounts, strips of states; the palette of all pages |
@@ -97,7 +97,10 @@
 //! - What a file may ask for is bounded before room is made for it or anything recurses: nesting, values, columns, cells, rows
 //!   (`document::load`, `connector::format::bounds`). A file past a bound is one clear error, and its poll's failure.
 //! - Messages about files say place, header and kind of value, never the value of a cell.
-//! - A private key is read into [`keys::SigningKey`], which signs and shows nothing else than its public key.
+//! - A private key is read into [`keys::SigningKey`], which signs and shows nothing else than its public key, or into [`keys::jws::TokenKey`], which shows nothing.
+//! - What shows who asks (a header, a token, a signature) goes to the origin that it is for: the source's own, and what a token is fetched with to the server of
+//!   tokens. No redirect and no link takes it elsewhere, and no jq sees it, but for that of a login. Tokens are in memory only, but for a refresh token in the file that the
+//!   configuration names, written anew when its server replaces it.
 //! - What is asked of a database is run in a transaction that only reads, all of a poll in one; a value is bound, never pasted. What it says of an error is told by its
 //!   code alone (`connector::sql`).
 //! - Secrets are of the type [`secret::Secret`]; nothing that is logged, shown or returned as an error holds one.

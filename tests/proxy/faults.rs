@@ -61,6 +61,7 @@ pub const FAULTS: &[Fault] = &[
     Fault { kind: "cut off", name: "a connection that is cut in the middle", bend: cut },
     Fault { kind: "cut off", name: "half a JSON", bend: half },
     Fault { kind: "no JSON", name: "HTML", bend: |_| Some(Reply::new(200, "text/html", "<html>sign in</html>")) },
+    Fault { kind: "no JSON", name: "HTML with a status of its own", bend: |_| Some(Reply::new(203, "text/html", "<html>sign in</html>")) },
     Fault { kind: "no JSON", name: "HTML that says it is JSON", bend: |_| Some(Reply::new(200, "application/json", "<!doctype html><p>sign in")) },
     Fault { kind: "no JSON", name: "JSON that says it is HTML", bend: |case| Some(Reply::new(200, "text/html", text(&case.good))) },
     Fault { kind: "no JSON", name: "JSON that says it is text", bend: |case| Some(Reply::new(case.good.status, "text/plain", text(&case.good))) },
@@ -135,26 +136,22 @@ pub const FAULTS: &[Fault] = &[
     Fault { kind: "a total that is none", name: "a total below nothing", bend: |case| on_total(case, |_, _| json!(-1)) },
     Fault { kind: "a total that is none", name: "a total in words", bend: |case| on_total(case, |_, _| json!("many")) },
     Fault { kind: "a total that is none", name: "a total that is null", bend: |case| on_total(case, |_, _| Value::Null) },
-    Fault { kind: "a wrong token", name: "a token that is lost", bend: |case| on_token(case, |body| drop(body.remove("next_page_token"))) },
-    Fault {
-        kind: "a wrong token",
-        name: "a token that is empty",
-        bend: |case| on_token(case, |body| drop(body.insert("next_page_token".to_owned(), json!("")))),
-    },
+    Fault { kind: "a wrong token", name: "a token that is lost", bend: |case| on_token(case, |body, name| drop(body.remove(name))) },
+    Fault { kind: "a wrong token", name: "a token that is empty", bend: |case| on_token(case, |body, name| drop(body.insert(name.to_owned(), json!("")))) },
     Fault {
         kind: "a wrong token",
         name: "a token that is an object",
-        bend: |case| on_token(case, |body| drop(body.insert("next_page_token".to_owned(), json!({"x": 1})))),
+        bend: |case| on_token(case, |body, name| drop(body.insert(name.to_owned(), json!({"x": 1})))),
     },
     Fault {
         kind: "a wrong token",
         name: "a token of the first page",
-        bend: |case| on_token(case, |body| drop(body.insert("next_page_token".to_owned(), json!("offset-0")))),
+        bend: |case| on_token(case, |body, name| drop(body.insert(name.to_owned(), json!("offset-0")))),
     },
     Fault {
         kind: "a wrong token",
         name: "a token of a later page",
-        bend: |case| on_token(case, |body| drop(body.insert("next_page_token".to_owned(), json!("offset-8")))),
+        bend: |case| on_token(case, |body, name| drop(body.insert(name.to_owned(), json!("offset-8")))),
     },
     Fault { kind: "a wrong page", name: "a page left out", bend: |case| another_page(case, 1) },
     Fault { kind: "a wrong page", name: "the page before once more", bend: |case| another_page(case, -1) },
@@ -300,16 +297,17 @@ fn row_key_twice(case: &mut Case<'_>) -> Option<Reply> {
 fn on_total(case: &mut Case<'_>, change: fn(u64, &mut Random) -> Value) -> Option<Reply> {
     let mut json = body(case)?;
     let entries = json.as_object_mut()?;
-    let name = ["total_count", "total_entries"].into_iter().find(|name| entries.contains_key(*name))?;
+    let name = ["total_count", "total_entries", "total"].into_iter().find(|name| entries.contains_key(*name))?;
     let total = entries[name].as_u64()?;
     entries.insert(name.to_owned(), change(total, case.random));
     Some(Reply::json(200, &json))
 }
 
-fn on_token(case: &mut Case<'_>, change: fn(&mut serde_json::Map<String, Value>)) -> Option<Reply> {
+fn on_token(case: &mut Case<'_>, change: fn(&mut serde_json::Map<String, Value>, &str)) -> Option<Reply> {
     let mut json = body(case)?;
-    let entries = json.as_object_mut().filter(|entries| entries.contains_key("next_page_token"))?;
-    change(entries);
+    let entries = json.as_object_mut()?;
+    let name = ["next_page_token", "nextPageToken"].into_iter().find(|name| entries.contains_key(*name))?;
+    change(entries, name);
     Some(Reply::json(200, &json))
 }
 
@@ -319,8 +317,8 @@ fn another_page(case: &mut Case<'_>, by: i64) -> Option<Reply> {
     let mut moved = false;
     for (name, value) in &mut received.query {
         let (prefix, step) = match name.as_str() {
-            "offset" => ("", 4),
-            "page_token" => ("offset-", 4),
+            "offset" | "startAt" => ("", 4),
+            "page_token" | "nextPageToken" => ("offset-", 4),
             "page" => ("", 1),
             _ => continue,
         };

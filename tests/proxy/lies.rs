@@ -12,6 +12,8 @@ pub struct Lie {
 const NO_TOTAL: &str = "the list has no total, and the first page is as it was";
 const BOTH: &str = "neither list has a total, and both end at the same place: nothing in one names what is missing in the other";
 
+const A_PAGE: &str = "a page says where it ends and whether it is the last one, and not how many rows there are";
+
 pub const LIES: &[Lie] = &[
     Lie { upstream: "models", fault: "a token that is lost", reason: BOTH },
     Lie { upstream: "models", fault: "a token that is empty", reason: BOTH },
@@ -22,8 +24,24 @@ pub const LIES: &[Lie] = &[
     Lie { upstream: "dashboards", fault: "a row left out", reason: NO_TOTAL },
     Lie { upstream: "dashboards", fault: "a page left out", reason: NO_TOTAL },
     Lie { upstream: "dashboards", fault: "a page without rows", reason: NO_TOTAL },
+    Lie { upstream: "alarms", fault: "a row left out", reason: NO_TOTAL },
+    Lie { upstream: "alarms", fault: "a page without rows", reason: NO_TOTAL },
+    Lie { upstream: "issues", fault: "a row left out", reason: A_PAGE },
+    Lie { upstream: "issues", fault: "a page without rows", reason: A_PAGE },
+    Lie { upstream: "work", fault: "a row left out", reason: A_PAGE },
+    Lie { upstream: "work", fault: "a page without rows", reason: A_PAGE },
     Lie { upstream: "rules", fault: "a row left out", reason: "all rules come in one answer, which does not say how many there are" },
     Lie { upstream: "rules", fault: "a page without rows", reason: "all rules come in one answer, which does not say how many there are" },
+    Lie { upstream: "github", fault: "a row left out", reason: NO_TOTAL },
+    Lie { upstream: "github", fault: "a page left out", reason: NO_TOTAL },
+    Lie { upstream: "github", fault: "a page without rows", reason: NO_TOTAL },
+    Lie { upstream: "gitlab", fault: "a row left out", reason: NO_TOTAL },
+    Lie { upstream: "gitlab", fault: "a page left out", reason: NO_TOTAL },
+    Lie { upstream: "gitlab", fault: "a page without rows", reason: NO_TOTAL },
+    Lie { upstream: "jira-cloud", fault: "a row left out", reason: NO_TOTAL },
+    Lie { upstream: "jira-cloud", fault: "a page left out", reason: NO_TOTAL },
+    Lie { upstream: "jira-cloud", fault: "a page without rows", reason: NO_TOTAL },
+    Lie { upstream: "jira-cloud", fault: "a token of a later page", reason: NO_TOTAL },
 ];
 
 /// Whether this can't be shown.

@@ -7,14 +7,20 @@
 //! `tests/faults N SEED` makes N such polls; the same seed makes the same ones. What fails says seed, step and fault.
 
 mod airflow;
+mod azure_devops;
+mod cases;
 mod faults;
 mod grafana;
 mod lies;
+mod linear;
 mod mlflow;
+mod opsgenie;
+mod pagerduty;
 mod random;
 mod redmine;
 mod registers;
 mod rules;
+mod trackers;
 mod upstream;
 
 use clause9::{

@@ -25,8 +25,22 @@ pub struct Upstream {
     pub always: &'static [(&'static str, &'static [&'static str])],
 }
 
-pub const UPSTREAMS: &[Upstream] =
-    &[super::redmine::UPSTREAM, super::airflow::TWO, super::airflow::THREE, super::mlflow::UPSTREAM, super::grafana::UPSTREAM, super::rules::UPSTREAM];
+pub const UPSTREAMS: &[Upstream] = &[
+    super::redmine::UPSTREAM,
+    super::airflow::TWO,
+    super::airflow::THREE,
+    super::mlflow::UPSTREAM,
+    super::grafana::UPSTREAM,
+    super::rules::UPSTREAM,
+    super::pagerduty::UPSTREAM,
+    super::opsgenie::UPSTREAM,
+    super::linear::UPSTREAM,
+    super::azure_devops::UPSTREAM,
+    super::trackers::GITHUB,
+    super::trackers::GITLAB,
+    super::trackers::JIRA_CLOUD,
+    super::trackers::JIRA_DATA_CENTER,
+];
 
 /// The systems of the inventory.
 pub const SYSTEMS: [&str; 4] = ["credit", "fraud", "hiring", "triage"];

@@ -187,20 +187,8 @@ fn s3() {
 #[test]
 fn s3_with_signatures_that_are_checked() {
     let store = Store::s3();
-    let form = |body: &str| {
-        let headers = [
-            ("Content-Type", "application/x-www-form-urlencoded"),
-            ("Authorization", "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=x"),
-        ];
-        send(Method::POST, &store.peer.url, &headers, body)
-    };
-    form("Action=CreateUser&UserName=reader&Version=2010-05-08");
-    let policy = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:GetObject","s3:ListBucket"],"Resource":"*"}]}"#;
-    form(&format!("Action=PutUserPolicy&UserName=reader&PolicyName=read&PolicyDocument={}&Version=2010-05-08", encoded(policy)));
-    let keys = form("Action=CreateAccessKey&UserName=reader&Version=2010-05-08");
-    let between = |tag: &str| keys.split(&format!("<{tag}>")).nth(1).and_then(|rest| rest.split('<').next()).expect("a key").to_owned();
-    let (id, secret) = (between("AccessKeyId"), between("SecretAccessKey"));
-    send(Method::POST, &format!("{}/moto-api/reset-auth", store.peer.url), &[], "0");
+    let (id, secret) = keys(&store.peer.url, r#"["s3:GetObject","s3:ListBucket"]"#);
+    check_signatures(&store.peer.url);
 
     let good = [("AWS_ACCESS_KEY_ID", id.as_str()), ("AWS_SECRET_ACCESS_KEY", secret.as_str())];
     let (code, _, stderr) = store.run(&["quality", "--data", "s3://windows/train"], &good);
@@ -208,6 +196,30 @@ fn s3_with_signatures_that_are_checked() {
     let refused = format!("s3://windows/train: access refused by {} (403 ", store.peer.url);
     store.fails("s3://windows/train", &good[..1], &format!("{refused}SignatureDoesNotMatch); check AWS_ACCESS_KEY_ID, "));
     store.fails("s3://windows/train", &[], &format!("{refused}InvalidAccessKeyId); check AWS_ACCESS_KEY_ID, "));
+}
+
+/// A key of a user who may do these things, from a moto that looks at no signatures yet.
+pub fn keys(url: &str, may: &str) -> (String, String) {
+    iam(url, "Action=CreateUser&UserName=reader");
+    let policy = encoded(&format!(r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":{may},"Resource":"*"}}]}}"#));
+    iam(url, &format!("Action=PutUserPolicy&UserName=reader&PolicyName=read&PolicyDocument={policy}"));
+    let keys = iam(url, "Action=CreateAccessKey&UserName=reader");
+    let between = |tag: &str| keys.split(&format!("<{tag}>")).nth(1).and_then(|rest| rest.split('<').next()).expect("a key").to_owned();
+    (between("AccessKeyId"), between("SecretAccessKey"))
+}
+
+/// From now on moto answers who is signed in only.
+pub fn check_signatures(url: &str) {
+    send(Method::POST, &format!("{url}/moto-api/reset-auth"), &[], "0");
+}
+
+/// Has moto do something with its users.
+pub fn iam(url: &str, form: &str) -> String {
+    let headers = [
+        ("Content-Type", "application/x-www-form-urlencoded"),
+        ("Authorization", "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=x"),
+    ];
+    send(Method::POST, url, &headers, &format!("{form}&Version=2010-05-08"))
 }
 
 #[test]
@@ -248,7 +260,7 @@ fn program() -> PathBuf {
 }
 
 /// For a path or a form: everything but what needs no code.
-fn encoded(text: &str) -> String {
+pub fn encoded(text: &str) -> String {
     let code = |byte: u8| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => char::from(byte).to_string(),
         _ => format!("%{byte:02X}"),
@@ -261,7 +273,7 @@ fn put(url: &str, headers: &[(&str, &str)], body: &str) {
 }
 
 /// What a server answers; anything but success ends the test.
-fn send(method: Method, url: &str, headers: &[(&str, &str)], body: &str) -> String {
+pub fn send(method: Method, url: &str, headers: &[(&str, &str)], body: &str) -> String {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {

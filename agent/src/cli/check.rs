@@ -32,7 +32,7 @@ pub(super) fn execute(args: &args::Check) -> anyhow::Result<ExitCode> {
     let counts = [(config.sources.len(), "source"), (config.registry.iter().count(), "connector"), (config.catalogue.iter().len(), "indicator")];
     say!("{}: {}", args.config.config.display(), counts.map(|(count, what)| counted(count, what)).join(", "));
     let open = config.web.open_to_others(config.listen).into_iter().chain(store::open_to_others(&config.data_dir));
-    open.chain(config.evidence.warnings(&config.data_dir)).for_each(|warning| say!("warning: {warning}"));
+    open.chain(config.warnings()).for_each(|warning| say!("warning: {warning}"));
     in_force(&config);
     let failures = examples(&config.catalogue);
     failures.iter().for_each(|failure| say!("{failure}"));

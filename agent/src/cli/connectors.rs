@@ -63,6 +63,10 @@ fn show(connector: &Connector) -> anyhow::Result<ExitCode> {
         writeln!(text, "# setting {} (default {}): {}", setting.name, setting.default, setting.about)?;
     }
     writeln!(text, "{}", description.text.trim_end())?;
+    if !description.library.is_empty() {
+        writeln!(text, "\n# What it uses of the shared library:")?;
+        description.library.lines().try_for_each(|line| writeln!(text, "# {line}"))?;
+    }
     out(format_args!("{text}"));
     Ok(ExitCode::SUCCESS)
 }

@@ -37,7 +37,7 @@ pub(super) async fn serve(config: Config, listen: SocketAddr, started: impl FnOn
     fault::log_panics();
     let (sources, indicators) = (config.sources.len(), config.catalogue.iter().len());
     tracing::info!(version = crate::BUILD, configuration = %config.file.display(), sources, indicators, off = config.off.len(), "clause9 begins");
-    config.evidence.warnings(&config.data_dir).iter().for_each(|warning| tracing::warn!("{warning}"));
+    config.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     let listener = front::open(listen).await?;
     let tls = front::certificate(&config.web).await?;
     let exporter = Exporter::new(OwnMetrics::new(NAMESPACE)?)?;

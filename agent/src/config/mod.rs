@@ -29,6 +29,7 @@ use crate::{
     connector::{self, Registry},
     document::{Document, Mistake, Mistakes, REQUIRED},
     indicator::{Catalogue, Id},
+    keys::open_to_others,
     record::{Digest, Feed, Zone},
     review::YearStart,
     schedule::{Cron, Schedule, Staleness},
@@ -131,7 +132,7 @@ pub struct NamedSystem {
 pub struct PolledSource {
     /// What the engine needs.
     pub source: Arc<connector::Source>,
-    /// Digest of the files that its TLS settings name, if any: a client has read them when it was made, and never again.
+    /// Digest of the certificates and keys that it names, if any: a client has read them when it was made, and never again.
     pub certificates: Option<Digest>,
     /// When it is polled.
     pub schedule: Schedule,
@@ -172,6 +173,15 @@ impl Config {
             None => polled.source.connector.feeds().any(|feed| feed.table() == "systems"),
         };
         self.sources.iter().any(|polled| matches!(polled.source.location, connector::Location::Http(_)) && may_have(polled))
+    }
+
+    /// What to say of keys and places that are not for the agent alone.
+    pub fn warnings(&self) -> Vec<String> {
+        let keys = self.sources.iter().filter_map(|polled| match &polled.source.location {
+            connector::Location::Http(http) => http.auth.key_file().and_then(open_to_others),
+            connector::Location::Files(_) | connector::Location::Program(_) => None,
+        });
+        keys.chain(self.evidence.warnings(&self.data_dir)).collect()
     }
 
     /// The keys by which `next` differs in what a running agent can't change.
@@ -351,12 +361,12 @@ fn review(raw: &raw::Review, reader: &mut Reader<'_>) -> Review {
 
 impl PolledSource {
     fn certificate_files(&self) -> impl Iterator<Item = &Path> {
-        let tls = match &self.source.location {
-            connector::Location::Http(http) => Some(&http.tls),
-            connector::Location::Fetched(fetched) => Some(&fetched.http.tls),
+        let http = match &self.source.location {
+            connector::Location::Http(http) => Some(http),
+            connector::Location::Fetched(fetched) => Some(&fetched.http),
             connector::Location::Files(_) | connector::Location::Program(_) => None,
         };
-        tls.into_iter().flat_map(connector::Tls::files)
+        http.into_iter().flat_map(connector::Http::files)
     }
 }
 

@@ -191,7 +191,8 @@ pub struct Source {
     pub path: Option<String>,
     /// For a file behind a `url`: the name that it is read under, which says which table it is and its format. Default: the last part of the url's path.
     pub file: Option<String>,
-    /// How to authenticate: `none`, `basic`, `bearer`, `api_key` or `login`. Default: `none`.
+    /// How to authenticate: `none`, `basic`, `bearer`, `api_key`, `login`, `oauth2`, `app` or `sigv4`, as far as the connector takes it.
+    /// Default: `none`.
     #[serde(default)]
     pub auth: Auth,
     /// Poll again after this long. Default: `5m`. Not together with `cron`.

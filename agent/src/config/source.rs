@@ -10,7 +10,9 @@ use url::Url;
 
 use super::{PolledSource, Reader, measure, raw, read};
 use crate::{
-    connector::{AuthKind, Description, Fetched, Files, Http, Limits, Location, Own, Registry, SQL_SCHEMES, Source, Target, Tls, Transport, refused_words},
+    connector::{
+        Auth, AuthKind, Description, Fetched, Files, Http, Limits, Location, Own, Registry, SQL_SCHEMES, Source, Target, Tls, Transport, refused_words,
+    },
     document::one_of,
     record::Feed,
     schedule::{Schedule, Staleness},
@@ -113,11 +115,11 @@ fn one(raw: &raw::Source, path: &str, registry: &Registry, reader: &mut Reader<'
         Location::Http(_) | Location::Fetched(_) | Location::Program(_) => None,
     };
     let certificates = match &location {
-        Location::Http(Http { tls, .. }) => Some(tls),
-        Location::Fetched(fetched) => Some(&fetched.http.tls),
+        Location::Http(http) => Some(http),
+        Location::Fetched(fetched) => Some(&fetched.http),
         Location::Files(_) | Location::Program(_) => None,
     };
-    let certificates = certificates.filter(|tls| tls.files().next().is_some()).map(|tls| read::digest(tls.files()));
+    let certificates = certificates.filter(|http| http.files().next().is_some()).map(|http| read::digest(http.files()));
     let staleness = staleness(raw.stale_after, &schedule, limits.total, path, reader);
     let source = Source { name: raw.name.clone(), connector, location, limits, settings: raw.settings.clone() };
     if matches!(&source.location, Location::Files(files) if !files.own.removed.is_empty()) && !source.keeps_registers() {
@@ -198,7 +200,9 @@ fn http(raw: &raw::Source, connector: &Description, allow_redirects_to: Vec<Url>
     }
     let tls = tls(&raw.tls, path, reader);
     no_tables(raw, connector, path, reader);
-    Some(Http { base: url.ok()?, auth: raw.auth.clone(), tls, allow_redirects_to, values: raw.values.clone() })
+    let base = url.ok()?;
+    let auth = auth(raw, connector, &base, path, reader);
+    Some(Http { base, auth, tls, allow_redirects_to, values: raw.values.clone() })
 }
 
 /// What is said of tables in files, where there are none; and words for fields that there are not.
@@ -277,6 +281,24 @@ fn database_url(written: &str) -> Result<Url, &'static str> {
         Some(_) => return Err("nothing after `?` but `sslmode=disable`, or `verify-full`, which is what is done without it"),
     }
     if url.fragment().is_some() { Err("a URL without `#`") } else { Ok(url) }
+}
+
+/// Credentials whose files are there, and that have all that they need.
+fn auth(raw: &raw::Source, connector: &Description, base: &Url, path: &str, reader: &mut Reader<'_>) -> Auth {
+    let mut auth = raw.auth.clone();
+    let kind = auth.kind();
+    let before = reader.mistakes.len();
+    for (key, file) in auth.paths() {
+        let written = file.to_string_lossy().into_owned();
+        *file = reader.existing(&format!("{path}.auth.{}.{key}", kind.as_str()), &written);
+    }
+    let settings = connector.settings(&raw.settings).ok();
+    if let Some(settings) = settings.filter(|_| reader.mistakes.len() == before && connector.auth.contains(&kind))
+        && let Some((key, expected)) = auth.mistake(connector, base, &settings)
+    {
+        reader.mistake(format!("{path}.auth.{}.{key}", kind.as_str()).trim_end_matches('.'), expected);
+    }
+    auth
 }
 
 /// Certificates, below the `tls` of a path.

@@ -1,5 +1,7 @@
 //! One bad configuration for each mistake, with the exact message beside it.
 
+mod credentials;
+
 use std::path::Path;
 
 use super::*;
@@ -159,7 +161,9 @@ fn every_mistake_has_its_message() {
         (
             "auth typo",
             source(", auth: { baerer: hush }"),
-            &["agent.yaml:3: sources[0].auth: a value that is not shown; expected `none` or `basic` or `bearer` or `api_key` or `login`"],
+            &[
+                "agent.yaml:3: sources[0].auth: a value that is not shown; expected `none` or `basic` or `bearer` or `api_key` or `login` or `oauth2` or `app` or `sigv4`",
+            ],
         ),
         (
             "every and cron",

@@ -156,9 +156,9 @@ fn digest(call: &Call, outcome: &Result<Answer, Failure>) -> Digest {
     let text = match outcome {
         Err(failure) => failure.reason.as_str().to_owned(),
         Ok(answer) if answer.status == 304 => answer.status.to_string(),
-        Ok(Answer { status, url, body, etag, last_modified, next }) => {
+        Ok(Answer { status, url, body, etag, last_modified, next, headers }) => {
             let validators = is_conditional(call).then_some((etag, last_modified));
-            format!("{status} {url} {:?} {validators:?} {next:?}", body.digest())
+            format!("{status} {url} {:?} {validators:?} {next:?} {headers:?}", body.digest())
         }
     };
     Digest::of(text.as_bytes())

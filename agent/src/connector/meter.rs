@@ -6,6 +6,7 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Instant,
 };
 
 use serde::{Deserialize, Serialize};
@@ -22,7 +23,7 @@ use crate::record::Digest;
 /// One request or file of a poll, as the log shows it. No query values, no credentials, nothing of the answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogEntry {
-    /// The stream it was made for, or `probe`, `login`, `variant`.
+    /// The stream it was made for, or `probe`, `login`, `token`, `keys`, `variant`.
     pub stream: String,
     /// `GET`, `POST`, `SQL`, `FILE`.
     pub method: String,
@@ -62,6 +63,7 @@ impl fmt::Display for LogEntry {
 #[derive(Debug)]
 pub(super) struct Meter {
     now: i64,
+    since: Instant,
     answer_bytes: u64,
     poll_bytes: u64,
     max_pages: u64,
@@ -84,6 +86,7 @@ impl Meter {
     pub(super) fn new(limits: &Limits, now: i64) -> Self {
         Self {
             now,
+            since: Instant::now(),
             answer_bytes: limits.answer_bytes,
             poll_bytes: limits.poll_bytes,
             max_pages: limits.pages,
@@ -105,6 +108,11 @@ impl Meter {
     /// The poll's now, epoch seconds.
     pub(super) fn now(&self) -> i64 {
         self.now
+    }
+
+    /// What the clock shows by now, epoch seconds: credentials end while a poll goes on.
+    pub(super) fn clock(&self) -> i64 {
+        self.now + i64::try_from(self.since.elapsed().as_secs()).unwrap_or(0)
     }
 
     /// Counts bytes of an answer, of which `so_far` came before.

@@ -14,10 +14,11 @@
 //! read again.
 //!
 //! A poll is all or nothing: [`poll`] gives every record of every stream, or a [`Failure`] with its reason. Pure are `description`,
-//! `template`, `request`, `page`, `cursor`, `format`, `samples`, `blank` (registers to begin with) and `run/rows.rs`; I/O is in `http`, `sql`, `files`, `program`, `mapper` and `replay`. The only place that knows
+//! `template`, `request`, `page`, `cursor`, `format`, `samples`, `library` (jq that connectors share), `answer_headers`, `blank` (registers to begin with) and `run/rows.rs`; I/O is in `http`, `sql`, `files`, `program`, `mapper` and `replay`. The only place that knows
 //! the HTTP client is `http`, the only one that knows jq is `expression.rs`. `program` starts programs that print records, and `mapper`
 //! this program once more for each poll: there the poll is turned and jq is run, under limits that the kernel keeps. Nothing of indicators, thresholds or the store is known here.
 
+mod answer_headers;
 mod auth;
 pub mod blank;
 mod client;
@@ -31,6 +32,7 @@ mod faults;
 mod files;
 mod format;
 mod http;
+mod library;
 mod mapper;
 mod memo;
 mod meter;
@@ -50,7 +52,7 @@ mod template;
 mod testing;
 mod upstream;
 
-pub use auth::{Auth, AuthKind, Login};
+pub use auth::{App, Auth, AuthKind, Login, Oauth2, Sigv4};
 pub use client::Client;
 pub use cursor::{Kinds, StreamCursor};
 pub use description::{ConnectorKind, Description, KeyHeader, Mode, Setting, Stream, Transport, refused_words};

@@ -6,7 +6,7 @@
 //!   before it all along was passed over, whatever was added or deleted meanwhile; when it is not, something may have been.
 //! - Where they can't be (`number`, `token`, `link`), the first page is asked for once more at the end: none of its rows may be missing, but for
 //!   those that new ones pushed off it.
-//! - A `cursor` names a row and no place in a list; nothing shifts.
+//! - A `cursor` names a row, or a moment in a feed of changes, and no place in a list; nothing shifts.
 //! - Totals that fall from page to page, or are below what has come, contradict themselves and are not believed. Lists that grow are fine. One that
 //!   ends the walk at a page that is full is believed when the page after it has nothing new.
 //!
@@ -180,7 +180,8 @@ impl<'d> Walk<'d> {
                 size.iter().for_each(|(name, size)| additions.put(*place, name, Json::from(*size)));
                 additions.put(*place, param, Json::from(first + self.pages));
             }
-            Some(Page::Cursor { variable, .. }) => self.next.iter().for_each(|end| additions.put(Place::Json, variable, end.clone())),
+            Some(Page::Cursor { variable: Some(variable), .. }) => self.next.iter().for_each(|end| additions.put(Place::Json, variable, end.clone())),
+            Some(Page::Cursor { variable: None, .. }) => additions.link = self.next.as_ref().map(plain),
         }
         additions
     }

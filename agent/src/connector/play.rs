@@ -43,7 +43,7 @@ impl Connector {
                 let replay = Replay::start(case, case.now).await.map_err(wrong)?;
                 let base = replay.url().as_str().trim_end_matches('/').to_owned();
                 let http =
-                    Http { base: replay.url(), auth: case.auth.clone(), tls: Tls::default(), allow_redirects_to: Vec::new(), values: case.own.values.clone() };
+                    Http { base: replay.url(), auth: case.auth.played(), tls: Tls::default(), allow_redirects_to: Vec::new(), values: case.own.values.clone() };
                 (Location::Http(http), Some(replay), base)
             }
             Transport::Sql => {

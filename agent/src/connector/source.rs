@@ -83,6 +83,13 @@ pub struct Http {
     pub values: OwnValues,
 }
 
+impl Http {
+    /// The files that it names, of certificates and keys.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.tls.files().chain(self.auth.files())
+    }
+}
+
 /// Files.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Files {

@@ -1,19 +1,21 @@
 //! From a connector's YAML as typed to a proved [`Description`]: every mistake is noted with its line. Streams are in `stream.rs`.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     sync::Arc,
 };
 
 use reqwest::header::{ACCEPT, HeaderName, HeaderValue};
 use serde_json::{Value as Json, json};
 
-use super::{ConnectorKind, Description, Format, KeyHeader, Login, Method, Probe, Request, Setting, Transport, Variant, raw, refused_words, stream};
+use super::{ConnectorKind, Description, Format, Method, Probe, Request, Setting, Transport, Variant, credentials, raw, refused_words, stream};
 use crate::{
     connector::{
+        answer_headers,
         auth::AuthKind,
         expression::{Expression, Program, Words},
         format::{Lists, NO_WORDS, RawLists},
+        library,
         template::{JsonTemplate, Template},
     },
     document::{Document, Mistake, Mistakes},
@@ -23,9 +25,6 @@ use crate::{
 /// Variables that every expression has.
 pub(super) const BASE: &[&str] = &["settings", "vars", "source", "auth", "now", "midnight"];
 
-/// Variables of a login.
-const LOGIN: &[&str] = &["settings", "vars", "source", "now", "user", "password"];
-
 /// Notes mistakes with their places.
 pub(super) struct Checker<'a> {
     document: &'a Document,
@@ -34,41 +33,43 @@ pub(super) struct Checker<'a> {
     /// Tests have compiled its expressions.
     proved: bool,
     program: Arc<Program>,
+    /// The headers of answers that its expressions ask for.
+    headers: BTreeSet<String>,
     mistakes: &'a mut Mistakes,
 }
 
 /// Proves a description.
 pub(super) fn description(document: &Document, text: &str, proved: bool, mistakes: &mut Mistakes) -> Option<Description> {
     let before = mistakes.len();
-    let raw: raw::Connector = document.read(mistakes)?;
-    let mut checker = Checker { document, transport: raw.transport, defs: Arc::default(), proved, program: Arc::default(), mistakes };
+    let mut raw: raw::Connector = document.read(mistakes)?;
+    let library = library::used_by(text);
+    let (transport, defs) = (raw.transport, library.as_str().into());
+    let mut checker = Checker { document, transport, defs, proved, program: Arc::default(), headers: BTreeSet::new(), mistakes };
     checker.name("name", &raw.name);
     if let Some(defs) = &raw.defs {
         // As an expression of their own first: what is wrong with them would be wrong everywhere.
         checker.expression("defs", &format!("{defs}\n."), BASE)?;
-        checker.defs = defs.as_str().into();
+        checker.defs = format!("{library}{defs}").into();
         checker.program = Arc::default();
     }
-    let api_key = raw.api_key.and_then(|key| checker.key_header(&key));
-    let login = raw.login.and_then(|login| {
-        let token = checker.expression("login.token", &login.token, BASE);
-        Some(Login { request: checker.request("login.request", login.request, LOGIN)?, token: token? })
-    });
-    checker.auth(&raw.auth, api_key.is_some(), login.is_some());
+    let ways = credentials::ways(&mut checker, &mut raw);
     let probe = raw.probe.and_then(|probe| {
-        let ok = probe.ok.as_deref().map(|ok| checker.expression("probe.ok", ok, BASE));
+        let ok = probe.ok.as_deref().map(|ok| checker.expression("probe.ok", ok, &[BASE, &["headers"]].concat()));
         let request = checker.request("probe.request", probe.request, BASE);
         Some(Probe { request: request?, ok: ok.transpose_ok()?, about: probe.about })
     });
     let variants = checker.variants(raw.variants);
     let variant_names: Vec<_> = variants.iter().map(|variant| variant.name.clone()).collect();
     let headers = checker.headers("headers", &raw.headers);
+    let setting_names: Vec<_> = raw.settings.keys().cloned().collect();
     // Whatever records a file holds are what its stream feeds, and so are those that a user maps by settings.
     let takes_any = raw.transport == Transport::Files || raw.kind == ConnectorKind::Records;
-    let about = stream::About { transport: raw.transport, takes_any, variants: &variant_names, streams: raw.streams.len() };
+    let about = stream::About { transport: raw.transport, takes_any, variants: &variant_names, streams: raw.streams.len(), settings: &setting_names };
     let mut streams = stream::streams(&mut checker, raw.streams, &about);
     let cross_checks = stream::cross_checks(&mut checker, raw.cross_checks, &mut streams);
+    let is_walked = |name: &str| streams.iter().filter_map(|stream| stream.for_each.as_ref()).any(|for_each| for_each.walks(name));
     let settings = raw.settings.into_iter().map(|(name, setting)| Setting {
+        walked: is_walked(&name),
         name,
         default: setting.default.unwrap_or_default(),
         required: setting.required,
@@ -77,23 +78,29 @@ pub(super) fn description(document: &Document, text: &str, proved: bool, mistake
     let settings = settings.collect();
     let words = checker.words(raw.words);
     let auth = if raw.auth.is_empty() { vec![AuthKind::None] } else { raw.auth };
+    let answer_headers = checker.headers.into_iter().collect();
     (mistakes.len() == before).then(|| Description {
         name: raw.name,
         kind: raw.kind,
         about: raw.about,
         transport: raw.transport,
         auth,
-        api_key,
+        api_key: ways.api_key,
         settings,
         words,
         streams,
         text: text.to_owned(),
-        digest: Digest::of(text.as_bytes()),
-        login,
+        digest: Digest::of([text, &library].concat().as_bytes()),
+        library,
+        login: ways.login,
+        oauth2: ways.oauth2,
+        app: ways.app,
+        sigv4: ways.sigv4,
         headers,
         probe,
         variants,
         cross_checks,
+        answer_headers,
     })
 }
 
@@ -119,6 +126,11 @@ impl Checker<'_> {
         self.mistakes.push(self.document.mistake(path, expected));
     }
 
+    /// Whether there is a value at `path`.
+    pub(super) fn has(&self, path: &str) -> bool {
+        self.document.has(path)
+    }
+
     /// Lists of words for fields that there are, and that can have what the words count as.
     fn words(&mut self, raw: RawLists) -> Lists {
         for (table, field, words) in raw.iter().flat_map(|(table, fields)| fields.iter().map(move |(field, words)| (table, field, words))) {
@@ -137,6 +149,12 @@ impl Checker<'_> {
 
     /// Compiles the expression at `path`.
     pub(super) fn expression(&mut self, path: &str, text: &str, variables: &[&str]) -> Option<Expression> {
+        if variables.contains(&"headers") {
+            match answer_headers::named(text) {
+                Ok(names) => self.headers.extend(names),
+                Err(expected) => self.wrong(path, expected),
+            }
+        }
         match Expression::compile(text, &Words { variables, defs: Arc::clone(&self.defs), proved: self.proved, program: Arc::clone(&self.program) }) {
             Ok(expression) => Some(expression),
             Err(error) => {
@@ -253,23 +271,6 @@ impl Checker<'_> {
             }
         }
         headers
-    }
-
-    fn key_header(&mut self, raw: &raw::ApiKey) -> Option<KeyHeader> {
-        let name = HeaderName::try_from(raw.header.as_str()).map_err(|_| self.wrong("api_key.header", "a header's name"));
-        Some(KeyHeader { name: name.ok()?, prefix: raw.prefix.clone() })
-    }
-
-    fn auth(&mut self, kinds: &[AuthKind], key: bool, login: bool) {
-        for (kind, described, path) in [(AuthKind::ApiKey, key, "api_key"), (AuthKind::Login, login, "login")] {
-            let accepted = kinds.contains(&kind);
-            if accepted && !described && !self.document.has(path) {
-                self.wrong(path, format!("`{path}`, because `auth` accepts it"));
-            }
-            if !accepted && described {
-                self.wrong("auth", format!("`{path}` among them, because it is described"));
-            }
-        }
     }
 
     fn variants(&mut self, raw: Vec<raw::Variant>) -> Vec<Variant> {

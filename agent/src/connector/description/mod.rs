@@ -1,12 +1,14 @@
 //! What a connector describes, proved good: compiled expressions, parsed templates, streams that refer only to earlier ones.
 
 mod check;
+mod credentials;
 mod raw;
 mod stream;
 #[cfg(test)]
 mod tests;
 mod words;
 
+pub(super) use credentials::{App, Oauth2, Sigv4};
 pub use words::refused_words;
 
 use reqwest::header::{HeaderName, HeaderValue};
@@ -46,15 +48,22 @@ pub struct Description {
     pub words: Lists,
     /// What is read, in this order.
     pub streams: Vec<Stream>,
-    /// The text that was read: the method behind its records.
+    /// The text that was read: the method behind its records, with [`Self::library`].
     pub text: String,
-    /// Digest of that text.
+    /// The shared definitions that its expressions use.
+    pub library: String,
+    /// Digest of that text, and of the shared definitions that it uses.
     pub digest: Digest,
     pub(super) login: Option<Login>,
+    pub(super) oauth2: Option<Oauth2>,
+    pub(super) app: Option<App>,
+    pub(super) sigv4: Option<Sigv4>,
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
     pub(super) probe: Option<Probe>,
     pub(super) variants: Vec<Variant>,
     pub(super) cross_checks: Vec<CrossCheck>,
+    /// The headers of answers that its expressions ask for, in lower case. No others are kept.
+    pub(super) answer_headers: Vec<String>,
 }
 
 /// Two are equal when their text is: everything else is made from it.
@@ -201,6 +210,8 @@ pub struct Setting {
     pub default: Json,
     /// Whether the source must set it.
     pub required: bool,
+    /// Whether streams walk its items: then it is a list, of which a text is one item and nothing is none.
+    pub walked: bool,
     /// Meaning.
     pub about: String,
 }
@@ -334,9 +345,32 @@ pub(super) struct Side {
 
 #[derive(Debug)]
 pub(super) struct ForEach {
-    /// Position of the stream whose rows are walked.
-    pub(super) stream: usize,
+    pub(super) over: Over,
     pub(super) filter: Option<Expression>,
+}
+
+/// What is walked.
+#[derive(Debug)]
+pub(super) enum Over {
+    /// The rows of the stream at this position.
+    Stream(usize),
+    /// The items of this setting.
+    Setting(String),
+}
+
+impl ForEach {
+    /// Position of the stream whose rows are walked.
+    pub(super) fn stream(&self) -> Option<usize> {
+        match self.over {
+            Over::Stream(position) => Some(position),
+            Over::Setting(_) => None,
+        }
+    }
+
+    /// Whether it walks the items of this setting.
+    pub(super) fn walks(&self, setting: &str) -> bool {
+        matches!(&self.over, Over::Setting(name) if name == setting)
+    }
 }
 
 /// Streams whose rows are taken once more.
@@ -364,11 +398,34 @@ pub(super) struct Cursor {
 
 #[derive(Debug)]
 pub(super) enum Page {
-    Token { next: Expression, param: String, place: Place },
+    Token {
+        next: Expression,
+        param: String,
+        place: Place,
+    },
     Link,
-    Offset { param: String, place: Place, limit: Option<(String, u64)>, total: Option<Expression>, total_cap: Option<u64>, overlap: bool },
-    Number { param: String, place: Place, first: u64, size: Option<(String, u64)>, total: Option<Expression>, pages: Option<Expression> },
-    Cursor { end: Expression, more: Expression, variable: String },
+    Offset {
+        param: String,
+        place: Place,
+        limit: Option<(String, u64)>,
+        total: Option<Expression>,
+        total_cap: Option<u64>,
+        overlap: bool,
+    },
+    Number {
+        param: String,
+        place: Place,
+        first: u64,
+        size: Option<(String, u64)>,
+        total: Option<Expression>,
+        pages: Option<Expression>,
+    },
+    /// Without a variable `end` is the address of the next page.
+    Cursor {
+        end: Expression,
+        more: Expression,
+        variable: Option<String>,
+    },
 }
 
 impl Stream {
@@ -382,7 +439,8 @@ impl Stream {
 
     /// Whether it is read by a request of its own to which there must be an answer.
     pub(super) fn stands_alone(&self) -> bool {
-        matches!(self.origin, Origin::Request(_)) && self.for_each.is_none() && self.optional_status.is_empty()
+        let walks_rows = self.for_each.as_ref().is_some_and(|for_each| for_each.stream().is_some());
+        matches!(self.origin, Origin::Request(_)) && !walks_rows && self.optional_status.is_empty()
     }
 }
 
@@ -413,9 +471,19 @@ impl Description {
         let mut merged = Map::new();
         for setting in &self.settings {
             let value = given.get(&setting.name).unwrap_or(&setting.default);
-            if value.is_null() && setting.required {
+            let listed = if setting.walked { items(value).map(Some) } else { Ok(None) };
+            let value = match &listed {
+                Ok(Some(listed)) => listed,
+                Ok(None) => value,
+                Err(expected) => {
+                    wrong.push((setting.name.clone(), expected.clone()));
+                    continue;
+                }
+            };
+            let is_missing = value.is_null() || value.as_array().is_some_and(|items| setting.walked && items.is_empty());
+            if is_missing && setting.required {
                 wrong.push((setting.name.clone(), format!("a value, it is required: {}", setting.about)));
-            } else if !value.is_null() && !setting.default.is_null() && type_name(value) != type_name(&setting.default) {
+            } else if !setting.walked && !value.is_null() && !setting.default.is_null() && type_name(value) != type_name(&setting.default) {
                 wrong.push((setting.name.clone(), format!("{}, like the default {}", type_name(&setting.default), setting.default)));
             }
             merged.insert(setting.name.clone(), value.clone());
@@ -449,7 +517,7 @@ impl Description {
             Origin::Again(again) => again.streams.as_slice(),
             Origin::Request(_) | Origin::Tables(_) | Origin::Documents(_) => &[],
         };
-        let walked = stream.for_each.iter().map(|for_each| for_each.stream);
+        let walked = stream.for_each.iter().filter_map(ForEach::stream);
         walked.chain(again.iter().copied()).chain(stream.lookups.iter().map(|lookup| lookup.stream))
     }
 
@@ -457,4 +525,26 @@ impl Description {
     pub fn feeds(&self) -> impl Iterator<Item = &Feed> {
         self.streams.iter().flat_map(|stream| &stream.feeds)
     }
+}
+
+/// The items of a setting that is walked, each once.
+fn items(value: &Json) -> Result<Json, String> {
+    let given = match value {
+        Json::Null => &[],
+        Json::String(text) if text.is_empty() => &[],
+        Json::Array(items) => items.as_slice(),
+        Json::String(_) | Json::Number(_) => std::slice::from_ref(value),
+        Json::Bool(_) | Json::Object(_) => return Err("a list, or one text".to_owned()),
+    };
+    let mut items: Vec<Json> = Vec::new();
+    for (index, item) in given.iter().enumerate() {
+        let is_item = item.as_str().is_none_or(|text| !text.trim().is_empty()) && (item.is_string() || item.is_number() || item.is_object());
+        if !is_item {
+            return Err(format!("a list of texts; item {} is none", index + 1));
+        }
+        if !items.contains(item) {
+            items.push(item.clone());
+        }
+    }
+    Ok(Json::Array(items))
 }

@@ -6,9 +6,15 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value as Json;
 
 use super::{Absent, ConnectorKind, Format, Method, Mode, Place, Transport};
-use crate::connector::{
-    auth::AuthKind,
-    format::{Documents, RawLists, Wanted},
+use crate::{
+    connector::{
+        auth::{
+            AuthKind,
+            oauth2::{ClientAuth, Grant, ScopeIn},
+        },
+        format::{Documents, RawLists, Wanted},
+    },
+    keys::jws::Algorithm,
 };
 
 /// `connector.yaml`.
@@ -32,17 +38,29 @@ pub(super) struct Connector {
     /// How to log in for a token.
     #[serde(default)]
     pub(super) login: Option<Login>,
+    /// What is the same for every source that takes tokens of an authorisation server. What a source says comes first.
+    #[serde(default)]
+    pub(super) oauth2: Option<Oauth2>,
+    /// How an app's signed statement is exchanged for a token.
+    #[serde(default)]
+    pub(super) app: Option<App>,
+    /// What signatures of requests are for.
+    #[serde(default)]
+    pub(super) sigv4: Option<Sigv4>,
     /// Headers of every request.
     #[serde(default)]
     pub(super) headers: BTreeMap<String, String>,
-    /// What a source may set; `$settings` in every expression.
+    /// What a source may set; `$settings` in every expression. Expressions that see an answer (`rows`, `errors`, `gone`, those of `page`, a probe's
+    /// `ok`, and `unseen`, for the first answer of its stream) also know `$headers`, its headers by name in lower case: `$headers["x-total"]`. One
+    /// that came several times has its values joined by `, `. They are asked for by their names, so that an answer is known to be that of the poll
+    /// before whatever else is in its head; those that hold secrets, such as `set-cookie`, can't be had.
     #[serde(default)]
     pub(super) settings: BTreeMap<String, Setting>,
     /// What words in the records mean, by table and field: ours and those that count as it, as in `files: words:` of a stream of tables. What a
     /// source says in its `values:` comes first. Default: none, words stay as the mapping yields them.
     #[serde(default)]
     pub(super) words: RawLists,
-    /// jq functions of the connector's own, for every expression.
+    /// jq functions of the connector's own, for every expression. Those of the shared library (`config/connectors/lib.jq`) stand before them.
     #[serde(default)]
     pub(super) defs: Option<String>,
     /// A request that proves who we are, made before anything else.
@@ -86,6 +104,71 @@ pub(super) struct Login {
     pub(super) request: Request,
     /// Where the token is in the answer.
     pub(super) token: String,
+}
+
+/// Texts may hold `{{ settings.NAME }}`, and no other expression: no jq is run beside credentials.
+#[derive(Debug, Deserialize)]
+pub(super) struct Oauth2 {
+    /// Address of the token endpoint. Default: the source gives it.
+    #[serde(default)]
+    pub(super) token_url: Option<String>,
+    /// The same as a path below the source's address.
+    #[serde(default)]
+    pub(super) path: Option<String>,
+    /// What is shown for a token: `client_credentials`, `refresh_token` or `jwt_bearer`. Default: `client_credentials`.
+    #[serde(default)]
+    pub(super) grant: Option<Grant>,
+    /// How a client with a secret shows it: `basic` or `post`. Default: `basic`.
+    #[serde(default)]
+    pub(super) client_auth: Option<ClientAuth>,
+    /// What is asked for, separated by spaces.
+    #[serde(default)]
+    pub(super) scope: Option<String>,
+    /// Where the scope stands: `form`, or `assertion`, the signed statement of `jwt_bearer`. Default: `form`.
+    #[serde(default)]
+    pub(super) scope_in: Option<ScopeIn>,
+    /// Parameter `audience`.
+    #[serde(default)]
+    pub(super) audience: Option<String>,
+    /// Parameter `resource`.
+    #[serde(default)]
+    pub(super) resource: Option<String>,
+    /// How keys sign: `RS256`, `PS256` or `ES256`. Default: what suits the key.
+    #[serde(default)]
+    pub(super) algorithm: Option<Algorithm>,
+}
+
+/// The statement goes as a bearer token with a POST below the source's address.
+#[derive(Debug, Deserialize)]
+pub(super) struct App {
+    /// The path; may hold `{{ installation }}` and `{{ settings.NAME }}`, and no other expression.
+    pub(super) path: String,
+    /// The body: what is asked of the token, as which rights it has. Default: none.
+    #[serde(default)]
+    pub(super) json: Option<Json>,
+    /// The field of the answer that is the token.
+    pub(super) token: String,
+    /// The field of the answer that says when it ends: a time (RFC 3339), or seconds from now on.
+    pub(super) expires: String,
+    /// How long the statement counts. Default: 6m.
+    #[serde(default)]
+    pub(super) lifetime: Option<Span>,
+    /// To whom it is made (`aud`). Default: it does not say.
+    #[serde(default)]
+    pub(super) audience: Option<String>,
+}
+
+/// Texts may hold `{{ settings.NAME }}`, and no other expression.
+#[derive(Debug, Deserialize)]
+pub(super) struct Sigv4 {
+    /// The service.
+    pub(super) service: String,
+    /// The region. Default: the source gives it.
+    #[serde(default)]
+    pub(super) region: Option<String>,
+    /// Address of the service that gives keys for an identity provider's token. Default: the source gives it.
+    #[serde(default)]
+    pub(super) sts: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -200,7 +283,10 @@ pub(super) struct Stream {
     pub(super) key: Option<String>,
     #[serde(default)]
     pub(super) cursor: Option<Cursor>,
-    /// The stream whose rows are walked, one request for each.
+    /// What is walked, one request for each: the rows of a stream, by its name, or the items of a setting, `settings.repositories`. In the request
+    /// `row` is the row, or the item as it stands (`/repos/{{ row }}`), in the expressions on its answers `$parent`. A setting that is walked is a
+    /// list; a text is a list of one, and what stands in it twice counts once. Where it is empty nothing is asked for, and the stream, with those
+    /// that walk its rows, feeds nothing: nobody knows then that there is none.
     #[serde(default)]
     pub(super) for_each: Option<String>,
     /// jq on a row that would be walked, or taken again: whether it is.
@@ -305,8 +391,13 @@ pub(super) struct PageCursor {
     pub(super) end: String,
     /// jq: whether there is more, true or false.
     pub(super) more: String,
-    /// The GraphQL variable (or parameter) that it goes into.
-    pub(super) variable: String,
+    /// The GraphQL variable (or key of the JSON) that it goes into.
+    #[serde(default)]
+    pub(super) variable: Option<String>,
+    /// Instead of `variable`: `end` is the address of the next page, of the source's own origin, and replaces the request's. For feeds of changes, in which
+    /// a row that changes meanwhile only moves towards the end. Default: false.
+    #[serde(default)]
+    pub(super) link: bool,
 }
 
 #[derive(Debug, Deserialize)]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{
-    Absent, Again, CrossCheck, Cursor, ForEach, Lookup, Mode, Origin, Page, Rows, Side, Stream, Transport,
+    Absent, Again, CrossCheck, Cursor, ForEach, Lookup, Mode, Origin, Over, Page, Rows, Side, Stream, Transport,
     check::{BASE, Checker, TransposeOk},
     raw,
 };
@@ -20,6 +20,9 @@ const OVERLAP_SECONDS: i64 = 120;
 /// How often a stream of changes reads everything, when it does not say.
 const SWEEP_SECONDS: i64 = 86_400;
 
+/// Variables beside [`BASE`] that streams have, and lookups can't be called.
+const TAKEN: &[&str] = &["row", "rows", "parent", "index", "since", "since_epoch", "headers"];
+
 /// What streams need to know of their connector.
 pub(super) struct About<'a> {
     pub(super) transport: Transport,
@@ -28,6 +31,8 @@ pub(super) struct About<'a> {
     pub(super) variants: &'a [String],
     /// How many streams it has.
     pub(super) streams: usize,
+    /// The names of its settings.
+    pub(super) settings: &'a [String],
 }
 
 /// What earlier streams are, for those that refer to them.
@@ -90,7 +95,7 @@ pub(super) fn cross_checks(checker: &mut Checker<'_>, raw: Vec<raw::CrossCheck>,
 
 fn stream(checker: &mut Checker<'_>, path: &str, raw: raw::Stream, about: &About<'_>, earlier: &mut Earlier) -> Option<Stream> {
     let at = |key: &str| format!("{path}.{key}");
-    let for_each = for_each(checker, path, &raw, earlier);
+    let for_each = for_each(checker, path, &raw, about, earlier);
     let lookups = lookups(checker, path, &raw, earlier);
     let mut variables = BASE.to_vec();
     let mut request_variables = BASE.to_vec();
@@ -104,20 +109,26 @@ fn stream(checker: &mut Checker<'_>, path: &str, raw: raw::Stream, about: &About
     }
     let feeds = feeds(checker, path, &raw, about);
     let key = checker.optional(&at("key"), raw.key.as_deref(), &variables);
-    let errors = checker.optional(&at("errors"), raw.errors.as_deref(), &variables);
+    let mut answered = variables.clone();
+    if about.transport == Transport::Http && raw.again.is_empty() {
+        answered.push("headers");
+    }
+    let errors = checker.optional(&at("errors"), raw.errors.as_deref(), &answered);
     let cursor = raw.cursor.as_ref().map(|cursor| self::cursor(checker, path, cursor, &variables)).transpose_ok();
-    let gone = checker.optional(&at("gone"), raw.gone.as_deref(), &variables);
-    let page = raw.page.as_ref().map(|page| self::page(checker, &at("page"), page, &variables)).transpose_ok();
+    let gone = checker.optional(&at("gone"), raw.gone.as_deref(), &answered);
+    let page = raw.page.as_ref().map(|page| self::page(checker, &at("page"), page, &answered)).transpose_ok();
     let looked_up = raw.lookup.keys().map(String::as_str);
     if !raw.again.is_empty() {
         variables.extend(looked_up.clone());
+        answered.extend(looked_up.clone());
     }
-    let rows = rows(checker, path, &raw, about.transport, &variables);
+    let rows = rows(checker, path, &raw, about.transport, &answered);
     variables.push("index");
     variables.extend(looked_up.clone().filter(|_| raw.again.is_empty()));
     let records = checker.optional(&at("records"), raw.records.as_deref(), &variables);
     let whole: Vec<_> = BASE.iter().copied().chain(looked_up).chain(["rows"]).collect();
     let kinds = checker.optional(&at("kinds"), raw.kinds.as_deref(), &whole);
+    let whole: Vec<_> = whole.into_iter().chain(answered.contains(&"headers").then_some("headers")).collect();
     let unseen = checker.optional(&at("unseen"), raw.unseen.as_deref(), &whole);
     modes(checker, path, &raw, earlier);
     if about.transport == Transport::Sql {
@@ -174,18 +185,28 @@ fn feeds(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, about: &About
     feeds
 }
 
-fn for_each(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, earlier: &mut Earlier) -> Option<Option<ForEach>> {
+fn for_each(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, about: &About<'_>, earlier: &mut Earlier) -> Option<Option<ForEach>> {
     let Some(name) = &raw.for_each else {
         if raw.filter.is_some() && raw.again.is_empty() {
             checker.wrong(&format!("{path}.where"), "`for_each` or `again` beside it");
         }
         return Some(None);
     };
+    if let Some(setting) = name.strip_prefix("settings.") {
+        if !about.settings.iter().any(|known| known == setting) {
+            checker.wrong(&format!("{path}.for_each"), "a setting of the connector's `settings`");
+        }
+        if !raw.feeds.is_empty() && raw.optional_status.contains(&404) {
+            let expected = "statuses without 404: it is what a misspelt item gets, and one that the credentials may not see";
+            checker.wrong(&format!("{path}.optional_status"), expected);
+        }
+        return Some(Some(ForEach { over: Over::Setting(setting.to_owned()), filter: filter(checker, path, raw)? }));
+    }
     let stream = refer(checker, &format!("{path}.for_each"), name, earlier)?;
     if earlier.modes[stream] == Mode::Changes && raw.mode == Mode::Snapshot {
         checker.wrong(&format!("{path}.mode"), format!("`changes`, because `{name}` yields only what changed"));
     }
-    Some(Some(ForEach { stream, filter: filter(checker, path, raw)? }))
+    Some(Some(ForEach { over: Over::Stream(stream), filter: filter(checker, path, raw)? }))
 }
 
 /// Which of the rows that stand before a stream it takes.
@@ -229,7 +250,7 @@ fn lookups(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, earlier: &m
     for (name, text) in &raw.lookup {
         let path = format!("{path}.lookup.{name}");
         checker.name(&path, name);
-        let taken = BASE.contains(&name.as_str()) || ["row", "rows", "parent", "index", "since", "since_epoch"].contains(&name.as_str());
+        let taken = BASE.contains(&name.as_str()) || TAKEN.contains(&name.as_str());
         let split = text.split_once('.').filter(|_| !taken);
         let Some((stream, key)) = split else {
             checker.wrong(&path, if taken { "another name, this one is taken" } else { "a stream and a path in its rows: `models.name`" });
@@ -399,10 +420,12 @@ fn page(checker: &mut Checker<'_>, path: &str, raw: &raw::Page, variables: &[&st
             let size = sized(&raw.size_param, raw.size);
             Page::Number { param: raw.param.clone(), place: raw.place, first: raw.first.unwrap_or(1), size, total, pages }
         }
-        raw::Page::Cursor(raw) => Page::Cursor {
-            end: checker.expression(&at("cursor.end"), &raw.end, variables)?,
-            more: checker.expression(&at("cursor.more"), &raw.more, variables)?,
-            variable: raw.variable.clone(),
-        },
+        raw::Page::Cursor(raw) => {
+            if raw.variable.is_some() == raw.link {
+                checker.wrong(&at("cursor.variable"), "either `variable` or `link: true`");
+            }
+            let end = checker.expression(&at("cursor.end"), &raw.end, variables)?;
+            Page::Cursor { end, more: checker.expression(&at("cursor.more"), &raw.more, variables)?, variable: raw.variable.clone() }
+        }
     }))
 }

@@ -126,12 +126,51 @@ fn every_mistake_has_its_line() {
             "names: '.latest[]', among: versions.name",
             "cross_checks[1].among: \"versions.name\"; expected a stream of mode `snapshot`",
         ),
+        ("for_each: versions", "for_each: settings.nobody", "streams[2].for_each: \"settings.nobody\"; expected a setting of the connector's `settings`"),
+        ("for_each: versions", "for_each: settings.project", "streams[2].optional_status: a list; expected statuses without 404"),
+        (
+            "mode: changes\n    for_each: versions",
+            "mode: changes\n    for_each: settings.project",
+            "streams[2].cursor: nothing; expected a cursor, because the mode is `changes`",
+        ),
+        ("rows: .metrics[]", "rows: '.metrics[] | $headers'", "streams[2].rows: \".metrics[] | $headers\"; expected a header by its name in lower case"),
+        ("rows: .metrics[]", "rows: '$headers[\"set-cookie\"]'", "streams[2].rows: \"$headers[\\\"set-cookie\\\"]\"; expected another header"),
+        ("key: key\n", "key: $headers.link\n", "streams[1].key: jq: undefined variable `$headers`"),
+        ("models: models.name }\n    request", "headers: models.name }\n    request", "another name, this one is taken"),
         ("name: metrics", "name: models", "streams[2].name: \"models\"; expected a name that no other stream has"),
         ("name: good", "name: Good One", "c.yaml:1: name: \"Good One\"; expected a name of lower-case letters"),
     ] {
         assert!(GOOD.contains(from), "{from}");
         let found = mistakes(&GOOD.replacen(from, to, 1));
         assert!(found.iter().any(|mistake| mistake.contains(expected)), "{to}: expected {expected:?} in {found:#?}");
+    }
+}
+
+/// What is said of credentials that are fetched, or that sign.
+#[test]
+fn credentials_are_proved() {
+    for (auth, expected) in [
+        ("oauth2", ""),
+        ("oauth2]\noauth2: { path: /token }", ""),
+        ("oauth2]\noauth2: { token_url: \"https://l.example/{{ settings.project }}/token\", grant: jwt_bearer, scope_in: assertion, algorithm: PS256 }", ""),
+        ("app]\napp: { path: \"/{{ installation }}/x\", token: t, expires: e, lifetime: 9m, json: { a: [b] } }", ""),
+        ("sigv4]\nsigv4: { service: s3, region: \"{{ settings.project }}\" }", ""),
+        ("none]\noauth2: { path: /token }", "auth: a value that is not shown; expected `oauth2` among them"),
+        ("app", "app: nothing; expected `app`, because `auth` accepts it"),
+        ("sigv4", "sigv4: nothing; expected `sigv4`, because `auth` accepts it"),
+        ("oauth2]\noauth2: { token_url: \"http://l.example\" }", "oauth2.token_url: \"http://l.example\"; expected an https URL"),
+        ("oauth2]\noauth2: { token_url: \"https://l.example\", path: /x }", "oauth2.path: \"/x\"; expected either `token_url` or `path`"),
+        (
+            "oauth2]\noauth2: { scope: \"{{ .jq }}\" }",
+            "oauth2.scope: \"{{ .jq }}\"; expected between braces one of `settings.production`, `settings.project`, and no jq",
+        ),
+        ("oauth2]\noauth2: { grant: password }", "expected `client_credentials` or `refresh_token` or `jwt_bearer`"),
+        ("app]\napp: { path: \"/{{ row }}\", token: t, expires: e }", "`settings.project`, `installation`, and no jq"),
+        ("app]\napp: { path: /x, token: t, expires: e, lifetime: 2h }", "app.lifetime: \"2h\"; expected from 2m to 1h"),
+    ] {
+        let auth = if auth.contains(']') { auth.to_owned() } else { format!("{auth}]") };
+        let found = mistakes(&GOOD.replacen("api_key, login]", &format!("api_key, login, {auth}"), 1));
+        assert!(if expected.is_empty() { found.is_empty() } else { found.iter().any(|mistake| mistake.contains(expected)) }, "{auth}: {found:#?}");
     }
 }
 
@@ -168,4 +207,54 @@ fn settings_are_checked_against_their_defaults() {
     assert_eq!(wrong[0], "prodjuction: one of production, project");
     assert_eq!(wrong[1], "production: a list, like the default [\"prod\"]");
     assert!(wrong[2].starts_with("project: a value, it is required"));
+}
+
+#[test]
+fn a_setting_that_is_walked_is_a_list_of_items() {
+    let text = |required: bool| {
+        format!(
+            "name: w\nkind: records\nabout: x\nsettings: {{ repositories: {{ default: [], required: {required}, about: which ones }} }}\n\
+             streams: [{{ name: a, for_each: settings.repositories, request: {{ path: '/{{{{ row }}}}' }}, rows: '.a[]' }}]"
+        )
+    };
+    let settings = |required: bool, given: serde_json::Value| {
+        let description = Description::parse("c.yaml", &text(required), &mut Mistakes::default()).unwrap();
+        let settings = description.settings(given.as_object().unwrap());
+        settings.map(|settings| settings["repositories"].clone()).map_err(|wrong| format!("{}: {}", wrong[0].0, wrong[0].1))
+    };
+    for (given, expected) in [
+        (json!({"repositories": ["a/b", "c", "a/b"]}), json!(["a/b", "c"])),
+        (json!({"repositories": "a/b"}), json!(["a/b"])),
+        (json!({"repositories": 7}), json!([7])),
+        (json!({"repositories": [{"id": 1}]}), json!([{"id": 1}])),
+        (json!({"repositories": ""}), json!([])),
+        (json!({"repositories": null}), json!([])),
+        (json!({}), json!([])),
+    ] {
+        assert_eq!(settings(false, given).unwrap(), expected);
+    }
+    for (given, expected) in [
+        (json!({"repositories": true}), "repositories: a list, or one text"),
+        (json!({"repositories": {"a": 1}}), "repositories: a list, or one text"),
+        (json!({"repositories": ["a", " "]}), "repositories: a list of texts; item 2 is none"),
+        (json!({"repositories": [null]}), "repositories: a list of texts; item 1 is none"),
+        (json!({"repositories": [["a"]]}), "repositories: a list of texts; item 1 is none"),
+    ] {
+        assert_eq!(settings(false, given).unwrap_err(), expected);
+    }
+    for given in [json!({}), json!({"repositories": []}), json!({"repositories": ""})] {
+        assert_eq!(settings(true, given).unwrap_err(), "repositories: a value, it is required: which ones");
+    }
+}
+
+#[test]
+fn a_digest_covers_what_is_used_of_the_library() {
+    let parse = |records: &str| {
+        let text = format!("name: l\nkind: records\nabout: x\ntransport: files\nstreams: [{{ name: s, files: {{ names: [x] }}, records: '{records}' }}]");
+        Description::parse("c.yaml", &text, &mut Mistakes::default()).unwrap()
+    };
+    let (plain, uses) = (parse("."), parse(".a |= at_millis(\"a\")"));
+    assert_eq!((plain.library.as_str(), plain.digest), ("", Digest::of(plain.text.as_bytes())));
+    assert!(uses.library.contains("def at_millis($what):"), "{}", uses.library);
+    assert_eq!(uses.digest, Digest::of([uses.text.as_str(), &uses.library].concat().as_bytes()));
 }

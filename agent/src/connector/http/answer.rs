@@ -8,6 +8,7 @@ use reqwest::{
 use super::{classify, origin};
 use crate::{
     connector::{
+        answer_headers,
         description::Format,
         expression::{self, Val},
         failure::{Failure, FailureReason},
@@ -28,6 +29,8 @@ pub(in crate::connector) struct Answer {
     pub(in crate::connector) last_modified: Option<String>,
     /// The address in `Link: rel="next"`.
     pub(in crate::connector) next: Option<String>,
+    /// The headers that the connector's expressions ask for.
+    pub(in crate::connector) headers: Vec<(String, String)>,
 }
 
 /// An answer's content, not looked at yet.
@@ -38,12 +41,13 @@ pub(in crate::connector) struct Body {
 }
 
 impl Answer {
-    /// Reads a response. Decompression happens on the way, so the limits hold for what it unpacks to.
-    pub(super) async fn read(mut response: Response, place: &str, meter: &Meter) -> Result<Self, Failure> {
+    /// Reads a response. Decompression happens on the way, so the limits hold for what it unpacks to. Of its headers those that are `wanted` are kept.
+    pub(super) async fn read(mut response: Response, place: &str, wanted: &[String], meter: &Meter) -> Result<Self, Failure> {
         let headers = response.headers();
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let next = next_link(headers);
         let (etag, last_modified, content_type) = (text(ETAG), text(LAST_MODIFIED), text(CONTENT_TYPE).unwrap_or_default());
+        let taken = answer_headers::of(headers, wanted);
         let (status, url) = (response.status().as_u16(), response.url().clone());
         meter.allow_answer(response.content_length().unwrap_or(0))?;
         let mut bytes = Vec::new();
@@ -51,7 +55,7 @@ impl Answer {
             meter.take_bytes(bytes.len() as u64, chunk.len() as u64).map_err(|failure| failure.at(place))?;
             bytes.extend_from_slice(&chunk);
         }
-        Ok(Self { status, url, body: Body { bytes, content_type }, etag, last_modified, next })
+        Ok(Self { status, url, body: Body { bytes, content_type }, etag, last_modified, next, headers: taken })
     }
 
     /// The same from this address.

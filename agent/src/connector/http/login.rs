@@ -1,7 +1,6 @@
-//! Logging in for a token. The token is kept between polls; one that is refused is renewed once, by whoever notices first.
+//! Logging in for a token.
 
 use reqwest::Url;
-use tokio::sync::Mutex;
 
 use super::{Answer, Call, Web};
 use crate::{
@@ -17,32 +16,9 @@ use crate::{
     secret::Secret,
 };
 
-/// The token, if there is one.
-#[derive(Debug, Default)]
-pub(super) struct State(Mutex<Option<Token>>);
-
-/// A token and the how-manieth it is.
-#[derive(Debug, Clone)]
-pub(super) struct Token {
-    pub(super) generation: u64,
-    pub(super) secret: Secret,
-}
-
 impl Web {
-    /// The token; a new one when there is none, or only the `stale` one.
-    pub(super) async fn token(&self, login: &Login, stale: Option<u64>, meter: &Meter) -> Result<Token, Failure> {
-        let mut state = self.login.0.lock().await;
-        if let Some(token) = state.as_ref().filter(|token| Some(token.generation) != stale) {
-            return Ok(token.clone());
-        }
-        let generation = state.take().map_or(0, |token| token.generation) + 1;
-        let token = Token { generation, secret: self.log_in(login, meter).await? };
-        *state = Some(token.clone());
-        Ok(token)
-    }
-
-    async fn log_in(&self, login: &Login, meter: &Meter) -> Result<Secret, Failure> {
-        let send = |call: Call| async move { self.persist(&call, None, meter).await.map_err(|setback| setback.failure) };
+    pub(super) async fn log_in(&self, login: &Login, meter: &Meter) -> Result<Secret, Failure> {
+        let send = |call: Call| async move { self.persist(&self.peer, &call, None, meter).await.map_err(|setback| setback.failure) };
         let token = match &self.start {
             Some(start) => mapper::log_in(start, (&self.connector, self.base(), &self.limits), &self.settings, login, meter, send).await,
             None => log_in((&self.connector, self.base()), self.settings.clone(), login, send).await,

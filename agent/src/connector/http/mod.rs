@@ -1,26 +1,48 @@
-//! The HTTP half of the engine: one client per source, kept between polls with its login and its budget of requests.
+//! The HTTP half of the engine: one client per source, kept between polls with what shows who asks and its budget of requests.
+//!
+//! | File | |
+//! |---|---|
+//! | `pass.rs` | what goes with a request and shows who asks; kept, renewed |
+//! | `login.rs`, `token.rs`, `role.rs` | where it is fetched, if it is |
+//! | `sign.rs` | requests that are signed |
+//! | `origin.rs` | where redirects and links may lead |
+//! | `retry.rs`, `classify.rs`, `budget.rs` | what became of a request, whether and when to repeat it |
+//! | `answer.rs` | what an answer is |
+//! | `post.rs` | one POST to what is no upstream |
 
 mod answer;
 mod budget;
 mod classify;
 mod login;
 mod origin;
+mod pass;
 mod post;
 mod retry;
+mod role;
+mod sign;
+#[cfg(test)]
+mod tests;
 mod tls;
+mod token;
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Instant,
+};
 
 use reqwest::{
     Method, Response, StatusCode, Url,
-    header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION},
+    header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION},
     redirect::Policy,
 };
 
 use super::{
-    auth::Auth,
+    auth::sigv4,
     description::{Description, Transport},
-    expression::Val,
+    expression::{self, Val},
     failure::{Failure, FailureReason},
     mapper,
     meter::{LogEntry, Meter},
@@ -28,6 +50,7 @@ use super::{
 };
 use crate::secret::Secret;
 use budget::Budget;
+use pass::{Giver, Pass};
 
 pub(super) use answer::{Answer, Body};
 #[cfg(feature = "postgresql")]
@@ -59,13 +82,17 @@ pub(super) struct Call {
 /// The connection to one upstream.
 #[derive(Debug)]
 pub(super) struct Web {
-    client: reqwest::Client,
+    peer: Peer,
     http: Http,
     limits: Limits,
     connector: Arc<Description>,
-    /// The credentials that go with every request, unless they come from a login.
-    credentials: Option<(HeaderName, HeaderValue)>,
-    login: login::State,
+    /// Where that comes from which shows who asks, and what was fetched of it.
+    giver: Giver,
+    held: pass::State,
+    /// What signatures are for, where requests are signed.
+    scope: Option<sigv4::Scope>,
+    /// By how many seconds the clock of whoever answered last is ahead of this machine's; [`UNKNOWN`] until somebody has said what time it is.
+    ahead: AtomicI64,
     settings: Val,
     /// How a worker for the login's jq is started.
     start: Option<mapper::Start>,
@@ -74,18 +101,33 @@ pub(super) struct Web {
     query: Option<Secret>,
 }
 
+/// A server, and how it is talked to.
+#[derive(Debug)]
+struct Peer {
+    client: reqwest::Client,
+    /// Its address. What shows who asks stays at this origin.
+    base: Url,
+    /// Other origins to which a redirect may lead, without that.
+    allow_redirects_to: Vec<Url>,
+    /// Headers of every request.
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// No clock was compared yet.
+const UNKNOWN: i64 = i64::MIN;
+
 /// A request that did not succeed, and what may be done about it.
 struct Setback {
     failure: Failure,
     /// Whether it may help to repeat it.
     passing: bool,
-    /// Whether the credentials were refused.
-    refused: bool,
+    /// The status, when there was an answer and asking again would not help.
+    refused: Option<StatusCode>,
 }
 
 impl From<Failure> for Setback {
     fn from(failure: Failure) -> Self {
-        Self { failure, passing: false, refused: false }
+        Self { failure, passing: false, refused: None }
     }
 }
 
@@ -104,11 +146,19 @@ fn client(url: &Url, tls: &Tls, limits: &Limits) -> Result<reqwest::Client, Fail
         .referer(false)
         .connect_timeout(limits.connect)
         .read_timeout(limits.read);
-    if is_loopback(url) {
+    // A proxy has no business between the agent and its own machine, nor what stands beside it.
+    if is_loopback(url) || matches!(url.host(), Some(url::Host::Ipv4(address)) if address.is_link_local()) {
         builder = builder.no_proxy();
     }
     let unfit = |_| Failure::new(FailureReason::Configuration, "tls: the certificates could not be used");
     tls::apply(builder, tls, url.scheme())?.build().map_err(unfit)
+}
+
+impl Peer {
+    /// A server that no upstream's headers go to, and that leads nowhere else.
+    fn new(base: &Url, tls: &Tls, limits: &Limits) -> Result<Self, Failure> {
+        Ok(Self { client: client(base, tls, limits)?, base: base.clone(), allow_redirects_to: Vec::new(), headers: Vec::new() })
+    }
 }
 
 impl Web {
@@ -126,11 +176,13 @@ impl Web {
             let known: Vec<_> = known.iter().map(|kind| kind.as_str()).collect();
             return Err(wrong(&format!("auth: {} takes {}", connector.name, known.join(" or "))));
         }
-        let client = client(&http.base, &http.tls, limits)?;
-        let credentials = http.auth.header(connector.api_key.as_ref())?;
+        let (allow_redirects_to, headers) = (http.allow_redirects_to.clone(), connector.headers.clone());
+        let peer = Peer { allow_redirects_to, headers, ..Peer::new(&http.base, &http.tls, limits)? };
+        let (giver, scope) = Giver::new(http, connector, &expression::to_json(&settings), limits)?;
         let budget = Budget::new(limits.requests_per_second);
         let (http, limits, connector) = (http.clone(), limits.clone(), Arc::clone(connector));
-        Ok(Self { client, http, limits, connector, credentials, login: login::State::default(), settings, start, budget, query: None })
+        let ahead = AtomicI64::new(UNKNOWN);
+        Ok(Self { peer, http, limits, connector, giver, held: pass::State::default(), scope, ahead, settings, start, budget, query: None })
     }
 
     /// The same for a file whose address goes on after `?`.
@@ -142,31 +194,30 @@ impl Web {
         &self.http.base
     }
 
-    /// Sends a request with credentials, repeats it where that may help, logs in again where that may.
+    /// Sends a request with credentials, repeats it where that may help, fetches them anew where that may.
     pub(super) async fn send(&self, call: &Call, meter: &Meter) -> Result<Answer, Failure> {
         let mut stale = None;
         loop {
-            let (generation, credentials) = match &self.http.auth {
-                Auth::Login(login) => {
-                    let token = self.token(login, stale, meter).await?;
-                    (Some(token.generation), Some(super::auth::bearer(&token.secret)?))
-                }
-                _ => (None, self.credentials.clone()),
-            };
-            match self.persist(call, credentials.as_ref(), meter).await {
+            let (generation, pass) = self.pass(stale, meter).await?;
+            match self.persist(&self.peer, call, pass.as_ref(), meter).await {
                 Ok(answer) => return Ok(answer),
                 // Once: a token may have expired. A second refusal is one.
-                Err(setback) if setback.refused && generation.is_some() && stale.is_none() => stale = generation,
-                Err(setback) => return Err(setback.failure),
+                Err(setback) if self.may_have_ended(setback.refused) && stale.is_none() => stale = generation,
+                Err(setback) => return Err(self.explained(setback.failure, stale.is_some())),
             }
         }
     }
 
+    /// By how many seconds the clock of whoever answered last is ahead of this machine's, where somebody has said what time it is.
+    fn ahead(&self) -> Option<i64> {
+        Some(self.ahead.load(Ordering::Relaxed)).filter(|ahead| *ahead != UNKNOWN)
+    }
+
     /// Repeats a request while that may help.
-    async fn persist(&self, call: &Call, credentials: Option<&(HeaderName, HeaderValue)>, meter: &Meter) -> Result<Answer, Setback> {
+    async fn persist(&self, peer: &Peer, call: &Call, pass: Option<&Pass>, meter: &Meter) -> Result<Answer, Setback> {
         let mut attempt = 0;
         loop {
-            let setback = match self.attempt(call, credentials, meter).await {
+            let setback = match self.attempt(peer, call, pass, meter).await {
                 Ok(answer) => return Ok(answer),
                 Err(setback) => setback,
             };
@@ -178,7 +229,7 @@ impl Web {
     }
 
     /// One request, with the redirects that it leads to.
-    async fn attempt(&self, call: &Call, credentials: Option<&(HeaderName, HeaderValue)>, meter: &Meter) -> Result<Answer, Setback> {
+    async fn attempt(&self, peer: &Peer, call: &Call, pass: Option<&Pass>, meter: &Meter) -> Result<Answer, Setback> {
         let mut url = call.url.clone();
         if let Some(query) = &self.query {
             url.set_query(Some(query.expose()));
@@ -188,7 +239,7 @@ impl Web {
             self.budget.take().await;
             let started = Instant::now();
             let mut entry = entry(call);
-            let result = self.once(call, &url, credentials.filter(|_| carry), meter).await;
+            let result = self.once(peer, (call, &url), pass.filter(|_| carry), meter).await;
             entry.milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
             let response = match result {
                 Ok(response) => response,
@@ -198,18 +249,20 @@ impl Web {
                 }
             };
             let status = response.status();
+            self.compare_clocks(response.headers(), meter);
             entry.status = Some(status.as_u16());
             if status.is_redirection() && status != StatusCode::NOT_MODIFIED {
                 meter.log(entry);
                 let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
-                (url, carry) = origin::redirect((&url, &call.place()), &self.http.base, &self.http.allow_redirects_to, status, &call.method, location)?;
+                (url, carry) = origin::redirect((&url, &call.place()), &peer.base, &peer.allow_redirects_to, status, &call.method, location)?;
                 continue;
             }
-            if !status.is_success() && !call.accept.contains(&status.as_u16()) {
+            // A 403 that asks to slow down says nothing of what is there.
+            if !status.is_success() && (!call.accept.contains(&status.as_u16()) || retry::is_rate_limit(status, response.headers())) {
                 meter.log(entry);
                 return Err(refusal(status, response.headers(), &call.place(), meter.now()));
             }
-            let answer = Answer::read(response, &call.place(), meter).await;
+            let answer = Answer::read(response, &call.place(), &self.connector.answer_headers, meter).await;
             entry.milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
             entry.bytes = answer.as_ref().map_or(0, Answer::bytes);
             entry.note = answer.as_ref().map_or_else(|failure| failure.reason.text().to_owned(), |_| String::new());
@@ -219,24 +272,42 @@ impl Web {
         Err(Failure::new(FailureReason::Redirect, format!("{}: more than {MAX_REDIRECTS} redirects", call.place())).into())
     }
 
-    async fn once(&self, call: &Call, url: &Url, credentials: Option<&(HeaderName, HeaderValue)>, meter: &Meter) -> Result<Response, Setback> {
+    async fn once(&self, peer: &Peer, (call, url): (&Call, &Url), pass: Option<&Pass>, meter: &Meter) -> Result<Response, Setback> {
         meter.take_request();
+        let mut url = url.clone();
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         if call.body.is_some() {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
-        for (name, value) in self.connector.headers.iter().chain(&call.headers).chain(credentials) {
+        for (name, value) in peer.headers.iter().chain(&call.headers) {
             headers.insert(name.clone(), value.clone());
         }
-        let mut request = self.client.request(call.method.clone(), url.clone()).headers(headers);
+        let body = call.body.as_deref().unwrap_or_default();
+        match (pass, &self.scope) {
+            (Some(Pass::Header(name, value)), _) => drop(headers.insert(name.clone(), value.clone())),
+            (Some(Pass::Keys(keys)), Some(scope)) => {
+                url = sign::address(url);
+                headers.extend(sign::headers((keys, scope), &call.method, &url, &headers, body, meter.clock())?);
+            }
+            (Some(Pass::Keys(_)), None) => return Err(Failure::internal().into()),
+            (None, _) => {}
+        }
+        let mut request = peer.client.request(call.method.clone(), url).headers(headers);
         if let Some(body) = &call.body {
             request = request.body(body.clone());
         }
         request.send().await.map_err(|error| {
             let (failure, passing) = classify::without_answer(&error, &call.place());
-            Setback { failure, passing, refused: false }
+            Setback { failure, passing, refused: None }
         })
+    }
+
+    fn compare_clocks(&self, headers: &HeaderMap, meter: &Meter) {
+        let date = headers.get(DATE).and_then(|date| chrono::DateTime::parse_from_rfc2822(date.to_str().ok()?).ok());
+        if let Some(date) = date {
+            self.ahead.store(date.timestamp() - meter.clock(), Ordering::Relaxed);
+        }
     }
 }
 
@@ -244,14 +315,14 @@ fn refusal(status: StatusCode, headers: &HeaderMap, place: &str, now: i64) -> Se
     let mut failure = classify::bad_status(status, headers, place);
     let passing = retry::is_passing(status, headers);
     failure.retry_after = passing.then(|| retry::asked_pause(headers, now)).flatten();
-    Setback { failure, passing, refused: matches!(status.as_u16(), 401 | 403) && !passing }
+    Setback { failure, passing, refused: Some(status).filter(|_| !passing) }
 }
 
 fn entry(call: &Call) -> LogEntry {
     LogEntry { stream: call.stream.clone(), method: call.method.to_string(), path: call.shown.1.clone(), page: call.page, ..LogEntry::default() }
 }
 
-/// A proxy has no business between the agent and its own machine.
+/// Whether an address is this machine's own.
 pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         // Of an address that is none of HTTP, numbers are a name, too.

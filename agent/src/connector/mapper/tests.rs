@@ -193,7 +193,7 @@ async fn a_poll_apart_is_the_same_poll() {
             None if connector.description.transport == Transport::Sql => Location::Http(play::database(case, folder.path()).unwrap()),
             Some(replay) => Location::Http(Http {
                 base: replay.url(),
-                auth: case.auth.clone(),
+                auth: case.auth.played(),
                 tls: Tls::default(),
                 allow_redirects_to: Vec::new(),
                 values: case.own.values.clone(),

@@ -106,6 +106,7 @@ pub(super) enum Tell {
         etag: Option<String>,
         last_modified: Option<String>,
         next: Option<String>,
+        headers: Vec<(String, String)>,
     },
     /// What a program printed comes after it.
     Printed {
@@ -256,18 +257,18 @@ impl Broken {
 
 /// An answer as a message and the bytes after it.
 pub(super) fn answer(id: u64, answer: Answer) -> (Tell, Vec<u8>) {
-    let Answer { status, url, body, etag, last_modified, next } = answer;
+    let Answer { status, url, body, etag, last_modified, next, headers } = answer;
     let (bytes, content_type) = body.into_parts();
-    (Tell::Answer { id, status, url: url.into(), content_type, etag, last_modified, next }, bytes)
+    (Tell::Answer { id, status, url: url.into(), content_type, etag, last_modified, next, headers }, bytes)
 }
 
 /// What a message brings, and to which question.
 pub(super) fn brought(frame: Frame<Tell>) -> io::Result<(u64, Result<super::Brought, Failure>)> {
     Ok(match frame.message {
-        Tell::Answer { id, status, url, content_type, etag, last_modified, next } => {
+        Tell::Answer { id, status, url, content_type, etag, last_modified, next, headers } => {
             let url = url.parse().map_err(io::Error::other)?;
             let body = Body::new(frame.bytes, content_type);
-            (id, Ok(super::Brought::Answer(Answer { status, url, body, etag, last_modified, next })))
+            (id, Ok(super::Brought::Answer(Answer { status, url, body, etag, last_modified, next, headers })))
         }
         Tell::Printed { id, took } => (id, Ok(super::Brought::Printed(Printed { bytes: frame.bytes, took }))),
         Tell::Failed(id, broken) => (id, Err(broken.failure())),

@@ -178,7 +178,7 @@ fn links() {
 
 #[test]
 fn cursors() {
-    let page = Page::Cursor { end: expression(".end"), more: expression(".more"), variable: "after".into() };
+    let page = Page::Cursor { end: expression(".end"), more: expression(".more"), variable: Some("after".into()) };
     let pages = [json!({"rows": [1], "end": "x", "more": true}), json!({"rows": [2], "end": "y", "more": false})];
     assert_eq!(walk(Some(&page), &pages).unwrap(), ["", "after:\"x\""]);
     for (pages, message) in [
@@ -188,4 +188,15 @@ fn cursors() {
     ] {
         assert!(walk(Some(&page), &pages).unwrap_err().contains(message));
     }
+}
+
+#[test]
+fn a_feed_names_the_address_of_its_next_page() {
+    let page = Page::Cursor { end: expression(".end"), more: expression(".more"), variable: None };
+    // What changes meanwhile comes once more further on, and the last page may be empty.
+    let pages =
+        [json!({"rows": [1, 2], "end": "/p?2", "more": true}), json!({"rows": [3, 1], "end": "/p?3", "more": true}), json!({"rows": [], "more": false})];
+    assert_eq!(walk(Some(&page), &pages).unwrap(), ["", "/p?2", "/p?3"]);
+    let circle = [json!({"rows": [1], "end": "/p?2", "more": true}), json!({"rows": [2], "end": "/p?2", "more": true})];
+    assert!(walk(Some(&page), &circle).unwrap_err().contains("points back"));
 }

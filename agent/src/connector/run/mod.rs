@@ -14,13 +14,16 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod walk;
+#[cfg(test)]
+mod walk_tests;
 
 use std::{sync::Arc, time::Duration};
 
 use super::{
+    answer_headers,
     client::Client,
     cursor::{self, StreamCursor},
-    description::{Description, Mode, Origin, Stream, Transport, Variant},
+    description::{Description, ForEach, Mode, Origin, Over, Stream, Transport, Variant},
     expression::{self, Scope, Val},
     failure::{Failure, FailureReason},
     mapper,
@@ -34,6 +37,7 @@ use crate::{record::Door, schedule};
 use cross::Torn;
 use merge::{Admitted, Merged};
 use rows::Named;
+use sight::Held;
 use walk::Walked;
 
 /// Reads a source: every page of every stream, every row mapped, every record valid.
@@ -86,8 +90,8 @@ pub(super) async fn look(client: &Client, context: &Context, meter: &Arc<Meter>)
         return Ok(Live { stream, rows: records, records, ..Live::default() });
     }
     let streams = &client.connector().streams;
-    let first = streams.iter().position(|stream| run.runs(stream) && stream.stands_alone());
-    let first = first.ok_or_else(|| Failure::new(FailureReason::Configuration, "no stream that stands on its own"))?;
+    let first = streams.iter().position(|stream| run.runs(stream) && stream.stands_alone() && !run.is_vacant(stream, &[]));
+    let first = first.ok_or_else(|| Failure::new(FailureReason::Configuration, "no stream that stands on its own, or its settings name nothing to read"))?;
     let mut live = Live { variant: run.variant.clone(), stream: streams[first].name.clone(), ..Live::default() };
     let mut done = Vec::new();
     for (position, pages) in looked_at(&run, first).into_iter().enumerate() {
@@ -191,6 +195,8 @@ struct Done {
     rows: Arc<Vec<Val>>,
     /// Whether it was read whole.
     whole: bool,
+    /// Whether there is nothing that it could be read from: a setting that names nothing. Then that it has no rows says nothing.
+    vacant: bool,
     named: Named,
 }
 
@@ -265,7 +271,8 @@ async fn probe(client: &Client, scope: &Scope, meter: &Meter) -> Result<(), Fail
     };
     let answer = client.web().send(&call, meter).await.map_err(about)?;
     let body = answer.body.decode(probe.request.format).map_err(|failure| failure.at("probe"))?;
-    let ok = probe.ok.as_ref().map_or(Ok(Val::Bool(true)), |ok| ok.one(body, scope));
+    let scope = scope.clone().with("headers", answer_headers::object(&answer.headers));
+    let ok = probe.ok.as_ref().map_or(Ok(Val::Bool(true)), |ok| ok.one(body, &scope));
     match ok {
         Ok(Val::Bool(true)) => Ok(()),
         _ => Err(Failure::new(FailureReason::Unauthorized, format!("probe: {}", probe.about))),
@@ -317,8 +324,9 @@ impl Run {
         let mut turn = self.turn(position, done)?;
         turn.first_page_only = pages == Pages::First;
         let turn = Arc::new(turn);
+        let vacant = self.is_vacant(stream, done);
         let Some(walked) = self.walk(stream, &turn, done).await? else { return Ok(None) };
-        let parent = stream.for_each.as_ref().map(|for_each| done[for_each.stream].as_ref());
+        let parent = stream.for_each.as_ref().and_then(ForEach::stream).map(|parent| done[parent].as_ref());
         let parent_whole = parent.flatten().is_none_or(|parent| parent.whole);
         let whole = parent_whole && turn.since.is_none();
         let mode = match (walked.unchanged, stream.mode) {
@@ -326,15 +334,17 @@ impl Run {
             (false, Mode::Changes) if !whole => PollMode::Changes,
             (false, _) => PollMode::Snapshot,
         };
-        let notes = sight::notes(stream, &turn, walked.rows)?;
-        let held = sight::held(stream, &turn, &walked, whole)?;
+        let (notes, held) = match vacant {
+            true => (Vec::new(), Held::default()),
+            false => (sight::notes(stream, &turn, &walked)?, sight::held(stream, &turn, &walked, whole)?),
+        };
         let mut cursor = StreamCursor { kinds: held.kinds, ..self.cursor(&turn, &walked, whole) };
         if self.connector().mentions("now") || self.connector().mentions("midnight") || walked.admitted.iter().any(|admitted| admitted.record.awaits_time()) {
             // The same answer may mean something else later.
             (cursor.etag, cursor.last_modified) = (None, None);
         }
         let outcome = StreamPoll { name: stream.name.clone(), mode, records: Vec::new(), cursor, feeds: held.feeds, notes, gone: Vec::new() };
-        let done = Done { rows: Arc::new(walked.kept), whole, named: walked.named };
+        let done = Done { rows: Arc::new(walked.kept), whole, vacant, named: walked.named };
         Ok(Some(Finished { outcome, admitted: walked.admitted, duplicates: walked.duplicates, rows: walked.rows, done }))
     }
 
@@ -344,13 +354,32 @@ impl Run {
             return again::take(self, turn, again, done).await;
         }
         let groups = match &stream.for_each {
-            Some(for_each) => match &done[for_each.stream] {
+            Some(for_each @ ForEach { over: Over::Stream(parent), .. }) => match &done[*parent] {
                 Some(parent) => walk::groups(self, turn, stream, for_each, &parent.rows)?,
                 None => return Ok(None),
             },
+            Some(for_each @ ForEach { over: Over::Setting(setting), .. }) => walk::groups(self, turn, stream, for_each, &self.items(setting))?,
             None => vec![vec![Val::Null]],
         };
         walk::walk_all(self, Arc::clone(turn), groups).await.map(Some)
+    }
+
+    /// The items of a setting that is walked.
+    fn items(&self, setting: &str) -> Vec<Val> {
+        let settings = expression::to_json(&self.client.settings());
+        let items = settings.get(setting).and_then(serde_json::Value::as_array);
+        items.into_iter().flatten().map(expression::from_json).collect()
+    }
+
+    /// Whether a setting that names nothing leaves a stream without anything that it could be read from.
+    fn is_vacant(&self, stream: &Stream, done: &[Option<Done>]) -> bool {
+        let vacant = |position: &usize| done.get(*position).and_then(Option::as_ref).is_some_and(|done| done.vacant);
+        match (&stream.for_each, &stream.origin) {
+            (Some(ForEach { over: Over::Setting(setting), .. }), _) => self.items(setting).is_empty(),
+            (Some(ForEach { over: Over::Stream(parent), .. }), _) => vacant(parent),
+            (None, Origin::Again(again)) => again.streams.iter().all(vacant),
+            (None, _) => false,
+        }
     }
 
     fn cursor(&self, turn: &Turn, walked: &Walked, whole: bool) -> StreamCursor {

@@ -17,6 +17,7 @@ use crate::{
 };
 
 /// What a stream feeds, and what to remember of it.
+#[derive(Debug, Default)]
 pub(super) struct Held {
     /// What it feeds: what the upstream can hold, and what it ever could.
     pub(super) feeds: Vec<Feed>,
@@ -60,10 +61,11 @@ fn stands_for(kinds: &Expression, feed: &Feed, scope: &Scope) -> Result<BTreeSet
 ///
 /// # Errors
 /// `forbidden`, when without that nothing can be vouched for.
-pub(super) fn notes(stream: &Stream, turn: &Turn, rows: u64) -> Result<Vec<Note>, Failure> {
+pub(super) fn notes(stream: &Stream, turn: &Turn, walked: &Walked) -> Result<Vec<Note>, Failure> {
     let Some(unseen) = &stream.unseen else { return Ok(Vec::new()) };
     let wrong = |message: String| Failure::new(FailureReason::Mapping, format!("{}: unseen: {message}", stream.name));
-    let outputs = unseen.run(expression::Val::Null, &scope(turn, rows)).map_err(|error| wrong(error.to_string()))?;
+    let scope = scope(turn, walked.rows).with("headers", walked.headers.clone().unwrap_or_default());
+    let outputs = unseen.run(expression::Val::Null, &scope).map_err(|error| wrong(error.to_string()))?;
     let mut notes = Vec::new();
     for output in outputs {
         let told = match expression::to_json(&output) {

@@ -269,7 +269,7 @@ fn map(run: &Run, registers: Registers) -> Result<Read, Failure> {
                 let cursor = StreamCursor { swept_at: Some(run.door.now), method: run.method.clone(), tables, ..StreamCursor::default() };
                 let outcome = StreamPoll { name: stream.name.clone(), mode: PollMode::Snapshot, records: Vec::new(), cursor, feeds, notes, gone };
                 read.push((outcome, gathered.admitted));
-                done[position] = Some(Done { rows: Arc::new(gathered.kept), whole: true, named: Named::default() });
+                done[position] = Some(Done { rows: Arc::new(gathered.kept), whole: true, vacant: false, named: Named::default() });
             }
         }
         if let Some(first) = mistakes.first() {

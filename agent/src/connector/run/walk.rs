@@ -11,7 +11,8 @@ use super::{
     rows::{self, Gathered, Named, Sheet},
 };
 use crate::connector::{
-    description::{ForEach, Format, Origin, Request, Stream},
+    answer_headers,
+    description::{ForEach, Format, Origin, Over, Request, Stream},
     expression::{Expression, Scope, Val},
     failure::{Failure, FailureReason},
     http::{Answer, Body, Call},
@@ -33,13 +34,28 @@ pub(super) struct Walked {
     pub(super) changed_at: Option<i64>,
     pub(super) etag: Option<String>,
     pub(super) last_modified: Option<String>,
+    /// The headers of the first answer.
+    pub(super) headers: Option<Val>,
     pub(super) unchanged: bool,
+}
+
+/// A page that came.
+struct Arrived {
+    body: Body,
+    number: u64,
+    /// The address in its `Link: rel="next"`.
+    link: Option<String>,
+    headers: Val,
 }
 
 /// The rows to walk, those whose requests are the same together: they are asked once.
 pub(super) fn groups(run: &Run, turn: &Turn, stream: &Stream, for_each: &ForEach, parents: &[Val]) -> Result<Vec<Vec<Val>>, Failure> {
     let wrong = |index: usize, message: String| {
-        Failure::new(FailureReason::Mapping, format!("{}: for row {} of {}: {message}", stream.name, index + 1, run.connector().streams[for_each.stream].name))
+        let of = match &for_each.over {
+            Over::Stream(parent) => format!("row {} of {}", index + 1, run.connector().streams[*parent].name),
+            Over::Setting(setting) => format!("settings.{setting}[{index}]"),
+        };
+        Failure::new(FailureReason::Mapping, format!("{}: for {of}: {message}", stream.name))
     };
     let mut groups: Vec<Vec<Val>> = Vec::new();
     let mut known: HashMap<String, usize> = HashMap::new();
@@ -89,6 +105,7 @@ pub(super) async fn walk_all(run: &Arc<Run>, turn: Arc<Turn>, groups: Vec<Vec<Va
         }
         whole.changed_at = whole.changed_at.max(part.changed_at);
         whole.unchanged |= part.unchanged;
+        whole.headers = whole.headers.or(part.headers);
         (whole.etag, whole.last_modified) = (part.etag, part.last_modified);
     }
     Ok(whole)
@@ -127,9 +144,10 @@ async fn walk_once(run: &Arc<Run>, turn: &Arc<Turn>, parents: &Arc<Vec<Val>>) ->
     let mut gathered = Gathered::default();
     let mut walked = Walked::default();
     let mut previous = None;
+    let name = place(run, stream, &parents[0]);
     loop {
         let number = walk.number();
-        let at = |failure: Failure| failure.at(&format!("{}, page {number}", stream.name));
+        let at = |failure: Failure| failure.at(&format!("{name}, page {number}"));
         run.meter.take_page().map_err(at)?;
         let mut call = prepared.call(web.base(), &walk.additions(), &stream.name, number, previous.as_ref())?;
         call.accept.clone_from(&stream.optional_status);
@@ -154,7 +172,9 @@ async fn walk_once(run: &Arc<Run>, turn: &Arc<Turn>, parents: &Arc<Vec<Val>>) ->
             return Ok(walked);
         }
         (walked.etag, walked.last_modified) = (answer.etag, answer.last_modified);
-        let (seen, back) = read(run, turn, parents, answer.body, number, answer.next, gathered).await.map_err(at)?;
+        let arrived = Arrived { body: answer.body, number, link: answer.next, headers: answer_headers::object(&answer.headers) };
+        walked.headers.get_or_insert_with(|| arrived.headers.clone());
+        let (seen, back) = read(run, turn, parents, arrived, gathered).await.map_err(at)?;
         run.meter.log_rows(&stream.name, number, seen.rows.len() as u64);
         gathered = back;
         previous = Some(answer.url);
@@ -164,14 +184,26 @@ async fn walk_once(run: &Arc<Run>, turn: &Arc<Turn>, parents: &Arc<Vec<Val>>) ->
         }
         if step == Step::FirstAgain {
             let call = prepared.call(web.base(), &first, &stream.name, 1, None)?;
-            let at = |failure: Failure| failure.at(&format!("{}, page 1 once more", stream.name));
+            let at = |failure: Failure| failure.at(&format!("{name}, page 1 once more"));
             run.meter.take_page().map_err(at)?;
             let answer = web.send(&call, &run.meter).await.map_err(at)?;
-            let (seen, _) = read(run, turn, parents, answer.body, 1, answer.next, Gathered::default()).await.map_err(at)?;
+            let arrived = Arrived { body: answer.body, number: 1, link: answer.next, headers: answer_headers::object(&answer.headers) };
+            let (seen, _) = read(run, turn, parents, arrived, Gathered::default()).await.map_err(at)?;
             run.meter.log_rows(&stream.name, 1, seen.rows.len() as u64);
-            walk.confirm(&seen.rows).map_err(|failure| failure.at(&stream.name))?;
+            walk.confirm(&seen.rows).map_err(|failure| failure.at(&name))?;
             return Ok(ended(walked, gathered));
         }
+    }
+}
+
+/// How messages name a walk. An item of a setting is named by its place: what stands there, whoever reads it can look up.
+fn place(run: &Run, stream: &Stream, item: &Val) -> String {
+    match &stream.for_each {
+        Some(ForEach { over: Over::Setting(setting), .. }) => {
+            let position = run.items(setting).iter().position(|known| known == item).unwrap_or_default();
+            format!("{}, settings.{setting}[{position}]", stream.name)
+        }
+        _ => stream.name.clone(),
     }
 }
 
@@ -189,11 +221,17 @@ fn refuse_foreign(stream: &Stream, scope: &Scope, call: &Call, answer: &Answer) 
         Err(failure) if failure.reason == FailureReason::Truncated => return Err(failure),
         body => body.unwrap_or(Val::Null),
     };
-    let says_so = |gone: &Expression| matches!(gone.one(body, scope), Ok(Val::Bool(true)));
+    let scope = scope.clone().with("headers", answer_headers::object(&answer.headers));
+    let says_so = |gone: &Expression| matches!(gone.one(body, &scope), Ok(Val::Bool(true)));
     if stream.gone.as_ref().is_some_and(says_so) {
         return Ok(());
     }
-    let reason = if matches!(answer.status, 404 | 410) { FailureReason::NotFound } else { FailureReason::UnexpectedStatus };
+    let reason = match answer.status {
+        404 | 410 => FailureReason::NotFound,
+        401 => FailureReason::Unauthorized,
+        403 => FailureReason::Forbidden,
+        _ => FailureReason::UnexpectedStatus,
+    };
     let advice = "but not in the upstream's own words for what is gone; check `url`, and what lies between";
     Err(Failure::new(reason, format!("{}{} answered {}, {advice}", call.shown.0, call.shown.1, answer.status)))
 }
@@ -219,21 +257,14 @@ fn conditions(stream: &Stream, turn: &Turn, call: &mut Call) {
 }
 
 /// Decodes a page and takes its rows, on a thread where that may take its time.
-async fn read(
-    run: &Arc<Run>,
-    turn: &Arc<Turn>,
-    parents: &Arc<Vec<Val>>,
-    body: Body,
-    number: u64,
-    link: Option<String>,
-    gathered: Gathered,
-) -> Result<(Seen, Gathered), Failure> {
+async fn read(run: &Arc<Run>, turn: &Arc<Turn>, parents: &Arc<Vec<Val>>, arrived: Arrived, gathered: Gathered) -> Result<(Seen, Gathered), Failure> {
     let (run, turn, parents) = (Arc::clone(run), Arc::clone(turn), Arc::clone(parents));
-    let work = move || take(&run, &turn, &parents, &body, number, link, gathered);
+    let work = move || take(&run, &turn, &parents, arrived, gathered);
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Failure::internal()))
 }
 
-fn take(run: &Run, turn: &Turn, parents: &[Val], body: &Body, number: u64, link: Option<String>, mut into: Gathered) -> Result<(Seen, Gathered), Failure> {
+fn take(run: &Run, turn: &Turn, parents: &[Val], arrived: Arrived, mut into: Gathered) -> Result<(Seen, Gathered), Failure> {
+    let Arrived { body, number, link, headers } = arrived;
     let stream = &run.connector().streams[turn.position];
     mapper::at(|| format!("{}, page {number}", stream.name));
     let body = body.decode(request(stream).format)?;
@@ -242,7 +273,7 @@ fn take(run: &Run, turn: &Turn, parents: &[Val], body: &Body, number: u64, link:
     let sheet = Sheet { stream, door: &run.door, place: &place, base: Some(base), columns: None, words: run.client.words() };
     let mut seen = Seen { rows: Vec::new(), link, facts: Facts::None };
     for (index, parent) in parents.iter().enumerate() {
-        let mut scope: Scope = turn.scope.clone().with("parent", parent.clone());
+        let mut scope: Scope = turn.scope.clone().with("parent", parent.clone()).with("headers", headers.clone());
         rows::refuse_reported(stream, &body, &scope)?;
         let rows = rows::rows(stream, &body, &scope)?;
         let facts = page::facts(stream.page.as_ref(), &body, &scope)?;
