@@ -179,7 +179,7 @@ impl Config {
     pub fn warnings(&self) -> Vec<String> {
         let keys = self.sources.iter().filter_map(|polled| match &polled.source.location {
             connector::Location::Http(http) => http.auth.key_file().and_then(open_to_others),
-            connector::Location::Files(_) | connector::Location::Program(_) => None,
+            connector::Location::Files(_) | connector::Location::Fetched(_) | connector::Location::Program(_) => None,
         });
         keys.chain(self.evidence.warnings(&self.data_dir)).collect()
     }
