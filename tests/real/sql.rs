@@ -68,7 +68,9 @@ impl Bench {
         let poll = self.poll(&query, more).unwrap_or_else(|failure| panic!("{sql}: {failure}"));
         let records: Vec<_> = poll.streams.iter().flat_map(|stream| &stream.records).collect();
         assert_eq!(records.len(), 1, "{sql}");
-        serde_json::from_str::<Value>(&records[0].body()).expect("JSON")["attributes"].clone()
+        let body: Value = serde_json::from_str(&records[0].body()).expect("JSON");
+        let pairs = body["attributes"].as_array().expect("attributes");
+        pairs.iter().map(|pair| (pair[0].as_str().expect("a name").to_owned(), pair[1].clone())).collect::<serde_json::Map<_, _>>().into()
     }
 
     fn refused(&self, sql: &str, more: &str) -> Failure {

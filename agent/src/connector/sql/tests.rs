@@ -45,7 +45,7 @@ impl Bench {
 }
 
 fn names(poll: &Poll) -> Vec<String> {
-    poll.streams.iter().flat_map(|stream| &stream.records).map(|record| serde_json::from_str::<Json>(&record.body()).unwrap()["name"].to_string()).collect()
+    poll.streams.iter().flat_map(|stream| &stream.records).map(|record| serde_json::from_str::<Json>(&record.body()).unwrap()["fields"]["name"].to_string()).collect()
 }
 
 #[tokio::test]
