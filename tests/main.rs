@@ -16,4 +16,5 @@ mod real; // against real servers, installed and started by the scripts in peers
 mod registers; // registers in files while it runs: broken ones, ones that are gone, the others
 mod reload; // another configuration while it runs: sources, address, credentials, certificates
 mod review; // management review packs: made, verified, compared; killed meanwhile, on a full disk
+mod trackers; // trackers that do not show everything: what is refused, what is told
 mod words; // what the program says: every mistake in one round, names that mean nothing, filters, closed pipes

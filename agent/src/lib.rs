@@ -70,7 +70,8 @@
 //!   ([`store::Projection`]).
 //! - Each outside crate has one home (workbooks are written in two), of which a test keeps the list; the SQL of the store is written once, for every engine.
 //! - Only [`schedule`] reads the clock for data; everywhere else `now` is a parameter.
-//! - A poll that is complete is complete: each kind of paging has a proof (`connector/page.rs`), and what has none is said. A poll changes everything or nothing. Nothing that was stored is changed, only closed; what is extended in place (the agent's runs, when sources
+//! - A poll that is complete is complete: each kind of paging has a proof (`connector/page.rs`), also of a list that moves while it is read or is capped and read by time (`page/keyset.rs`, `run/window.rs`), and what has none is said. What a list
+//!   does not tell (a row that changes though the filter is on its making) is asked for by itself, and closes nothing by being absent there: the next poll reads everything (`run/reread.rs`). A poll changes everything or nothing. Nothing that was stored is changed, only closed; what is extended in place (the agent's runs, when sources
 //!   were read, what rules remember) stands in the entries of evidence that seal it. What ended longer ago than the configuration keeps is removed, if it says so:
 //!   under an entry of its own, its seal stays, and a time of which something was removed is one of which nothing is known. A text
 //!   that somebody redacts gives way to a mark, under an entry that says so. What indicators query is made from that, and has a digest.

@@ -15,7 +15,7 @@ pub const UPSTREAM: Upstream = Upstream {
     answer,
     change: |world, random, now| CASES.change(world, random, now),
     delete: |world, random| drop(take_one(world, "issues", random)),
-    always: &[("nodes", &["id"]), ("issues", &["id"])],
+    always: &[("nodes", &["id", "createdAt", "updatedAt", "state", "priorityLabel", "labels", "team"])],
 };
 
 const CASES: Cases = Cases { list: "issues", row, alter, deletes: true };

@@ -16,12 +16,13 @@ mod linear;
 mod mlflow;
 mod opsgenie;
 mod pagerduty;
-mod random;
+pub mod random;
 mod redmine;
 mod registers;
 mod rules;
-mod trackers;
-mod upstream;
+mod servicenow;
+pub mod trackers;
+pub mod upstream;
 
 use clause9::{
     config::Config,
@@ -306,11 +307,15 @@ impl Campaign {
         }
     }
 
-    /// Each upstream with each kind of fault, but for those that never found anything to bend; files with theirs.
+    /// Each upstream with each kind of fault, but for those that never found anything to bend; files with theirs. `CLAUSE9_FAULTS_OF` names the only
+    /// upstreams that are meant, separated by blanks.
     fn pairs(&self) -> Vec<(usize, &'static str)> {
+        let only = std::env::var("CLAUSE9_FAULTS_OF").unwrap_or_default();
+        let is_meant = |name: &str| only.is_empty() || only.split_whitespace().any(|one| one == name);
         let kinds: BTreeSet<_> = FAULTS.iter().map(|fault| fault.kind).chain([DELETED]).collect();
-        let upstreams = (0..UPSTREAMS.len()).flat_map(|upstream| kinds.iter().map(move |kind| (upstream, *kind)));
-        let files = registers::FAULTS.iter().map(|fault| (UPSTREAMS.len(), *fault));
+        let upstreams = (0..UPSTREAMS.len()).filter(|upstream| is_meant(UPSTREAMS[*upstream].name));
+        let upstreams = upstreams.flat_map(|upstream| kinds.iter().map(move |kind| (upstream, *kind)));
+        let files = registers::FAULTS.iter().filter(|_| is_meant(FILES)).map(|fault| (UPSTREAMS.len(), *fault));
         upstreams.filter(|pair| !self.idle.contains(pair)).chain(files).collect()
     }
 

@@ -15,7 +15,7 @@ pub const UPSTREAM: Upstream = Upstream {
     answer,
     change: |world, random, now| CASES.change(world, random, now),
     delete: |world, random| drop(take_one(world, "incidents", random)),
-    always: &[("data", &["id", "status", "createdAt", "tags"])],
+    always: &[("data", &["id", "status", "createdAt"])],
 };
 
 const CASES: Cases = Cases { list: "incidents", row, alter, deletes: true };

@@ -236,7 +236,7 @@ fn jira(world: &World, received: &Received, is_cloud: bool) -> Reply {
         "search" | "search/jql" => {
             let jql = query(received, "jql").unwrap_or_default();
             let since = jql.split_once("updated >= \"").and_then(|(_, rest)| rest.split_once('"')).map(|(since, _)| since);
-            let place = usize::from(jql.starts_with("project = 10002 "));
+            let place = usize::from(jql.starts_with("project = \"SECOND\" "));
             let issues: Vec<_> = of(world, place, since, minutes).iter().map(|issue| jira_issue(issue, project(place))).collect();
             if is_cloud { by_token(&issues, received) } else { by_offset(&issues, received) }
         }

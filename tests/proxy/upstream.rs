@@ -36,6 +36,7 @@ pub const UPSTREAMS: &[Upstream] = &[
     super::opsgenie::UPSTREAM,
     super::linear::UPSTREAM,
     super::azure_devops::UPSTREAM,
+    super::servicenow::UPSTREAM,
     super::trackers::GITHUB,
     super::trackers::GITLAB,
     super::trackers::JIRA_CLOUD,

@@ -14,3 +14,4 @@ mod peers; // the servers themselves: each starts, takes its seed, answers and s
 mod postgres; // the catalogue's examples on PostgreSQL
 mod signing; // requests that are signed, against a server that checks signatures
 mod sql; // what the connector `sql` reads from PostgreSQL
+mod trackers; // trackers, against simulators that others wrote

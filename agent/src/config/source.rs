@@ -31,9 +31,13 @@ pub(super) fn all(raw: &raw::File, registry: &Registry, reader: &mut Reader<'_>)
     let mut sources = Vec::new();
     sources.extend(raw.registers.as_ref().and_then(|raw| registers(raw, registry, reader)));
     let mut names: HashSet<&str> = raw.registers.is_some().then_some(REGISTERS).into_iter().collect();
+    let mut kept = HashSet::new();
     for (index, source) in raw.sources.iter().enumerate() {
         let path = format!("sources[{index}]");
         name(&source.name, &path, &mut names, reader);
+        if source.auth.kept_file().is_some_and(|file| !kept.insert(file)) {
+            reader.mistake(&format!("{path}.auth.oauth2.refresh_token_file"), "a file of this source alone: it is written anew when the token is replaced");
+        }
         sources.extend(one(source, &path, registry, reader));
     }
     for (index, job) in raw.measure.jobs.iter().enumerate() {

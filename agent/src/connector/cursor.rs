@@ -35,6 +35,12 @@ pub struct StreamCursor {
     /// Where its tables are, of registers in files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tables: Option<BTreeSet<String>>,
+    /// What rows are asked for by that may still change though the stream's request would not bring them, each as JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open: Option<BTreeSet<String>>,
+    /// Digests of the rows that had records, of a stream of changes in which not too many have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub yielding: Option<BTreeSet<String>>,
     /// Digest of connector, settings and address. When it differs, what was read before says nothing.
     #[serde(default)]
     pub method: String,

@@ -429,7 +429,7 @@ pub(super) fn object(entries: impl IntoIterator<Item = (String, Val)>) -> Val {
 
 /// A list of these as a value.
 pub(super) fn list(items: Vec<Val>) -> Val {
-    items.into_iter().collect()
+    Val::Arr(items.into())
 }
 
 /// A number as a value; a whole one without `.0` where it is written.

@@ -157,7 +157,9 @@ fn endless(received: &Received, reply: Reply) -> Option<Reply> {
         for total in ["total", "total_count", "total_entries"] {
             object.insert(total.to_owned(), json!(10_000));
         }
-        object.insert("next_page_token".to_owned(), json!("again"));
+        for token in ["next_page_token", "nextPageToken"] {
+            object.insert(token.to_owned(), json!("again"));
+        }
     }
     Some(Reply::json(reply.status, &json).with("link", &link))
 }

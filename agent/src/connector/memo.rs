@@ -8,7 +8,7 @@
 //! The memo counts only once its poll was stored ([`super::Client::remember`]), for the settings it was made under, and in memory.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -18,6 +18,7 @@ use reqwest::header::{HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH}
 use super::{
     client::Client,
     cursor,
+    description::Window,
     failure::Failure,
     http::{Answer, Call},
     meter::{LogEntry, Meter},
@@ -70,6 +71,8 @@ struct Start {
     since: Option<i64>,
     /// `ETag` and `Last-Modified` that are sent.
     validators: Option<(Option<String>, Option<String>)>,
+    /// What rows are asked for by that are read again.
+    open: Option<BTreeSet<String>>,
 }
 
 /// What a poll has asked for so far.
@@ -99,6 +102,14 @@ impl Trace {
         questions.len() - 1
     }
 
+    /// A request that is made once more counts as one: what came of it last.
+    fn ask_call(&self, call: &Call) -> usize {
+        let plain = Call { pause: None, ..call.clone() };
+        let is_same = |question: &Question| matches!(&question.asked, Asked::Call(asked) if **asked == plain);
+        let before = if call.pause.is_some() { lock(&self.questions).iter().rposition(is_same) } else { None };
+        before.unwrap_or_else(|| self.ask(Asked::Call(Box::new(plain))))
+    }
+
     fn answered(&self, question: usize, answer: Digest) {
         lock(&self.questions)[question].answer = Some(answer);
     }
@@ -116,7 +127,7 @@ impl Trace {
 
 /// Sends a request for a poll in full.
 pub(super) async fn send(upstream: &Upstream, call: &Call, meter: &Meter) -> Result<Answer, Failure> {
-    let question = meter.trace.ask(Asked::Call(Box::new(call.clone())));
+    let question = meter.trace.ask_call(call);
     let outcome = match meter.trace.take_held(call) {
         Some(outcome) => outcome,
         None => upstream.ask(call, meter).await,
@@ -156,7 +167,7 @@ fn digest(call: &Call, outcome: &Result<Answer, Failure>) -> Digest {
     let text = match outcome {
         Err(failure) => failure.reason.as_str().to_owned(),
         Ok(answer) if answer.status == 304 => answer.status.to_string(),
-        Ok(Answer { status, url, body, etag, last_modified, next, headers }) => {
+        Ok(Answer { status, url, body, etag, last_modified, next, headers, .. }) => {
             let validators = is_conditional(call).then_some((etag, last_modified));
             format!("{status} {url} {:?} {validators:?} {next:?} {headers:?}", body.digest())
         }
@@ -191,14 +202,15 @@ impl Memo {
     /// What is to be remembered of a poll, if it can be told later whether it would be the same.
     pub(super) fn new(client: &Client, context: &Context, meter: &Meter, streams: &[StreamPoll], duplicates: u64) -> Option<Self> {
         let connector = client.connector();
-        if connector.mentions("now") || streams.iter().flat_map(|stream| &stream.records).any(Record::awaits_time) {
+        let mut windows = connector.streams.iter().filter_map(|stream| stream.window.as_ref());
+        if connector.mentions("now") || windows.clone().any(Window::ends_now) || streams.iter().flat_map(|stream| &stream.records).any(Record::awaits_time) {
             return None;
         }
         Some(Self {
             questions: std::mem::take(&mut *lock(&meter.trace.questions)),
             starts: starts(client, context),
             zone: context.door.zone,
-            midnight: connector.mentions("midnight").then(|| midnight(context.door.now)),
+            midnight: (connector.mentions("midnight") || windows.any(|window| window.begin.is_some())).then(|| midnight(context.door.now)),
             streams: streams.iter().map(StreamPoll::unchanged).collect(),
             pages: meter.pages(),
             duplicates,
@@ -235,7 +247,8 @@ fn starts(client: &Client, context: &Context) -> Vec<Start> {
         let known = cursor::known(&context.cursors, &stream.name, &method);
         let since = stream.cursor.as_ref().and_then(|cursor| cursor::since(cursor, known, context.door.now));
         let validators = known.filter(|_| stream.conditional).map(|known| (known.etag.clone(), known.last_modified.clone()));
-        Start { since, validators }
+        let open = known.filter(|_| stream.reread.is_some()).and_then(|known| known.open.clone());
+        Start { since, validators, open }
     };
     client.connector().streams.iter().map(start).collect()
 }

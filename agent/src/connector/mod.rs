@@ -10,11 +10,12 @@
 //!
 //! A poll first asks again what the last stored one asked (`memo.rs`): when all answers are the same, nothing is mapped. Else it is made in full.
 //!
-//! A poll is complete or none: `page.rs` proves each walk over pages, `run/cross.rs` compares streams that know of each other, and what can't be proved is
+//! A poll is complete or none: `page.rs` proves each walk over pages (`page/keyset.rs` those by an order), `run/window.rs` asks by time where lists are capped,
+//! `run/reread.rs` for what a list does not tell, `run/cross.rs` compares streams that know of each other, and what can't be proved is
 //! read again.
 //!
 //! A poll is all or nothing: [`poll`] gives every record of every stream, or a [`Failure`] with its reason. Pure are `description`,
-//! `template`, `request`, `page`, `cursor`, `format`, `samples`, `library` (jq that connectors share), `answer_headers`, `blank` (registers to begin with) and `run/rows.rs`; I/O is in `http`, `sql`, `files`, `program`, `mapper` and `replay`. The only place that knows
+//! `template`, `request`, `page`, `cursor`, `format`, `samples`, `library` (jq that connectors share), `answer_headers`, `verdict` (what answers mean), `blank` (registers to begin with), `run/rows.rs` and `run/window.rs`; I/O is in `http`, `sql`, `files`, `program`, `mapper` and `replay`. The only place that knows
 //! the HTTP client is `http`, the only one that knows jq is `expression.rs`. `program` starts programs that print records, and `mapper`
 //! this program once more for each poll: there the poll is turned and jq is run, under limits that the kernel keeps. Nothing of indicators, thresholds or the store is known here.
 
@@ -51,6 +52,7 @@ mod template;
 #[cfg(test)]
 mod testing;
 mod upstream;
+mod verdict;
 
 pub use auth::{App, Auth, AuthKind, Login, Oauth2, Sigv4};
 pub use client::Client;

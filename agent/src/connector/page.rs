@@ -7,10 +7,13 @@
 //! - Where they can't be (`number`, `token`, `link`), the first page is asked for once more at the end: none of its rows may be missing, but for
 //!   those that new ones pushed off it.
 //! - A `cursor` names a row, or a moment in a feed of changes, and no place in a list; nothing shifts.
+//! - A `keyset` names a place in an order, not in a list, and asks for what lies there and beyond: [`keyset`].
 //! - Totals that fall from page to page, or are below what has come, contradict themselves and are not believed. Lists that grow are fine. One that
 //!   ends the walk at a page that is full is believed when the page after it has nothing new.
 //!
 //! What can't be proved is [walked again](MOST_WALKS), and is `incomplete` in the end.
+
+mod keyset;
 
 use std::collections::HashSet;
 
@@ -27,7 +30,7 @@ use crate::record::Digest;
 pub const MOST_WALKS: u32 = 3;
 
 /// What a page says about the walk.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(super) enum Facts {
     /// Nothing.
     None,
@@ -37,6 +40,8 @@ pub(super) enum Facts {
     Count { total: Option<u64>, pages: Option<u64> },
     /// Where the page ends, and whether there is more.
     Cursor { end: Option<Json>, more: bool },
+    /// Where each of its rows stands in the order.
+    Keyset(Vec<Val>),
 }
 
 /// What came with a page.
@@ -100,15 +105,17 @@ pub(super) struct Walk<'d> {
     stated: (Option<u64>, Option<u64>),
     next: Option<Json>,
     tokens: HashSet<String>,
+    keyset: keyset::State,
 }
 
-/// Reads what a page says.
-pub(super) fn facts(page: Option<&Page>, body: &Val, scope: &Scope) -> Result<Facts, Failure> {
+/// Reads what a page with these rows says.
+pub(super) fn facts(page: Option<&Page>, body: &Val, rows: &[Val], scope: &Scope) -> Result<Facts, Failure> {
     Ok(match page {
         None | Some(Page::Link) => Facts::None,
         Some(Page::Token { next, .. }) => Facts::Token(token(next, body, scope)?),
         Some(Page::Offset { total, .. }) => Facts::Count { total: count(total.as_ref(), body, scope)?, pages: None },
         Some(Page::Number { total, pages, .. }) => Facts::Count { total: count(total.as_ref(), body, scope)?, pages: count(pages.as_ref(), body, scope)? },
+        Some(Page::Keyset { by, .. }) => Facts::Keyset(rows.iter().map(|row| keyset::place(by, row, scope)).collect::<Result<_, _>>()?),
         Some(Page::Cursor { end, more, .. }) => match one(more, body, scope)? {
             Val::Bool(more) => Facts::Cursor { end: token(end, body, scope)?, more },
             other => {
@@ -157,12 +164,18 @@ impl<'d> Walk<'d> {
             stated: (None, None),
             next: None,
             tokens,
+            keyset: keyset::State::default(),
         }
     }
 
     /// The number of the page that comes next, from 1.
     pub(super) fn number(&self) -> u64 {
         self.pages + 1
+    }
+
+    /// Where the last row of the page before stands in the order, if the list is read by one and this is not the first page.
+    pub(super) fn after(&self) -> Option<&Val> {
+        self.keyset.after()
     }
 
     /// What the next request has beyond the first one's.
@@ -180,6 +193,7 @@ impl<'d> Walk<'d> {
                 size.iter().for_each(|(name, size)| additions.put(*place, name, Json::from(*size)));
                 additions.put(*place, param, Json::from(first + self.pages));
             }
+            Some(Page::Keyset { size, place, .. }) => size.iter().for_each(|(name, size)| additions.put(*place, name, Json::from(*size))),
             Some(Page::Cursor { variable: Some(variable), .. }) => self.next.iter().for_each(|end| additions.put(Place::Json, variable, end.clone())),
             Some(Page::Cursor { variable: None, .. }) => additions.link = self.next.as_ref().map(plain),
         }
@@ -197,6 +211,11 @@ impl<'d> Walk<'d> {
         self.position += rows - self.overlap.min(rows);
         let new = seen.rows.iter().filter(|row| self.known.insert(**row)).count();
         let repeats_only = rows <= self.overlap;
+        if let (Some(Page::Keyset { size, descending, overlap, .. }), Facts::Keyset(places)) = (self.page, &seen.facts) {
+            let order = keyset::Order { size: size.as_ref().map(|(_, size)| *size), descending: *descending, overlap: *overlap };
+            let page = keyset::Page { number: self.pages, rows: &seen.rows, places, announces_more: seen.link.is_some() };
+            return self.keyset.advance(&order, &page).map(|more| if more { Step::Next } else { Step::End });
+        }
         let more = match (self.page, seen.facts) {
             (None, _) if seen.link.is_some() => {
                 return Err(incomplete("the answer announces a next page, but the stream describes no paging".to_owned()));
@@ -222,7 +241,7 @@ impl<'d> Walk<'d> {
         self.remember(seen.rows);
         Ok(match self.page {
             _ if more => Step::Next,
-            None | Some(Page::Cursor { .. }) => Step::End,
+            None | Some(Page::Cursor { .. } | Page::Keyset { .. }) => Step::End,
             Some(_) => {
                 if self.has_gap {
                     Step::FirstAgain

@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{
     client::Client,
-    description::{Method, Request},
+    description::{Method, Protocol, Request},
     expression::{self, RunError, Scope, Val},
     failure::{Failure, FailureReason},
     http::{self, Call},
@@ -75,7 +75,18 @@ impl<'d> Prepared<'d> {
         if self.request.sql.is_some() {
             let body = self.body.as_ref().map(|body| body.to_string().into_bytes());
             let (method, headers, shown) = (HttpMethod::POST, Vec::new(), (base.to_string(), String::new()));
-            return Ok(Call { stream: stream.to_owned(), page, method, url: base.clone(), shown, headers, body, accept: Vec::new() });
+            return Ok(Call {
+                stream: stream.to_owned(),
+                page,
+                method,
+                url: base.clone(),
+                shown,
+                headers,
+                body,
+                accept: Vec::new(),
+                judge: Vec::new(),
+                pause: None,
+            });
         }
         let shown = (base.origin().ascii_serialization(), format!("{}{}", base.path().trim_end_matches('/'), self.shown));
         let url = match &additions.link {
@@ -83,16 +94,23 @@ impl<'d> Prepared<'d> {
             None => http::below(base, &self.path, &[self.query.clone(), additions.query.clone()].concat()),
         };
         let mut body = self.body.clone();
-        if !additions.json.is_empty() {
+        if !additions.json.is_empty() || self.request.protocol == Protocol::Jsonrpc {
             let mut whole = match body {
                 Some(Json::Object(whole)) => whole,
                 _ => Map::new(),
             };
-            let target = match whole.get_mut("variables") {
-                Some(Json::Object(variables)) if self.request.graphql => variables,
-                _ => &mut whole,
+            let inside = match self.request.protocol {
+                Protocol::Plain => None,
+                Protocol::Graphql => whole.get_mut("variables"),
+                Protocol::Jsonrpc => whole.get_mut("params"),
             };
-            target.extend(additions.json.iter().cloned());
+            match inside {
+                Some(Json::Object(inside)) => inside.extend(additions.json.iter().cloned()),
+                _ => whole.extend(additions.json.iter().cloned()),
+            }
+            if self.request.protocol == Protocol::Jsonrpc {
+                whole.insert("id".to_owned(), page.into());
+            }
             body = Some(Json::Object(whole));
         }
         let method = match self.request.method {
@@ -100,7 +118,18 @@ impl<'d> Prepared<'d> {
             Method::Post => HttpMethod::POST,
         };
         let body = body.map(|body| body.to_string().into_bytes());
-        Ok(Call { stream: stream.to_owned(), page, method, url, shown, headers: self.headers.clone(), body, accept: Vec::new() })
+        Ok(Call {
+            stream: stream.to_owned(),
+            page,
+            method,
+            url,
+            shown,
+            headers: self.headers.clone(),
+            body,
+            accept: Vec::new(),
+            judge: Vec::new(),
+            pause: None,
+        })
     }
 }
 
@@ -145,11 +174,11 @@ mod tests {
         template::{JsonTemplate, Template},
     };
 
-    fn request(method: Method, path: &str, query: &[(&str, Json)], body: Option<Json>, graphql: bool) -> Request {
+    fn request(method: Method, path: &str, query: &[(&str, Json)], body: Option<Json>, protocol: Protocol) -> Request {
         let variables = Words::of(&["row", "since"]);
         let query = query.iter().map(|(name, json)| ((*name).to_owned(), JsonTemplate::parse(json, &variables).unwrap())).collect();
         let body = body.map(|body| JsonTemplate::parse(&body, &variables).unwrap());
-        Request { method, path: Template::parse(path, &variables).unwrap(), query, body, graphql, headers: Vec::new(), format: Format::Json, sql: None }
+        Request { method, path: Template::parse(path, &variables).unwrap(), query, body, protocol, headers: Vec::new(), format: Format::Json, sql: None }
     }
 
     fn call(request: &Request, row: Json, additions: &Additions) -> Result<(String, Json), String> {
@@ -164,10 +193,10 @@ mod tests {
     fn queries_leave_out_null_and_repeat_lists() {
         let query =
             [("a", json!("{{ row.a }}")), ("b", json!(1)), ("c", json!(["x", "{{ row.a }}"])), ("d", json!("{{ row.none }}")), ("e", json!(">={{ since }}"))];
-        let request = request(Method::Get, "/x/{{ row.a }}", &query, None, false);
+        let request = request(Method::Get, "/x/{{ row.a }}", &query, None, Protocol::Plain);
         assert_eq!(call(&request, json!({"a": "1 &"}), &Additions::default()).unwrap().0, "https://a.example/p/x/1%20%26?a=1+%26&b=1&c=x&c=1+%26");
         assert_eq!(call(&request, json!({}), &Additions::default()).unwrap_err(), "a value for the path is missing");
-        let any = self::request(Method::Get, "/x", &[("*", json!("{{ row.all }}")), ("b", json!(1))], None, false);
+        let any = self::request(Method::Get, "/x", &[("*", json!("{{ row.all }}")), ("b", json!(1))], None, Protocol::Plain);
         let asked = |row: Json| call(&any, row, &Additions::default()).map(|(url, _)| url);
         assert_eq!(asked(json!({"all": {"a": [1, "&"], "none": null}})).unwrap(), "https://a.example/p/x?a=1&a=%26&b=1");
         assert_eq!(asked(json!({})).unwrap(), "https://a.example/p/x?b=1");
@@ -177,15 +206,20 @@ mod tests {
     #[test]
     fn pages_add_to_query_body_and_variables() {
         let additions = Additions { query: vec![("t".into(), "a b".into())], json: vec![("after".into(), json!("x"))], link: None };
-        let plain = request(Method::Post, "/x", &[], Some(json!({"limit": 1})), false);
+        let plain = request(Method::Post, "/x", &[], Some(json!({"limit": 1})), Protocol::Plain);
         assert_eq!(call(&plain, json!({}), &additions).unwrap(), ("https://a.example/p/x?t=a+b".to_owned(), json!({"limit": 1, "after": "x"})));
-        let graphql = request(Method::Post, "/g", &[], Some(json!({"query": "q", "variables": {"n": "{{ row.n }}"}})), true);
+        let graphql = request(Method::Post, "/g", &[], Some(json!({"query": "q", "variables": {"n": "{{ row.n }}"}})), Protocol::Graphql);
         assert_eq!(call(&graphql, json!({"n": 5}), &additions).unwrap().1, json!({"query": "q", "variables": {"n": 5, "after": "x"}}));
+        let body = json!({"jsonrpc": "2.0", "method": "list", "params": {"n": "{{ row.n }}"}});
+        let jsonrpc = request(Method::Post, "/rpc", &[], Some(body), Protocol::Jsonrpc);
+        let sent = |additions: &Additions| call(&jsonrpc, json!({"n": 5}), additions).unwrap().1;
+        assert_eq!(sent(&Additions::default()), json!({"jsonrpc": "2.0", "id": 1, "method": "list", "params": {"n": 5}}));
+        assert_eq!(sent(&additions)["params"], json!({"n": 5, "after": "x"}));
     }
 
     #[test]
     fn headers_hold_values() {
-        let mut asked = request(Method::Get, "/x", &[], None, false);
+        let mut asked = request(Method::Get, "/x", &[], None, Protocol::Plain);
         asked.headers.push((HeaderName::from_static("x-scope"), Template::parse("{{ row.scope }}", &Words::of(&["row"])).unwrap()));
         let headers = |row: Json| {
             let prepared = Prepared::new(&asked, &Scope::default().with("row", expression::from_json(&row)));
@@ -199,7 +233,7 @@ mod tests {
 
     #[test]
     fn requests_are_told_apart_by_what_is_put_in() {
-        let request = request(Method::Get, "/x", &[("id", json!("{{ row.id }}"))], None, false);
+        let request = request(Method::Get, "/x", &[("id", json!("{{ row.id }}"))], None, Protocol::Plain);
         let identities: BTreeMap<_, _> = [1, 2, 1]
             .iter()
             .map(|id| (Prepared::new(&request, &Scope::default().with("row", expression::from_json(&json!({"id": id})))).unwrap().identity(), ()))

@@ -81,3 +81,19 @@ fn credentials_that_are_fetched_are_proved() {
     let config = load(folder, "app: { id: 12, installation: 34, key_file: key.pem }", tenant).unwrap();
     assert!(matches!(config.warnings().as_slice(), [warning] if warning.contains("(mode 640): chmod 600 ")), "{:?}", config.warnings());
 }
+
+/// Two sources that keep one token would each replace what the other needs.
+#[test]
+fn a_token_that_is_replaced_is_one_sources_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    std::fs::create_dir_all(folder.join("own/own")).unwrap();
+    std::fs::write(folder.join("own/own/connector.yaml"), CONNECTOR).unwrap();
+    std::fs::write(folder.join("token"), "hush").unwrap();
+    let auth = "oauth2: { client_id: a, refresh_token_file: token }";
+    assert!(load(folder, auth, "tenant: acme").is_ok());
+    let again = format!("{auth}\n  - {{ name: b, connector: own, url: 'https://b.example.org', settings: {{ tenant: acme }}, auth: {{ {auth} }} }}");
+    let mistakes = load(folder, &again, "tenant: acme").unwrap_err();
+    let expected = "agent.yaml:10: sources[1].auth.oauth2.refresh_token_file: a value that is not shown; expected a file of this source alone";
+    assert!(mistakes.len() == 1 && mistakes[0].starts_with(expected), "{mistakes:?}");
+}

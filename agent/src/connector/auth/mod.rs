@@ -179,6 +179,11 @@ impl Auth {
         }
     }
 
+    /// The file that it keeps up to date.
+    pub fn kept_file(&self) -> Option<&Path> {
+        if let Self::Oauth2(oauth2) = self { oauth2.refresh_token_file.as_deref() } else { None }
+    }
+
     /// The paths that it names, with the keys under which they stand.
     pub fn paths(&mut self) -> Vec<(&'static str, &mut PathBuf)> {
         match self {

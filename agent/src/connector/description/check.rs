@@ -8,7 +8,7 @@ use std::{
 use reqwest::header::{ACCEPT, HeaderName, HeaderValue};
 use serde_json::{Value as Json, json};
 
-use super::{ConnectorKind, Description, Format, Method, Probe, Request, Setting, Transport, Variant, credentials, raw, refused_words, stream};
+use super::{ConnectorKind, Description, Format, Method, Probe, Protocol, Request, Setting, Transport, Variant, credentials, raw, refused_words, stream};
 use crate::{
     connector::{
         answer_headers,
@@ -34,7 +34,7 @@ pub(super) struct Checker<'a> {
     proved: bool,
     program: Arc<Program>,
     /// The headers of answers that its expressions ask for.
-    headers: BTreeSet<String>,
+    pub(super) headers: BTreeSet<String>,
     mistakes: &'a mut Mistakes,
 }
 
@@ -58,6 +58,8 @@ pub(super) fn description(document: &Document, text: &str, proved: bool, mistake
         let request = checker.request("probe.request", probe.request, BASE);
         Some(Probe { request: request?, ok: ok.transpose_ok()?, about: probe.about })
     });
+    let (verdicts, judged_headers) = checker.verdicts(raw.verdicts);
+    let rate_limits = checker.rate_limits(raw.rate_limits);
     let variants = checker.variants(raw.variants);
     let variant_names: Vec<_> = variants.iter().map(|variant| variant.name.clone()).collect();
     let headers = checker.headers("headers", &raw.headers);
@@ -101,6 +103,9 @@ pub(super) fn description(document: &Document, text: &str, proved: bool, mistake
         variants,
         cross_checks,
         answer_headers,
+        judged_headers,
+        verdicts,
+        rate_limits,
     })
 }
 
@@ -198,20 +203,7 @@ impl Checker<'_> {
         let template = self.template(&format!("{path}.path"), &raw.path, variables);
         let query: Vec<_> =
             raw.query.iter().map(|(name, json)| Some((name.clone(), self.json_template(&format!("{path}.query.{name}"), json, variables)?))).collect();
-        let graphql = raw.graphql.is_some();
-        let body = match (raw.json, raw.graphql) {
-            (Some(_), Some(_)) => {
-                self.wrong(&format!("{path}.graphql"), "either `json` or `graphql`");
-                None
-            }
-            (Some(json), None) => Some(self.json_template(&format!("{path}.json"), &json, variables)?),
-            (None, Some(graphql)) => {
-                let given: serde_json::Map<_, _> = graphql.variables.into_iter().collect();
-                let inside = self.json_template(&format!("{path}.graphql.variables"), &Json::Object(given), variables)?;
-                Some(JsonTemplate::Map(vec![("query".to_owned(), JsonTemplate::Literal(json!(graphql.query))), ("variables".to_owned(), inside)]))
-            }
-            (None, None) => None,
-        };
+        let (protocol, body) = self.body(path, (raw.json, raw.graphql, raw.jsonrpc), variables)?;
         if body.is_some() && raw.method == Method::Get {
             self.wrong(&format!("{path}.method"), "POST, because the request has a body");
         }
@@ -220,7 +212,7 @@ impl Checker<'_> {
             headers.extend(self.template(path, accept, variables).map(|accept| (ACCEPT, accept)));
         }
         let query = query.into_iter().collect::<Option<_>>();
-        Some(Request { method: raw.method, path: template?, query: query?, body, graphql, headers, format: raw.format, sql: None })
+        Some(Request { method: raw.method, path: template?, query: query?, body, protocol, headers, format: raw.format, sql: None })
     }
 
     /// Proves a query to a database.
@@ -230,6 +222,7 @@ impl Checker<'_> {
             ("query", !raw.query.is_empty()),
             ("json", raw.json.is_some()),
             ("graphql", raw.graphql.is_some()),
+            ("jsonrpc", raw.jsonrpc.is_some()),
             ("headers", !raw.headers.is_empty()),
             ("method", raw.method != Method::Get),
             ("format", raw.format != Format::Json),
@@ -246,7 +239,43 @@ impl Checker<'_> {
         let values = self.json_template(&format!("{path}.values"), &Json::Object(values), variables);
         let path = self.template(path, "", variables)?;
         let (query, headers) = (Vec::new(), Vec::new());
-        Some(Request { method: Method::Post, path, query, body: None, graphql: false, headers, format: Format::Ndjson, sql: Some((sql?, values?)) })
+        Some(Request { method: Method::Post, path, query, body: None, protocol: Protocol::Plain, headers, format: Format::Ndjson, sql: Some((sql?, values?)) })
+    }
+
+    /// A request's body, which is written in one of three ways.
+    fn body(
+        &mut self,
+        path: &str,
+        raw: (Option<Json>, Option<raw::Graphql>, Option<raw::Jsonrpc>),
+        variables: &[&str],
+    ) -> Option<(Protocol, Option<JsonTemplate>)> {
+        let literal = |name: &str, json: Json| (name.to_owned(), JsonTemplate::Literal(json));
+        Some(match raw {
+            (None, None, None) => (Protocol::Plain, None),
+            (Some(json), None, None) => (Protocol::Plain, Some(self.json_template(&format!("{path}.json"), &json, variables)?)),
+            (None, Some(graphql), None) => {
+                let asks = |name: &str| graphql.query.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| *word == name).count();
+                if asks("nodes").max(asks("edges")) > asks("pageInfo") {
+                    self.wrong(
+                        &format!("{path}.graphql.query"),
+                        "`pageInfo { hasNextPage }` beside each list of nodes: without it nothing shows that it goes on",
+                    );
+                }
+                let given: serde_json::Map<_, _> = graphql.variables.into_iter().collect();
+                let inside = self.json_template(&format!("{path}.graphql.variables"), &Json::Object(given), variables)?;
+                (Protocol::Graphql, Some(JsonTemplate::Map(vec![literal("query", json!(graphql.query)), ("variables".to_owned(), inside)])))
+            }
+            (None, None, Some(call)) => {
+                let given: serde_json::Map<_, _> = call.params.into_iter().collect();
+                let inside = self.json_template(&format!("{path}.jsonrpc.params"), &Json::Object(given), variables)?;
+                let body = vec![literal("jsonrpc", json!("2.0")), literal("method", json!(call.method)), ("params".to_owned(), inside)];
+                (Protocol::Jsonrpc, Some(JsonTemplate::Map(body)))
+            }
+            _ => {
+                self.wrong(path, "one of `json`, `graphql` and `jsonrpc`");
+                return None;
+            }
+        })
     }
 
     fn headers(&mut self, path: &str, raw: &BTreeMap<String, String>) -> Vec<(HeaderName, HeaderValue)> {

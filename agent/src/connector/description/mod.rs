@@ -1,26 +1,32 @@
 //! What a connector describes, proved good: compiled expressions, parsed templates, streams that refer only to earlier ones.
 
+mod answers;
 mod check;
 mod credentials;
+mod paging;
 mod raw;
+mod settings;
 mod stream;
 #[cfg(test)]
 mod tests;
 mod words;
 
 pub(super) use credentials::{App, Oauth2, Sigv4};
+pub(super) use paging::{End, Page, Reread, Said, Window, span};
 pub use words::refused_words;
 
 use reqwest::header::{HeaderName, HeaderValue};
 use serde::Deserialize;
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 
 use super::{
     auth::AuthKind,
     expression::Expression,
-    format::{Documents, Lists, Wanted, type_name},
+    format::{Documents, Lists, Wanted},
+    http::RateLimit,
     samples,
     template::{JsonTemplate, Template},
+    verdict::Verdict,
 };
 use crate::{
     document::{Document, Mistakes},
@@ -62,8 +68,12 @@ pub struct Description {
     pub(super) probe: Option<Probe>,
     pub(super) variants: Vec<Variant>,
     pub(super) cross_checks: Vec<CrossCheck>,
-    /// The headers of answers that its expressions ask for, in lower case. No others are kept.
+    /// The headers of answers that its expressions ask for, in lower case.
     pub(super) answer_headers: Vec<String>,
+    /// Those that its verdicts look at beside these.
+    pub(super) judged_headers: Vec<String>,
+    pub(super) verdicts: Vec<Verdict>,
+    pub(super) rate_limits: Vec<RateLimit>,
 }
 
 /// Two are equal when their text is: everything else is made from it.
@@ -242,12 +252,30 @@ pub(super) struct Request {
     pub(super) path: Template,
     pub(super) query: Vec<(String, JsonTemplate)>,
     pub(super) body: Option<JsonTemplate>,
-    pub(super) graphql: bool,
+    pub(super) protocol: Protocol,
     /// A null leaves its header out.
     pub(super) headers: Vec<(HeaderName, Template)>,
     pub(super) format: Format,
     /// Of a database: the query, and what `:name` in it stands for, an object.
     pub(super) sql: Option<(Template, JsonTemplate)>,
+}
+
+/// What a request's body and its answer are beside their data.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Protocol {
+    #[default]
+    Plain,
+    Graphql,
+    Jsonrpc,
+}
+
+/// A GraphQL connection inside of a row that may go on.
+#[derive(Debug)]
+pub(super) struct Connection {
+    /// Names of fields that lead to it.
+    pub(super) path: Vec<String>,
+    /// Position of the stream that walks what comes after.
+    pub(super) walked_by: usize,
 }
 
 /// One thing that a connector reads.
@@ -267,6 +295,13 @@ pub struct Stream {
     pub(super) key: Option<Expression>,
     pub(super) cursor: Option<Cursor>,
     pub(super) for_each: Option<ForEach>,
+    pub(super) connections: Vec<Connection>,
+    /// Rows that are asked for once more though the request does not bring them.
+    pub(super) reread: Option<Reread>,
+    /// The times by which it is asked for piece by piece.
+    pub(super) window: Option<Window>,
+    /// How the upstream says that a paging token is too old.
+    pub(super) expired: Option<Said>,
     pub(super) lookups: Vec<Lookup>,
     pub(super) errors: Option<Expression>,
     pub(super) optional_status: Vec<u16>,
@@ -347,6 +382,8 @@ pub(super) struct Side {
 pub(super) struct ForEach {
     pub(super) over: Over,
     pub(super) filter: Option<Expression>,
+    /// How many of them one request asks for, where it takes a list.
+    pub(super) batch: Option<usize>,
 }
 
 /// What is walked.
@@ -387,6 +424,8 @@ pub(super) struct Lookup {
     /// Position of the stream whose rows are looked up.
     pub(super) stream: usize,
     pub(super) key: Expression,
+    /// Whether it gives all rows of a key, as a list.
+    pub(super) all: bool,
 }
 
 #[derive(Debug)]
@@ -394,38 +433,6 @@ pub(super) struct Cursor {
     pub(super) value: Expression,
     pub(super) overlap_seconds: i64,
     pub(super) sweep_seconds: i64,
-}
-
-#[derive(Debug)]
-pub(super) enum Page {
-    Token {
-        next: Expression,
-        param: String,
-        place: Place,
-    },
-    Link,
-    Offset {
-        param: String,
-        place: Place,
-        limit: Option<(String, u64)>,
-        total: Option<Expression>,
-        total_cap: Option<u64>,
-        overlap: bool,
-    },
-    Number {
-        param: String,
-        place: Place,
-        first: u64,
-        size: Option<(String, u64)>,
-        total: Option<Expression>,
-        pages: Option<Expression>,
-    },
-    /// Without a variable `end` is the address of the next page.
-    Cursor {
-        end: Expression,
-        more: Expression,
-        variable: Option<String>,
-    },
 }
 
 impl Stream {
@@ -455,40 +462,6 @@ impl Description {
     pub(super) fn parse_proved(file: &str, text: &str, mistakes: &mut Mistakes) -> Option<Self> {
         let document = Document::parse(file, text, mistakes)?;
         check::description(&document, text, true, mistakes)
-    }
-
-    /// The settings that a source gets: its own over the defaults.
-    ///
-    /// # Errors
-    /// For each setting that is unknown, missing or of another type than its default: its name and what was expected.
-    pub fn settings(&self, given: &Map<String, Json>) -> Result<Map<String, Json>, Vec<(String, String)>> {
-        let mut wrong = Vec::new();
-        for name in given.keys().filter(|name| self.settings.iter().all(|setting| setting.name != **name)) {
-            let known: Vec<_> = self.settings.iter().map(|setting| setting.name.as_str()).collect();
-            let expected = if known.is_empty() { "no settings, this connector has none".to_owned() } else { format!("one of {}", known.join(", ")) };
-            wrong.push((name.clone(), expected));
-        }
-        let mut merged = Map::new();
-        for setting in &self.settings {
-            let value = given.get(&setting.name).unwrap_or(&setting.default);
-            let listed = if setting.walked { items(value).map(Some) } else { Ok(None) };
-            let value = match &listed {
-                Ok(Some(listed)) => listed,
-                Ok(None) => value,
-                Err(expected) => {
-                    wrong.push((setting.name.clone(), expected.clone()));
-                    continue;
-                }
-            };
-            let is_missing = value.is_null() || value.as_array().is_some_and(|items| setting.walked && items.is_empty());
-            if is_missing && setting.required {
-                wrong.push((setting.name.clone(), format!("a value, it is required: {}", setting.about)));
-            } else if !setting.walked && !value.is_null() && !setting.default.is_null() && type_name(value) != type_name(&setting.default) {
-                wrong.push((setting.name.clone(), format!("{}, like the default {}", type_name(&setting.default), setting.default)));
-            }
-            merged.insert(setting.name.clone(), value.clone());
-        }
-        if wrong.is_empty() { Ok(merged) } else { Err(wrong) }
     }
 
     /// The stream that reads whole files, if there is one, and which. They have no columns that a source could name.
@@ -525,26 +498,4 @@ impl Description {
     pub fn feeds(&self) -> impl Iterator<Item = &Feed> {
         self.streams.iter().flat_map(|stream| &stream.feeds)
     }
-}
-
-/// The items of a setting that is walked, each once.
-fn items(value: &Json) -> Result<Json, String> {
-    let given = match value {
-        Json::Null => &[],
-        Json::String(text) if text.is_empty() => &[],
-        Json::Array(items) => items.as_slice(),
-        Json::String(_) | Json::Number(_) => std::slice::from_ref(value),
-        Json::Bool(_) | Json::Object(_) => return Err("a list, or one text".to_owned()),
-    };
-    let mut items: Vec<Json> = Vec::new();
-    for (index, item) in given.iter().enumerate() {
-        let is_item = item.as_str().is_none_or(|text| !text.trim().is_empty()) && (item.is_string() || item.is_number() || item.is_object());
-        if !is_item {
-            return Err(format!("a list of texts; item {} is none", index + 1));
-        }
-        if !items.contains(item) {
-            items.push(item.clone());
-        }
-    }
-    Ok(Json::Array(items))
 }

@@ -1,11 +1,13 @@
 //! A connector's YAML as it is typed. The meaning of each key is documented here; [`super::check`] proves the rest.
 
+mod lists;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value as Json;
 
-use super::{Absent, ConnectorKind, Format, Method, Mode, Place, Transport};
+use super::{Absent, ConnectorKind, Format, Method, Mode, Transport, paging::span};
 use crate::{
     connector::{
         auth::{
@@ -16,6 +18,9 @@ use crate::{
     },
     keys::jws::Algorithm,
 };
+
+pub(super) use super::answers::{RawRateLimit as RateLimit, RawVerdict as Verdict};
+pub(super) use lists::{Keyset, Page, Reread, Said, Window};
 
 /// `connector.yaml`.
 #[derive(Debug, Deserialize)]
@@ -63,6 +68,14 @@ pub(super) struct Connector {
     /// jq functions of the connector's own, for every expression. Those of the shared library (`config/connectors/lib.jq`) stand before them.
     #[serde(default)]
     pub(super) defs: Option<String>,
+    /// What the upstream means by answers, where that is another thing than what their status says anywhere. The first that fits counts.
+    #[serde(default)]
+    pub(super) verdicts: Vec<Verdict>,
+    /// The headers by which the upstream tells what is left of its budget of requests. When one is used up, no request is made before there is more,
+    /// if that is within `limits: { longest_pause }`; else the poll fails, and says for how long. So it is after a good answer with `Retry-After`.
+    /// Default: `x-ratelimit-remaining` and `x-ratelimit-reset` (epoch seconds), and they are looked at only where a request is refused.
+    #[serde(default)]
+    pub(super) rate_limits: Vec<RateLimit>,
     /// A request that proves who we are, made before anything else.
     #[serde(default)]
     pub(super) probe: Option<Probe>,
@@ -217,9 +230,14 @@ pub(super) struct Request {
     /// Body; texts in it are templates.
     #[serde(default)]
     pub(super) json: Option<Json>,
-    /// A GraphQL query as body.
+    /// A GraphQL query as body. An answer with errors is a failure, whatever else it holds, and so is a list of nodes with a null in it, and a connection
+    /// that goes on (`pageInfo { hasNextPage }`, which each must ask for) and is walked neither by `page` nor by a stream of `connections`.
     #[serde(default)]
     pub(super) graphql: Option<Graphql>,
+    /// A call of JSON-RPC 2.0 as body. Its `id` is the page's number, and the answer must have it; one with an `error` is a failure. `rows` and the
+    /// others see the whole answer (`.result.items[]`), and what paging puts into JSON goes into the parameters.
+    #[serde(default)]
+    pub(super) jsonrpc: Option<Jsonrpc>,
     /// Headers of this request; values are templates, a null leaves its header out.
     #[serde(default)]
     pub(super) headers: BTreeMap<String, String>,
@@ -242,6 +260,14 @@ pub(super) struct Graphql {
     /// Variables; texts in it are templates.
     #[serde(default)]
     pub(super) variables: BTreeMap<String, Json>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Jsonrpc {
+    pub(super) method: String,
+    /// Parameters; texts in them are templates.
+    #[serde(default)]
+    pub(super) params: BTreeMap<String, Json>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -289,10 +315,27 @@ pub(super) struct Stream {
     /// that walk its rows, feeds nothing: nobody knows then that there is none.
     #[serde(default)]
     pub(super) for_each: Option<String>,
+    /// How many of those rows one request asks for: `row`, and `$parent`, are then the list of them. Default: `row` is one, and so is the request.
+    #[serde(default)]
+    pub(super) batch: Option<usize>,
+    /// For mode `changes`: which rows are asked for once more though the request does not bring them, because it tells what was made, not what changed.
+    #[serde(default)]
+    pub(super) reread: Option<Reread>,
+    /// For upstreams that cap what they list: the times by which it is asked for piece by piece.
+    #[serde(default)]
+    pub(super) window: Option<Window>,
+    /// How the upstream says that a paging token is too old: the walk begins anew, at most twice. Default: such an answer fails the poll.
+    #[serde(default)]
+    pub(super) expired: Option<Said>,
     /// jq on a row that would be walked, or taken again: whether it is.
     #[serde(default, rename = "where")]
     pub(super) filter: Option<String>,
-    /// Rows of other streams by key: `models: registered_models.name`.
+    /// GraphQL connections inside of a row that may go on, by their path in it, each with the stream that walks what comes after: `{ labels: more_labels }`.
+    /// That stream walks this one's rows (`for_each`), and its `where` must choose those whose connection goes on:
+    /// `where: .labels.pageInfo.hasNextPage`, with `after: "{{ row.labels.pageInfo.endCursor }}"` among the variables of its query.
+    #[serde(default)]
+    pub(super) connections: BTreeMap<String, String>,
+    /// Rows of other streams by key: `models: registered_models.name`; with `[]` after it all rows of a key, as a list: `labels: more_labels.issue[]`.
     #[serde(default)]
     pub(super) lookup: BTreeMap<String, String>,
     /// jq: an error that an answer with a good status reports.
@@ -325,82 +368,6 @@ pub(super) struct Stream {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Page {
-    Token(Token),
-    Link(bool),
-    Offset(Offset),
-    Number(Number),
-    Cursor(PageCursor),
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct Token {
-    /// jq: the next page's token; absent or empty at the end.
-    pub(super) next: String,
-    /// The parameter that it goes into.
-    pub(super) param: String,
-    #[serde(default, rename = "in")]
-    pub(super) place: Place,
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct Offset {
-    pub(super) param: String,
-    #[serde(default)]
-    pub(super) limit_param: Option<String>,
-    #[serde(default)]
-    pub(super) limit: Option<u64>,
-    /// jq: how many rows there are. Without it the walk ends at an empty page.
-    #[serde(default)]
-    pub(super) total: Option<String>,
-    /// The total that means "or more": from there on only a page of nothing new ends the walk.
-    #[serde(default)]
-    pub(super) total_cap: Option<u64>,
-    /// Whether a page may begin anywhere, so that each can begin with the last row of the page before: that proves that no row was passed
-    /// over. Default: true. `false` for upstreams that take only multiples of the limit.
-    #[serde(default)]
-    pub(super) overlap: Option<bool>,
-    #[serde(default, rename = "in")]
-    pub(super) place: Place,
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct Number {
-    pub(super) param: String,
-    /// The number of the first page. Default: 1.
-    #[serde(default)]
-    pub(super) first: Option<u64>,
-    #[serde(default)]
-    pub(super) size_param: Option<String>,
-    #[serde(default)]
-    pub(super) size: Option<u64>,
-    /// jq: how many rows there are.
-    #[serde(default)]
-    pub(super) total: Option<String>,
-    /// jq: how many pages there are.
-    #[serde(default)]
-    pub(super) pages: Option<String>,
-    #[serde(default, rename = "in")]
-    pub(super) place: Place,
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct PageCursor {
-    /// jq: where this page ends.
-    pub(super) end: String,
-    /// jq: whether there is more, true or false.
-    pub(super) more: String,
-    /// The GraphQL variable (or key of the JSON) that it goes into.
-    #[serde(default)]
-    pub(super) variable: Option<String>,
-    /// Instead of `variable`: `end` is the address of the next page, of the source's own origin, and replaces the request's. For feeds of changes, in which
-    /// a row that changes meanwhile only moves towards the end. Default: false.
-    #[serde(default)]
-    pub(super) link: bool,
-}
-
-#[derive(Debug, Deserialize)]
 pub(super) struct Cursor {
     /// jq: a row → when it changed, RFC 3339 or epoch seconds.
     pub(super) value: String,
@@ -419,17 +386,6 @@ pub(super) struct Span(pub(super) i64);
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let unit = match text.chars().last() {
-            Some('s') => 1,
-            Some('m') => 60,
-            Some('h') => 3600,
-            Some('d') => 86_400,
-            _ => 0,
-        };
-        let number = text.get(..text.len().saturating_sub(1)).and_then(|number| number.parse::<u32>().ok());
-        match number {
-            Some(number) if unit > 0 => Ok(Self(i64::from(number) * unit)),
-            _ => Err(D::Error::custom("a duration such as 90s, 2m, 24h or 7d")),
-        }
+        span(&text).map(Self).ok_or_else(|| D::Error::custom("a duration such as 90s, 2m, 24h or 7d"))
     }
 }

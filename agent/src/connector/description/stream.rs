@@ -1,11 +1,11 @@
 //! Proves streams: each refers only to earlier ones, and only in ways that keep a poll complete.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    Absent, Again, CrossCheck, Cursor, ForEach, Lookup, Mode, Origin, Over, Page, Rows, Side, Stream, Transport,
+    Absent, Again, Connection, CrossCheck, Cursor, ForEach, Lookup, Mode, Origin, Over, Rows, Side, Stream, Transport,
     check::{BASE, Checker, TransposeOk},
-    raw,
+    paging, raw,
 };
 use crate::{
     connector::{
@@ -49,9 +49,11 @@ pub(super) fn streams(checker: &mut Checker<'_>, raw: Vec<raw::Stream>, about: &
     }
     let mut earlier = Earlier { positions: HashMap::new(), modes: Vec::new(), conditional: Vec::new(), kept: vec![false; raw.len()] };
     let mut streams = Vec::new();
-    for (position, raw) in raw.into_iter().enumerate() {
+    let mut connections = Vec::new();
+    for (position, mut raw) in raw.into_iter().enumerate() {
         let path = format!("streams[{position}]");
         checker.name(&format!("{path}.name"), &raw.name);
+        connections.push(std::mem::take(&mut raw.connections));
         let (name, mode, conditional) = (raw.name.clone(), raw.mode, raw.conditional);
         streams.extend(stream(checker, &path, raw, about, &mut earlier));
         if earlier.positions.insert(name, position).is_some() {
@@ -63,7 +65,26 @@ pub(super) fn streams(checker: &mut Checker<'_>, raw: Vec<raw::Stream>, about: &
     for (stream, kept) in streams.iter_mut().zip(earlier.kept) {
         stream.kept = kept;
     }
+    if streams.len() == connections.len() {
+        self::connections(checker, connections, &mut streams);
+    }
     streams
+}
+
+/// Which streams walk what comes after the connections inside of rows.
+fn connections(checker: &mut Checker<'_>, raw: Vec<BTreeMap<String, String>>, streams: &mut [Stream]) {
+    for (position, raw) in raw.into_iter().enumerate() {
+        for (field, name) in raw {
+            let walks = |stream: &Stream| stream.for_each.as_ref().is_some_and(|for_each| for_each.stream() == Some(position) && for_each.filter.is_some());
+            match streams.iter().position(|stream| stream.name == name && walks(stream)) {
+                Some(walked_by) => streams[position].connections.push(Connection { path: field.split('.').map(str::to_owned).collect(), walked_by }),
+                None => {
+                    let expected = format!("a stream that walks the rows of this one (`for_each`) that go on (`where`); `{name}` is none");
+                    checker.wrong(&format!("streams[{position}].connections.{field}"), expected);
+                }
+            }
+        }
+    }
 }
 
 /// What streams name of one another. Each then has its side of it.
@@ -83,8 +104,9 @@ pub(super) fn cross_checks(checker: &mut Checker<'_>, raw: Vec<raw::CrossCheck>,
         let names = checker.expression(&format!("{path}.names"), &raw.names, BASE);
         let keys = checker.expression(&format!("{path}.among"), &format!(".{key}"), BASE);
         let (Some(rows), Some(among), Some(names), Some(keys)) = (rows, among, names, keys) else { continue };
-        if streams[among].mode == Mode::Changes {
-            checker.wrong(&format!("{path}.among"), "a stream of mode `snapshot`: in one of changes most rows are absent");
+        let walks_them = streams[among].for_each.as_ref().is_some_and(|for_each| for_each.stream() == Some(rows));
+        if streams[among].mode == Mode::Changes && !walks_them {
+            checker.wrong(&format!("{path}.among"), "a stream of mode `snapshot`, or one that walks `rows`: in one of changes most rows are absent");
         }
         streams[rows].compared.push(Side { check: checks.len(), exists: false, keys: names });
         streams[among].compared.push(Side { check: checks.len(), exists: true, keys });
@@ -93,20 +115,11 @@ pub(super) fn cross_checks(checker: &mut Checker<'_>, raw: Vec<raw::CrossCheck>,
     checks
 }
 
-fn stream(checker: &mut Checker<'_>, path: &str, raw: raw::Stream, about: &About<'_>, earlier: &mut Earlier) -> Option<Stream> {
+fn stream(checker: &mut Checker<'_>, path: &str, mut raw: raw::Stream, about: &About<'_>, earlier: &mut Earlier) -> Option<Stream> {
     let at = |key: &str| format!("{path}.{key}");
     let for_each = for_each(checker, path, &raw, about, earlier);
     let lookups = lookups(checker, path, &raw, earlier);
-    let mut variables = BASE.to_vec();
-    let mut request_variables = BASE.to_vec();
-    if raw.for_each.is_some() || !raw.again.is_empty() {
-        variables.push("parent");
-        request_variables.push("row");
-    }
-    if raw.mode == Mode::Changes {
-        variables.extend(["since", "since_epoch"]);
-        request_variables.extend(["since", "since_epoch"]);
-    }
+    let (mut variables, request_variables) = known(&raw);
     let feeds = feeds(checker, path, &raw, about);
     let key = checker.optional(&at("key"), raw.key.as_deref(), &variables);
     let mut answered = variables.clone();
@@ -116,7 +129,7 @@ fn stream(checker: &mut Checker<'_>, path: &str, raw: raw::Stream, about: &About
     let errors = checker.optional(&at("errors"), raw.errors.as_deref(), &answered);
     let cursor = raw.cursor.as_ref().map(|cursor| self::cursor(checker, path, cursor, &variables)).transpose_ok();
     let gone = checker.optional(&at("gone"), raw.gone.as_deref(), &answered);
-    let page = raw.page.as_ref().map(|page| self::page(checker, &at("page"), page, &answered)).transpose_ok();
+    let ways = paging::ways(checker, path, &mut raw, &variables, &answered);
     let looked_up = raw.lookup.keys().map(String::as_str);
     if !raw.again.is_empty() {
         variables.extend(looked_up.clone());
@@ -140,17 +153,22 @@ fn stream(checker: &mut Checker<'_>, path: &str, raw: raw::Stream, about: &About
     let again = again(checker, path, &raw, earlier);
     let from = From { request: raw.request, again: again?, tables: raw.files, documents: raw.documents };
     let origin = origin(checker, path, from, about, &request_variables);
+    let paging::Ways { page, window, expired, reread } = ways?;
     Some(Stream {
         name: raw.name,
         about: raw.about,
         feeds: feeds?,
         mode: raw.mode,
         origin: origin?,
-        page: page?.flatten(),
+        page,
         rows: rows?,
         key: key?,
         cursor: cursor?,
         for_each: for_each?,
+        connections: Vec::new(),
+        reread,
+        window,
+        expired,
         lookups: lookups?,
         errors: errors?,
         optional_status: raw.optional_status,
@@ -163,6 +181,14 @@ fn stream(checker: &mut Checker<'_>, path: &str, raw: raw::Stream, about: &About
         unseen: unseen?,
         kept: false,
     })
+}
+
+/// What expressions know of a row of the stream before it has come, and what its request knows.
+fn known(raw: &raw::Stream) -> (Vec<&'static str>, Vec<&'static str>) {
+    let has_parent = raw.for_each.is_some() || !raw.again.is_empty();
+    let since = ["since", "since_epoch"].into_iter().filter(|_| raw.mode == Mode::Changes);
+    let with = |parent: &'static str| BASE.iter().copied().chain(has_parent.then_some(parent)).chain(since.clone());
+    (with("parent").collect(), with("row").chain(paging::variables(raw)).collect())
 }
 
 fn feeds(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, about: &About<'_>) -> Option<Vec<Feed>> {
@@ -190,8 +216,14 @@ fn for_each(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, about: &Ab
         if raw.filter.is_some() && raw.again.is_empty() {
             checker.wrong(&format!("{path}.where"), "`for_each` or `again` beside it");
         }
+        if raw.batch.is_some() {
+            checker.wrong(&format!("{path}.batch"), "`for_each` beside it");
+        }
         return Some(None);
     };
+    if raw.batch == Some(0) {
+        checker.wrong(&format!("{path}.batch"), "at least 1");
+    }
     if let Some(setting) = name.strip_prefix("settings.") {
         if !about.settings.iter().any(|known| known == setting) {
             checker.wrong(&format!("{path}.for_each"), "a setting of the connector's `settings`");
@@ -200,13 +232,13 @@ fn for_each(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, about: &Ab
             let expected = "statuses without 404: it is what a misspelt item gets, and one that the credentials may not see";
             checker.wrong(&format!("{path}.optional_status"), expected);
         }
-        return Some(Some(ForEach { over: Over::Setting(setting.to_owned()), filter: filter(checker, path, raw)? }));
+        return Some(Some(ForEach { over: Over::Setting(setting.to_owned()), filter: filter(checker, path, raw)?, batch: raw.batch }));
     }
     let stream = refer(checker, &format!("{path}.for_each"), name, earlier)?;
     if earlier.modes[stream] == Mode::Changes && raw.mode == Mode::Snapshot {
         checker.wrong(&format!("{path}.mode"), format!("`changes`, because `{name}` yields only what changed"));
     }
-    Some(Some(ForEach { over: Over::Stream(stream), filter: filter(checker, path, raw)? }))
+    Some(Some(ForEach { over: Over::Stream(stream), filter: filter(checker, path, raw)?, batch: raw.batch }))
 }
 
 /// Which of the rows that stand before a stream it takes.
@@ -257,13 +289,14 @@ fn lookups(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, earlier: &m
             good = false;
             continue;
         };
+        let (key, all) = key.strip_suffix("[]").map_or((key, false), |key| (key, true));
         let key = checker.expression(&path, &format!(".{key}"), BASE);
         let stream = refer(checker, &path, stream, earlier);
         if stream.is_some_and(|stream| earlier.modes[stream] == Mode::Changes) {
             checker.wrong(&path, "a stream of mode `snapshot`: in one of changes most rows are absent");
         }
         match (stream, key) {
-            (Some(stream), Some(key)) => lookups.push(Lookup { name: name.clone(), stream, key }),
+            (Some(stream), Some(key)) => lookups.push(Lookup { name: name.clone(), stream, key, all }),
             _ => good = false,
         }
     }
@@ -315,6 +348,17 @@ fn modes(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, earlier: &Ear
     if raw.kinds.is_some() && raw.feeds.len() != 1 {
         checker.wrong(&format!("{path}.kinds"), "`feeds` with one shape that has kinds");
     }
+    for (key, given) in [("window", raw.window.is_some()), ("expired", raw.expired.is_some())] {
+        if given && (raw.conditional || raw.request.is_none()) {
+            checker.wrong(&format!("{path}.{key}"), "nothing: it is for a `request` without `conditional`");
+        }
+    }
+    if raw.expired.is_some() && raw.page.is_none() {
+        checker.wrong(&format!("{path}.expired"), "`page` beside it");
+    }
+    if raw.window.is_some() && raw.key.is_none() {
+        checker.wrong(&format!("{path}.key"), "what tells a row from others: it may be in two windows");
+    }
     if raw.optional_status.is_empty() == raw.gone.is_some() {
         checker.wrong(&format!("{path}.gone"), "`optional_status` and `gone` together: the status alone may be anybody's");
     }
@@ -325,7 +369,9 @@ fn modes(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, earlier: &Ear
 
 /// What a stream of a database can't have: a query is answered whole, or not at all.
 fn of_databases(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream) {
-    for (key, given) in [("page", raw.page.is_some()), ("conditional", raw.conditional), ("optional_status", !raw.optional_status.is_empty())] {
+    // Pages of which each begins after the last row of the one before are the query's own business.
+    let has_pages = raw.page.as_ref().is_some_and(|page| !matches!(page, raw::Page::Keyset(_)));
+    for (key, given) in [("page", has_pages), ("conditional", raw.conditional), ("optional_status", !raw.optional_status.is_empty())] {
         if given {
             checker.wrong(&format!("{path}.{key}"), "nothing, a database answers a query whole");
         }
@@ -335,7 +381,7 @@ fn of_databases(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream) {
 fn rows(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, transport: Transport, variables: &[&str]) -> Option<Rows> {
     let path = format!("{path}.rows");
     let text = match (&raw.rows, transport) {
-        (Some(rows), _) => rows.trim(),
+        (Some(rows), _) => rows.as_str(),
         (None, Transport::Files) => ".",
         (None, Transport::Http | Transport::Sql) if !raw.again.is_empty() => ".",
         (None, Transport::Sql) => ".[]",
@@ -344,12 +390,18 @@ fn rows(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, transport: Tra
             return None;
         }
     };
-    let list = text.strip_suffix("[]").filter(|list| !list.is_empty() && !list.contains(['|', ',', ' ']));
-    let expression = checker.expression(&path, list.unwrap_or(text), variables)?;
-    let is_there = list.filter(|_| raw.absent == Absent::Empty).and_then(is_there);
-    let is_there = is_there.map(|text| checker.expression(&path, &text, variables)).transpose_ok()?;
     // A query without rows is answered all the same.
     let absent = if transport == Transport::Sql && raw.again.is_empty() { Absent::EmptyOrNull } else { raw.absent };
+    rows_of(checker, &path, text, absent, variables)
+}
+
+/// Proves jq that yields rows.
+pub(super) fn rows_of(checker: &mut Checker<'_>, path: &str, text: &str, absent: Absent, variables: &[&str]) -> Option<Rows> {
+    let text = text.trim();
+    let list = text.strip_suffix("[]").filter(|list| !list.is_empty() && !list.contains(['|', ',', ' ']));
+    let expression = checker.expression(path, list.unwrap_or(text), variables)?;
+    let is_there = list.filter(|_| absent == Absent::Empty).and_then(is_there);
+    let is_there = is_there.map(|text| checker.expression(path, &text, variables)).transpose_ok()?;
     Some(Rows { expression, listed: list.is_some(), absent, is_there })
 }
 
@@ -394,38 +446,4 @@ fn origin(checker: &mut Checker<'_>, path: &str, from: From, about: &About<'_>, 
             None
         }
     }
-}
-
-fn page(checker: &mut Checker<'_>, path: &str, raw: &raw::Page, variables: &[&str]) -> Option<Option<Page>> {
-    let at = |key: &str| format!("{path}.{key}");
-    let sized = |param: &Option<String>, size: Option<u64>| param.clone().zip(size);
-    Some(Some(match raw {
-        raw::Page::Link(false) => return Some(None),
-        raw::Page::Link(true) => Page::Link,
-        raw::Page::Token(raw) => Page::Token { next: checker.expression(&at("token.next"), &raw.next, variables)?, param: raw.param.clone(), place: raw.place },
-        raw::Page::Offset(raw) => {
-            let total = checker.optional(&at("offset.total"), raw.total.as_deref(), variables)?;
-            if raw.limit_param.is_some() != raw.limit.is_some() {
-                checker.wrong(&at("offset.limit_param"), "`limit_param` and `limit` together");
-            }
-            let (limit, overlap) = (sized(&raw.limit_param, raw.limit), raw.overlap.unwrap_or(true));
-            Page::Offset { param: raw.param.clone(), place: raw.place, limit, total, total_cap: raw.total_cap, overlap }
-        }
-        raw::Page::Number(raw) => {
-            let total = checker.optional(&at("number.total"), raw.total.as_deref(), variables)?;
-            let pages = checker.optional(&at("number.pages"), raw.pages.as_deref(), variables)?;
-            if raw.size_param.is_some() != raw.size.is_some() {
-                checker.wrong(&at("number.size_param"), "`size_param` and `size` together");
-            }
-            let size = sized(&raw.size_param, raw.size);
-            Page::Number { param: raw.param.clone(), place: raw.place, first: raw.first.unwrap_or(1), size, total, pages }
-        }
-        raw::Page::Cursor(raw) => {
-            if raw.variable.is_some() == raw.link {
-                checker.wrong(&at("cursor.variable"), "either `variable` or `link: true`");
-            }
-            let end = checker.expression(&at("cursor.end"), &raw.end, variables)?;
-            Page::Cursor { end, more: checker.expression(&at("cursor.more"), &raw.more, variables)?, variable: raw.variable.clone() }
-        }
-    }))
 }

@@ -138,6 +138,40 @@ fn every_mistake_has_its_line() {
         ("key: key\n", "key: $headers.link\n", "streams[1].key: jq: undefined variable `$headers`"),
         ("models: models.name }\n    request", "headers: models.name }\n    request", "another name, this one is taken"),
         ("name: metrics", "name: models", "streams[2].name: \"models\"; expected a name that no other stream has"),
+        ("cross_checks:", "verdicts: [{ status: [], reason: forbidden }]\ncross_checks:", "verdicts[0].status: a list; expected statuses of answers"),
+        (
+            "cross_checks:",
+            "verdicts: [{ status: [403], reason: store }]\ncross_checks:",
+            "verdicts[0].reason: \"store\"; expected one of unauthorized, forbidden",
+        ),
+        ("cross_checks:", "verdicts: [{ status: [200], reason: forbidden }]\ncross_checks:", "verdicts[0].when: nothing; expected `headers`, `body` or `when`"),
+        (
+            "cross_checks:",
+            "verdicts: [{ status: [403], headers: { set-cookie: a }, reason: forbidden }]\ncross_checks:",
+            "verdicts[0].headers.set-cookie: \"a\"; expected another header",
+        ),
+        ("cross_checks:", "verdicts: [{ status: [403], when: '$row', reason: forbidden }]\ncross_checks:", "verdicts[0].when: jq: undefined variable `$row`"),
+        ("cross_checks:", "rate_limits: [{ reset: x, reset_is: epoch }]\ncross_checks:", "rate_limits[0].remaining: nothing; expected either `remaining`"),
+        (
+            "cross_checks:",
+            "rate_limits: [{ remaining: 'a b', reset: x, reset_is: epoch_ms }]\ncross_checks:",
+            "rate_limits[0].remaining: \"a b\"; expected a header's name",
+        ),
+        (
+            "json: { since: \"{{ since }}\" } }",
+            "graphql: { query: 'query { versions { nodes { id } } }' } }",
+            "streams[1].request.graphql.query: \"query { versions { nodes { id } } }\"; expected `pageInfo { hasNextPage }`",
+        ),
+        (
+            "json: { since: \"{{ since }}\" } }",
+            "json: {}, jsonrpc: { method: m } }",
+            "streams[1].request: a map; expected one of `json`, `graphql` and `jsonrpc`",
+        ),
+        (
+            "    key: .name\n",
+            "    key: .name\n    connections: { labels: metrics }\n",
+            "streams[0].connections.labels: \"metrics\"; expected a stream that walks the rows",
+        ),
         ("name: good", "name: Good One", "c.yaml:1: name: \"Good One\"; expected a name of lower-case letters"),
     ] {
         assert!(GOOD.contains(from), "{from}");
@@ -207,6 +241,49 @@ fn settings_are_checked_against_their_defaults() {
     assert_eq!(wrong[0], "prodjuction: one of production, project");
     assert_eq!(wrong[1], "production: a list, like the default [\"prod\"]");
     assert!(wrong[2].starts_with("project: a value, it is required"));
+}
+
+#[test]
+fn ways_to_read_a_list_that_can_not_be_proved_are_refused() {
+    let page = "page: { offset: { param: offset, limit_param: limit, limit: 100, total: .total, in: json } }";
+    let keyset = "page: { keyset: { by: '[.at, .id]', size_param: limit, size: 100, in: json } }";
+    let reread = "    reread: { when: '$models[.name] != null', request: { path: '/v/{{ row }}', query: { since: '{{ since }}' } } }\n    cursor:";
+    let window = "window: { begin: '\"90d\"', most_span: 30d, least_span: 1h, cap: 100, total: .total }";
+    let expired = "expired: { status: [400, 410], when: .code == \"expired\" }";
+    let request = "json: { since: \"{{ since }}\" }";
+    let better = GOOD
+        .replace(page, &format!("{keyset}\n    {window}\n    {expired}"))
+        .replace("    cursor:", reread)
+        .replace(request, "json: { since: \"{{ since }}\", after: \"{{ after }}\", from: \"{{ from }}\", to: \"{{ to_epoch }}\" }")
+        .replace("for_each: versions", "for_each: versions\n    batch: 50");
+    assert_eq!(mistakes(&better), [""; 0]);
+    for (from, to, expected) in [
+        (keyset, page, "streams[1].request.json: a map; expected a value in {{ }}: undefined filter `after`"),
+        ("size: 100", "size: 1", "streams[1].page.keyset.size: 1; expected at least 2"),
+        ("size_param: limit, ", "", "streams[1].page.keyset.size_param: nothing; expected `size_param` and `size` together"),
+        (window, "", "undefined filter `from`"),
+        ("begin: '\"90d\"', ", "", "streams[1].window.begin: nothing; expected where the first window begins"),
+        ("cap: 100, total", "total", "streams[1].window.cap: nothing; expected how many rows the upstream lists"),
+        ("least_span: 1h", "least_span: 31d", "streams[1].window.most_span: \"30d\"; expected no less than `least_span`"),
+        ("begin: '\"90d\"', most_span: 30d, least_span: 1h, cap: 100, total: .total", "least_span: 1h", "streams[1].window: a map; expected `cap`, `full` or"),
+        ("status: [400, 410]", "status: [403]", "streams[1].expired.status: a list; expected 200, or statuses of the 400s"),
+        (keyset, "", "streams[1].expired: a map; expected `page` beside it"),
+        ("when: '$models[.name] != null'", "when: '$nobody'", "streams[1].reread.when: jq: undefined variable `$nobody`"),
+        ("request: { path: '/v/{{ row }}'", "batch: 0, request: { path: '/v/{{ row }}'", "streams[1].reread.batch: 0; expected at least 1"),
+        ("query: { since: '{{ since }}' } }", "query: { since: '{{ since }}' } }, gone: .x", "streams[1].reread.gone: \".x\"; expected `optional_status`"),
+        ("mode: changes\n    request", "request", "streams[1].reread: a map; expected a stream of mode `changes`"),
+        ("batch: 50", "batch: 0", "streams[2].batch: 0; expected at least 1"),
+        ("name: models\n", "name: models\n    batch: 2\n", "streams[0].batch: 2; expected `for_each` beside it"),
+    ] {
+        assert!(better.contains(from), "{from}");
+        let found = mistakes(&better.replacen(from, to, 1));
+        assert!(found.iter().any(|mistake| mistake.contains(expected)), "{to}: expected {expected:?} in {found:#?}");
+    }
+    // Details of what is listed may be missing also where only what changed is listed.
+    let walked = better
+        .replace("names: '.latest[]', among: models.name", "names: .name, among: metrics.name")
+        .replace("rows: models, names: .name, among: metrics", "rows: versions, names: .name, among: metrics");
+    assert_eq!(mistakes(&walked), [""; 0]);
 }
 
 #[test]

@@ -1,15 +1,17 @@
 //! Answers: read up to a limit, told apart from HTML, text and what is cut off, decoded.
 
+use std::time::Duration;
+
 use reqwest::{
     Response,
     header::{CONTENT_TYPE, ETAG, HeaderMap, LAST_MODIFIED, LINK},
 };
 
-use super::{classify, origin};
+use super::{classify, origin, retry};
 use crate::{
     connector::{
         answer_headers,
-        description::Format,
+        description::{Description, Format},
         expression::{self, Val},
         failure::{Failure, FailureReason},
         format::{bounds::MAX_ROWS, keys},
@@ -18,6 +20,9 @@ use crate::{
     },
     record::Digest,
 };
+
+/// How much of a text a verdict looks at, in bytes.
+const MOST_TEXT: usize = 64 << 10;
 
 /// An answer that was read to its end.
 #[derive(Debug)]
@@ -31,6 +36,20 @@ pub(in crate::connector) struct Answer {
     pub(in crate::connector) next: Option<String>,
     /// The headers that the connector's expressions ask for.
     pub(in crate::connector) headers: Vec<(String, String)>,
+    /// Those that only its verdicts look at.
+    pub(in crate::connector) aside: Vec<(String, String)>,
+    /// How long its head asks to wait.
+    pub(in crate::connector) asked: Option<Duration>,
+    /// What its status means, unless a verdict of the connector's says otherwise. A good one means nothing.
+    pub(in crate::connector) fate: Option<Fate>,
+}
+
+/// What an answer means by its status.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::connector) struct Fate {
+    pub(in crate::connector) failure: Failure,
+    /// Whether it may help to ask again.
+    pub(in crate::connector) passing: bool,
 }
 
 /// An answer's content, not looked at yet.
@@ -41,13 +60,15 @@ pub(in crate::connector) struct Body {
 }
 
 impl Answer {
-    /// Reads a response. Decompression happens on the way, so the limits hold for what it unpacks to. Of its headers those that are `wanted` are kept.
-    pub(super) async fn read(mut response: Response, place: &str, wanted: &[String], meter: &Meter) -> Result<Self, Failure> {
+    /// Reads a response. Decompression happens on the way, so the limits hold for what it unpacks to. Of its headers those are kept that the connector
+    /// looks at.
+    pub(super) async fn read(mut response: Response, place: &str, connector: &Description, meter: &Meter) -> Result<Self, Failure> {
         let headers = response.headers();
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let next = next_link(headers);
         let (etag, last_modified, content_type) = (text(ETAG), text(LAST_MODIFIED), text(CONTENT_TYPE).unwrap_or_default());
-        let taken = answer_headers::of(headers, wanted);
+        let (taken, aside) = (answer_headers::of(headers, &connector.answer_headers), answer_headers::of(headers, &connector.judged_headers));
+        let asked = retry::asked_pause(headers, meter.now(), &connector.rate_limits);
         let (status, url) = (response.status().as_u16(), response.url().clone());
         meter.allow_answer(response.content_length().unwrap_or(0))?;
         let mut bytes = Vec::new();
@@ -55,7 +76,7 @@ impl Answer {
             meter.take_bytes(bytes.len() as u64, chunk.len() as u64).map_err(|failure| failure.at(place))?;
             bytes.extend_from_slice(&chunk);
         }
-        Ok(Self { status, url, body: Body { bytes, content_type }, etag, last_modified, next, headers: taken })
+        Ok(Self { status, url, body: Body { bytes, content_type }, etag, last_modified, next, headers: taken, aside, asked, fate: None })
     }
 
     /// The same from this address.
@@ -88,13 +109,23 @@ impl Body {
         (self.bytes, self.content_type)
     }
 
+    /// Whether it is a page for people.
+    pub(in crate::connector) fn is_html(&self) -> bool {
+        let bytes = self.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.bytes);
+        self.content_type.to_ascii_lowercase().contains("html") || bytes.trim_ascii_start().first() == Some(&b'<')
+    }
+
+    /// The beginning of the content as a text.
+    pub(in crate::connector) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes[..self.bytes.len().min(MOST_TEXT)]).into_owned()
+    }
+
     /// The content as a value. Pure; large answers are decoded off the runtime's threads.
     pub(in crate::connector) fn decode(&self, format: Format) -> Result<Val, Failure> {
         let bytes = self.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.bytes);
         let start = bytes.trim_ascii_start();
         let expected = format.shown();
-        let html = self.content_type.to_ascii_lowercase().contains("html") || start.first() == Some(&b'<');
-        if html {
+        if self.is_html() {
             return wrong(&format!("the answer is HTML, not {expected}: a sign-in page, a proxy's page, or the wrong address; check `url` and `auth`"));
         }
         if start.is_empty() && !matches!(format, Format::Text | Format::Ndjson) {

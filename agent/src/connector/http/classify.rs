@@ -4,7 +4,7 @@ use std::error::Error;
 
 use reqwest::{StatusCode, header::HeaderMap};
 
-use super::retry;
+use super::retry::{self, RateLimit};
 use crate::connector::failure::{Failure, FailureReason};
 
 /// A request that got no answer. Whether it may help to repeat it.
@@ -37,9 +37,9 @@ pub(super) fn while_reading(error: &reqwest::Error, place: &str) -> Failure {
 }
 
 /// An answer with a status that is none of the good ones.
-pub(super) fn bad_status(status: StatusCode, headers: &HeaderMap, place: &str) -> Failure {
+pub(super) fn bad_status(status: StatusCode, headers: &HeaderMap, place: &str, limits: &[RateLimit]) -> Failure {
     let (reason, advice) = match status.as_u16() {
-        _ if retry::is_rate_limit(status, headers) => (FailureReason::RateLimited, "the upstream asks to slow down; poll less often"),
+        _ if retry::is_rate_limit(status, headers, limits) => (FailureReason::RateLimited, "the upstream asks to slow down; poll less often"),
         401 => (FailureReason::Unauthorized, "check the source's `auth`"),
         403 => (FailureReason::Forbidden, "the credentials were not accepted, or don't permit this"),
         404 | 410 => (FailureReason::NotFound, "check `url`; some upstreams answer so where permission is missing"),

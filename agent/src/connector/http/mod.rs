@@ -15,6 +15,7 @@ mod budget;
 mod classify;
 mod login;
 mod origin;
+mod pace;
 mod pass;
 mod post;
 mod retry;
@@ -30,7 +31,7 @@ use std::{
         Arc,
         atomic::{AtomicI64, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use reqwest::{
@@ -50,14 +51,16 @@ use super::{
 };
 use crate::secret::Secret;
 use budget::Budget;
+use pace::Pace;
 use pass::{Giver, Pass};
 
-pub(super) use answer::{Answer, Body};
+pub(super) use answer::{Answer, Body, Fate};
 #[cfg(feature = "postgresql")]
 pub(super) use classify::cause;
 pub(super) use login::log_in;
 pub(super) use origin::{below, follow_link};
 pub use post::Target;
+pub(super) use retry::{RateLimit, ResetIs};
 
 /// Most redirects from one request.
 const MAX_REDIRECTS: usize = 5;
@@ -77,6 +80,10 @@ pub(super) struct Call {
     pub(super) body: Option<Vec<u8>>,
     /// Statuses beside 2xx whose answer the caller wants.
     pub(super) accept: Vec<u16>,
+    /// Statuses that the connector has verdicts on: the caller wants the answer, and what it means by its status.
+    pub(super) judge: Vec<u16>,
+    /// How long all requests are to be held back before this one, which is made once more.
+    pub(super) pause: Option<Duration>,
 }
 
 /// The connection to one upstream.
@@ -97,6 +104,7 @@ pub(super) struct Web {
     /// How a worker for the login's jq is started.
     start: Option<mapper::Start>,
     budget: Budget,
+    pace: Pace,
     /// What stands after `?` in the address of a file.
     query: Option<Secret>,
 }
@@ -123,17 +131,29 @@ struct Setback {
     passing: bool,
     /// The status, when there was an answer and asking again would not help.
     refused: Option<StatusCode>,
+    /// The answer, where it is to be judged.
+    answer: Option<Box<Answer>>,
 }
 
 impl From<Failure> for Setback {
     fn from(failure: Failure) -> Self {
-        Self { failure, passing: false, refused: None }
+        Self { failure, passing: false, refused: None, answer: None }
+    }
+}
+
+impl Setback {
+    /// What is left to the caller: the answer, if it is to be judged.
+    fn handed_on(self) -> Result<Answer, Failure> {
+        match self.answer {
+            Some(answer) => Ok(Answer { fate: Some(Fate { failure: self.failure, passing: self.passing }), ..*answer }),
+            None => Err(self.failure),
+        }
     }
 }
 
 impl Call {
     /// How messages name it.
-    fn place(&self) -> String {
+    pub(super) fn place(&self) -> String {
         self.shown.0.clone() + &self.shown.1
     }
 }
@@ -182,7 +202,8 @@ impl Web {
         let budget = Budget::new(limits.requests_per_second);
         let (http, limits, connector) = (http.clone(), limits.clone(), Arc::clone(connector));
         let ahead = AtomicI64::new(UNKNOWN);
-        Ok(Self { peer, http, limits, connector, giver, held: pass::State::default(), scope, ahead, settings, start, budget, query: None })
+        let (held, pace, query) = (pass::State::default(), Pace::default(), None);
+        Ok(Self { peer, http, limits, connector, giver, held, scope, ahead, settings, start, budget, pace, query })
     }
 
     /// The same for a file whose address goes on after `?`.
@@ -203,7 +224,10 @@ impl Web {
                 Ok(answer) => return Ok(answer),
                 // Once: a token may have expired. A second refusal is one.
                 Err(setback) if self.may_have_ended(setback.refused) && stale.is_none() => stale = generation,
-                Err(setback) => return Err(self.explained(setback.failure, stale.is_some())),
+                Err(setback) => {
+                    let failure = self.explained(setback.failure.clone(), stale.is_some());
+                    return Setback { failure, ..setback }.handed_on();
+                }
             }
         }
     }
@@ -216,11 +240,15 @@ impl Web {
     /// Repeats a request while that may help.
     async fn persist(&self, peer: &Peer, call: &Call, pass: Option<&Pass>, meter: &Meter) -> Result<Answer, Setback> {
         let mut attempt = 0;
+        call.pause.iter().for_each(|pause| self.budget.hold(*pause));
         loop {
             let setback = match self.attempt(peer, call, pass, meter).await {
                 Ok(answer) => return Ok(answer),
                 Err(setback) => setback,
             };
+            if setback.answer.is_some() {
+                return Err(setback);
+            }
             let pause = setback.passing.then(|| retry::pause(attempt, setback.failure.retry_after, fastrand::f64(), &self.limits)).flatten();
             let Some(pause) = pause else { return Err(setback) };
             self.budget.hold(pause);
@@ -236,6 +264,11 @@ impl Web {
         }
         let mut carry = true;
         for _ in 0..=MAX_REDIRECTS {
+            // Who gives tokens has a budget of its own.
+            let is_upstream = std::ptr::eq(peer, &self.peer);
+            if is_upstream {
+                self.pace.wait(self.limits.longest_pause).await.map_err(|wait| used_up(call, wait))?;
+            }
             self.budget.take().await;
             let started = Instant::now();
             let mut entry = entry(call);
@@ -251,18 +284,26 @@ impl Web {
             let status = response.status();
             self.compare_clocks(response.headers(), meter);
             entry.status = Some(status.as_u16());
+            let wait = retry::pace(status, response.headers(), meter.now(), &self.connector.rate_limits);
+            wait.filter(|_| is_upstream).into_iter().for_each(|wait| self.pace.used_up(wait));
             if status.is_redirection() && status != StatusCode::NOT_MODIFIED {
                 meter.log(entry);
                 let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
-                (url, carry) = origin::redirect((&url, &call.place()), &peer.base, &peer.allow_redirects_to, status, &call.method, location)?;
+                match origin::redirect((&url, &call.place()), &peer.base, &peer.allow_redirects_to, status, &call.method, location) {
+                    Ok(next) => (url, carry) = next,
+                    Err(failure) => return Err(self.refused(call, response, failure.into(), meter).await),
+                }
                 continue;
             }
             // A 403 that asks to slow down says nothing of what is there.
-            if !status.is_success() && (!call.accept.contains(&status.as_u16()) || retry::is_rate_limit(status, response.headers())) {
+            if !status.is_success()
+                && (!call.accept.contains(&status.as_u16()) || retry::is_rate_limit(status, response.headers(), &self.connector.rate_limits))
+            {
                 meter.log(entry);
-                return Err(refusal(status, response.headers(), &call.place(), meter.now()));
+                let setback = refusal(status, response.headers(), &call.place(), meter.now(), &self.connector.rate_limits);
+                return Err(self.refused(call, response, setback, meter).await);
             }
-            let answer = Answer::read(response, &call.place(), &self.connector.answer_headers, meter).await;
+            let answer = Answer::read(response, &call.place(), &self.connector, meter).await;
             entry.milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
             entry.bytes = answer.as_ref().map_or(0, Answer::bytes);
             entry.note = answer.as_ref().map_or_else(|failure| failure.reason.text().to_owned(), |_| String::new());
@@ -270,6 +311,17 @@ impl Web {
             return answer.map(|answer| if self.query.is_some() { answer.at(&call.url) } else { answer }).map_err(Setback::from);
         }
         Err(Failure::new(FailureReason::Redirect, format!("{}: more than {MAX_REDIRECTS} redirects", call.place())).into())
+    }
+
+    /// A setback, with the answer where the connector has verdicts on its status.
+    async fn refused(&self, call: &Call, response: Response, setback: Setback, meter: &Meter) -> Setback {
+        if !call.judge.contains(&response.status().as_u16()) {
+            return setback;
+        }
+        match Answer::read(response, &call.place(), &self.connector, meter).await {
+            Ok(answer) => Setback { answer: Some(Box::new(answer)), ..setback },
+            Err(failure) => failure.into(),
+        }
     }
 
     async fn once(&self, peer: &Peer, (call, url): (&Call, &Url), pass: Option<&Pass>, meter: &Meter) -> Result<Response, Setback> {
@@ -299,7 +351,7 @@ impl Web {
         }
         request.send().await.map_err(|error| {
             let (failure, passing) = classify::without_answer(&error, &call.place());
-            Setback { failure, passing, refused: None }
+            Setback { failure, passing, refused: None, answer: None }
         })
     }
 
@@ -311,11 +363,22 @@ impl Web {
     }
 }
 
-fn refusal(status: StatusCode, headers: &HeaderMap, place: &str, now: i64) -> Setback {
-    let mut failure = classify::bad_status(status, headers, place);
-    let passing = retry::is_passing(status, headers);
-    failure.retry_after = passing.then(|| retry::asked_pause(headers, now)).flatten();
-    Setback { failure, passing, refused: Some(status).filter(|_| !passing) }
+fn refusal(status: StatusCode, headers: &HeaderMap, place: &str, now: i64, limits: &[RateLimit]) -> Setback {
+    let mut failure = classify::bad_status(status, headers, place, limits);
+    let passing = retry::is_passing(status, headers, limits);
+    failure.retry_after = passing.then(|| retry::asked_pause(headers, now, limits)).flatten();
+    Setback { failure, passing, refused: Some(status).filter(|_| !passing), answer: None }
+}
+
+/// The upstream said that no request is left, and for longer than a poll waits.
+fn used_up(call: &Call, wait: Duration) -> Setback {
+    let message = format!("{}: the upstream's budget of requests is used up for {} s more; poll less often", call.place(), wait.as_secs());
+    Failure { retry_after: Some(wait), ..Failure::new(FailureReason::RateLimited, message) }.into()
+}
+
+/// The pause before a request is made once more that a verdict is on, as that before any other; `None` when it is not to be made.
+pub(super) fn pause(attempt: u32, asked: Option<Duration>, limits: &Limits) -> Option<Duration> {
+    retry::pause(attempt, asked, fastrand::f64(), limits)
 }
 
 fn entry(call: &Call) -> LogEntry {

@@ -57,7 +57,7 @@ impl Target {
         let request = client(&self.url, &self.tls, &Limits::default())?.post(self.url.clone()).headers(headers).body(body);
         let mut answer = request.send().await.map_err(|error| classify::without_answer(&error, &server).0)?;
         if !answer.status().is_success() {
-            return Err(classify::bad_status(answer.status(), answer.headers(), &server));
+            return Err(classify::bad_status(answer.status(), answer.headers(), &server, &[]));
         }
         let mut bytes = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|error| classify::while_reading(&error, &server))? {

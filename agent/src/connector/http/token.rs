@@ -118,7 +118,18 @@ pub(super) async fn of_app(web: &Web, app: &ReadyApp, meter: &Meter) -> Result<T
 /// A request for a token or keys, without anything in it.
 pub(super) fn bare(url: &Url, method: Method, stream: &str) -> Call {
     let shown = (url.origin().ascii_serialization(), url.path().to_owned());
-    Call { stream: stream.to_owned(), page: 1, method, url: url.clone(), shown, headers: Vec::new(), body: None, accept: Vec::new() }
+    Call {
+        stream: stream.to_owned(),
+        page: 1,
+        method,
+        url: url.clone(),
+        shown,
+        headers: Vec::new(),
+        body: None,
+        accept: Vec::new(),
+        judge: Vec::new(),
+        pause: None,
+    }
 }
 
 /// A form in the body of a POST.

@@ -13,7 +13,7 @@ use crate::{
         cursor::StreamCursor,
         failure::{Failure, FailureReason},
         format::{Note, Own, OwnValues},
-        http::{Answer, Body, Call},
+        http::{Answer, Body, Call, Fate},
         meter::LogEntry,
         outcome::{Live, PollMode, StreamPoll, Streams, Unread},
         program::Printed,
@@ -53,6 +53,9 @@ pub(super) struct Source {
     pub(super) concurrency: usize,
     pub(super) mapping_bytes: u64,
     pub(super) mapping_seconds: u64,
+    pub(super) retries: u32,
+    pub(super) first_pause: Duration,
+    pub(super) longest_pause: Duration,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -107,6 +110,10 @@ pub(super) enum Tell {
         last_modified: Option<String>,
         next: Option<String>,
         headers: Vec<(String, String)>,
+        aside: Vec<(String, String)>,
+        asked: Option<Duration>,
+        /// What its status means, and whether it may help to ask again.
+        fate: Option<(Broken, bool)>,
     },
     /// What a program printed comes after it.
     Printed {
@@ -134,6 +141,8 @@ pub(super) struct Request {
     headers: Vec<(String, Vec<u8>)>,
     has_body: bool,
     accept: Vec<u16>,
+    judge: Vec<u16>,
+    pause: Option<Duration>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -182,6 +191,9 @@ impl Source {
             concurrency: limits.concurrency,
             mapping_bytes: limits.mapping_bytes,
             mapping_seconds: limits.mapping_time.as_secs().max(1),
+            retries: limits.retries,
+            first_pause: limits.first_pause,
+            longest_pause: limits.longest_pause,
         }
     }
 
@@ -193,6 +205,9 @@ impl Source {
             poll_bytes: self.poll_bytes,
             pages: self.pages,
             concurrency: self.concurrency,
+            retries: self.retries,
+            first_pause: self.first_pause,
+            longest_pause: self.longest_pause,
             ..Limits::default()
         }
     }
@@ -223,7 +238,8 @@ impl Request {
         let headers = call.headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect();
         let (method, url, shown) = (call.method.to_string(), call.url.to_string(), call.shown.clone());
         let has_body = call.body.is_some();
-        Self { stream: call.stream.clone(), page: call.page, method, url, shown, headers, has_body, accept: call.accept.clone() }
+        let (accept, judge, pause) = (call.accept.clone(), call.judge.clone(), call.pause);
+        Self { stream: call.stream.clone(), page: call.page, method, url, shown, headers, has_body, accept, judge, pause }
     }
 
     pub(super) fn call(self, body: Vec<u8>) -> io::Result<Call> {
@@ -240,6 +256,8 @@ impl Request {
             headers: self.headers.into_iter().map(header).collect::<io::Result<_>>()?,
             body: self.has_body.then_some(body),
             accept: self.accept,
+            judge: self.judge,
+            pause: self.pause,
         })
     }
 }
@@ -257,18 +275,20 @@ impl Broken {
 
 /// An answer as a message and the bytes after it.
 pub(super) fn answer(id: u64, answer: Answer) -> (Tell, Vec<u8>) {
-    let Answer { status, url, body, etag, last_modified, next, headers } = answer;
+    let Answer { status, url, body, etag, last_modified, next, headers, aside, asked, fate } = answer;
+    let fate = fate.map(|fate| (Broken::of(&fate.failure), fate.passing));
     let (bytes, content_type) = body.into_parts();
-    (Tell::Answer { id, status, url: url.into(), content_type, etag, last_modified, next, headers }, bytes)
+    (Tell::Answer { id, status, url: url.into(), content_type, etag, last_modified, next, headers, aside, asked, fate }, bytes)
 }
 
 /// What a message brings, and to which question.
 pub(super) fn brought(frame: Frame<Tell>) -> io::Result<(u64, Result<super::Brought, Failure>)> {
     Ok(match frame.message {
-        Tell::Answer { id, status, url, content_type, etag, last_modified, next, headers } => {
+        Tell::Answer { id, status, url, content_type, etag, last_modified, next, headers, aside, asked, fate } => {
+            let fate = fate.map(|(broken, passing)| Fate { failure: broken.failure(), passing });
             let url = url.parse().map_err(io::Error::other)?;
             let body = Body::new(frame.bytes, content_type);
-            (id, Ok(super::Brought::Answer(Answer { status, url, body, etag, last_modified, next, headers })))
+            (id, Ok(super::Brought::Answer(Answer { status, url, body, etag, last_modified, next, headers, aside, asked, fate })))
         }
         Tell::Printed { id, took } => (id, Ok(super::Brought::Printed(Printed { bytes: frame.bytes, took }))),
         Tell::Failed(id, broken) => (id, Err(broken.failure())),

@@ -24,8 +24,10 @@ fn walk(page: Option<&Page>, pages: &[Json]) -> Result<Vec<String>, String> {
         let additions = walk.additions();
         let query: Vec<_> = additions.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let json: Vec<_> = additions.json.iter().map(|(name, value)| format!("{name}:{value}")).collect();
-        asked.push([query, json, additions.link.into_iter().collect()].concat().join("&"));
-        let facts = facts(page, &expression::from_json(body), &Scope::default()).map_err(told)?;
+        let after = walk.after().map(|after| format!("after {}", expression::to_json(after)));
+        asked.push([query, json, after.into_iter().collect(), additions.link.into_iter().collect()].concat().join("&"));
+        let rows: Vec<Val> = body["rows"].as_array().unwrap().iter().map(expression::from_json).collect();
+        let facts = facts(page, &expression::from_json(body), &rows, &Scope::default()).map_err(told)?;
         let link = body["link"].as_str().map(str::to_owned);
         match walk.advance(Seen { rows: identities(&body["rows"]), link, facts }).map_err(told)? {
             Step::Next => {}
@@ -37,6 +39,11 @@ fn walk(page: Option<&Page>, pages: &[Json]) -> Result<Vec<String>, String> {
         }
     }
     Ok([asked, vec!["and more".to_owned()]].concat())
+}
+
+/// Rows that are told apart by their first part and ordered by their second, two at least to a page.
+fn keyset(by: &str, size: Option<u64>, descending: bool, overlap: bool) -> Page {
+    Page::Keyset { by: expression(by), size: size.map(|size| ("size".into(), size)), place: Place::Query, descending, overlap }
 }
 
 #[test]
@@ -188,6 +195,78 @@ fn cursors() {
     ] {
         assert!(walk(Some(&page), &pages).unwrap_err().contains(message));
     }
+}
+
+#[test]
+fn keysets() {
+    let page = keyset("[.at, .id]", Some(2), false, true);
+    let row = |id: u64, at: u64| json!({"id": id, "at": at});
+    let ok = |pages: &[Json]| walk(Some(&page), pages).unwrap();
+    let err = |pages: &[Json]| walk(Some(&page), pages).unwrap_err();
+    assert_eq!(ok(&[json!({"rows": []})]), ["size=2"], "an empty list needs no page after it");
+    // One row is all, which only the page after it shows; and three rows.
+    assert_eq!(ok(&[json!({"rows": [row(1, 5)]}), json!({"rows": [row(1, 5)]})]), ["size=2", "size=2&after [5,1]"]);
+    let pages = [json!({"rows": [row(1, 5), row(2, 5)]}), json!({"rows": [row(2, 5), row(3, 6)]}), json!({"rows": [row(3, 6)]})];
+    assert_eq!(ok(&pages), ["size=2", "size=2&after [5,2]", "size=2&after [6,3]"]);
+    // A row that moves to the end while the list is read is met again there; the page without it is no gap. What counts is the row, not its place.
+    let page_of = |rows: &[(u64, u64)]| json!({"rows": rows.iter().map(|(id, at)| row(*id, *at)).collect::<Vec<_>>()});
+    let by_id = |pages: &[Json]| {
+        let page = keyset("[.at, .id]", Some(2), false, true);
+        let mut walk = Walk::new(Some(&page));
+        let step = |body: &Json, walk: &mut Walk<'_>| {
+            let rows: Vec<Val> = body["rows"].as_array().unwrap().iter().map(expression::from_json).collect();
+            let facts = facts(Some(&page), &Val::Null, &rows, &Scope::default()).unwrap();
+            let rows = body["rows"].as_array().unwrap().iter().map(|row| Digest::of(row["id"].to_string().as_bytes())).collect();
+            walk.advance(Seen { rows, link: body["link"].as_str().map(str::to_owned), facts }).map_err(|failure| failure.message)
+        };
+        pages.iter().map(|body| step(body, &mut walk)).collect::<Result<Vec<_>, _>>()
+    };
+    let moved = [page_of(&[(1, 5), (2, 6)]), page_of(&[(3, 7), (4, 8)]), page_of(&[(4, 8), (2, 9)]), page_of(&[(2, 9)])];
+    assert_eq!(by_id(&moved), Ok(vec![Step::Next, Step::Next, Step::Next, Step::End]));
+    // One that never comes again was deleted, or the upstream reads the place otherwise than it wrote it, and others were passed over.
+    let gone = [page_of(&[(1, 5), (2, 6)]), page_of(&[(3, 7), (4, 8)]), page_of(&[(4, 8)])];
+    assert!(by_id(&gone).unwrap_err().contains("did not come again"));
+    assert!(by_id(&[page_of(&[(1, 5), (2, 6)]), page_of(&[])]).unwrap_err().contains("did not come again"));
+    let mut more = page_of(&[(2, 6)]);
+    more["link"] = json!("/next");
+    assert!(by_id(&[page_of(&[(1, 5), (2, 6)]), more]).unwrap_err().contains("announces a next page"));
+    for (pages, message) in [
+        (vec![json!({"rows": [row(2, 6), row(1, 5)]})], "the rows of page 1 are not in the order of `by`"),
+        // The upstream does not heed the place: the first page comes again and again.
+        (vec![json!({"rows": [row(1, 5), row(2, 6)]}), json!({"rows": [row(1, 5), row(2, 6)]})], "page 2 has rows from before the place"),
+        (vec![json!({"rows": [{"id": 1}]})], "`[.at, .id]`: expected texts and numbers to order by, found nothing"),
+    ] {
+        assert!(err(&pages).contains(message), "{}", err(&pages));
+    }
+}
+
+#[test]
+fn rows_that_are_equal_in_their_order() {
+    let page = keyset(".at", Some(3), false, true);
+    let rows = |ids: &[u64], at: u64| ids.iter().map(|id| json!({"id": id, "at": at})).collect::<Vec<_>>();
+    // Fewer than a page holds: they are all there.
+    let pages = [json!({"rows": rows(&[1, 2], 5)}), json!({"rows": rows(&[1, 2], 5)})];
+    assert_eq!(walk(Some(&page), &pages).unwrap().len(), 2);
+    // As many as a page holds, asked for or seen: there may be more of them, and no page ever gets there.
+    let pages = [json!({"rows": rows(&[1, 2, 3], 5)}), json!({"rows": rows(&[1, 2, 3], 5)})];
+    assert!(walk(Some(&page), &pages).unwrap_err().contains("more rows are equal in what they are ordered by than a page holds"));
+    let clamped = keyset(".at", Some(500), false, true);
+    let pages = [
+        json!({"rows": ([rows(&[1], 5), rows(&[2], 6)].concat())}),
+        json!({"rows": ([rows(&[2], 6), rows(&[3], 7)].concat())}),
+        json!({"rows": rows(&[3, 4], 7)}),
+    ];
+    assert!(walk(Some(&clamped), &pages).unwrap_err().contains("than a page holds"));
+}
+
+#[test]
+fn what_lies_beyond_a_row() {
+    let page = keyset(".id", None, true, false);
+    let rows = |ids: &[u64]| json!({"rows": ids.iter().map(|id| json!({"id": id})).collect::<Vec<_>>()});
+    assert_eq!(walk(Some(&page), &[rows(&[9, 7]), rows(&[5]), rows(&[])]).unwrap(), ["", "after 7", "after 5"]);
+    assert!(walk(Some(&page), &[rows(&[9, 7]), rows(&[7, 5])]).unwrap_err().contains("page 2 has rows from before the place"));
+    assert!(walk(Some(&page), &[rows(&[9, 9])]).unwrap_err().contains("two rows of page 1 are equal"));
+    assert!(walk(Some(&page), &[rows(&[7, 9])]).unwrap_err().contains("not in the order"));
 }
 
 #[test]

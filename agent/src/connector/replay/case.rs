@@ -98,6 +98,7 @@ struct RawExchange {
     /// Default: 200.
     #[serde(default)]
     status: Option<u16>,
+    /// They may hold times, too.
     #[serde(default)]
     headers: BTreeMap<String, String>,
     /// JSON; texts in it may hold times, `{{ now-3d }}`.
@@ -192,7 +193,7 @@ impl Case {
                 for (name, value) in &exchange.headers {
                     let name = name.to_ascii_lowercase();
                     reply.headers.retain(|(known, _)| *known != name);
-                    reply.headers.push((name, value.clone()));
+                    reply.headers.push((name, moment::in_text(value, now)?));
                 }
                 Ok(Answer { request: exchange.request.clone(), reply })
             })

@@ -42,7 +42,7 @@ fn one(run: &Run, turn: &Turn, row: &Val, place: &str, into: &mut Gathered) -> R
         return Ok(());
     }
     let mut scope = turn.scope.clone().with("parent", row.clone());
-    let found = rows::rows(stream, row, &scope).map_err(|failure| failure.at(place))?;
+    let found = rows::rows(&stream.rows, row, &scope).map_err(|failure| failure.at(place))?;
     let base = run.client.web().base().as_str().trim_end_matches('/');
     let sheet = Sheet { stream, door: &run.door, place, base: Some(base), columns: None, words: run.client.words() };
     sheet.take(found, None, row, &mut scope, into).map(drop)

@@ -1,13 +1,20 @@
 //! One poll: which variant, who are we, then each stream in its order. All of it or nothing.
 
 mod again;
+#[cfg(test)]
+mod answer_tests;
+mod ask;
 mod cross;
 #[cfg(test)]
 mod document_tests;
 #[cfg(test)]
 mod fetched_tests;
+#[cfg(test)]
+mod list_tests;
 mod lookup;
 mod merge;
+mod protocol;
+mod reread;
 mod rows;
 mod sight;
 mod tables;
@@ -16,11 +23,11 @@ mod tests;
 mod walk;
 #[cfg(test)]
 mod walk_tests;
+mod window;
 
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    answer_headers,
     client::Client,
     cursor::{self, StreamCursor},
     description::{Description, ForEach, Mode, Origin, Over, Stream, Transport, Variant},
@@ -34,6 +41,7 @@ use super::{
     request,
 };
 use crate::{record::Door, schedule};
+use ask::{Question, ask};
 use cross::Torn;
 use merge::{Admitted, Merged};
 use rows::Named;
@@ -223,6 +231,8 @@ struct Turn {
     known: Option<StreamCursor>,
     since: Option<i64>,
     first_page_only: bool,
+    /// Whether single rows are read again.
+    rereads: bool,
 }
 
 async fn begin(client: &Client, context: &Context, meter: &Arc<Meter>) -> Result<Run, Failure> {
@@ -241,13 +251,14 @@ async fn begin(client: &Client, context: &Context, meter: &Arc<Meter>) -> Result
 }
 
 /// The first variant whose request is answered. One that the upstream does not know is passed over; any other failure is one.
-async fn variant<'c>(client: &'c Client, now: i64, meter: &Meter) -> Result<Option<&'c Variant>, Failure> {
+async fn variant<'c>(client: &'c Client, now: i64, meter: &Arc<Meter>) -> Result<Option<&'c Variant>, Failure> {
     let variants = &client.connector().variants;
     let scope = request::base_scope(client, Val::Null, now);
     for variant in variants {
         mapper::at(|| format!("variant {}", variant.name));
         let call = request::render(&variant.request, client.web().base(), &scope, "variant")?;
-        let answer = client.web().send(&call, meter).await.and_then(|answer| answer.body.decode(variant.request.format));
+        let question = Question { request: &variant.request, call, place: format!("variant {}", variant.name) };
+        let answer = ask(client, question, &scope, meter).await.and_then(|heard| heard.single(&variant.request));
         match answer {
             Ok(_) => return Ok(Some(variant)),
             Err(failure) if failure.reason == FailureReason::NotFound => {}
@@ -260,7 +271,7 @@ async fn variant<'c>(client: &'c Client, now: i64, meter: &Meter) -> Result<Opti
 }
 
 /// Proves who we are. Some upstreams answer a bad key with an empty list and status 200.
-async fn probe(client: &Client, scope: &Scope, meter: &Meter) -> Result<(), Failure> {
+async fn probe(client: &Client, scope: &Scope, meter: &Arc<Meter>) -> Result<(), Failure> {
     let Some(probe) = &client.connector().probe else { return Ok(()) };
     mapper::at(|| "probe".to_owned());
     let call = request::render(&probe.request, client.web().base(), scope, "probe")?;
@@ -269,9 +280,10 @@ async fn probe(client: &Client, scope: &Scope, meter: &Meter) -> Result<(), Fail
         FailureReason::Unauthorized | FailureReason::Forbidden => failure.at("probe").advised(&probe.about),
         _ => failure.at("probe"),
     };
-    let answer = client.web().send(&call, meter).await.map_err(about)?;
-    let body = answer.body.decode(probe.request.format).map_err(|failure| failure.at("probe"))?;
-    let scope = scope.clone().with("headers", answer_headers::object(&answer.headers));
+    let question = Question { request: &probe.request, call, place: "probe".to_owned() };
+    let heard = ask(client, question, scope, meter).await.map_err(about)?;
+    let scope = scope.clone().with("headers", heard.headers.clone());
+    let body = heard.single(&probe.request).map_err(|failure| failure.at("probe"))?;
     let ok = probe.ok.as_ref().map_or(Ok(Val::Bool(true)), |ok| ok.one(body, &scope));
     match ok {
         Ok(Val::Bool(true)) => Ok(()),
@@ -315,7 +327,7 @@ impl Run {
             let table = lookup::table(lookup, rows.map_or(&[][..], |done| &done.rows), &scope).map_err(|failure| failure.at(&stream.name))?;
             scope.set(&lookup.name, table);
         }
-        Ok(Turn { position, scope, known, since, first_page_only: false })
+        Ok(Turn { position, scope, known, since, first_page_only: false, rereads: false })
     }
 
     /// Reads one stream. `None` when there is nothing that it could be read from.
@@ -325,7 +337,11 @@ impl Run {
         turn.first_page_only = pages == Pages::First;
         let turn = Arc::new(turn);
         let vacant = self.is_vacant(stream, done);
-        let Some(walked) = self.walk(stream, &turn, done).await? else { return Ok(None) };
+        let Some(mut walked) = self.walk(stream, &turn, done).await? else { return Ok(None) };
+        let open = match &stream.reread {
+            Some(again) => Some(reread::read(self, &turn, again, &mut walked).await?),
+            None => None,
+        };
         let parent = stream.for_each.as_ref().and_then(ForEach::stream).map(|parent| done[parent].as_ref());
         let parent_whole = parent.flatten().is_none_or(|parent| parent.whole);
         let whole = parent_whole && turn.since.is_none();
@@ -339,6 +355,12 @@ impl Run {
             false => (sight::notes(stream, &turn, &walked)?, sight::held(stream, &turn, &walked, whole)?),
         };
         let mut cursor = StreamCursor { kinds: held.kinds, ..self.cursor(&turn, &walked, whole) };
+        if let Some(open) = open {
+            open.put(self, stream, whole, &mut cursor);
+        }
+        if stream.mode == Mode::Changes {
+            reread::keep_yielding(self, &turn, &walked, whole, &mut cursor);
+        }
         if self.connector().mentions("now") || self.connector().mentions("midnight") || walked.admitted.iter().any(|admitted| admitted.record.awaits_time()) {
             // The same answer may mean something else later.
             (cursor.etag, cursor.last_modified) = (None, None);

@@ -11,7 +11,7 @@ use super::merge::Admitted;
 use crate::{
     connector::{
         cursor,
-        description::{Absent, Stream},
+        description::{Absent, Mode, Reread, Rows, Stream},
         expression::{self, Expression, Scope, Val},
         failure::{Failure, FailureReason},
         format::{Columns, Odd, Wording},
@@ -25,7 +25,13 @@ pub(super) struct Gathered {
     /// Rows, when another stream needs them. Of rows with the same key, the last.
     pub(super) kept: Vec<Val>,
     pub(super) rows: u64,
+    /// How many were gathered before these, by another part of the walk.
+    before: u64,
     pub(super) changed_at: Option<i64>,
+    /// What rows are asked for by, as JSON, and whether they may change unseen.
+    pub(super) ids: BTreeMap<String, bool>,
+    /// In a stream of changes: digests of its rows, and whether each has records.
+    pub(super) yields: BTreeMap<String, bool>,
     /// What its rows name, for each comparison with another stream that it takes part in.
     pub(super) named: Named,
     pub(super) admitted: Vec<Admitted>,
@@ -35,6 +41,9 @@ pub(super) struct Gathered {
     superseded: HashSet<usize>,
     pages: u64,
 }
+
+/// How much of a row's digest is kept from poll to poll: enough to tell thousands apart.
+const DIGEST_CHARS: usize = 16;
 
 /// Keys by comparison: its position in the description, and whether they are those that are named or those that exist.
 pub(super) type Named = BTreeMap<(usize, bool), HashSet<String>>;
@@ -47,6 +56,35 @@ struct Known {
 }
 
 impl Gathered {
+    /// For the part of a walk that comes after this one.
+    pub(super) fn next(&self) -> Self {
+        Self { before: self.before + self.rows, ..Self::default() }
+    }
+
+    /// Adds what the part after it gathered: a row that is in both is the row as it is now.
+    pub(super) fn absorb(&mut self, later: Self) {
+        let first = self.admitted.len();
+        self.superseded.extend(later.superseded.into_iter().map(|index| first + index));
+        for (identity, Known { page, records }) in later.known {
+            let known = Known { page: self.pages + page, records: first + records.start..first + records.end };
+            self.superseded.extend(self.known.insert(identity, known).into_iter().flat_map(|before| before.records));
+        }
+        self.admitted.extend(later.admitted);
+        let mut positions: Vec<_> = later.positions.into_iter().collect();
+        positions.sort_by_key(|(_, position)| *position);
+        for ((identity, _), row) in positions.into_iter().zip(later.kept) {
+            keep(self, identity, row);
+        }
+        for (side, keys) in later.named {
+            self.named.entry(side).or_default().extend(keys);
+        }
+        self.ids.extend(later.ids);
+        self.yields.extend(later.yields);
+        self.changed_at = self.changed_at.max(later.changed_at);
+        self.rows += later.rows;
+        self.pages += later.pages;
+    }
+
     /// The records, and how many came more than once, on several pages.
     pub(super) fn records(self) -> (Vec<Admitted>, u64) {
         let again = self.superseded.len() as u64;
@@ -82,7 +120,7 @@ pub(super) fn refuse_reported(stream: &Stream, body: &Val, scope: &Scope) -> Res
 }
 
 /// Codes of errors that GraphQL servers have in common.
-const CODES: &[&str] = &[
+pub(super) const CODES: &[&str] = &[
     "BAD_USER_INPUT",
     "FORBIDDEN",
     "GRAPHQL_PARSE_FAILED",
@@ -103,8 +141,7 @@ fn told(errors: &Expression, found: &Val) -> String {
 }
 
 /// The rows of a page.
-pub(super) fn rows(stream: &Stream, body: &Val, scope: &Scope) -> Result<Vec<Val>, Failure> {
-    let rows = &stream.rows;
+pub(super) fn rows(rows: &Rows, body: &Val, scope: &Scope) -> Result<Vec<Val>, Failure> {
     let wrong = |message: String| Failure::new(FailureReason::Mapping, format!("rows `{}`: {message}", rows.expression.shown()));
     let outputs = rows.expression.run(body.clone(), scope).map_err(|error| wrong(error.to_string()))?;
     if !rows.listed {
@@ -119,14 +156,14 @@ pub(super) fn rows(stream: &Stream, body: &Val, scope: &Scope) -> Result<Vec<Val
         Val::Arr(items) => Ok(items.to_vec()),
         Val::Null if rows.absent == Absent::EmptyOrNull => Ok(Vec::new()),
         // A list that is not there is one thing, a list that is null another: upstreams leave out what is empty, or they don't.
-        Val::Null if rows.absent == Absent::Empty && !is_there(stream, body, scope)? => Ok(Vec::new()),
+        Val::Null if rows.absent == Absent::Empty && !is_there(rows, body, scope)? => Ok(Vec::new()),
         other => Err(wrong(format!("expected a list, found {}", expression::type_of(&other)))),
     }
 }
 
-fn is_there(stream: &Stream, body: &Val, scope: &Scope) -> Result<bool, Failure> {
-    let Some(is_there) = &stream.rows.is_there else { return Ok(true) };
-    let found = is_there.one(body.clone(), scope).map_err(|error| mapping(format!("rows `{}`: {error}", stream.rows.expression.shown())))?;
+fn is_there(rows: &Rows, body: &Val, scope: &Scope) -> Result<bool, Failure> {
+    let Some(is_there) = &rows.is_there else { return Ok(true) };
+    let found = is_there.one(body.clone(), scope).map_err(|error| mapping(format!("rows `{}`: {error}", rows.expression.shown())))?;
     Ok(matches!(found, Val::Bool(true)))
 }
 
@@ -152,20 +189,27 @@ impl Sheet<'_> {
     /// Takes rows: identity, cursor, records. What tells each from all others.
     pub(super) fn take(&self, rows: Vec<Val>, places: Option<&[String]>, parent: &Val, scope: &mut Scope, into: &mut Gathered) -> Result<Vec<Digest>, Failure> {
         scope.set("parent", parent.clone());
+        // Rows of a batch have no one parent that could tell them apart.
+        let is_batch = self.stream.for_each.as_ref().is_some_and(|for_each| for_each.batch.is_some());
+        let of = if is_batch { Json::Null } else { expression::to_json(parent) };
         into.pages += 1;
         let mut identities = Vec::with_capacity(rows.len());
         for (index, row) in rows.into_iter().enumerate() {
             let place = places.and_then(|places| places.get(index)).cloned();
             let at = || place.clone().unwrap_or_else(|| format!("{}, row {}", self.place, index + 1));
-            scope.set("index", expression::from_json(&into.rows.into()));
+            scope.set("index", expression::from_json(&(into.before + into.rows).into()));
             if self.base.is_some() {
                 refuse_nothing(&row).map_err(|failure| failure.at(&at()))?;
             }
-            let identity = self.identity(&row, parent, scope).map_err(|failure| failure.at(&at()))?;
+            let identity = self.identity(&row, &of, scope).map_err(|failure| failure.at(&at()))?;
             identities.push(identity);
             into.changed_at = into.changed_at.max(self.changed_at(&row, scope).map_err(|failure| failure.at(&at()))?);
             let records = self.records(&row, scope).map_err(|failure| failure.at(&at()))?;
+            if self.stream.mode == Mode::Changes && self.stream.records.is_some() {
+                into.yields.insert(identity.to_string()[..DIGEST_CHARS].to_owned(), !records.is_empty());
+            }
             self.name(&row, scope, into).map_err(|failure| failure.at(&at()))?;
+            into.ids.extend(self.open(&row, scope).map_err(|failure| failure.at(&at()))?);
             let first = into.admitted.len();
             into.admitted.extend(records.into_iter().map(|record| Admitted { record, place: place.clone() }));
             let known = Known { page: into.pages, records: first..into.admitted.len() };
@@ -192,18 +236,23 @@ impl Sheet<'_> {
         Ok(())
     }
 
-    fn identity(&self, row: &Val, parent: &Val, scope: &Scope) -> Result<Digest, Failure> {
+    /// What a row is asked for by, and whether it may change unseen, in a stream that asks for such rows again.
+    fn open(&self, row: &Val, scope: &Scope) -> Result<Option<(String, bool)>, Failure> {
+        let Some(Reread { when, id, .. }) = &self.stream.reread else { return Ok(None) };
+        let is_open = match when.one(row.clone(), scope).map_err(|error| mapping(format!("reread.when `{}`: {error}", when.shown())))? {
+            Val::Bool(is_open) => is_open,
+            other => return Err(mapping(format!("reread.when `{}`: neither true nor false, but {}", when.shown(), expression::type_of(&other)))),
+        };
+        let id = key(id, row, scope).map_err(|message| mapping(format!("reread.id {message}")))?;
+        Ok(Some((id.to_string(), is_open)))
+    }
+
+    fn identity(&self, row: &Val, of: &Json, scope: &Scope) -> Result<Digest, Failure> {
         let value = match &self.stream.key {
             None => expression::to_json(row),
-            Some(key) => match key.one(row.clone(), scope) {
-                Ok(value) => match no_key(&value) {
-                    None => expression::to_json(&value),
-                    Some(found) => return Err(mapping(format!("key `{}`: {found}", key.shown()))),
-                },
-                Err(error) => return Err(mapping(format!("key `{}`: {error}", key.shown()))),
-            },
+            Some(key) => self::key(key, row, scope).map_err(|message| mapping(format!("key {message}")))?,
         };
-        Ok(Digest::of(format!("{value} {}", expression::to_json(parent)).as_bytes()))
+        Ok(Digest::of(format!("{value} {of}").as_bytes()))
     }
 
     fn changed_at(&self, row: &Val, scope: &Scope) -> Result<Option<i64>, Failure> {
@@ -302,6 +351,15 @@ fn complete(json: &mut Json, base: Option<&str>) {
     let Some(base) = base else { return };
     if let Some(Json::String(url)) = json.get_mut("url").filter(|url| url.as_str().is_some_and(|url| url.starts_with('/'))) {
         url.insert_str(0, base);
+    }
+}
+
+/// A row's key.
+fn key(key: &Expression, row: &Val, scope: &Scope) -> Result<Json, String> {
+    let value = key.one(row.clone(), scope).map_err(|error| format!("`{}`: {error}", key.shown()))?;
+    match no_key(&value) {
+        None => Ok(expression::to_json(&value)),
+        Some(found) => Err(format!("`{}`: {found}", key.shown())),
     }
 }
 

@@ -86,14 +86,15 @@ async fn fetch(run: &Run, fetched: &Fetched) -> Result<(Vec<u8>, Format), Failur
     let (method, headers) = (reqwest::Method::GET, vec![(ACCEPT, HeaderValue::from_static("*/*"))]);
     run.meter.take_page()?;
     // 304: later polls may ask whether it is still the same.
-    let call = Call { stream: fetched.file.clone(), page: 1, method, url: base, shown, headers, body: None, accept: vec![304] };
+    let call = Call { stream: fetched.file.clone(), page: 1, method, url: base, shown, headers, body: None, accept: vec![304], judge: Vec::new(), pause: None };
     let answer = run.client.web().send(&call, &run.meter).await?;
     if answer.status != 200 {
         return Err(Failure::new(FailureReason::UnexpectedStatus, format!("{place} answered {}, and not with the file", answer.status)));
     }
+    let is_html = answer.body.is_html();
     let (bytes, content_type) = answer.body.into_parts();
     let wrong = |what: &str| Err(Failure::new(FailureReason::NotExpectedFormat, format!("{place}: {what}")));
-    if content_type.to_ascii_lowercase().contains("html") || bytes.trim_ascii_start().first() == Some(&b'<') {
+    if is_html {
         return wrong("the answer is HTML, not the file: a sign-in page, a page that shows it, or the wrong address; check `url` and `auth`");
     }
     match Format::of_name(&fetched.file).or_else(|| Format::of_content_type(&content_type)) {
@@ -312,7 +313,7 @@ fn stream_rows(run: &Run, position: usize, done: &[Option<Done>], rows: Vec<Row>
     for row in rows {
         mapper::at(|| format!("{}, {}", stream.name, row.place));
         let body = expression::from_json(&row.value);
-        let taken = super::rows::rows(stream, &body, &scope).map_err(|failure| failure.at(&row.place)).and_then(|values| {
+        let taken = super::rows::rows(&stream.rows, &body, &scope).map_err(|failure| failure.at(&row.place)).and_then(|values| {
             let places = vec![row.place.clone(); values.len()];
             let sheet = Sheet { stream, door: &run.door, place: &stream.name, base: None, columns: row.columns.as_deref(), words: run.client.words() };
             let first = gathered.admitted.len();

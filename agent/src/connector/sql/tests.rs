@@ -45,7 +45,11 @@ impl Bench {
 }
 
 fn names(poll: &Poll) -> Vec<String> {
-    poll.streams.iter().flat_map(|stream| &stream.records).map(|record| serde_json::from_str::<Json>(&record.body()).unwrap()["fields"]["name"].to_string()).collect()
+    poll.streams
+        .iter()
+        .flat_map(|stream| &stream.records)
+        .map(|record| serde_json::from_str::<Json>(&record.body()).unwrap()["fields"]["name"].to_string())
+        .collect()
 }
 
 #[tokio::test]
@@ -102,6 +106,8 @@ async fn all_queries_of_a_poll_see_one_state() {
             headers: Vec::new(),
             body: Some(body),
             accept: Vec::new(),
+            judge: Vec::new(),
+            pause: None,
         };
         database.ask(&call, meter).await.unwrap().body.into_parts().0
     };
