@@ -42,6 +42,10 @@ pub(in crate::connector) fn page(text: &str, content_type: &str) -> Result<Vec<V
 }
 
 fn samples(text: &str, content_type: &str) -> Result<Vec<Sample>, Failure> {
+    // A document of JSON is another answer, and none that was cut off.
+    if text.trim_start().starts_with(['{', '[']) && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() {
+        return Err(wrong("the answer is JSON, not a page of samples; check `url`"));
+    }
     let is_open = content_type.trim_start().to_ascii_lowercase().starts_with(OPENMETRICS);
     let truncated = |what: &str| Err(Failure::new(FailureReason::Truncated, what));
     let whole = match is_open {
@@ -238,7 +242,8 @@ mod tests {
             (PLAIN, "# TYPE up hush\n", "line 1: a type of metric that there is not"),
             (PLAIN, "up 1 1.5\n", "line 1: something after the value that is no time"),
             (PLAIN, "up 1 # {a=\"b\"} 1\n", "line 1: something after the value that is no time"),
-            (PLAIN, "{\"hush\": 1}\n", "line 1: no closing brace"),
+            (PLAIN, "{\"hush\": 1}\n", "the answer is JSON, not a page of samples; check `url`"),
+            ("application/json", "{\"hush\": [1]}", "the answer is JSON, not a page of samples; check `url`"),
             (OPEN, "# hush\n# EOF\n", "line 1: a `#` before something that is none of HELP, TYPE and UNIT"),
             (OPEN, "\n# EOF\n", "line 1: no name of a metric"),
             (OPEN, "a 1\nb 1\na{x=\"1\"} 1\n# EOF\n", "line 3: samples of a metric that others stand between"),
