@@ -86,7 +86,7 @@ fn every_type_comes_without_loss() {
     let found = bench.attributes(
         "12345678901234567890123456789012345678.90::numeric AS attr_big, 0.1::numeric AS attr_small, 9223372036854775807::bigint AS attr_long, 0.1::float8 + 0.2 AS attr_real, \
          'NaN'::float8 AS attr_nan, '2026-03-31 14:00:00+02'::timestamptz AS attr_moment, '2026-03-31 14:00:00'::timestamp AS attr_local, '2026-03-31'::date AS attr_day, \
-         true AS attr_truth, NULL::text AS attr_none, '\\x00ff'::bytea AS attr_bytes, 'ü \"\n'::text AS attr_text, '{\"a\":\n 1}'::json AS attr_json, '1 day'::interval AS attr_span",
+         true AS attr_truth, NULL::text AS attr_none, '\\x00ff'::bytea AS attr_bytes, 'ü \"\nx'::text AS attr_text, '{\"a\":\n 1}'::json AS attr_json, '1 day'::interval AS attr_span",
         "",
     );
     for (key, text) in [
@@ -97,7 +97,7 @@ fn every_type_comes_without_loss() {
         ("day", "2026-03-31"),
         ("truth", "true"),
         ("bytes", "\\x00ff"),
-        ("text", "ü \"\n"),
+        ("text", "ü \"\nx"),
         ("json", "{\"a\":1}"),
         ("span", "P1D"),
     ] {
