@@ -8,6 +8,8 @@ mod cross;
 #[cfg(test)]
 mod document_tests;
 #[cfg(test)]
+mod fetched_tests;
+#[cfg(test)]
 mod list_tests;
 mod lookup;
 mod merge;
