@@ -60,6 +60,7 @@ pub struct File {
     pub connectors: Option<String>,
     /// Where secrets may come from beside `${env:NAME}` and `${file:path}`. Missing: from nowhere else.
     #[serde(default)]
+    #[expect(dead_code, reason = "references are resolved before the rest is read: what it says is looked up in the document")]
     pub secrets: Secrets,
     /// TLS, authentication and names of the agent's own pages. Missing: none.
     #[serde(default)]
@@ -76,6 +77,7 @@ pub struct Secrets {
     /// Whether `${exec:program arguments}` and `${exec:["program", "argument with blanks"]}` run a program that prints the secret: once for each start and
     /// reload, without a shell, by an absolute path or a name that is looked up on PATH, in the folder of this file, for 10 seconds at most. Default: no.
     #[serde(default)]
+    #[expect(dead_code, reason = "as above")]
     pub exec: bool,
 }
 

@@ -24,7 +24,7 @@ const STEPS: i32 = 10_000;
 
 /// An open file. It is away while a query is run on a thread of its own.
 #[derive(Debug)]
-pub(super) struct Session(Option<Connection>);
+pub(in crate::connector) struct Session(Option<Connection>);
 
 impl Session {
     pub(super) async fn begin(path: PathBuf, patience: Duration) -> Result<Self, Failure> {
