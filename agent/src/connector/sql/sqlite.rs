@@ -58,7 +58,7 @@ fn run(mut connection: Connection, query: &Query, most: u64, until: Instant) -> 
     connection.progress_handler(STEPS, Some(move || Instant::now() >= until)).map_err(|error| told(&error))?;
     let mut gathered = Gathered::new(most, None);
     let mut rows = || -> Result<(), Failure> {
-        let mut statement = connection.prepare(&sql).map_err(|error| told(&error))?;
+        let mut statement = connection.prepare(&sql).map_err(|error| misunderstood(&error))?;
         if !statement.readonly() || statement.column_count() == 0 {
             return Err(Failure::new(FailureReason::Configuration, "the query is no SELECT"));
         }
@@ -108,6 +108,16 @@ fn json(cell: ValueRef<'_>) -> Result<Json, &'static str> {
         ValueRef::Text(text) => std::str::from_utf8(text).map_err(|_| "a text that is not UTF-8")?.into(),
         ValueRef::Blob(bytes) => format!("\\x{}", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()).into(),
     })
+}
+
+/// What SQLite says of a query that it can't run at all. Of a table that there is not it says no more than that something is wrong.
+fn misunderstood(error: &rusqlite::Error) -> Failure {
+    match error {
+        rusqlite::Error::SqliteFailure(..) if error.sqlite_error_code() == Some(ErrorCode::Unknown) => {
+            Failure::new(FailureReason::Configuration, "SQLite can't make sense of the query: a mistake in it, or a name that there is not")
+        }
+        error => told(error),
+    }
 }
 
 /// What SQLite says of an error, without its own words, which quote names and values.
