@@ -36,11 +36,15 @@ const PLAIN: &str = "sslmode=disable";
 pub(in crate::connector) struct Session {
     client: Client,
     task: JoinHandle<()>,
+    /// Whether it has not been answered to the end: then it is broken off, and otherwise it takes its leave by itself.
+    is_busy: bool,
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.task.abort();
+        if self.is_busy {
+            self.task.abort();
+        }
     }
 }
 
@@ -58,7 +62,7 @@ impl Session {
         };
         let late = |_| Failure::new(FailureReason::Timeout, "no session in time");
         let (client, task) = timeout(limits.connect + limits.read, connect).await.map_err(late)?.map_err(|error: Refusal| error.0)?;
-        let session = Self { client, task };
+        let session = Self { client, task, is_busy: false };
         // A pool between, which takes no options at the start, may hand out a session that somebody else has set up.
         let patience = limits.read.as_millis();
         let settings = format!(
@@ -72,6 +76,13 @@ impl Session {
     }
 
     pub(super) async fn run(&mut self, query: &Query, limits: &Limits, meter: &Meter) -> Result<Vec<u8>, Failure> {
+        self.is_busy = true;
+        let rows = self.rows(query, limits, meter).await;
+        self.is_busy = rows.is_err();
+        rows
+    }
+
+    async fn rows(&self, query: &Query, limits: &Limits, meter: &Meter) -> Result<Vec<u8>, Failure> {
         let names: Vec<&str> = query.values.keys().map(String::as_str).collect();
         let (sql, used) = placeholders::positional(trimmed(&query.sql), &names, '$').map_err(super::unused)?;
         let before = opening(limits.answer_bytes);
@@ -172,13 +183,14 @@ impl From<Failure> for Refusal {
 }
 
 /// Codes of errors (SQLSTATE) by their beginning, and what they mean here.
-const CODES: [(&str, FailureReason, &str); 17] = [
+const CODES: [(&str, FailureReason, &str); 18] = [
     ("28", FailureReason::Unauthorized, "the database does not take this user and password, or not from here; check `auth`"),
     ("3D000", FailureReason::NotFound, "there is no such database; check `url`"),
     ("42501", FailureReason::Forbidden, "this user may not read what the query names"),
     ("25006", FailureReason::Forbidden, "the query writes, and nothing is written here"),
     ("57014", FailureReason::Timeout, "the query took too long and was ended; raise the source's `limits: { read_timeout: ... }`"),
     ("55P03", FailureReason::Timeout, "somebody else keeps what the query reads locked"),
+    ("0A", FailureReason::Configuration, "the query is one that can't stand inside of another, as one that writes"),
     ("42601", FailureReason::Configuration, "the query is no SELECT that this database understands"),
     ("42P01", FailureReason::Configuration, "the query names a table that there is not"),
     ("42703", FailureReason::Configuration, "the query names a column that there is not"),
