@@ -111,14 +111,14 @@ fn bytes(reply: &Reply) -> Vec<u8> {
 fn half(reply: Reply) -> Option<Reply> {
     let whole = bytes(&reply);
     let half = whole.len().checked_sub(1).filter(|_| whole.len() > 2)?;
-    Some(Reply::new(reply.status, "application/json", &whole[..half]))
+    Some(Reply { headers: reply.headers, ..Reply::new(reply.status, "application/json", &whole[..half]) })
 }
 
 /// A reply with its JSON changed, if it is JSON and changes.
 fn changed(reply: Reply, change: fn(&Json) -> Json) -> Option<Reply> {
     let json: Json = serde_json::from_slice(&bytes(&reply)).ok()?;
     let changed = change(&json);
-    (changed != json).then(|| Reply::json(reply.status, &changed))
+    (changed != json).then(|| Reply { headers: reply.headers, ..Reply::json(reply.status, &changed) })
 }
 
 /// Rows become numbers.

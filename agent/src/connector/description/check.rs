@@ -8,7 +8,7 @@ use std::{
 use reqwest::header::{HeaderName, HeaderValue};
 use serde_json::{Value as Json, json};
 
-use super::{Description, Format, Method, Probe, Protocol, Request, Setting, Variant, credentials, raw, refused_words, stream};
+use super::{Description, Format, Method, Probe, Protocol, Request, Setting, Stream, Variant, credentials, raw, refused_words, stream};
 use crate::{
     connector::{
         answer_headers,
@@ -65,15 +65,7 @@ pub(super) fn description(document: &Document, text: &str, proved: bool, mistake
     let about = stream::About { transport: raw.transport, variants: &variant_names, streams: raw.streams.len(), settings: &setting_names };
     let mut streams = stream::streams(&mut checker, raw.streams, &about);
     let cross_checks = stream::cross_checks(&mut checker, raw.cross_checks, &mut streams);
-    let is_walked = |name: &str| streams.iter().filter_map(|stream| stream.for_each.as_ref()).any(|for_each| for_each.walks(name));
-    let settings = raw.settings.into_iter().map(|(name, setting)| Setting {
-        walked: is_walked(&name),
-        name,
-        default: setting.default.unwrap_or_default(),
-        required: setting.required,
-        about: setting.about,
-    });
-    let settings = settings.collect();
+    let settings = settings(raw.settings, &streams);
     let words = checker.words(raw.words);
     let auth = if raw.auth.is_empty() { vec![AuthKind::None] } else { raw.auth };
     let answer_headers = checker.headers.into_iter().collect();
@@ -103,6 +95,19 @@ pub(super) fn description(document: &Document, text: &str, proved: bool, mistake
         verdicts,
         rate_limits,
     })
+}
+
+/// What a source may set, and which of it is walked.
+fn settings(raw: BTreeMap<String, raw::Setting>, streams: &[Stream]) -> Vec<Setting> {
+    let is_walked = |name: &str| streams.iter().filter_map(|stream| stream.for_each.as_ref()).any(|for_each| for_each.walks(name));
+    let setting = |(name, raw): (String, raw::Setting)| Setting {
+        walked: is_walked(&name),
+        name,
+        default: raw.default.unwrap_or_default(),
+        required: raw.required,
+        about: raw.about,
+    };
+    raw.into_iter().map(setting).collect()
 }
 
 /// An optional part: absent is fine, wrong is not.

@@ -142,9 +142,7 @@ fn stream(checker: &mut Checker<'_>, path: &str, mut raw: raw::Stream, about: &A
     let whole: Vec<_> = whole.into_iter().chain(answered.contains(&"headers").then_some("headers")).collect();
     let unseen = checker.optional(&at("unseen"), raw.unseen.as_deref(), &whole);
     modes(checker, path, &raw, earlier);
-    for (position, name) in raw.only.iter().enumerate().filter(|(_, name)| !about.variants.contains(name)) {
-        checker.wrong(&format!("{path}.only[{position}]"), format!("a variant, {name:?} is none"));
-    }
+    variants(checker, path, &raw, about);
     let again = again(checker, path, &raw, earlier);
     let from = From { request: raw.request, again: again?, tables: raw.files, documents: raw.documents };
     let origin = origin(checker, path, from, about, &request_variables);
@@ -176,6 +174,12 @@ fn stream(checker: &mut Checker<'_>, path: &str, mut raw: raw::Stream, about: &A
         unseen: unseen?,
         kept: false,
     })
+}
+
+fn variants(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, about: &About<'_>) {
+    for (position, name) in raw.only.iter().enumerate().filter(|(_, name)| !about.variants.contains(name)) {
+        checker.wrong(&format!("{path}.only[{position}]"), format!("a variant, {name:?} is none"));
+    }
 }
 
 /// What expressions know of a row of the stream before it has come, and what its request knows.
