@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Crates, and the only files or folders that name them: one, but for a crate that two write the same kind of file with.
-const HOMES: [(&str, &[&str]); 16] = [
+const HOMES: [(&str, &[&str]); 18] = [
     ("aws_credential_types", &["agent/src/connector/http/sign.rs"]),
     ("aws_sigv4", &["agent/src/connector/http/sign.rs"]),
     ("calamine", &["agent/src/connector/format/"]),
@@ -14,10 +14,13 @@ const HOMES: [(&str, &[&str]); 16] = [
     ("plotters_backend", &["agent/src/draw/"]),
     ("reqwest", &["agent/src/connector/"]),
     ("ring", &["agent/src/keys"]),
-    ("rusqlite", &["agent/src/store/sqlite/"]),
+    // The store, and files that others write.
+    ("rusqlite", &["agent/src/store/sqlite/", "agent/src/connector/sql/"]),
     // Registers to begin with, and packs.
     ("rust_xlsxwriter", &["agent/src/connector/", "agent/src/review/"]),
-    ("tokio_rustls", &["exporter/src/server/"]),
+    ("rustls_platform_verifier", &["agent/src/connector/sql/"]),
+    ("tokio_postgres", &["agent/src/connector/sql/"]),
+    ("tokio_rustls", &["exporter/src/server/", "agent/src/connector/sql/"]),
     ("tracing_subscriber", &["agent/src/cli/logs"]),
     ("utoipa", &["agent/src/web/api"]),
     ("utoipa_axum", &["agent/src/web/api"]),
@@ -44,7 +47,8 @@ fn outside_crates_stay_in_their_homes() {
 }
 
 /// Files that start processes, and how often.
-const STARTERS: [(&str, usize); 3] = [("agent/src/connector/mapper/agent.rs", 1), ("agent/src/connector/program/mod.rs", 1), ("agent/src/review/pdf.rs", 1)];
+const STARTERS: [(&str, usize); 4] =
+    [("agent/src/config/exec.rs", 1), ("agent/src/connector/mapper/agent.rs", 1), ("agent/src/connector/program/mod.rs", 1), ("agent/src/review/pdf.rs", 1)];
 
 #[test]
 fn few_places_start_processes() {

@@ -164,6 +164,28 @@ const CASES: &[Case] = &[
         change: |received, reply| if received.path.ends_with("/myself") { Reply::json(401, &json!({})) } else { reply },
         expected: Err("Jira does not know this account"),
     },
+    // The same where the token gets lost on the way, after the first page.
+    Case {
+        upstream: &JIRA_DATA_CENTER,
+        settings: "",
+        change: |received, reply| {
+            let is_later = received.query.iter().any(|(name, value)| name == "startAt" && value != "0");
+            if is_later { reply.with("x-ausername", "anonymous") } else { reply }
+        },
+        expected: Err("Jira takes this account for nobody"),
+    },
+    Case {
+        upstream: &GITHUB,
+        settings: "",
+        change: |received, reply| {
+            if received.path.ends_with("/labels") {
+                Reply::json(403, &json!({"message": "Resource protected"})).with("x-github-sso", "required; url=https://github.example/sso")
+            } else {
+                reply
+            }
+        },
+        expected: Err("the organisation wants single sign-on"),
+    },
     Case {
         upstream: &JIRA_CLOUD,
         settings: "",

@@ -39,8 +39,8 @@
 //! | [`record`] | shapes (one table), records, values, the door, time zone; values only |
 //! | [`fault`] | what a panic leaves behind |
 //! | [`document`] | YAML with the place of every value; every mistake at once |
-//! | [`config`] | `raw` as typed, `Config` proved good, jobs that measure, watching files |
-//! | [`connector`] | the one engine for all upstreams: requests, paging, formats, programs, jq, failure reasons, recorded answers |
+//! | [`config`] | `raw` as typed, `Config` proved good, jobs that measure, programs that print secrets, watching files |
+//! | [`connector`] | the one engine for all upstreams: requests, queries to databases, paging, formats, samples, programs, jq, failure reasons, recorded answers |
 //! | [`schedule`], [`span`], [`size`], [`trend`] | cron and intervals, the clock; spans of time; sizes of memory; numbers that time changes |
 //! | [`store`] | the ledger (record versions, reading intervals, evidence chain) and the projection made from it that indicators query; what both ask of a database ([`store::sql`]) and its engine ([`store::sqlite`]) |
 //! | [`indicator`] | the catalogue (YAML and SQL) and its evaluation |
@@ -92,8 +92,9 @@
 //!   there all the time is on exactly one page, whatever comes and goes between two of them.
 //! - A scrape computes nothing. No request from outside reaches an upstream, except one that asks for a poll of a configured source.
 //! - What belongs to one upstream stands in its `connector.yaml`; there is no vendor's name in Rust.
-//! - Only `connector::program`, `connector::mapper` and [`review::pdf`] start processes, and none is given a secret as an argument. Those of polls do not
-//!   outlive the agent; the browser that prints a pack ends by itself, or is ended with its children when its time is over.
+//! - Only `connector::program`, `connector::mapper`, [`review::pdf`] and `config::exec` start processes, and none is given a secret as an argument. Those of
+//!   polls do not outlive the agent; the browser that prints a pack ends by itself, or is ended with its children when its time is over, and so is a program
+//!   that prints a secret, which runs only where the configuration says that it may.
 //! - What a file may ask for is bounded before room is made for it or anything recurses: nesting, values, columns, cells, rows
 //!   (`document::load`, `connector::format::bounds`). A file past a bound is one clear error, and its poll's failure.
 //! - Messages about files say place, header and kind of value, never the value of a cell.
@@ -101,6 +102,8 @@
 //! - What shows who asks (a header, a token, a signature) goes to the origin that it is for: the source's own, and what a token is fetched with to the server of
 //!   tokens. No redirect and no link takes it elsewhere, and no jq sees it, but for that of a login. Tokens are in memory only, but for a refresh token in the file that the
 //!   configuration names, written anew when its server replaces it.
+//! - What is asked of a database is run in a transaction that only reads, all of a poll in one; a value is bound, never pasted. What it says of an error is told by its
+//!   code alone (`connector::sql`).
 //! - Secrets are of the type [`secret::Secret`]; nothing that is logged, shown or returned as an error holds one.
 //! - No `unsafe`.
 

@@ -13,4 +13,5 @@ mod pages; // the agent's pages in a browser, for everybody
 mod peers; // the servers themselves: each starts, takes its seed, answers and stops
 mod postgres; // the catalogue's examples on PostgreSQL
 mod signing; // requests that are signed, against a server that checks signatures
+mod sql; // what the connector `sql` reads from PostgreSQL
 mod trackers; // trackers, against simulators that others wrote

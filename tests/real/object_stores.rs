@@ -188,7 +188,7 @@ fn s3() {
 fn s3_with_signatures_that_are_checked() {
     let store = Store::s3();
     let (id, secret) = keys(&store.peer.url, r#"["s3:GetObject","s3:ListBucket"]"#);
-    check_signatures(&store.peer.url);
+    check_signatures(&store.peer.url, 0);
 
     let good = [("AWS_ACCESS_KEY_ID", id.as_str()), ("AWS_SECRET_ACCESS_KEY", secret.as_str())];
     let (code, _, stderr) = store.run(&["quality", "--data", "s3://windows/train"], &good);
@@ -208,9 +208,9 @@ pub fn keys(url: &str, may: &str) -> (String, String) {
     (between("AccessKeyId"), between("SecretAccessKey"))
 }
 
-/// From now on moto answers who is signed in only.
-pub fn check_signatures(url: &str) {
-    send(Method::POST, &format!("{url}/moto-api/reset-auth"), &[], "0");
+/// After so many more requests moto answers who is signed in only.
+pub fn check_signatures(url: &str, after: u32) {
+    send(Method::POST, &format!("{url}/moto-api/reset-auth"), &[], &after.to_string());
 }
 
 /// Has moto do something with its users.

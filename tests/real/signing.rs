@@ -51,7 +51,6 @@ fn requests_are_signed_so_that_the_other_side_agrees() {
     iam(url, &format!("Action=CreateRole&RoleName=reader&AssumeRolePolicyDocument={}", encoded(anybody)));
     let policy = encoded(r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["sagemaker:ListModelPackageGroups"],"Resource":"*"}]}"#);
     iam(url, &format!("Action=PutRolePolicy&RoleName=reader&PolicyName=read&PolicyDocument={policy}"));
-    check_signatures(url);
 
     let folder = tempfile::tempdir().expect("a temporary folder");
     let at = |name: &str| folder.path().join(name);
@@ -59,11 +58,13 @@ fn requests_are_signed_so_that_the_other_side_agrees() {
     std::fs::write(at("own/groups/connector.yaml"), CONNECTOR).expect("a written connector");
     std::fs::write(at("credentials"), format!("[reader]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n")).expect("written credentials");
     std::fs::write(at("token"), "e30.e30.e30").expect("a written token");
-    for credentials in [
-        format!("access_key_id: {id}, secret_access_key: \"{secret}\""),
-        "profile: reader, credentials_file: credentials, config_file: credentials".to_owned(),
-        format!("role: web_identity, endpoint: \"{url}\", role_arn: \"arn:aws:iam::123456789012:role/reader\", token_file: token"),
+    // Whoever shows a token of an identity provider has no key yet: that request is let through.
+    for (unsigned, credentials) in [
+        (0, format!("access_key_id: {id}, secret_access_key: \"{secret}\"")),
+        (0, "profile: reader, credentials_file: credentials, config_file: credentials".to_owned()),
+        (1, format!("role: web_identity, endpoint: \"{url}\", role_arn: \"arn:aws:iam::123456789012:role/reader\", token_file: token")),
     ] {
+        check_signatures(url, unsigned);
         let (printed, said) = read(folder.path(), url, &credentials);
         assert!(printed.contains("\"id\":\"scoring\"") || printed.contains("{\"record\":\"systems\",\"id\":\"scoring\""), "{credentials}: {printed}{said}");
         assert!(!said.contains(&secret) && !said.contains("Signature="), "{said}");

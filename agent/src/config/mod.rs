@@ -2,6 +2,7 @@
 //! `raw.rs`; when files change is in `watch.rs`.
 
 mod evidence;
+mod exec;
 mod keep;
 pub mod measure;
 mod raw;
@@ -36,6 +37,7 @@ use crate::{
     threshold::Override,
 };
 
+use self::exec::Programs;
 pub use self::{
     evidence::Evidence,
     web::{Web, WebAuth, WebTls},
@@ -177,7 +179,7 @@ impl Config {
     pub fn warnings(&self) -> Vec<String> {
         let keys = self.sources.iter().filter_map(|polled| match &polled.source.location {
             connector::Location::Http(http) => http.auth.key_file().and_then(open_to_others),
-            connector::Location::Files(_) | connector::Location::Program(_) => None,
+            connector::Location::Files(_) | connector::Location::Fetched(_) | connector::Location::Program(_) => None,
         });
         keys.chain(self.evidence.warnings(&self.data_dir)).collect()
     }
@@ -273,7 +275,9 @@ fn load(file: &Path, now: i64, mistakes: &mut Mistakes) -> Option<Config> {
     let folder = file.parent().unwrap_or(Path::new("."));
     let mut document = Document::parse(&shown, &text, mistakes)?;
     let referenced = RefCell::default();
-    document.resolve(|reference| look_up(reference, folder, &referenced), mistakes);
+    let (programs, may_run) = (Programs::default(), document.is_true("secrets.exec"));
+    let run = |reference: &str| programs.secret(reference, may_run, folder);
+    document.resolve(|reference| look_up(reference, folder, &referenced, run), mistakes);
     let raw: raw::File = document.read_rest(mistakes)?;
     let zone = Zone::parse(&raw.organisation.timezone);
     let referenced = referenced.into_inner();
@@ -359,6 +363,7 @@ impl PolledSource {
     fn certificate_files(&self) -> impl Iterator<Item = &Path> {
         let http = match &self.source.location {
             connector::Location::Http(http) => Some(http),
+            connector::Location::Fetched(fetched) => Some(&fetched.http),
             connector::Location::Files(_) | connector::Location::Program(_) => None,
         };
         http.into_iter().flat_map(connector::Http::files)
@@ -374,8 +379,9 @@ fn digest(document: &Document, registry: &Registry, catalogue: &Catalogue) -> Di
 }
 
 /// Looks up what stands between `${` and `}`, and notes the file in which it does.
-fn look_up(reference: &str, folder: &Path, referenced: &RefCell<BTreeSet<PathBuf>>) -> Result<String, String> {
+fn look_up(reference: &str, folder: &Path, referenced: &RefCell<BTreeSet<PathBuf>>, run: impl Fn(&str) -> Result<String, String>) -> Result<String, String> {
     match reference.split_once(':') {
+        Some(("exec", program)) => run(program),
         Some(("env", name)) => std::env::var(name).map_err(|_| format!("the environment variable {name} to be set")),
         Some(("file", path)) => {
             let path = folder.join(path);
@@ -383,6 +389,6 @@ fn look_up(reference: &str, folder: &Path, referenced: &RefCell<BTreeSet<PathBuf
             let text = read::text(&path).map_err(|error| format!("a readable file ({}: {error})", path.display()))?;
             Ok(text.trim_end_matches(['\n', '\r']).to_owned())
         }
-        _ => Err("`${env:NAME}` or `${file:path}`; write `$${` for a plain `${`".to_owned()),
+        _ => Err("`${env:NAME}`, `${file:path}` or `${exec:program arguments}`; write `$${` for a plain `${`".to_owned()),
     }
 }

@@ -58,6 +58,9 @@ pub struct File {
     pub store: Store,
     /// Folder with connectors of your own; one with the name of a built-in one replaces it. Missing: the built-in ones.
     pub connectors: Option<String>,
+    /// Where secrets may come from beside `${env:NAME}` and `${file:path}`. Missing: from nowhere else.
+    #[serde(default)]
+    pub secrets: Secrets,
     /// TLS, authentication and names of the agent's own pages. Missing: none.
     #[serde(default)]
     pub web: Web,
@@ -65,6 +68,15 @@ pub struct File {
     /// unsigned to the log, `/metrics` and the pages.
     #[serde(default)]
     pub evidence: Evidence,
+}
+
+/// Where secrets may come from.
+#[derive(Debug, Default, Deserialize)]
+pub struct Secrets {
+    /// Whether `${exec:program arguments}` and `${exec:["program", "argument with blanks"]}` run a program that prints the secret: once for each start and
+    /// reload, without a shell, by an absolute path or a name that is looked up on PATH, in the folder of this file, for 10 seconds at most. Default: no.
+    #[serde(default)]
+    pub exec: bool,
 }
 
 /// What the store keeps.
@@ -171,10 +183,14 @@ pub struct Source {
     /// The connector that knows this kind of upstream; `clause9 connectors list` shows them. Required.
     #[serde(default)]
     pub connector: String,
-    /// Base URL of an HTTP upstream. Required for those.
+    /// Base URL of an HTTP upstream. Required for those. Of a connector that reads tables of files the address of one file; what stands after `?`
+    /// is shown nowhere. Of a PostgreSQL server `postgresql://host:port/database`: with TLS, but to this machine or with
+    /// `?sslmode=disable`.
     pub url: Option<String>,
-    /// Folder or glob of a file source. Required for those. A relative one is looked for beside the configuration file.
+    /// Folder or glob of a file source. Required for those. Also an SQLite file, for connectors that read databases. A relative one is looked for beside the configuration file.
     pub path: Option<String>,
+    /// For a file behind a `url`: the name that it is read under, which says which table it is and its format. Default: the last part of the url's path.
+    pub file: Option<String>,
     /// How to authenticate: `none`, `basic`, `bearer`, `api_key`, `login`, `oauth2`, `app` or `sigv4`, as far as the connector takes it.
     /// Default: `none`.
     #[serde(default)]

@@ -10,10 +10,13 @@ use url::Url;
 
 use super::{PolledSource, Reader, measure, raw, read};
 use crate::{
-    connector::{Auth, Description, Files, Http, Limits, Location, Own, Registry, Source, Tls, Transport, refused_words},
+    connector::{
+        Auth, AuthKind, Description, Fetched, Files, Http, Limits, Location, Own, Registry, SQL_SCHEMES, Source, Target, Tls, Transport, refused_words,
+    },
     document::one_of,
     record::Feed,
     schedule::{Schedule, Staleness},
+    secret::Secret,
     span::{self, Span},
 };
 
@@ -105,18 +108,22 @@ fn one(raw: &raw::Source, path: &str, registry: &Registry, reader: &mut Reader<'
     settings(raw, &connector, path, reader);
     let location = match connector.transport {
         Transport::Http => http(raw, &connector, redirects, path, reader).map(Location::Http),
+        Transport::Sql => database(raw, &connector, path, reader).map(Location::Http),
+        Transport::Files if raw.url.is_some() && !connector.reads_documents() => fetched(raw, path, reader).map(|fetched| Location::Fetched(Box::new(fetched))),
         Transport::Files => files(raw, path, reader).map(Location::Files),
     };
     let location = location?;
     let interval = schedule.interval(reader.now);
     let poll_when_changed = match &location {
         Location::Files(files) => Some(files.path.clone()),
-        Location::Http(_) | Location::Program(_) => None,
+        Location::Http(_) | Location::Fetched(_) | Location::Program(_) => None,
     };
     let certificates = match &location {
-        Location::Http(http) => http.files().next().is_some().then(|| read::digest(http.files())),
+        Location::Http(http) => Some(http),
+        Location::Fetched(fetched) => Some(&fetched.http),
         Location::Files(_) | Location::Program(_) => None,
     };
+    let certificates = certificates.filter(|http| http.files().next().is_some()).map(|http| read::digest(http.files()));
     let staleness = staleness(raw.stale_after, &schedule, limits.total, path, reader);
     let source = Source { name: raw.name.clone(), connector, location, limits, settings: raw.settings.clone() };
     if matches!(&source.location, Location::Files(files) if !files.own.removed.is_empty()) && !source.keeps_registers() {
@@ -196,6 +203,14 @@ fn http(raw: &raw::Source, connector: &Description, allow_redirects_to: Vec<Url>
         reader.mistake(&format!("{path}.url"), *expected);
     }
     let tls = tls(&raw.tls, path, reader);
+    no_tables(raw, connector, path, reader);
+    let base = url.ok()?;
+    let auth = auth(raw, connector, &base, path, reader);
+    Some(Http { base, auth, tls, allow_redirects_to, values: raw.values.clone() })
+}
+
+/// What is said of tables in files, where there are none; and words for fields that there are not.
+fn no_tables(raw: &raw::Source, connector: &Description, path: &str, reader: &mut Reader<'_>) {
     for (key, given) in [
         ("columns", !raw.columns.is_empty()),
         ("header_row", !raw.header_row.is_empty()),
@@ -212,9 +227,64 @@ fn http(raw: &raw::Source, connector: &Description, allow_redirects_to: Vec<Url>
             reader.mistake(&format!("{path}.values.{place}"), expected);
         }
     }
-    let base = url.ok()?;
-    let auth = auth(raw, connector, &base, path, reader);
-    Some(Http { base, auth, tls, allow_redirects_to, values: raw.values.clone() })
+}
+
+/// A server of databases, or a file that is one.
+fn database(raw: &raw::Source, connector: &Description, path: &str, reader: &mut Reader<'_>) -> Option<Http> {
+    const EXPECTED: &str = "`url: postgresql://host/database`, or `path` of an SQLite file";
+    if !raw.allow_redirects_to.is_empty() {
+        reader.mistake(&format!("{path}.allow_redirects_to"), "nothing, databases don't redirect");
+    }
+    no_tables(raw, connector, path, reader);
+    let tls = tls(&raw.tls, path, reader);
+    let base = match (&raw.url, &raw.path) {
+        (Some(written), None) => {
+            if raw.auth.kind() != AuthKind::Basic {
+                reader.mistake(
+                    &format!("{path}.auth"),
+                    "`basic: { user: ..., password: ... }` of a user of the database who may read what is asked for, and nothing else",
+                );
+            }
+            database_url(written).map_err(|expected| reader.mistake(&format!("{path}.url"), expected)).ok()?
+        }
+        (None, Some(written)) => {
+            if raw.auth.kind() != AuthKind::None {
+                reader.mistake(&format!("{path}.auth"), "nothing, an SQLite file takes no credentials");
+            }
+            let file = std::path::absolute(reader.path(written)).ok().and_then(|file| Url::from_file_path(file).ok());
+            file.or_else(|| {
+                reader.mistake(&format!("{path}.path"), EXPECTED);
+                None
+            })?
+        }
+        _ => {
+            reader.mistake(&format!("{path}.url"), EXPECTED);
+            return None;
+        }
+    };
+    Some(Http { base, auth: raw.auth.clone(), tls, allow_redirects_to: Vec::new(), values: raw.values.clone() })
+}
+
+fn database_url(written: &str) -> Result<Url, &'static str> {
+    let url = Url::parse(written).map_err(|_| "a URL such as postgresql://db.example.org/risks")?;
+    // The other name that its own clients know.
+    let scheme = if url.scheme() == "postgres" { "postgresql" } else { url.scheme() };
+    if !SQL_SCHEMES.contains(&scheme) || scheme == "file" {
+        return Err("postgresql://host/database, in a build with the feature `postgresql`; an SQLite file is given by `path`");
+    }
+    let mut url = if scheme == url.scheme() { url } else { Url::parse(&written.replacen("postgres:", "postgresql:", 1)).map_err(|_| "a URL")? };
+    if url.host_str().is_none_or(str::is_empty) || url.path().trim_matches('/').is_empty() {
+        return Err("host and database: postgresql://db.example.org/risks");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("a URL without user and password; they belong into `auth:`");
+    }
+    match url.query() {
+        Some("sslmode=verify-full") => url.set_query(None),
+        None | Some("sslmode=disable") => {}
+        Some(_) => return Err("nothing after `?` but `sslmode=disable`, or `verify-full`, which is what is done without it"),
+    }
+    if url.fragment().is_some() { Err("a URL without `#`") } else { Ok(url) }
 }
 
 /// Credentials whose files are there, and that have all that they need.
@@ -284,6 +354,29 @@ fn files(raw: &raw::Source, path: &str, reader: &mut Reader<'_>) -> Option<Files
         return None;
     };
     Some(Files { path: reader.path(written), own: own!(raw) })
+}
+
+/// A file that a server has.
+fn fetched(raw: &raw::Source, path: &str, reader: &mut Reader<'_>) -> Option<Fetched> {
+    rows(&raw.header_row, path, reader);
+    if raw.path.is_some() {
+        reader.mistake(&format!("{path}.path"), "either `url`, of one file, or `path`");
+    }
+    if !Target::AUTH.contains(&raw.auth.kind()) {
+        reader.mistake(&format!("{path}.auth"), "for a file behind a `url`: none or basic or bearer");
+    }
+    let tls = tls(&raw.tls, path, reader);
+    let allow_redirects_to = urls(&raw.allow_redirects_to, &format!("{path}.allow_redirects_to"), reader);
+    let (address, query) =
+        raw.url.as_deref().map_or(("", None), |written| written.split_once('?').map_or((written, None), |(address, query)| (address, Some(query))));
+    let base = base_url(address).map_err(|expected| reader.mistake(&format!("{path}.url"), expected)).ok()?;
+    let last = base.path_segments().and_then(Iterator::last).unwrap_or_default();
+    let file = raw.file.clone().unwrap_or_else(|| last.to_owned());
+    if file.is_empty() || file.contains(['/', '\\']) {
+        reader.mistake(&format!("{path}.file"), "the name that the file is read under, `incidents.csv`: it says which table it is, and its format");
+    }
+    let http = Http { base, auth: raw.auth.clone(), tls, allow_redirects_to, values: BTreeMap::new() };
+    Some(Fetched { http, query: query.map(Secret::new), file, own: own!(raw) })
 }
 
 /// Rows are counted as spreadsheets do.

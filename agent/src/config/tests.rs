@@ -42,6 +42,25 @@ fn ten_lines_are_enough() {
 }
 
 #[test]
+fn databases_and_files_behind_addresses_have_their_places() {
+    let config = load(&format!(
+        "{HEAD}sources:\n  - {{ name: a, connector: sql, url: \"postgres://db.example.org/grc?sslmode=verify-full\", auth: {{ basic: {{ user: u, password: p }} }}, settings: {{ queries: [] }} }}\n  - {{ name: b, connector: sql, path: x y.db, settings: {{ queries: [] }} }}\n  - {{ name: c, connector: register, url: \"https://x.example/a/risks.csv?sig=hush\" }}\n  - {{ name: d, connector: records, url: \"https://x.example/a/\", file: b.ndjson }}\n"
+    ))
+    .unwrap();
+    let shown: Vec<_> = config.sources.iter().map(|polled| polled.source.location.to_string()).collect();
+    assert_eq!(shown[0], "postgresql://db.example.org/grc");
+    assert!(shown[1].starts_with("file:///") && shown[1].ends_with("/x%20y.db"), "{shown:?}");
+    assert_eq!(shown[2..], ["https://x.example/a/risks.csv", "https://x.example/a/"]);
+    let files = config.sources.iter().filter_map(|polled| match &polled.source.location {
+        connector::Location::Fetched(fetched) => Some((fetched.file.as_str(), fetched.query.as_ref().map(Secret::expose))),
+        _ => None,
+    });
+    let files: Vec<_> = files.collect();
+    assert_eq!(files, [("risks.csv", Some("sig=hush")), ("b.ndjson", None)]);
+    assert!(!format!("{config:?}").contains("hush"), "what stands after `?` is never shown");
+}
+
+#[test]
 #[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn every_mistake_has_its_message() {
     let cases: &[(&str, String, &[&str])] = &[
@@ -52,7 +71,7 @@ fn every_mistake_has_its_message() {
             "unknown key",
             format!("{HEAD}registers: registers\nlisten_on: x\n"),
             &[
-                "agent.yaml:3: listen_on: an unknown key; expected one of organisation, listen, external_url, runbook_url, data_dir, registers, sources, measure, thresholds, indicators, review, store, connectors, web, evidence",
+                "agent.yaml:3: listen_on: an unknown key; expected one of organisation, listen, external_url, runbook_url, data_dir, registers, sources, measure, thresholds, indicators, review, store, connectors, secrets, web, evidence",
             ],
         ),
         (
@@ -184,6 +203,29 @@ fn every_mistake_has_its_message() {
             format!("{HEAD}sources: [{{ name: drift, connector: records, path: drift, removed: [a.ndjson] }}]\n"),
             &["agent.yaml:2: sources[0].removed: a list; expected nothing, files of the connector records come and go, and none is missed"],
         ),
+        (
+            "databases",
+            format!(
+                "{HEAD}sources:\n  - {{ name: a, connector: sql, settings: {{ queries: [] }} }}\n  - {{ name: b, connector: sql, url: \"mysql://x/y\", settings: {{ queries: [] }} }}\n  - {{ name: c, connector: sql, url: \"postgresql://x/y?sslmode=allow\", auth: {{ basic: {{ user: u, password: p }} }}, settings: {{ queries: [] }} }}\n  - {{ name: d, connector: sql, path: x.db, auth: {{ basic: {{ user: u, password: p }} }}, removed: [x], settings: {{ queries: [] }} }}\n"
+            ),
+            &[
+                "agent.yaml:3: sources[0].url: nothing; expected `url: postgresql://host/database`, or `path` of an SQLite file",
+                "agent.yaml:4: sources[1].auth: nothing; expected `basic: { user: ..., password: ... }` of a user of the database who may read what is asked for, and nothing else",
+                "agent.yaml:4: sources[1].url: \"mysql://x/y\"; expected postgresql://host/database, in a build with the feature `postgresql`; an SQLite file is given by `path`",
+                "agent.yaml:5: sources[2].url: \"postgresql://x/y?sslmode=allow\"; expected nothing after `?` but `sslmode=disable`, or `verify-full`, which is what is done without it",
+                "agent.yaml:6: sources[3].auth: a value that is not shown; expected nothing, an SQLite file takes no credentials",
+                "agent.yaml:6: sources[3].removed: a list; expected nothing, the connector sql reads no tables",
+            ],
+        ),
+        (
+            "a file behind an address",
+            format!("{HEAD}sources:\n  - {{ name: a, connector: register, url: \"https://x.example/?id=1\", path: y, auth: {{ api_key: k }} }}\n"),
+            &[
+                "agent.yaml:3: sources[0].auth: a value that is not shown; expected for a file behind a `url`: none or basic or bearer",
+                "agent.yaml:3: sources[0].file: nothing; expected the name that the file is read under, `incidents.csv`: it says which table it is, and its format",
+                "agent.yaml:3: sources[0].path: \"y\"; expected either `url`, of one file, or `path`",
+            ],
+        ),
         ("setting", source(", settings: { producton: [live] }"), &["agent.yaml:3: sources[0].settings.producton: a list; expected "]),
         ("feeds", source(", feeds: [\"cases(incidents)\"]"), &["agent.yaml:3: sources[0].feeds[0]: \"cases(incidents)\"; expected kinds of cases: incident, "]),
         (
@@ -198,8 +240,22 @@ fn every_mistake_has_its_message() {
         ),
         (
             "reference",
+            source(", auth: { bearer: \"${exec:printf hush}\" }"),
+            &[
+                "agent.yaml:3: sources[0].auth.bearer: ${exec:printf hush}; expected `secrets: { exec: true }` in the configuration, since a file that may start programs is another thing than one that may not",
+            ],
+        ),
+        (
+            "a reference to a program, which is allowed and fails",
+            source(", auth: { bearer: \"${exec:false}\" }") + "secrets: { exec: true }\n",
+            &["agent.yaml:3: sources[0].auth.bearer: ${exec:false}; expected a program that ends well; it ended with status 1"],
+        ),
+        (
+            "an unknown reference",
             source(", auth: { bearer: \"${vault:x}\" }"),
-            &["agent.yaml:3: sources[0].auth.bearer: ${vault:x}; expected `${env:NAME}` or `${file:path}`; write `$${` for a plain `${`"],
+            &[
+                "agent.yaml:3: sources[0].auth.bearer: ${vault:x}; expected `${env:NAME}`, `${file:path}` or `${exec:program arguments}`; write `$${` for a plain `${`",
+            ],
         ),
         ("rate", source(", limits: { requests_per_second: 0 }"), &["agent.yaml:3: sources[0].limits.requests_per_second: 0; expected a number above zero"]),
         (

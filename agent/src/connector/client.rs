@@ -20,6 +20,7 @@ use super::{
     meter::Meter,
     program::Printed,
     source::{Location, Program, Source},
+    sql::Database,
     upstream::Upstream,
 };
 use crate::record::{Digest, Zone};
@@ -87,12 +88,33 @@ impl Client {
                     Mapping::Here(start) => Upstream::Web(Box::new(Web::new(http, &source.connector, &source.limits, settings.clone(), start.clone())?)),
                 });
             }
+            (Location::Http(http), Transport::Sql) => {
+                web = Some(match &mapping {
+                    Mapping::Worker(agent) => Upstream::Agent(http.base.clone(), agent.clone()),
+                    Mapping::Here(_) => Upstream::Sql(Box::new(Database::new(http, &source.limits)?)),
+                });
+            }
+            (Location::Files(_) | Location::Program(_), Transport::Sql) => return Err(wrong(format!("{} reads from a database", source.connector.name))),
             (Location::Files(location), Transport::Files) => {
                 if source.connector.documents().is_some() && location.own != Own::default() {
                     return Err(wrong(format!("columns: {} reads whole files, which have none", source.connector.name)));
                 }
                 files = Some((location.path.clone(), location.own.clone()));
             }
+            (Location::Fetched(_), Transport::Files) if source.connector.documents().is_some() => {
+                return Err(wrong(format!("{} reads whole files: give it a `path`, not a `url`", source.connector.name)));
+            }
+            (Location::Fetched(fetched), Transport::Files) => {
+                files = Some((PathBuf::from(&fetched.file), fetched.own.clone()));
+                web = Some(match &mapping {
+                    Mapping::Worker(agent) => Upstream::Agent(fetched.http.base.clone(), agent.clone()),
+                    Mapping::Here(start) => {
+                        let web = Web::new(&fetched.http, &source.connector, &source.limits, settings.clone(), start.clone())?;
+                        Upstream::Web(Box::new(web.with_query(fetched.query.clone())))
+                    }
+                });
+            }
+            (Location::Fetched(_), _) => return Err(wrong(format!("{} does not read a file", source.connector.name))),
             (Location::Program(_), Transport::Files) if source.connector.documents().is_some() => {
                 return Err(wrong(format!("{} reads whole files, and not what a program prints", source.connector.name)));
             }
@@ -106,7 +128,7 @@ impl Client {
         let words = match &source.location {
             Location::Http(http) => Wording::new(&source.connector.words, &http.values),
             // Words of tables are those of their columns.
-            Location::Files(_) | Location::Program(_) => Wording::new(&source.connector.words, &OwnValues::new()),
+            Location::Files(_) | Location::Fetched(_) | Location::Program(_) => Wording::new(&source.connector.words, &OwnValues::new()),
         };
         Ok(Self(Arc::new(Inner { source, settings, web, mapping, files, words, method, memo: Mutex::default() })))
     }
@@ -128,12 +150,13 @@ impl Client {
     pub(super) fn auth(&self) -> AuthKind {
         match &self.0.source.location {
             Location::Http(http) => http.auth.kind(),
+            Location::Fetched(fetched) => fetched.http.auth.kind(),
             Location::Files(_) | Location::Program(_) => AuthKind::None,
         }
     }
 
     pub(super) fn web(&self) -> &Upstream {
-        self.0.web.as_ref().expect("requests are made only for connectors whose transport is http")
+        self.0.web.as_ref().expect("requests are made only for connectors whose transport is http or sql")
     }
 
     pub(super) fn files(&self) -> &(PathBuf, Own) {
@@ -149,7 +172,7 @@ impl Client {
     pub(super) fn program(&self) -> Option<&Program> {
         match &self.0.source.location {
             Location::Program(program) => Some(program),
-            Location::Http(_) | Location::Files(_) => None,
+            Location::Http(_) | Location::Files(_) | Location::Fetched(_) => None,
         }
     }
 
@@ -192,6 +215,7 @@ impl Client {
 fn address(location: &Location) -> String {
     match location {
         Location::Files(files) => format!("{} {}", files.path.display(), said(&files.own)),
+        Location::Fetched(fetched) => format!("{location} {} {}", fetched.file, said(&fetched.own)),
         Location::Program(program) => format!("{} {program}", program.folder.display()),
         Location::Http(http) if http.values.is_empty() => location.to_string(),
         Location::Http(http) => format!("{location} {}", serde_json::to_string(&http.values).expect("maps of texts always serialise")),

@@ -432,6 +432,13 @@ pub(super) fn list(items: Vec<Val>) -> Val {
     Val::Arr(items.into())
 }
 
+/// A number as a value; a whole one without `.0` where it is written.
+#[expect(clippy::cast_possible_truncation, reason = "checked: whole and far inside the range")]
+pub(super) fn number(number: f64) -> Val {
+    let whole = number.fract() == 0.0 && number.abs() < 9e15;
+    Val::Num(if whole { Num::Int(number as isize) } else { Num::Float(number) })
+}
+
 /// A text as a value.
 pub(super) fn text(text: impl Into<String>) -> Val {
     Val::from(text.into())

@@ -13,6 +13,7 @@ use std::{
 };
 
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
+use reqwest::header::{HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
 
 use super::{
     client::Client,
@@ -60,6 +61,8 @@ struct Question {
     /// The questions before it that were still open when it was asked: everything else may have led to it.
     beside: Vec<usize>,
     answer: Option<Digest>,
+    /// `ETag` and `Last-Modified` of an answer by which the upstream can tell whether it is still the same, as headers of a request.
+    validators: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// Where a stream goes on.
@@ -95,7 +98,7 @@ impl Trace {
     fn ask(&self, asked: Asked) -> usize {
         let mut questions = lock(&self.questions);
         let beside = questions.iter().enumerate().filter(|(_, question)| question.answer.is_none()).map(|(index, _)| index).collect();
-        questions.push(Question { asked, beside, answer: None });
+        questions.push(Question { asked, beside, answer: None, validators: Vec::new() });
         questions.len() - 1
     }
 
@@ -109,6 +112,10 @@ impl Trace {
 
     fn answered(&self, question: usize, answer: Digest) {
         lock(&self.questions)[question].answer = Some(answer);
+    }
+
+    fn valid_while(&self, question: usize, validators: Vec<(HeaderName, HeaderValue)>) {
+        lock(&self.questions)[question].validators = validators;
     }
 
     /// The files were read, and this is the digest of names and contents.
@@ -126,7 +133,19 @@ pub(super) async fn send(upstream: &Upstream, call: &Call, meter: &Meter) -> Res
         None => upstream.ask(call, meter).await,
     };
     meter.trace.answered(question, digest(call, &outcome));
+    if let Ok(answer) = &outcome {
+        meter.trace.valid_while(question, validators(call, answer));
+    }
     outcome
+}
+
+/// By what to ask whether an answer is still the same, where the call may be answered so and is not yet.
+fn validators(call: &Call, answer: &Answer) -> Vec<(HeaderName, HeaderValue)> {
+    if !is_conditional(call) || answer.status == 304 || call.headers.iter().any(|(name, _)| [IF_NONE_MATCH, IF_MODIFIED_SINCE].contains(name)) {
+        return Vec::new();
+    }
+    let both = [(IF_NONE_MATCH, &answer.etag), (IF_MODIFIED_SINCE, &answer.last_modified)];
+    both.into_iter().filter_map(|(name, value)| Some((name, HeaderValue::from_str(value.as_deref()?).ok()?))).collect()
 }
 
 /// Runs the source's program for a poll in full.
@@ -250,7 +269,7 @@ pub(super) async fn unchanged(client: &Client, context: &Context, meter: &Meter)
             break;
         }
         open.push(index);
-        under_way.push(async move { (index, ask_again(client, meter, &question.asked).await) });
+        under_way.push(async move { (index, ask_again(client, meter, question).await) });
     }
     // What was asked for is waited for: it is needed if the poll is made in full.
     while let Some((answered, answer)) = under_way.next().await {
@@ -274,10 +293,15 @@ pub(super) async fn unchanged(client: &Client, context: &Context, meter: &Meter)
 }
 
 /// The digest of an answer; `None` when there is none.
-async fn ask_again(client: &Client, meter: &Meter, asked: &Asked) -> Option<Digest> {
-    match asked {
+async fn ask_again(client: &Client, meter: &Meter, question: &Question) -> Option<Digest> {
+    match &question.asked {
         Asked::Call(call) => {
-            let outcome = client.web().ask(call, meter).await;
+            let mut asked = call.clone();
+            asked.headers.extend(question.validators.iter().cloned());
+            let outcome = client.web().ask(&asked, meter).await;
+            if !question.validators.is_empty() && matches!(&outcome, Ok(answer) if answer.status == 304) {
+                return question.answer;
+            }
             let digest = digest(call, &outcome);
             meter.trace.hold((**call).clone(), outcome, meter);
             Some(digest)

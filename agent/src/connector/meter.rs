@@ -16,6 +16,7 @@ use super::{
     mapper,
     memo::Trace,
     source::Limits,
+    sql::Session,
 };
 use crate::record::Digest;
 
@@ -24,7 +25,7 @@ use crate::record::Digest;
 pub struct LogEntry {
     /// The stream it was made for, or `probe`, `login`, `token`, `keys`, `variant`.
     pub stream: String,
-    /// `GET`, `POST`, `FILE`.
+    /// `GET`, `POST`, `SQL`, `FILE`.
     pub method: String,
     /// Path, without the query.
     pub path: String,
@@ -72,6 +73,8 @@ pub(super) struct Meter {
     log: Mutex<Vec<LogEntry>>,
     /// What was asked for.
     pub(super) trace: Trace,
+    /// The session with a database, once there is one: all queries of a poll see the same state.
+    pub(super) session: tokio::sync::Mutex<Option<Session>>,
     /// In a worker: the agent, whose log it is.
     agent: Option<mapper::Agent>,
 }
@@ -92,6 +95,7 @@ impl Meter {
             requests: AtomicU64::new(0),
             log: Mutex::new(Vec::new()),
             trace: Trace::default(),
+            session: tokio::sync::Mutex::default(),
             agent: None,
         }
     }

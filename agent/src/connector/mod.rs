@@ -4,7 +4,8 @@
 //! ```text
 //! registry ─► description (proved) ─► client (one per source, kept) ─► run: variant, probe, streams ─► records
 //!                                        │                                 │
-//!                                        └─ http: auth, budget, retries    └─ request ─► page ─► rows ─► merge
+//!                                        ├─ http: auth, budget, retries    └─ request ─► page ─► rows ─► merge
+//!                                        └─ sql: one session for each poll
 //! ```
 //!
 //! A poll first asks again what the last stored one asked (`memo.rs`): when all answers are the same, nothing is mapped. Else it is made in full.
@@ -14,7 +15,7 @@
 //! read again.
 //!
 //! A poll is all or nothing: [`poll`] gives every record of every stream, or a [`Failure`] with its reason. Pure are `description`,
-//! `template`, `request`, `page`, `cursor`, `format`, `library` (jq that connectors share), `answer_headers`, `verdict` (what answers mean), `blank` (registers to begin with), `run/rows.rs` and `run/window.rs`; I/O is in `http`, `files`, `program`, `mapper` and `replay`. The only place that knows
+//! `template`, `request`, `page`, `cursor`, `format`, `samples`, `library` (jq that connectors share), `answer_headers`, `verdict` (what answers mean), `blank` (registers to begin with), `run/rows.rs` and `run/window.rs`; I/O is in `http`, `sql`, `files`, `program`, `mapper` and `replay`. The only place that knows
 //! the HTTP client is `http`, the only one that knows jq is `expression.rs`. `program` starts programs that print records, and `mapper`
 //! this program once more for each poll: there the poll is turned and jq is run, under limits that the kernel keeps. Nothing of indicators, thresholds or the store is known here.
 
@@ -44,7 +45,9 @@ mod registry;
 pub mod replay;
 mod request;
 mod run;
+mod samples;
 mod source;
+mod sql;
 mod template;
 #[cfg(test)]
 mod testing;
@@ -65,6 +68,8 @@ pub use meter::LogEntry;
 pub use outcome::{Context, Live, Poll, PollMode, StreamPoll, Unread, unread};
 pub use page::MOST_WALKS;
 pub use play::Played;
+pub use program::{is_program, on_path};
 pub use registry::{Connector, Contents, Registry};
 pub use run::{check_live, poll};
-pub use source::{Files, Http, Limits, Location, Program, Source, Tls, Turns};
+pub use source::{Fetched, Files, Http, Limits, Location, Program, Source, Tls, Turns};
+pub use sql::SCHEMES as SQL_SCHEMES;

@@ -2,7 +2,7 @@
 
 use std::{
     fs, io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -12,8 +12,9 @@ use std::{
 use serde_json::{Value as Json, json};
 
 use super::{
-    Client, Connector, Context, Failure, FailureReason, Files, Http, Limits, Location, Poll, Source, Tls, Transport, poll,
+    Auth, Client, Connector, Context, Failure, FailureReason, Files, Http, Limits, Location, Poll, Source, Tls, Transport, poll,
     replay::{Case, Replay},
+    sql,
 };
 use crate::record::{Door, Record, Zone};
 
@@ -45,6 +46,11 @@ impl Connector {
                     Http { base: replay.url(), auth: case.auth.played(), tls: Tls::default(), allow_redirects_to: Vec::new(), values: case.own.values.clone() };
                 (Location::Http(http), Some(replay), base)
             }
+            Transport::Sql => {
+                let folder = Folder::unfold(case).map_err(|error| wrong(format!("recorded statements can't be unfolded: {error}")))?;
+                let http = database(case, &folder.0).map_err(wrong)?;
+                return Ok(compared(case, self.poll_case(case, Location::Http(http)).await?, "", Vec::new()));
+            }
             Transport::Files => {
                 let folder = Folder::unfold(case).map_err(|error| wrong(format!("recorded files can't be unfolded: {error}")))?;
                 let path = folder.0.clone();
@@ -63,6 +69,14 @@ impl Connector {
         let context = Context { cursors: std::collections::BTreeMap::new(), door: Door { now: case.now, zone: Zone::UTC } };
         poll(&Client::new(source)?, &context).await.and_then(Poll::whole)
     }
+}
+
+/// The database that a case's statements make, in this folder.
+pub(super) fn database(case: &Case, folder: &Path) -> Result<Http, String> {
+    let statements: Vec<_> = case.files.values().map(String::as_str).collect();
+    let path = sql::make(&folder.join("recorded.db"), &statements.join("\n")).map_err(|error| format!("files: {error}"))?;
+    let base = reqwest::Url::from_file_path(path).map_err(|()| "no folder for temporary files".to_owned())?;
+    Ok(Http { base, auth: Auth::None, tls: Tls::default(), allow_redirects_to: Vec::new(), values: case.own.values.clone() })
 }
 
 fn compared(case: &Case, poll: Poll, base: &str, unmatched: Vec<String>) -> Played {

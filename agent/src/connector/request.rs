@@ -4,7 +4,7 @@ use reqwest::{
     Method as HttpMethod, Url,
     header::{HeaderName, HeaderValue},
 };
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
 use super::{
     client::Client,
@@ -14,7 +14,6 @@ use super::{
     http::{self, Call},
     memo,
     page::Additions,
-    template::JsonTemplate,
 };
 
 /// The first request of a walk, or a single one.
@@ -43,8 +42,8 @@ impl<'d> Prepared<'d> {
     pub(super) fn new(request: &'d Request, scope: &Scope) -> Result<Self, RunError> {
         let mut query = Vec::new();
         for (name, template) in &request.query {
-            for value in texts(template, scope)? {
-                query.push((name.clone(), value));
+            for (name, value) in parameters(name, template.json(scope)?)? {
+                query.extend(texts(value)?.into_iter().map(|text| (name.clone(), text)));
             }
         }
         let body = request.body.as_ref().map(|body| body.json(scope)).transpose()?;
@@ -56,6 +55,13 @@ impl<'d> Prepared<'d> {
             }
         }
         let (path, shown) = (request.path.path(scope)?, request.path.shown(scope)?);
+        let body = match &request.sql {
+            None => body,
+            Some((sql, values)) => {
+                let sql = sql.text(scope)?.ok_or_else(|| RunError("the query is missing".to_owned()))?;
+                Some(json!({"sql": sql, "values": values.json(scope)?}))
+            }
+        };
         Ok(Self { request, path, shown, query, headers, body })
     }
 
@@ -66,6 +72,22 @@ impl<'d> Prepared<'d> {
 
     /// The call for one page. `previous` is the address of the page before, which a link may be relative to.
     pub(super) fn call(&self, base: &Url, additions: &Additions, stream: &str, page: u64, previous: Option<&Url>) -> Result<Call, Failure> {
+        if self.request.sql.is_some() {
+            let body = self.body.as_ref().map(|body| body.to_string().into_bytes());
+            let (method, headers, shown) = (HttpMethod::POST, Vec::new(), (base.to_string(), String::new()));
+            return Ok(Call {
+                stream: stream.to_owned(),
+                page,
+                method,
+                url: base.clone(),
+                shown,
+                headers,
+                body,
+                accept: Vec::new(),
+                judge: Vec::new(),
+                pause: None,
+            });
+        }
         let shown = (base.origin().ascii_serialization(), format!("{}{}", base.path().trim_end_matches('/'), self.shown));
         let url = match &additions.link {
             Some(link) => http::follow_link((previous.unwrap_or(base), &(shown.0.clone() + &shown.1)), base, link).map_err(|failure| failure.at(stream))?,
@@ -111,9 +133,19 @@ impl<'d> Prepared<'d> {
     }
 }
 
+/// A parameter of this name; or of `*`, which stands for any, all those of an object.
+fn parameters(name: &str, value: Json) -> Result<Vec<(String, Json)>, RunError> {
+    match (name, value) {
+        ("*", Json::Object(entries)) => Ok(entries.into_iter().collect()),
+        ("*", Json::Null) => Ok(Vec::new()),
+        ("*", _) => Err(RunError("the parameters under `*` are no object".to_owned())),
+        (name, value) => Ok(vec![(name.to_owned(), value)]),
+    }
+}
+
 /// A query parameter's values: none for null, several for a list.
-fn texts(template: &JsonTemplate, scope: &Scope) -> Result<Vec<String>, RunError> {
-    let values = match template.json(scope)? {
+fn texts(value: Json) -> Result<Vec<String>, RunError> {
+    let values = match value {
         Json::Array(values) => values,
         value => vec![value],
     };
@@ -135,16 +167,18 @@ pub(super) fn base_scope(client: &Client, vars: Val, now: i64) -> Scope {
 mod tests {
     use std::collections::BTreeMap;
 
-    use serde_json::json;
-
     use super::*;
-    use crate::connector::{description::Format, expression::Words, template::Template};
+    use crate::connector::{
+        description::Format,
+        expression::Words,
+        template::{JsonTemplate, Template},
+    };
 
     fn request(method: Method, path: &str, query: &[(&str, Json)], body: Option<Json>, protocol: Protocol) -> Request {
         let variables = Words::of(&["row", "since"]);
         let query = query.iter().map(|(name, json)| ((*name).to_owned(), JsonTemplate::parse(json, &variables).unwrap())).collect();
         let body = body.map(|body| JsonTemplate::parse(&body, &variables).unwrap());
-        Request { method, path: Template::parse(path, &variables).unwrap(), query, body, protocol, headers: Vec::new(), format: Format::Json }
+        Request { method, path: Template::parse(path, &variables).unwrap(), query, body, protocol, headers: Vec::new(), format: Format::Json, sql: None }
     }
 
     fn call(request: &Request, row: Json, additions: &Additions) -> Result<(String, Json), String> {
@@ -162,6 +196,11 @@ mod tests {
         let request = request(Method::Get, "/x/{{ row.a }}", &query, None, Protocol::Plain);
         assert_eq!(call(&request, json!({"a": "1 &"}), &Additions::default()).unwrap().0, "https://a.example/p/x/1%20%26?a=1+%26&b=1&c=x&c=1+%26");
         assert_eq!(call(&request, json!({}), &Additions::default()).unwrap_err(), "a value for the path is missing");
+        let any = self::request(Method::Get, "/x", &[("*", json!("{{ row.all }}")), ("b", json!(1))], None, Protocol::Plain);
+        let asked = |row: Json| call(&any, row, &Additions::default()).map(|(url, _)| url);
+        assert_eq!(asked(json!({"all": {"a": [1, "&"], "none": null}})).unwrap(), "https://a.example/p/x?a=1&a=%26&b=1");
+        assert_eq!(asked(json!({})).unwrap(), "https://a.example/p/x?b=1");
+        assert_eq!(asked(json!({"all": [1]})).unwrap_err(), "the parameters under `*` are no object");
     }
 
     #[test]

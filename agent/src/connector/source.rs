@@ -17,6 +17,7 @@ use super::{
     description::{Description, Stream},
     format::{Own, OwnValues},
 };
+use crate::secret::Secret;
 
 /// One upstream to poll. Two are equal when polls of them ask for the same in the same way, with the same credentials.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,7 +39,7 @@ impl Source {
     /// and go.
     pub fn keeps_registers(&self) -> bool {
         let is_register = |stream: &Stream| stream.tables().is_some_and(|wanted| !wanted.takes_any());
-        matches!(self.location, Location::Files(_)) && self.connector.streams.iter().all(is_register)
+        matches!(self.location, Location::Files(_) | Location::Fetched(_)) && self.connector.streams.iter().all(is_register)
     }
 }
 
@@ -49,6 +50,8 @@ pub enum Location {
     Http(Http),
     /// Files.
     Files(Files),
+    /// A file that a server has.
+    Fetched(Box<Fetched>),
     /// A program that prints rows, one JSON object a line. A connector that reads tables of files reads what it prints.
     Program(Program),
 }
@@ -59,6 +62,7 @@ impl fmt::Display for Location {
         match self {
             Self::Http(http) => http.base.fmt(f),
             Self::Files(files) => files.path.display().fmt(f),
+            Self::Fetched(fetched) => fetched.http.base.fmt(f),
             Self::Program(program) => program.fmt(f),
         }
     }
@@ -91,6 +95,19 @@ impl Http {
 pub struct Files {
     /// A folder, a file or a glob.
     pub path: PathBuf,
+    /// What the source says of its tables.
+    pub own: Own,
+}
+
+/// A file behind an address, read as if it lay in a folder.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fetched {
+    /// The address, without what stands after `?`.
+    pub http: Http,
+    /// What stands after `?`: often a key to the file. It is shown nowhere.
+    pub query: Option<Secret>,
+    /// The name that it is read under: it says which table it is, and by its extension the format.
+    pub file: String,
     /// What the source says of its tables.
     pub own: Own,
 }

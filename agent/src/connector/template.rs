@@ -1,6 +1,6 @@
 //! Texts with values put in: `"{{ row.run_id }}"`. Between the braces stands a jq expression in which variables need no `$`.
 //!
-//! What becomes of a value depends on the place. In a path it is percent-encoded as one segment; in a query a null leaves the whole
+//! What becomes of a value depends on the place. In a path it is percent-encoded as one segment, but for a setting that the path begins with; in a query a null leaves the whole
 //! parameter out; in JSON a text that is nothing but one expression keeps the value's type.
 
 use serde_json::Value as Json;
@@ -17,7 +17,7 @@ pub(super) struct Template {
 enum Part {
     Literal(String),
     Value(Expression),
-    /// A variable of the connector's own, put into a path as it stands.
+    /// A variable of the connector's own, or a setting at the beginning, put into a path as it stands.
     Verbatim(Expression),
 }
 
@@ -41,7 +41,10 @@ impl Template {
                 parts.push(Part::Literal(before.to_owned()));
             }
             let expression = Expression::compile_bare(inside.trim(), words).map_err(|error| format!("a value in {{{{ }}}}: {}", error.message))?;
-            let own = inside.trim().strip_prefix("vars.").is_some_and(|name| name.chars().all(|c| c.is_alphanumeric() || c == '_'));
+            let is_name = |name: &str| name.chars().all(|c| c.is_alphanumeric() || c == '_');
+            // A setting that a path begins with is one, and no segment of it.
+            let own = ["vars.", "settings."].iter().take(if parts.is_empty() { 2 } else { 1 });
+            let own = own.filter_map(|variable| inside.trim().strip_prefix(variable)).any(is_name);
             parts.push(if own { Part::Verbatim(expression) } else { Part::Value(expression) });
             rest = after;
         }
@@ -163,17 +166,19 @@ mod tests {
     fn scope() -> Scope {
         Scope::default()
             .with("row", expression::from_json(&json!({"id": 7, "name": "a/b c+ü", "dots": "..", "none": null, "list": [1]})))
+            .with("settings", expression::from_json(&json!({"path": "/a/b c", "name": "a/b"})))
             .with("vars", expression::from_json(&json!({"prefix": "/api/v2"})))
     }
 
     fn template(text: &str) -> Template {
-        Template::parse(text, &Words::of(&["row", "vars"])).unwrap()
+        Template::parse(text, &Words::of(&["row", "settings", "vars"])).unwrap()
     }
 
     #[test]
     fn values_in_paths_are_one_segment() {
         assert_eq!(template("/models/{{ row.name }}/x").path(&scope()).unwrap(), "/models/a%2Fb%20c%2B%C3%BC/x");
         assert_eq!(template("{{ vars.prefix }}/dags/{{ row.id }}").path(&scope()).unwrap(), "/api/v2/dags/7");
+        assert_eq!(template("{{ settings.path }}/{{ settings.name }}").path(&scope()).unwrap(), "/a/b c/a%2Fb", "a setting is a path where it begins one");
         for text in ["/x/{{ row.dots }}", "/x/{{ row.none }}", "/x/{{ row.list }}"] {
             assert!(template(text).path(&scope()).is_err(), "{text}");
         }

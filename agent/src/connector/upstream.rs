@@ -1,4 +1,4 @@
-//! The way to an upstream: this process's own connection, or in a worker the agent, which has it.
+//! The way to an upstream: this process's own connection to a server or a database, or in a worker the agent, which has it.
 
 use reqwest::Url;
 
@@ -7,11 +7,13 @@ use super::{
     http::{Answer, Call, Web},
     mapper, memo,
     meter::Meter,
+    sql::Database,
 };
 
 #[derive(Debug)]
 pub(super) enum Upstream {
     Web(Box<Web>),
+    Sql(Box<Database>),
     Agent(Url, mapper::Agent),
 }
 
@@ -19,6 +21,7 @@ impl Upstream {
     pub(super) fn base(&self) -> &Url {
         match self {
             Self::Web(web) => web.base(),
+            Self::Sql(database) => database.base(),
             Self::Agent(base, _) => base,
         }
     }
@@ -26,7 +29,7 @@ impl Upstream {
     /// Sends a request and gives its answer.
     pub(super) async fn send(&self, call: &Call, meter: &Meter) -> Result<Answer, Failure> {
         match self {
-            Self::Web(_) => memo::send(self, call, meter).await,
+            Self::Web(_) | Self::Sql(_) => memo::send(self, call, meter).await,
             Self::Agent(..) => self.ask(call, meter).await,
         }
     }
@@ -35,6 +38,7 @@ impl Upstream {
     pub(super) async fn ask(&self, call: &Call, meter: &Meter) -> Result<Answer, Failure> {
         match self {
             Self::Web(web) => web.send(call, meter).await,
+            Self::Sql(database) => database.ask(call, meter).await,
             Self::Agent(_, agent) => agent.send(call).await,
         }
     }

@@ -161,6 +161,11 @@ impl Document {
         self.find(path).1.is_empty()
     }
 
+    /// Whether `true` is written at `path`, for what has to be known before all of it is read.
+    pub fn is_true(&self, path: &str) -> bool {
+        matches!(self.find(path), (node, "") if matches!(self.nodes[node].data, Data::Boolean(true)))
+    }
+
     /// Whether the value at `path`, or one within it, must not be shown.
     pub fn holds_secret(&self, path: &str) -> bool {
         let (top, rest) = self.find(path);

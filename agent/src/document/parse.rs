@@ -1,4 +1,4 @@
-//! YAML text to nodes with places, and references (`${env:NAME}`, `${file:path}`) to their values.
+//! YAML text to nodes with places, and references (`${env:NAME}`, `${file:path}`, `${exec:program}`) to their values.
 
 use std::collections::HashSet;
 

@@ -63,7 +63,7 @@ fn find<'p>(sources: &'p [PolledSource], name: &str) -> Option<&'p PolledSource>
 fn turns(source: &Source) -> Option<&Turns> {
     match &source.location {
         Location::Program(program) => Some(&program.turns),
-        Location::Http(_) | Location::Files(_) => None,
+        Location::Http(_) | Location::Files(_) | Location::Fetched(_) => None,
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) async fn start(config: &Config, now: i64) -> anyhow::Result<Vec<Repla
 fn recorded_at(polled: &PolledSource) -> Option<SocketAddr> {
     match &polled.source.location {
         Location::Http(http) => address(&http.base),
-        Location::Files(_) | Location::Program(_) => None,
+        Location::Files(_) | Location::Fetched(_) | Location::Program(_) => None,
     }
 }
 

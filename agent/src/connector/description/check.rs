@@ -5,10 +5,12 @@ use std::{
     sync::Arc,
 };
 
-use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT, HeaderName, HeaderValue};
 use serde_json::{Value as Json, json};
 
-use super::{Description, Format, Method, Probe, Protocol, Request, Setting, Stream, Variant, credentials, raw, refused_words, stream};
+use super::{
+    ConnectorKind, Description, Format, Method, Probe, Protocol, Request, Setting, Stream, Transport, Variant, credentials, raw, refused_words, stream,
+};
 use crate::{
     connector::{
         answer_headers,
@@ -28,6 +30,7 @@ pub(super) const BASE: &[&str] = &["settings", "vars", "source", "auth", "now", 
 /// Notes mistakes with their places.
 pub(super) struct Checker<'a> {
     document: &'a Document,
+    transport: Transport,
     defs: Arc<str>,
     /// Tests have compiled its expressions.
     proved: bool,
@@ -42,7 +45,8 @@ pub(super) fn description(document: &Document, text: &str, proved: bool, mistake
     let before = mistakes.len();
     let mut raw: raw::Connector = document.read(mistakes)?;
     let library = library::used_by(text);
-    let mut checker = Checker { document, defs: library.as_str().into(), proved, program: Arc::default(), headers: BTreeSet::new(), mistakes };
+    let (transport, defs) = (raw.transport, library.as_str().into());
+    let mut checker = Checker { document, transport, defs, proved, program: Arc::default(), headers: BTreeSet::new(), mistakes };
     checker.name("name", &raw.name);
     if let Some(defs) = &raw.defs {
         // As an expression of their own first: what is wrong with them would be wrong everywhere.
@@ -62,7 +66,9 @@ pub(super) fn description(document: &Document, text: &str, proved: bool, mistake
     let variant_names: Vec<_> = variants.iter().map(|variant| variant.name.clone()).collect();
     let headers = checker.headers("headers", &raw.headers);
     let setting_names: Vec<_> = raw.settings.keys().cloned().collect();
-    let about = stream::About { transport: raw.transport, variants: &variant_names, streams: raw.streams.len(), settings: &setting_names };
+    // Whatever records a file holds are what its stream feeds, and so are those that a user maps by settings.
+    let takes_any = raw.transport == Transport::Files || raw.kind == ConnectorKind::Records;
+    let about = stream::About { transport: raw.transport, takes_any, variants: &variant_names, streams: raw.streams.len(), settings: &setting_names };
     let mut streams = stream::streams(&mut checker, raw.streams, &about);
     let cross_checks = stream::cross_checks(&mut checker, raw.cross_checks, &mut streams);
     let settings = settings(raw.settings, &streams);
@@ -192,6 +198,12 @@ impl Checker<'_> {
 
     /// Proves a request whose templates may use `variables`.
     pub(super) fn request(&mut self, path: &str, raw: raw::Request, variables: &[&str]) -> Option<Request> {
+        if self.transport == Transport::Sql {
+            return self.query(path, &raw, variables);
+        }
+        if raw.sql.is_some() || !raw.values.is_empty() {
+            self.wrong(&format!("{path}.sql"), "`transport: sql` beside it");
+        }
         if !raw.path.starts_with('/') && !raw.path.starts_with("{{") {
             self.wrong(&format!("{path}.path"), "a path that starts with `/`");
         }
@@ -202,9 +214,39 @@ impl Checker<'_> {
         if body.is_some() && raw.method == Method::Get {
             self.wrong(&format!("{path}.method"), "POST, because the request has a body");
         }
-        let headers = self.header_templates(&format!("{path}.headers"), &raw.headers, variables);
+        let mut headers = self.header_templates(&format!("{path}.headers"), &raw.headers, variables);
+        if let Some(accept) = raw.format.accept().filter(|_| headers.iter().all(|(name, _)| *name != ACCEPT)) {
+            headers.extend(self.template(path, accept, variables).map(|accept| (ACCEPT, accept)));
+        }
         let query = query.into_iter().collect::<Option<_>>();
-        Some(Request { method: raw.method, path: template?, query: query?, body, protocol, headers, format: raw.format })
+        Some(Request { method: raw.method, path: template?, query: query?, body, protocol, headers, format: raw.format, sql: None })
+    }
+
+    /// Proves a query to a database.
+    fn query(&mut self, path: &str, raw: &raw::Request, variables: &[&str]) -> Option<Request> {
+        let others = [
+            ("path", !raw.path.is_empty()),
+            ("query", !raw.query.is_empty()),
+            ("json", raw.json.is_some()),
+            ("graphql", raw.graphql.is_some()),
+            ("jsonrpc", raw.jsonrpc.is_some()),
+            ("headers", !raw.headers.is_empty()),
+            ("method", raw.method != Method::Get),
+            ("format", raw.format != Format::Json),
+        ];
+        for (key, _) in others.iter().filter(|(_, given)| *given) {
+            self.wrong(&format!("{path}.{key}"), "nothing, a database gets `sql` and `values`");
+        }
+        let Some(sql) = &raw.sql else {
+            self.wrong(&format!("{path}.sql"), "a SELECT, because the transport is `sql`");
+            return None;
+        };
+        let sql = self.template(&format!("{path}.sql"), sql, variables);
+        let values: serde_json::Map<_, _> = raw.values.clone().into_iter().collect();
+        let values = self.json_template(&format!("{path}.values"), &Json::Object(values), variables);
+        let path = self.template(path, "", variables)?;
+        let (query, headers) = (Vec::new(), Vec::new());
+        Some(Request { method: Method::Post, path, query, body: None, protocol: Protocol::Plain, headers, format: Format::Ndjson, sql: Some((sql?, values?)) })
     }
 
     /// A request's body, which is written in one of three ways.
@@ -296,7 +338,7 @@ impl Checker<'_> {
     /// Text is only of use to a request that nobody takes rows from.
     pub(super) fn json_only(&mut self, path: &str, request: &Request) {
         if request.format == Format::Text {
-            self.wrong(&format!("{path}.format"), "`json`, because rows are taken from the answer");
+            self.wrong(&format!("{path}.format"), "`json` or another format with rows, because rows are taken from the answer");
         }
     }
 }

@@ -24,6 +24,7 @@ use super::{
     expression::Expression,
     format::{Documents, Lists, Wanted},
     http::RateLimit,
+    samples,
     template::{JsonTemplate, Template},
     verdict::Verdict,
 };
@@ -127,6 +128,8 @@ pub enum Transport {
     /// A server.
     #[default]
     Http,
+    /// A database.
+    Sql,
     /// Files.
     Files,
 }
@@ -158,6 +161,35 @@ pub(super) enum Format {
     Json,
     /// The whole answer is one text.
     Text,
+    /// A JSON object on each line: the rows are `.[]`. An answer without any line is null: `absent: empty_or_null`, where it means that there are none.
+    Ndjson,
+    /// An exposition page, the text format 0.0.4 or OpenMetrics: the rows `.[]` are its samples, `{name, labels, value, type, help, unit, timestamp}`.
+    /// The last four are null where nothing says them; `timestamp` is in seconds.
+    Prometheus,
+    /// An answer of the query API, `{type, samples, warnings, infos}`: the samples as above, and how many warnings and remarks there were.
+    Promql,
+}
+
+impl Format {
+    /// What it is, for messages.
+    pub(super) fn shown(self) -> &'static str {
+        match self {
+            Self::Json => "JSON",
+            Self::Text => "text",
+            Self::Ndjson => "lines of JSON",
+            Self::Prometheus => "a page of samples",
+            Self::Promql => "the JSON of a query's result",
+        }
+    }
+
+    /// What is asked for where neither the connector nor the request names it in a header.
+    pub(super) fn accept(self) -> Option<&'static str> {
+        match self {
+            Self::Json | Self::Text | Self::Promql => None,
+            Self::Ndjson => Some("application/x-ndjson,application/json;q=0.9"),
+            Self::Prometheus => Some(samples::ACCEPT),
+        }
+    }
 }
 
 /// Where a paging parameter goes.
@@ -224,6 +256,8 @@ pub(super) struct Request {
     /// A null leaves its header out.
     pub(super) headers: Vec<(HeaderName, Template)>,
     pub(super) format: Format,
+    /// Of a database: the query, and what `:name` in it stands for, an object.
+    pub(super) sql: Option<(Template, JsonTemplate)>,
 }
 
 /// What a request's body and its answer are beside their data.
@@ -436,6 +470,11 @@ impl Description {
             Origin::Documents(documents) => Some((stream, documents)),
             Origin::Request(_) | Origin::Again(_) | Origin::Tables(_) => None,
         })
+    }
+
+    /// Whether it reads whole files, and not tables.
+    pub fn reads_documents(&self) -> bool {
+        self.documents().is_some()
     }
 
     /// Whether this word stands anywhere in it: when not, no expression uses what it names.

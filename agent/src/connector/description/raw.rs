@@ -31,7 +31,7 @@ pub(super) struct Connector {
     pub(super) kind: ConnectorKind,
     /// What it reads, in one line.
     pub(super) about: String,
-    /// Where bytes come from. Default: http.
+    /// Where bytes come from: `http`, `files` or `sql`, a database. Default: http.
     #[serde(default)]
     pub(super) transport: Transport,
     /// The credentials that the upstream takes. Default: none.
@@ -220,9 +220,11 @@ pub(super) struct Request {
     /// Default: GET.
     #[serde(default)]
     pub(super) method: Method,
-    /// Path below the source's address; a template.
+    /// Path below the source's address; a template. Required, but of a database.
+    #[serde(default)]
     pub(super) path: String,
-    /// Query parameters; values are templates, a null leaves its parameter out, a list repeats it.
+    /// Query parameters; values are templates, a null leaves its parameter out, a list repeats it. Under `*` stands an object of parameters:
+    /// `"*": "{{ settings.query }}"`.
     #[serde(default)]
     pub(super) query: BTreeMap<String, Json>,
     /// Body; texts in it are templates.
@@ -239,7 +241,15 @@ pub(super) struct Request {
     /// Headers of this request; values are templates, a null leaves its header out.
     #[serde(default)]
     pub(super) headers: BTreeMap<String, String>,
-    /// What the answer is. Default: json.
+    /// Of a database: one SELECT, a template; its rows are objects with the columns as keys. It is run in a transaction that only reads, all of a poll in the
+    /// same. What comes from rows belongs into `values`, never into the text.
+    #[serde(default)]
+    pub(super) sql: Option<String>,
+    /// What `:name` in the query stands for; values are templates.
+    #[serde(default)]
+    pub(super) values: BTreeMap<String, Json>,
+    /// What the answer is: `json`, `text`, `ndjson` (a JSON object on each line), `prometheus` (an exposition page) or `promql` (an answer of the
+    /// query API). Default: json.
     #[serde(default)]
     pub(super) format: Format,
 }
@@ -266,7 +276,8 @@ pub(super) struct Stream {
     /// What the stream is, in one line.
     #[serde(default)]
     pub(super) about: String,
-    /// The record shapes (and kinds) that it yields: `model_versions`, `measurements(drift, bias)`.
+    /// The record shapes (and kinds) that it yields: `model_versions`, `measurements(drift, bias)`. A connector of files or of the kind `records` may leave
+    /// it out: its stream feeds what it finds, and a source says what it is relied on for by its own `feeds`.
     #[serde(default)]
     pub(super) feeds: Vec<String>,
     /// Default: snapshot.
@@ -286,7 +297,7 @@ pub(super) struct Stream {
     pub(super) documents: Option<Documents>,
     #[serde(default)]
     pub(super) page: Option<Page>,
-    /// jq: a page → rows. Default for files: each row of the table, or the document as it is.
+    /// jq: a page → rows. Default for files: each row of the table, or the document as it is; for databases each row.
     #[serde(default)]
     pub(super) rows: Option<String>,
     /// What a page without the list of rows means: `error`, `empty`, or `empty_or_null` where the upstream sends null for an empty list.

@@ -26,6 +26,8 @@ const TAKEN: &[&str] = &["row", "rows", "parent", "index", "since", "since_epoch
 /// What streams need to know of their connector.
 pub(super) struct About<'a> {
     pub(super) transport: Transport,
+    /// Whether its streams may yield whatever records they find.
+    pub(super) takes_any: bool,
     pub(super) variants: &'a [String],
     /// How many streams it has.
     pub(super) streams: usize,
@@ -118,7 +120,7 @@ fn stream(checker: &mut Checker<'_>, path: &str, mut raw: raw::Stream, about: &A
     let for_each = for_each(checker, path, &raw, about, earlier);
     let lookups = lookups(checker, path, &raw, earlier);
     let (mut variables, request_variables) = known(&raw);
-    let feeds = feeds(checker, path, &raw, about.transport);
+    let feeds = feeds(checker, path, &raw, about);
     let key = checker.optional(&at("key"), raw.key.as_deref(), &variables);
     let mut answered = variables.clone();
     if about.transport == Transport::Http && raw.again.is_empty() {
@@ -142,7 +144,7 @@ fn stream(checker: &mut Checker<'_>, path: &str, mut raw: raw::Stream, about: &A
     let whole: Vec<_> = whole.into_iter().chain(answered.contains(&"headers").then_some("headers")).collect();
     let unseen = checker.optional(&at("unseen"), raw.unseen.as_deref(), &whole);
     modes(checker, path, &raw, earlier);
-    variants(checker, path, &raw, about);
+    of_connector(checker, path, &raw, about);
     let again = again(checker, path, &raw, earlier);
     let from = From { request: raw.request, again: again?, tables: raw.files, documents: raw.documents };
     let origin = origin(checker, path, from, about, &request_variables);
@@ -176,7 +178,11 @@ fn stream(checker: &mut Checker<'_>, path: &str, mut raw: raw::Stream, about: &A
     })
 }
 
-fn variants(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, about: &About<'_>) {
+/// What must hold between a stream and its connector.
+fn of_connector(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, about: &About<'_>) {
+    if about.transport == Transport::Sql {
+        of_databases(checker, path, raw);
+    }
     for (position, name) in raw.only.iter().enumerate().filter(|(_, name)| !about.variants.contains(name)) {
         checker.wrong(&format!("{path}.only[{position}]"), format!("a variant, {name:?} is none"));
     }
@@ -190,7 +196,7 @@ fn known(raw: &raw::Stream) -> (Vec<&'static str>, Vec<&'static str>) {
     (with("parent").collect(), with("row").chain(paging::variables(raw)).collect())
 }
 
-fn feeds(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, transport: Transport) -> Option<Vec<Feed>> {
+fn feeds(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, about: &About<'_>) -> Option<Vec<Feed>> {
     let mut feeds = Some(Vec::new());
     for (position, text) in raw.feeds.iter().enumerate() {
         match Feed::parse(text) {
@@ -202,8 +208,7 @@ fn feeds(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, transport: Tr
         }
     }
     match (raw.feeds.is_empty(), raw.records.is_some()) {
-        // Whatever records a file holds are what the stream feeds.
-        (true, true) if transport == Transport::Files => {}
+        (true, true) if about.takes_any => {}
         (true, true) => checker.wrong(&format!("{path}.feeds"), "the shapes that `records` yields, such as model_versions"),
         (false, false) => checker.wrong(&format!("{path}.records"), "jq that yields what the stream feeds"),
         _ => {}
@@ -339,6 +344,9 @@ fn modes(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, earlier: &Ear
     if !raw.optional_status.is_empty() && raw.for_each.is_none() && !raw.feeds.is_empty() {
         checker.wrong(&format!("{path}.optional_status"), "`for_each` beside it: a whole stream that feeds something can't vanish");
     }
+    if raw.conditional && raw.feeds.is_empty() && raw.records.is_some() {
+        checker.wrong(&format!("{path}.conditional"), "`false`: what it feeds is found out from its rows");
+    }
     if raw.conditional && (raw.unseen.is_some() || raw.kinds.is_some()) {
         checker.wrong(&format!("{path}.conditional"), "`false`: what can be seen and held is found out anew by each poll");
     }
@@ -364,18 +372,32 @@ fn modes(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, earlier: &Ear
     }
 }
 
+/// What a stream of a database can't have: a query is answered whole, or not at all.
+fn of_databases(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream) {
+    // Pages of which each begins after the last row of the one before are the query's own business.
+    let has_pages = raw.page.as_ref().is_some_and(|page| !matches!(page, raw::Page::Keyset(_)));
+    for (key, given) in [("page", has_pages), ("conditional", raw.conditional), ("optional_status", !raw.optional_status.is_empty())] {
+        if given {
+            checker.wrong(&format!("{path}.{key}"), "nothing, a database answers a query whole");
+        }
+    }
+}
+
 fn rows(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, transport: Transport, variables: &[&str]) -> Option<Rows> {
     let path = format!("{path}.rows");
     let text = match (&raw.rows, transport) {
         (Some(rows), _) => rows.as_str(),
         (None, Transport::Files) => ".",
-        (None, Transport::Http) if !raw.again.is_empty() => ".",
+        (None, Transport::Http | Transport::Sql) if !raw.again.is_empty() => ".",
+        (None, Transport::Sql) => ".[]",
         (None, Transport::Http) => {
             checker.wrong(&path, "jq that yields the rows of a page, such as `.items[]`");
             return None;
         }
     };
-    rows_of(checker, &path, text, raw.absent, variables)
+    // A query without rows is answered all the same.
+    let absent = if transport == Transport::Sql && raw.again.is_empty() { Absent::EmptyOrNull } else { raw.absent };
+    rows_of(checker, &path, text, absent, variables)
 }
 
 /// Proves jq that yields rows.
@@ -406,8 +428,8 @@ struct From {
 
 fn origin(checker: &mut Checker<'_>, path: &str, from: From, about: &About<'_>, variables: &[&str]) -> Option<Origin> {
     match (about.transport, from) {
-        (Transport::Http, From { again: Some(again), request: None, tables: None, documents: None }) => Some(Origin::Again(again)),
-        (Transport::Http, From { request: Some(request), again: None, tables: None, documents: None }) => {
+        (Transport::Http | Transport::Sql, From { again: Some(again), request: None, tables: None, documents: None }) => Some(Origin::Again(again)),
+        (Transport::Http | Transport::Sql, From { request: Some(request), again: None, tables: None, documents: None }) => {
             let path = format!("{path}.request");
             let request = checker.request(&path, request, variables)?;
             checker.json_only(&path, &request);
@@ -420,7 +442,7 @@ fn origin(checker: &mut Checker<'_>, path: &str, from: From, about: &About<'_>, 
             }
             Some(Origin::Documents(documents))
         }
-        (Transport::Http, _) => {
+        (Transport::Http | Transport::Sql, _) => {
             checker.wrong(&format!("{path}.request"), "a request or `again`, and neither `files` nor `documents`");
             None
         }

@@ -65,6 +65,19 @@ impl Format {
         })
     }
 
+    /// The format that a server says a file is in, if that is one of these.
+    pub fn of_content_type(text: &str) -> Option<Self> {
+        let kind = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        Some(match kind.as_str() {
+            "text/csv" | "application/csv" | "text/tab-separated-values" => Self::Csv,
+            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet" => Self::Xlsx,
+            "application/yaml" | "text/yaml" | "application/x-yaml" => Self::Yaml,
+            "application/json" => Self::Json,
+            "application/x-ndjson" | "application/jsonl" => Self::Ndjson,
+            _ => return None,
+        })
+    }
+
     /// Reads the tables in `bytes`. `file` names them in places and gives the table its name where the content has none; `layout` is what is
     /// known of them before.
     ///

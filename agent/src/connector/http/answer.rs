@@ -1,4 +1,4 @@
-//! Answers: read up to a limit, told apart from HTML, text and half a JSON, decoded.
+//! Answers: read up to a limit, told apart from HTML, text and what is cut off, decoded.
 
 use std::time::Duration;
 
@@ -14,8 +14,9 @@ use crate::{
         description::{Description, Format},
         expression::{self, Val},
         failure::{Failure, FailureReason},
-        format::keys,
+        format::{bounds::MAX_ROWS, keys},
         meter::Meter,
+        samples,
     },
     record::Digest,
 };
@@ -78,6 +79,11 @@ impl Answer {
         Ok(Self { status, url, body: Body { bytes, content_type }, etag, last_modified, next, headers: taken, aside, asked, fate: None })
     }
 
+    /// The same from this address.
+    pub(super) fn at(self, url: &reqwest::Url) -> Self {
+        Self { url: url.clone(), ..self }
+    }
+
     /// How many bytes it has.
     pub(in crate::connector) fn bytes(&self) -> u64 {
         self.body.bytes.len() as u64
@@ -118,28 +124,75 @@ impl Body {
     pub(in crate::connector) fn decode(&self, format: Format) -> Result<Val, Failure> {
         let bytes = self.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.bytes);
         let start = bytes.trim_ascii_start();
-        let wrong = |what: &str| Err(Failure::new(FailureReason::NotExpectedFormat, what));
+        let expected = format.shown();
         if self.is_html() {
-            return wrong("the answer is HTML, not JSON: a sign-in page, a proxy's page, or the wrong address; check `url` and `auth`");
+            return wrong(&format!("the answer is HTML, not {expected}: a sign-in page, a proxy's page, or the wrong address; check `url` and `auth`"));
         }
-        if format == Format::Text {
-            return Ok(expression::text(String::from_utf8_lossy(bytes)));
+        if start.is_empty() && !matches!(format, Format::Text | Format::Ndjson) {
+            return wrong(&format!("the answer is empty, {expected} was expected; check `url` and `auth`"));
         }
-        if start.is_empty() {
-            return wrong("the answer is empty, JSON was expected; check `url` and `auth`");
-        }
-        let value = serde_json::from_slice(bytes).or_else(|error| {
-            if error.is_eof() {
-                return Err(Failure::new(FailureReason::Truncated, "the answer's JSON ends in the middle"));
-            }
-            wrong(&format!("the answer is not JSON (line {}, column {})", error.line(), error.column()))
-        })?;
-        match keys::twice(bytes) {
-            // Of two lists of the same name one would be taken, and the other lost without a word.
-            Some((line, column)) => wrong(&format!("the answer has a key twice in one object (line {line}, column {column})")),
-            None => Ok(value),
+        match format {
+            Format::Json => json(bytes),
+            Format::Text => Ok(expression::text(String::from_utf8_lossy(bytes))),
+            Format::Ndjson => lines(bytes),
+            Format::Prometheus => samples::page(utf8(bytes)?, &self.content_type).map(expression::list),
+            Format::Promql => json(bytes).and_then(|_| samples::answer(bytes)),
         }
     }
+}
+
+fn wrong<T>(what: &str) -> Result<T, Failure> {
+    Err(Failure::new(FailureReason::NotExpectedFormat, what))
+}
+
+fn json(bytes: &[u8]) -> Result<Val, Failure> {
+    let value = serde_json::from_slice(bytes).or_else(|error| {
+        if error.is_eof() {
+            return Err(Failure::new(FailureReason::Truncated, "the answer's JSON ends in the middle"));
+        }
+        wrong(&format!("the answer is not JSON (line {}, column {})", error.line(), error.column()))
+    })?;
+    match keys::twice(bytes) {
+        // Of two lists of the same name one would be taken, and the other lost without a word.
+        Some((line, column)) => wrong(&format!("the answer has a key twice in one object (line {line}, column {column})")),
+        None => Ok(value),
+    }
+}
+
+/// A JSON object from each line, blank ones left out; null when there is none, as where a list is missing.
+fn lines(bytes: &[u8]) -> Result<Val, Failure> {
+    let mut rows: Vec<Val> = Vec::new();
+    let mut lines = utf8(bytes)?.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).peekable();
+    while let Some((index, line)) = lines.next() {
+        let number = index + 1;
+        match serde_json::from_str(line) {
+            Ok(row @ Val::Obj(_)) => rows.push(row),
+            Ok(other) => return wrong(&format!("line {number}: expected an object, found {}", expression::type_of(&other))),
+            Err(error) if error.is_eof() && lines.peek().is_none() => {
+                return Err(Failure::new(FailureReason::Truncated, format!("the answer's last line, {number}, ends in the middle")));
+            }
+            Err(error) => return wrong(&format!("line {number} is not JSON (column {})", error.column())),
+        }
+        if let Some((_, column)) = keys::twice(line.as_bytes()) {
+            return wrong(&format!("line {number} has a key twice in one object (column {column})"));
+        }
+        if rows.len() > MAX_ROWS {
+            return Err(Failure::new(FailureReason::TooLarge, format!("more than {MAX_ROWS} lines in one answer; ask for fewer")));
+        }
+    }
+    Ok(if rows.is_empty() { Val::Null } else { expression::list(rows) })
+}
+
+/// Anything that is none would be taken for other characters, of names and keys above all.
+fn utf8(bytes: &[u8]) -> Result<&str, Failure> {
+    std::str::from_utf8(bytes).or_else(|error| {
+        let line = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
+        // What ends within a character was cut off there.
+        match error.error_len() {
+            None => Err(Failure::new(FailureReason::Truncated, format!("line {line}: the answer ends within a character"))),
+            Some(_) => wrong(&format!("line {line}: a byte that is not UTF-8")),
+        }
+    })
 }
 
 #[cfg(test)]
@@ -172,6 +225,49 @@ mod tests {
         ] {
             assert_eq!(decode(content_type, text), expected, "{content_type} {text}");
         }
+    }
+
+    #[test]
+    fn each_line_is_a_row() {
+        let rows = |text: &[u8]| {
+            let body = Body { bytes: text.to_vec(), content_type: "application/x-ndjson".to_owned() };
+            body.decode(Format::Ndjson).map(|rows| expression::to_json(&rows).to_string()).map_err(|failure| format!("{}: {}", failure.reason, failure.message))
+        };
+        for (text, expected) in [
+            ("{\"a\": 1}\n\n{\"a\": [2]}\r\n", "[{\"a\":1},{\"a\":[2]}]"),
+            ("\u{feff}{\"a\": 1}", "[{\"a\":1}]"),
+            ("", "null"),
+            (" \n\n", "null"),
+            ("{\"a\": 1}\n{\"a\":", "truncated: the answer's last line, 2, ends in the middle"),
+            ("{\"a\": 1}\n{\"a\": \"hush", "truncated: the answer's last line, 2, ends in the middle"),
+            ("{\"a\":\n{\"a\": 1}\n", "not_expected_format: line 1 is not JSON (column 5)"),
+            ("{\"a\": 1} {\"a\": 2}\n", "not_expected_format: line 1 is not JSON (column 10)"),
+            ("{\"a\": 1}\n12", "not_expected_format: line 2: expected an object, found a number"),
+            ("{\"a\": 1}\n{\"a\": 1, \"a\": 2}\n", "not_expected_format: line 2 has a key twice in one object (column 12)"),
+            (
+                "<html>",
+                "not_expected_format: the answer is HTML, not lines of JSON: a sign-in page, a proxy's page, or the wrong address; check `url` and `auth`",
+            ),
+        ] {
+            assert_eq!(rows(text.as_bytes()).unwrap_or_else(|message| message), expected, "{text}");
+        }
+        assert_eq!(rows(b"{}\n{\"a\": \"\xff\"}\n"), Err("not_expected_format: line 2: a byte that is not UTF-8".to_owned()));
+        assert_eq!(rows(b"{\"a\": \"\xc3"), Err("truncated: line 1: the answer ends within a character".to_owned()));
+    }
+
+    #[test]
+    fn samples_come_from_pages_and_answers() {
+        let decode = |format, content_type: &str, text: &str| {
+            let body = Body { bytes: text.as_bytes().to_vec(), content_type: content_type.to_owned() };
+            body.decode(format).map(|value| expression::to_json(&value)).map_err(|failure| failure.reason)
+        };
+        assert_eq!(decode(Format::Prometheus, "text/plain", "up 1\n").unwrap()[0]["value"], 1);
+        assert_eq!(decode(Format::Prometheus, "application/openmetrics-text", "up 1\n"), Err(FailureReason::Truncated));
+        assert_eq!(decode(Format::Prometheus, "text/plain", ""), Err(FailureReason::NotExpectedFormat));
+        assert_eq!(decode(Format::Prometheus, "text/html", "up 1\n"), Err(FailureReason::NotExpectedFormat));
+        let answer = r#"{"status": "success", "data": {"resultType": "scalar", "result": [1, "2"]}}"#;
+        assert_eq!(decode(Format::Promql, "application/json", answer).unwrap()["samples"][0]["value"], 2);
+        assert_eq!(decode(Format::Promql, "application/json", &answer[..30]), Err(FailureReason::Truncated));
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub(super) fn bad_status(status: StatusCode, headers: &HeaderMap, place: &str, l
 }
 
 /// The first cause of this type. I/O errors hide what they wrap from `source()`, so they are opened.
-fn cause<'e, T: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e T> {
+pub(in crate::connector) fn cause<'e, T: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e T> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref::<T>() {

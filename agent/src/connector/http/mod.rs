@@ -42,18 +42,21 @@ use reqwest::{
 
 use super::{
     auth::sigv4,
-    description::Description,
+    description::{Description, Transport},
     expression::{self, Val},
     failure::{Failure, FailureReason},
     mapper,
     meter::{LogEntry, Meter},
     source::{Http, Limits, Tls},
 };
+use crate::secret::Secret;
 use budget::Budget;
 use pace::Pace;
 use pass::{Giver, Pass};
 
 pub(super) use answer::{Answer, Body, Fate};
+#[cfg(feature = "postgresql")]
+pub(super) use classify::cause;
 pub(super) use login::log_in;
 pub(super) use origin::{below, follow_link};
 pub use post::Target;
@@ -102,6 +105,8 @@ pub(super) struct Web {
     start: Option<mapper::Start>,
     budget: Budget,
     pace: Pace,
+    /// What stands after `?` in the address of a file.
+    query: Option<Secret>,
 }
 
 /// A server, and how it is talked to.
@@ -185,8 +190,10 @@ impl Web {
         if !http.base.username().is_empty() || http.base.password().is_some() {
             return Err(wrong("url: credentials don't belong there; put them under `auth`"));
         }
-        if !connector.auth.contains(&http.auth.kind()) {
-            let known: Vec<_> = connector.auth.iter().map(|kind| kind.as_str()).collect();
+        // A connector of files knows nothing of servers that have them.
+        let known = if connector.transport == Transport::Files { &Target::AUTH[..] } else { &connector.auth[..] };
+        if !known.contains(&http.auth.kind()) {
+            let known: Vec<_> = known.iter().map(|kind| kind.as_str()).collect();
             return Err(wrong(&format!("auth: {} takes {}", connector.name, known.join(" or "))));
         }
         let (allow_redirects_to, headers) = (http.allow_redirects_to.clone(), connector.headers.clone());
@@ -195,7 +202,13 @@ impl Web {
         let budget = Budget::new(limits.requests_per_second);
         let (http, limits, connector) = (http.clone(), limits.clone(), Arc::clone(connector));
         let ahead = AtomicI64::new(UNKNOWN);
-        Ok(Self { peer, http, limits, connector, giver, held: pass::State::default(), scope, ahead, settings, start, budget, pace: Pace::default() })
+        let (held, pace, query) = (pass::State::default(), Pace::default(), None);
+        Ok(Self { peer, http, limits, connector, giver, held, scope, ahead, settings, start, budget, pace, query })
+    }
+
+    /// The same for a file whose address goes on after `?`.
+    pub(super) fn with_query(self, query: Option<Secret>) -> Self {
+        Self { query, ..self }
     }
 
     pub(super) fn base(&self) -> &Url {
@@ -246,6 +259,9 @@ impl Web {
     /// One request, with the redirects that it leads to.
     async fn attempt(&self, peer: &Peer, call: &Call, pass: Option<&Pass>, meter: &Meter) -> Result<Answer, Setback> {
         let mut url = call.url.clone();
+        if let Some(query) = &self.query {
+            url.set_query(Some(query.expose()));
+        }
         let mut carry = true;
         for _ in 0..=MAX_REDIRECTS {
             // Who gives tokens has a budget of its own.
@@ -292,7 +308,7 @@ impl Web {
             entry.bytes = answer.as_ref().map_or(0, Answer::bytes);
             entry.note = answer.as_ref().map_or_else(|failure| failure.reason.text().to_owned(), |_| String::new());
             meter.log(entry);
-            return answer.map_err(Setback::from);
+            return answer.map(|answer| if self.query.is_some() { answer.at(&call.url) } else { answer }).map_err(Setback::from);
         }
         Err(Failure::new(FailureReason::Redirect, format!("{}: more than {MAX_REDIRECTS} redirects", call.place())).into())
     }
@@ -372,7 +388,8 @@ fn entry(call: &Call) -> LogEntry {
 /// Whether an address is this machine's own.
 pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
+        // Of an address that is none of HTTP, numbers are a name, too.
+        Some(url::Host::Domain(name)) => name == "localhost" || name.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback()),
         Some(url::Host::Ipv4(address)) => address.is_loopback(),
         Some(url::Host::Ipv6(address)) => address.is_loopback(),
         None => false,

@@ -7,7 +7,7 @@ use crate::connector::failure::{Failure, FailureReason};
 /// A request to an address below `base`, whose own path is a prefix.
 pub(in crate::connector) fn below(base: &Url, path: &str, query: &[(String, String)]) -> Url {
     let mut url = base.clone();
-    url.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
+    url.set_path(&format!("{}/{}", base.path().trim_end_matches('/'), path.strip_prefix('/').unwrap_or(path)));
     url.set_query(None);
     url.set_fragment(None);
     if !query.is_empty() {

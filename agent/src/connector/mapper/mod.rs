@@ -113,6 +113,7 @@ async fn on_behalf(start: &Start, client: &Client, context: &Context, meter: &Me
     let place = match &source.location {
         Location::Http(http) => Place::Server(http.base.to_string(), http.auth.kind(), http.values.clone()),
         Location::Files(files) => Place::Files(files.path.clone(), files.own.clone()),
+        Location::Fetched(fetched) => Place::Fetched(fetched.http.base.to_string(), fetched.http.auth.kind(), fetched.file.clone(), fetched.own.clone()),
         Location::Program(program) => Place::Program {
             path: program.path.clone(),
             arguments: program.arguments.clone(),

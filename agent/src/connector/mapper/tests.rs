@@ -7,7 +7,7 @@ use serde_json::json;
 use super::Start;
 use crate::{
     connector::{
-        self, Auth, Client, Description, Failure, FailureReason, Files, Http, Location, Login, Poll, Registry, Source, Tls, Transport,
+        self, Auth, Client, Description, Failure, FailureReason, Files, Http, Location, Login, Poll, Registry, Source, Tls, Transport, play,
         replay::{
             Replay,
             loopback::{Loopback, Received, Reply},
@@ -187,9 +187,10 @@ async fn a_poll_apart_is_the_same_poll() {
         let folder = tempfile::tempdir().unwrap();
         let replay = match connector.description.transport {
             Transport::Http => Some(Replay::start(case, case.now).await.unwrap()),
-            Transport::Files => None,
+            Transport::Sql | Transport::Files => None,
         };
         let location = match &replay {
+            None if connector.description.transport == Transport::Sql => Location::Http(play::database(case, folder.path()).unwrap()),
             Some(replay) => Location::Http(Http {
                 base: replay.url(),
                 auth: case.auth.played(),

@@ -63,6 +63,8 @@ pub(super) enum Place {
     /// Its address, the kind of the credentials, which themselves stay with the agent, and what the source says of words.
     Server(String, AuthKind, OwnValues),
     Files(PathBuf, Own),
+    /// Its address, the kind of the credentials, the file's name and what the source says of its tables.
+    Fetched(String, AuthKind, String, Own),
     Program {
         path: Option<PathBuf>,
         arguments: Vec<String>,

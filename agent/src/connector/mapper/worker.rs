@@ -28,7 +28,7 @@ use crate::{
         outcome::Context,
         program::Printed,
         run,
-        source::{Files, Http, Location, Program, Source, Tls, Turns},
+        source::{Fetched, Files, Http, Location, Program, Source, Tls, Turns},
     },
     document::Mistakes,
     fault,
@@ -160,6 +160,10 @@ fn location(place: Place) -> Result<Location, Failure> {
             Location::Http(Http { base, auth: Auth::of(kind, "", ""), tls: Tls::default(), allow_redirects_to: Vec::new(), values })
         }
         Place::Files(path, own) => Location::Files(Files { path, own }),
+        Place::Fetched(base, kind, file, own) => {
+            let Location::Http(http) = location(Place::Server(base, kind, Default::default()))? else { return Err(Failure::internal()) };
+            Location::Fetched(Box::new(Fetched { http, query: None, file, own }))
+        }
         Place::Program { path, arguments, folder, expects } => {
             let (timeout, turns) = (Duration::MAX, Turns::new(0));
             Location::Program(Program { path, arguments, folder, reads: Vec::new(), expects, timeout, memory: 0, turns })

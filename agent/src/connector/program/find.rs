@@ -26,7 +26,7 @@ pub(super) fn program(path: Option<&Path>) -> Result<PathBuf, Failure> {
 }
 
 fn search(folder: Option<&Path>, on_path: &OsStr) -> Result<PathBuf, Failure> {
-    among(folder.map(Path::to_owned).into_iter().chain(env::split_paths(on_path))).ok_or_else(|| {
+    among(folder.map(Path::to_owned).into_iter().chain(env::split_paths(on_path)), PROGRAM).ok_or_else(|| {
         let beside = folder.map_or_else(|| "not ".to_owned(), |folder| format!("neither in {} nor ", folder.display()));
         missing(&format!("{PROGRAM} is {beside}on PATH; build it: cargo build --release -p {PROGRAM}"))
     })
@@ -42,12 +42,18 @@ pub(super) fn exists(folder: &Path, window: &str) -> bool {
     glob::glob(&pattern.to_string_lossy()).is_ok_and(|mut paths| paths.any(|path| path.is_ok_and(|path| path.is_file())))
 }
 
-fn among(folders: impl Iterator<Item = PathBuf>) -> Option<PathBuf> {
-    // A relative folder on PATH would depend on where this process was started.
-    folders.filter(|folder| folder.is_absolute()).map(|folder| folder.join(PROGRAM)).find(|path| is_program(path))
+/// The first program of this name in the folders of a `PATH`.
+pub fn on_path(name: &str, on_path: &OsStr) -> Option<PathBuf> {
+    among(env::split_paths(on_path), name)
 }
 
-fn is_program(path: &Path) -> bool {
+fn among(folders: impl Iterator<Item = PathBuf>, name: &str) -> Option<PathBuf> {
+    // A relative folder on PATH would depend on where this process was started.
+    folders.filter(|folder| folder.is_absolute()).map(|folder| folder.join(name)).find(|path| is_program(path))
+}
+
+/// Whether there is a file that can be run.
+pub fn is_program(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 

@@ -30,6 +30,7 @@ use super::{
 };
 use crate::{size, span};
 pub(super) use ending::{kernel_kills, refused_memory};
+pub use find::{is_program, on_path};
 use said::Said;
 
 /// How long a process that was killed may take to vanish before the next one is started.

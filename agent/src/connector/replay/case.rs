@@ -33,7 +33,7 @@ pub struct Case {
     pub now: i64,
     /// What must come out of it.
     pub expected: Expectation,
-    /// For connectors of files: name → content.
+    /// For connectors of files: name → content. For those of databases: statements that make one of SQLite.
     pub files: BTreeMap<String, String>,
     /// For connectors of files: what the source says of its tables.
     pub own: Own,

@@ -184,8 +184,9 @@ async fn polls(text: &str, steps: Vec<Turn<'_>>) {
         change(&made);
         let polled = poll(&client, &context(cursors)).await.unwrap();
         client.remember(polled.memo.clone());
-        assert_eq!(polled.streams[0].mode, mode, "{name}");
-        let found: Vec<_> = polled.streams[0].records.iter().map(|record| format!("{} {}", record.id, record.value("status").as_text().unwrap())).collect();
+        let stream = polled.streams.last().unwrap();
+        assert_eq!(stream.mode, mode, "{name}");
+        let found: Vec<_> = stream.records.iter().map(|record| format!("{} {}", record.id, record.value("status").as_text().unwrap())).collect();
         assert_eq!(found, records, "{name}");
         // Single rows are asked for at once.
         assert_eq!(made.asked().into_iter().collect::<BTreeSet<_>>(), asked.iter().map(|path| (*path).to_owned()).collect(), "{name}");
@@ -283,6 +284,40 @@ async fn a_row_that_has_no_records_any_more_is_absent_at_once() {
             ("one becomes a case", first(|made| made.set(3, NOW, "open")), Changes, &["1 open", "3 open"], &[&last]),
             ("and none again", first(|made| made.set(3, NOW, "other")), Changes, &["1 open"], &[&last]),
             ("so everything is read", first(|_| {}), Snapshot, &["1 open"], &["list"]),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_walked_is_read_whole_when_a_row_has_no_records_any_more() {
+    use PollMode::{Changes, Snapshot};
+    let text = "
+- name: listed
+  mode: changes
+  request: {path: /list, query: {since: '{{ since_epoch }}'}}
+  rows: .cases[]
+  key: .id
+  cursor: {value: .made, overlap: 0s, sweep: 1h}
+- name: cases
+  feeds: [cases]
+  mode: changes
+  for_each: listed
+  batch: 10
+  request: {path: /some, query: {ids: '{{ row | map(.id | tostring) | join(\",\") }}'}}
+  rows: .found[]
+  key: .id
+  records: 'select(.status == \"open\") | {record: \"case\", id: \"\\(.id)\", kind: \"incident\", status: .status}'
+";
+    let last = format!("list {NOW}");
+    let two = |made: &Made| [1, 2].iter().for_each(|id| made.set(*id, NOW, "open"));
+    polls(
+        text,
+        vec![
+            ("two are cases", first(two), Snapshot, &["1 open", "2 open"], &["list", "some 1,2"]),
+            ("one is none any more", first(|made| made.set(2, NOW, "other")), Changes, &["1 open"], &[&last, "some 1,2"]),
+            ("so everything is read", first(|_| {}), Snapshot, &["1 open"], &["list", "some 1,2"]),
+            ("and then what changed", first(|_| {}), Changes, &["1 open"], &[&last, "some 1,2"]),
         ],
     )
     .await;

@@ -8,6 +8,8 @@ mod cross;
 #[cfg(test)]
 mod document_tests;
 #[cfg(test)]
+mod fetched_tests;
+#[cfg(test)]
 mod list_tests;
 mod lookup;
 mod merge;
@@ -176,6 +178,7 @@ pub(super) async fn all(client: &Client, context: &Context, meter: &Arc<Meter>) 
             None => torn.into_iter().for_each(|torn| torn.tell(&mut read)),
         }
     }
+    reread::sweep_parents(client.connector(), &mut read);
     let Merged { streams, duplicates: more, conflicts } = merge::merge(read.into_iter().flatten().collect());
     match conflicts.into_iter().next() {
         Some(conflict) => Err(conflict.failure),

@@ -11,14 +11,16 @@ use serde_json::Value as Json;
 
 use super::{
     Run, Turn,
+    merge::Admitted,
     walk::{self, Walked},
 };
 use crate::connector::{
     cursor::StreamCursor,
-    description::{Reread, Stream},
+    description::{Description, ForEach, Reread, Stream},
     expression::{self, Val},
     failure::Failure,
     meter::LogEntry,
+    outcome::{PollMode, StreamPoll},
 };
 
 /// How many rows are kept to be asked for again. With more than these, each poll reads everything.
@@ -89,4 +91,17 @@ pub(super) fn keep_yielding(run: &Run, turn: &Turn, walked: &Walked, whole: bool
         cursor.swept_at = None;
     }
     cursor.yielding = (yielding.len() <= MOST_YIELDING).then_some(yielding);
+}
+
+/// What a stream walks is read whole when the stream has to be.
+pub(super) fn sweep_parents(description: &Description, read: &mut [Option<(StreamPoll, Vec<Admitted>)>]) {
+    for position in (0..read.len()).rev() {
+        let is_due = |(outcome, _): &(StreamPoll, Vec<Admitted>)| outcome.mode == PollMode::Changes && outcome.cursor.swept_at.is_none();
+        let parent = description.streams[position].for_each.as_ref().and_then(ForEach::stream);
+        if read[position].as_ref().is_some_and(is_due)
+            && let Some((outcome, _)) = parent.and_then(|parent| read[parent].as_mut())
+        {
+            outcome.cursor.swept_at = None;
+        }
+    }
 }

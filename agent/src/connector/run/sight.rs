@@ -30,7 +30,10 @@ fn scope(turn: &Turn, rows: u64) -> Scope {
 
 /// What a stream feeds. A kind that the upstream could ever hold stays fed; when it can't any more, that is remembered, too.
 pub(super) fn held(stream: &Stream, turn: &Turn, walked: &Walked, whole: bool) -> Result<Held, Failure> {
-    let (Some(kinds), [feed]) = (&stream.kinds, stream.feeds.as_slice()) else { return Ok(Held { feeds: stream.feeds.clone(), kinds: None }) };
+    let (Some(kinds), [feed]) = (&stream.kinds, stream.feeds.as_slice()) else {
+        let feeds = if stream.feeds.is_empty() { found_in(&walked.admitted) } else { stream.feeds.clone() };
+        return Ok(Held { feeds, kinds: None });
+    };
     let stands = stands_for(kinds, feed, &scope(turn, walked.rows)).map_err(|failure| failure.at(&stream.name))?;
     let seen = seen(&walked.admitted);
     let known = turn.known.as_ref().and_then(|known: &StreamCursor| known.kinds.clone()).unwrap_or_default();
@@ -80,4 +83,10 @@ pub(super) fn notes(stream: &Stream, turn: &Turn, walked: &Walked) -> Result<Vec
         }
     }
     Ok(notes)
+}
+
+/// The shapes and kinds of what was found, for streams that take any record.
+pub(super) fn found_in(admitted: &[Admitted]) -> Vec<Feed> {
+    let words: BTreeSet<_> = admitted.iter().map(|admitted| (admitted.record.shape.table, admitted.record.kind())).collect();
+    words.into_iter().filter_map(|(table, kind)| Feed::parse(&kind.map_or_else(|| table.to_owned(), |kind| format!("{table}({kind})"))).ok()).collect()
 }

@@ -4,10 +4,13 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
+use reqwest::header::{ACCEPT, HeaderValue};
+
 use super::{
     Done, Run,
     merge::{Admitted, Conflict, Merged},
     rows::{Gathered, Named, Sheet},
+    sight,
 };
 use crate::{
     connector::{
@@ -17,13 +20,14 @@ use crate::{
         failure::{Failure, FailureReason},
         files::{self, Broken, Tables, Whole},
         format::{Assigned, Documents, Format, Layout, Odd, OddKind, Own, Row, Share, Table, Taken, Wanted, assign, file_of, stream_of_file},
+        http::Call,
         mapper,
         meter::LogEntry,
         outcome::{self, PollMode, StreamPoll, Streams, Unread, lines},
         program::Printed,
-        source::Program,
+        source::{Fetched, Location, Program},
     },
-    record::{Doubt, DoubtReason, Feed},
+    record::{Doubt, DoubtReason},
 };
 
 /// What was read of each stream, and what could not be.
@@ -35,6 +39,11 @@ const OUTPUT: &str = "output";
 /// Reads every stream.
 pub(super) async fn all(run: &Arc<Run>) -> Result<Read, Failure> {
     let mut run = Arc::clone(run);
+    if let Location::Fetched(fetched) = &run.client.source().location {
+        let (bytes, format) = fetch(&run, fetched).await?;
+        let work = move || read_fetched(&run, &bytes, format);
+        return tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Failure::internal()));
+    }
     let printed = match run.client.program() {
         Some(_) => {
             let began = Instant::now();
@@ -67,6 +76,42 @@ fn read_tables(run: &Run) -> Result<Read, Failure> {
     }
     run.meter.read_files(digest);
     map(run, Registers::new(run, &wanted, assign(tables, &wanted, own), broken))
+}
+
+/// Gets the file that a server has, and finds out in which format it is.
+async fn fetch(run: &Run, fetched: &Fetched) -> Result<(Vec<u8>, Format), Failure> {
+    let base = fetched.http.base.clone();
+    let shown = (base.origin().ascii_serialization(), base.path().to_owned());
+    let place = shown.0.clone() + &shown.1;
+    let (method, headers) = (reqwest::Method::GET, vec![(ACCEPT, HeaderValue::from_static("*/*"))]);
+    run.meter.take_page()?;
+    // 304: later polls may ask whether it is still the same.
+    let call = Call { stream: fetched.file.clone(), page: 1, method, url: base, shown, headers, body: None, accept: vec![304], judge: Vec::new(), pause: None };
+    let answer = run.client.web().send(&call, &run.meter).await?;
+    if answer.status != 200 {
+        return Err(Failure::new(FailureReason::UnexpectedStatus, format!("{place} answered {}, and not with the file", answer.status)));
+    }
+    let is_html = answer.body.is_html();
+    let (bytes, content_type) = answer.body.into_parts();
+    let wrong = |what: &str| Err(Failure::new(FailureReason::NotExpectedFormat, format!("{place}: {what}")));
+    if is_html {
+        return wrong("the answer is HTML, not the file: a sign-in page, a page that shows it, or the wrong address; check `url` and `auth`");
+    }
+    match Format::of_name(&fetched.file).or_else(|| Format::of_content_type(&content_type)) {
+        Some(format) => Ok((bytes, format)),
+        None => wrong("nothing says in which format it is; name it in the source: `file: incidents.csv`"),
+    }
+}
+
+fn read_fetched(run: &Run, bytes: &[u8], format: Format) -> Result<Read, Failure> {
+    let (path, own) = run.client.files();
+    let wanted: Vec<&Wanted> = run.connector().streams.iter().filter_map(Stream::tables).collect();
+    let tables = format.read(&path.to_string_lossy(), bytes, &Layout { streams: &wanted, own }).map_err(|error| wrong(error.to_string()))?;
+    for Table { name, file, rows, .. } in &tables {
+        let rows = Some(rows.len() as u64);
+        run.meter.log(LogEntry { stream: name.clone(), method: "READ".to_owned(), path: file.clone(), page: 1, rows, ..LogEntry::default() });
+    }
+    map(run, Registers::new(run, &wanted, assign(tables, &wanted, own), Vec::new()))
 }
 
 fn read_printed(run: &Run, Printed { bytes, took }: &Printed) -> Result<Read, Failure> {
@@ -218,7 +263,7 @@ fn map(run: &Run, registers: Registers) -> Result<Read, Failure> {
             if mistakes.is_empty() {
                 let feeds = match (is_removed, stream.feeds.is_empty()) {
                     (true, _) => Vec::new(),
-                    (false, true) => found_in(&gathered.admitted),
+                    (false, true) => sight::found_in(&gathered.admitted),
                     (false, false) => stream.feeds.clone(),
                 };
                 let tables = keeps_registers.then_some(tables);
@@ -291,10 +336,4 @@ pub(super) fn doubt(odd: &Odd) -> Doubt {
         OddKind::UnknownWord => DoubtReason::UnknownWord,
     };
     Doubt { reason, field: odd.column.clone(), value: odd.shown.clone() }
-}
-
-/// The shapes and kinds of what was found, for streams that take any record.
-fn found_in(admitted: &[Admitted]) -> Vec<Feed> {
-    let words: BTreeSet<_> = admitted.iter().map(|admitted| (admitted.record.shape.table, admitted.record.kind())).collect();
-    words.into_iter().filter_map(|(table, kind)| Feed::parse(&kind.map_or_else(|| table.to_owned(), |kind| format!("{table}({kind})"))).ok()).collect()
 }
