@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use reqwest::Url;
 use serde_json::{Value as Json, json};
 
 use super::{
@@ -152,7 +153,9 @@ fn bomb() -> Reply {
 /// Whatever says how much there is says that there is more, and the page stays the same.
 fn endless(received: &Received, reply: Reply) -> Option<Reply> {
     let mut json: Json = serde_json::from_slice(&bytes(&reply)).ok()?;
-    let link = format!("<{}?page=again>; rel=\"next\"", received.path);
+    let mut next = Url::parse("http://upstream").ok()?;
+    next.query_pairs_mut().extend_pairs(&received.query).append_pair("page", "again");
+    let link = format!("<{}?{}>; rel=\"next\"", received.path, next.query()?);
     if let Some(object) = json.as_object_mut() {
         for total in ["total", "total_count", "total_entries"] {
             object.insert(total.to_owned(), json!(10_000));
