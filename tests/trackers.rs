@@ -262,7 +262,11 @@ fn open(core: &mut Core, now: i64) -> BTreeMap<String, String> {
     core.evaluate(now);
     let board = core.board(now);
     let panel = board.panels.iter().find(|panel| panel.indicator.id.as_str() == "nonconformities_open").expect("an indicator");
-    let labels = |reading: &clause9::board::Reading| reading.row.labels().map(|(_, value)| value.to_owned()).collect::<Vec<_>>().join(" ");
+    let label = |reading: &clause9::board::Reading, wanted: &str| {
+        let found = reading.row.labels().find(|(name, _)| *name == wanted);
+        found.map(|(_, value)| value.to_owned()).unwrap_or_default()
+    };
+    let labels = |reading: &clause9::board::Reading| format!("{} {}", label(reading, "system"), label(reading, "grade"));
     panel.readings.iter().map(|reading| (labels(reading), format!("{:?}", reading.row.measured))).collect()
 }
 

@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use reqwest::Url;
 use serde_json::{Value as Json, json};
 
 use super::{
@@ -111,14 +112,14 @@ fn bytes(reply: &Reply) -> Vec<u8> {
 fn half(reply: Reply) -> Option<Reply> {
     let whole = bytes(&reply);
     let half = whole.len().checked_sub(1).filter(|_| whole.len() > 2)?;
-    Some(Reply::new(reply.status, "application/json", &whole[..half]))
+    Some(Reply { headers: reply.headers, ..Reply::new(reply.status, "application/json", &whole[..half]) })
 }
 
 /// A reply with its JSON changed, if it is JSON and changes.
 fn changed(reply: Reply, change: fn(&Json) -> Json) -> Option<Reply> {
     let json: Json = serde_json::from_slice(&bytes(&reply)).ok()?;
     let changed = change(&json);
-    (changed != json).then(|| Reply::json(reply.status, &changed))
+    (changed != json).then(|| Reply { headers: reply.headers, ..Reply::json(reply.status, &changed) })
 }
 
 /// Rows become numbers.
@@ -152,7 +153,9 @@ fn bomb() -> Reply {
 /// Whatever says how much there is says that there is more, and the page stays the same.
 fn endless(received: &Received, reply: Reply) -> Option<Reply> {
     let mut json: Json = serde_json::from_slice(&bytes(&reply)).ok()?;
-    let link = format!("<{}?page=again>; rel=\"next\"", received.path);
+    let mut next = Url::parse("http://upstream").ok()?;
+    next.query_pairs_mut().extend_pairs(&received.query).append_pair("page", "again");
+    let link = format!("<{}?{}>; rel=\"next\"", received.path, next.query()?);
     if let Some(object) = json.as_object_mut() {
         for total in ["total", "total_count", "total_entries"] {
             object.insert(total.to_owned(), json!(10_000));

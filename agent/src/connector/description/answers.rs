@@ -93,7 +93,7 @@ impl Checker<'_> {
         let mut limits = Vec::new();
         for (position, raw) in raw.into_iter().enumerate() {
             let path = format!("rate_limits[{position}]");
-            if raw.remaining.is_some() == !raw.exhausted.is_empty() {
+            if raw.remaining.is_some() != raw.exhausted.is_empty() {
                 self.wrong(&format!("{path}.remaining"), "either `remaining` or `exhausted`");
             }
             let mut header = |key: &str, name: &str| HeaderName::try_from(name).map_err(|_| self.wrong(&format!("{path}.{key}"), "a header's name")).ok();

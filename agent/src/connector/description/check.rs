@@ -103,15 +103,15 @@ pub(super) fn description(document: &Document, text: &str, proved: bool, mistake
     })
 }
 
-/// What a source may set, and which of it streams walk.
+/// What a source may set, and which of it is walked.
 fn settings(raw: BTreeMap<String, raw::Setting>, streams: &[Stream]) -> Vec<Setting> {
     let is_walked = |name: &str| streams.iter().filter_map(|stream| stream.for_each.as_ref()).any(|for_each| for_each.walks(name));
-    let setting = |(name, setting): (String, raw::Setting)| Setting {
+    let setting = |(name, raw): (String, raw::Setting)| Setting {
         walked: is_walked(&name),
         name,
-        default: setting.default.unwrap_or_default(),
-        required: setting.required,
-        about: setting.about,
+        default: raw.default.unwrap_or_default(),
+        required: raw.required,
+        about: raw.about,
     };
     raw.into_iter().map(setting).collect()
 }

@@ -122,8 +122,10 @@ fn stream(checker: &mut Checker<'_>, path: &str, mut raw: raw::Stream, about: &A
     let (mut variables, request_variables) = known(&raw);
     let feeds = feeds(checker, path, &raw, about);
     let key = checker.optional(&at("key"), raw.key.as_deref(), &variables);
-    let has_headers = about.transport == Transport::Http && raw.again.is_empty();
-    let mut answered: Vec<_> = variables.iter().copied().chain(has_headers.then_some("headers")).collect();
+    let mut answered = variables.clone();
+    if about.transport == Transport::Http && raw.again.is_empty() {
+        answered.push("headers");
+    }
     let errors = checker.optional(&at("errors"), raw.errors.as_deref(), &answered);
     let cursor = raw.cursor.as_ref().map(|cursor| self::cursor(checker, path, cursor, &variables)).transpose_ok();
     let gone = checker.optional(&at("gone"), raw.gone.as_deref(), &answered);
@@ -142,8 +144,7 @@ fn stream(checker: &mut Checker<'_>, path: &str, mut raw: raw::Stream, about: &A
     let whole: Vec<_> = whole.into_iter().chain(answered.contains(&"headers").then_some("headers")).collect();
     let unseen = checker.optional(&at("unseen"), raw.unseen.as_deref(), &whole);
     modes(checker, path, &raw, earlier);
-    of_databases(checker, path, &raw, about);
-    only(checker, path, &raw, about);
+    of_connector(checker, path, &raw, about);
     let again = again(checker, path, &raw, earlier);
     let from = From { request: raw.request, again: again?, tables: raw.files, documents: raw.documents };
     let origin = origin(checker, path, from, about, &request_variables);
@@ -175,6 +176,16 @@ fn stream(checker: &mut Checker<'_>, path: &str, mut raw: raw::Stream, about: &A
         unseen: unseen?,
         kept: false,
     })
+}
+
+/// What must hold between a stream and its connector.
+fn of_connector(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, about: &About<'_>) {
+    if about.transport == Transport::Sql {
+        of_databases(checker, path, raw);
+    }
+    for (position, name) in raw.only.iter().enumerate().filter(|(_, name)| !about.variants.contains(name)) {
+        checker.wrong(&format!("{path}.only[{position}]"), format!("a variant, {name:?} is none"));
+    }
 }
 
 /// What expressions know of a row of the stream before it has come, and what its request knows.
@@ -361,18 +372,8 @@ fn modes(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, earlier: &Ear
     }
 }
 
-/// The variants in which it runs.
-fn only(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, about: &About<'_>) {
-    for (position, name) in raw.only.iter().enumerate().filter(|(_, name)| !about.variants.contains(name)) {
-        checker.wrong(&format!("{path}.only[{position}]"), format!("a variant, {name:?} is none"));
-    }
-}
-
 /// What a stream of a database can't have: a query is answered whole, or not at all.
-fn of_databases(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream, about: &About<'_>) {
-    if about.transport != Transport::Sql {
-        return;
-    }
+fn of_databases(checker: &mut Checker<'_>, path: &str, raw: &raw::Stream) {
     // Pages of which each begins after the last row of the one before are the query's own business.
     let has_pages = raw.page.as_ref().is_some_and(|page| !matches!(page, raw::Page::Keyset(_)));
     for (key, given) in [("page", has_pages), ("conditional", raw.conditional), ("optional_status", !raw.optional_status.is_empty())] {

@@ -13,7 +13,13 @@ fn run(text: &str, input: &Json) -> Result<Vec<Json>, String> {
 }
 
 /// An expression, its input, and what comes of it.
-fn good() -> Vec<(&'static str, Json, Vec<Json>)> {
+type Row = (&'static str, Json, Vec<Json>);
+
+fn good() -> Vec<Row> {
+    [checks(), words_and_names(), times(), cases(), fields()].concat()
+}
+
+fn checks() -> Vec<Row> {
     vec![
         ("must(\"an id\")", json!(0), vec![json!(0)]),
         ("text(\"a\"), flag(\"b\"), number(\"c\")", json!({"a": "x", "b": false, "c": 0.5}), vec![json!("x"), json!(false), json!(0.5)]),
@@ -22,14 +28,14 @@ fn good() -> Vec<(&'static str, Json, Vec<Json>)> {
         ("named(\"project\") | .name", json!({"name": "p"}), vec![json!("p")]),
         ("one_of(\"state\"; \"open\", \"closed\")", json!("open"), vec![json!("open")]),
         (".at | only_if(true), only_if(false)", json!({"at": 1}), vec![json!(1), json!(null)]),
+    ]
+}
+
+fn words_and_names() -> Vec<Row> {
+    vec![
         ("among(\"a\", \"b\"), among(\"c\")", json!("b"), vec![json!(true), json!(false)]),
         ("plain", json!("AI-System_ 2"), vec![json!("aisystem2")]),
         ("set_for(\"High-Prio\"), set_for(\"low\"), set_for(null)", json!({"high prio": "x"}), vec![json!("x"), json!(null), json!(null)]),
-        (
-            "fields_of(.[] | { name: .n, value: .v })",
-            json!([{"n": "AI system", "v": "a"}, {"n": "ai-system", "v": ["b", "", null]}, {"n": "Empty", "v": ""}]),
-            vec![json!({"aisystem": ["a", "b"], "empty": []})],
-        ),
         (
             "[.[] | scoped(\"severity\", \"issuetype\")]",
             json!(["severity::high", "Issue Type: a:b", "SEVERITY/ low ", "severity=1", "severity", "severity::", "kind/incident"]),
@@ -37,6 +43,11 @@ fn good() -> Vec<(&'static str, Json, Vec<Json>)> {
         ),
         ("[.[] | is_yes]", json!(["Yes", "1", "no", "", null]), vec![json!([true, true, false, false, null])]),
         ("[.[] | as_count]", json!([2.9, -1, "2", 1e300, null]), vec![json!([2, null, null, null, null])]),
+    ]
+}
+
+fn times() -> Vec<Row> {
+    vec![
         (
             "[.[] | at_rfc3339(\"made_at\")]",
             json!(["2026-01-15T12:00:00Z", "2026-01-15T12:00:00.999Z", "2026-01-15T14:00:00+02:00", null]),
@@ -59,6 +70,11 @@ fn good() -> Vec<(&'static str, Json, Vec<Json>)> {
         ("[.[] | on_day(\"due\")]", json!(["2026-02-28", "", null]), vec![json!(["2026-02-28", null, null])]),
         ("[.[] | deadline]", json!(["2026-02-28", "2026-02-28T10:00:00Z", null]), vec![json!(["2026-02-28T23:59:59", "2026-02-28T10:00:00Z", null])]),
         ("[.[] | span]", json!(["6h", " 90 m", "2d", "soon"]), vec![json!([21_600, 5_400, 172_800, null])]),
+    ]
+}
+
+fn cases() -> Vec<Row> {
+    vec![
         (
             "[.[] | kind_of_word]",
             json!([
@@ -110,13 +126,24 @@ fn good() -> Vec<(&'static str, Json, Vec<Json>)> {
             json!([["x", "severity::high"], ["priority/P0"], ["severity::2"], ["Prio: sofort"], ["blocks"], ["sev3"], ["production", "spa"], []]),
             vec![json!(["high", "sev1", "sev2", "critical", "high", "sev3", null, null])],
         ),
-        ("systems_of_labels", json!(["aims:credit", "x", "AIMS::fraud"]), vec![json!(["credit", "fraud"])]),
         ("systems(.typed; .labels; .names)", json!({"typed": ["aims:a"], "labels": ["aims:b"], "names": ["c"]}), vec![json!(["a"])]),
         ("systems(.typed; .labels; .names)", json!({"typed": [], "labels": ["aims:b"], "names": ["c"]}), vec![json!(["b"])]),
         ("systems(.typed; .labels; .names)", json!({"labels": ["x"], "names": ["aims:c", "d"]}), vec![json!(["c", "d"])]),
+        ("[.[] | status_of(false; false), status_of(true; true), status_of(false; true)]", json!(["In work"]), vec![json!(["In work", "closed", "resolved"])]),
+    ]
+}
+
+fn fields() -> Vec<Row> {
+    vec![
+        ("systems_of_labels", json!(["aims:credit", "x", "AIMS::fraud"]), vec![json!(["credit", "fraud"])]),
         ("reference_in(.)", json!({"ncnumber": ["#12"], "other": ["x"]}), vec![json!("12")]),
         ("reference_of_labels", json!(["x", "Same as: NC-12"]), vec![json!("NC-12")]),
         ("worst_kind(.[]), [worst_kind(empty)]", json!(["change", "nonconformity"]), vec![json!("nonconformity"), json!([])]),
+        (
+            "fields_of(.[] | { name: .n, value: .v })",
+            json!([{"n": "AI system", "v": "a"}, {"n": "ai-system", "v": ["b", "", null]}, {"n": "Empty", "v": ""}]),
+            vec![json!({"aisystem": ["a", "b"], "empty": []})],
+        ),
         ("[.[] | field_shape]", json!(["due", "residual", "title"]), vec![json!(["day", "number", null])]),
         ("[.[] | is_case_field]", json!(["AI System", "Verify due", "kind", "Sprint"]), vec![json!([true, true, true, false])]),
         (
@@ -151,7 +178,6 @@ fn good() -> Vec<(&'static str, Json, Vec<Json>)> {
                 "notify_by": "2026-01-03T23:59:59", "attributes": {"a": "b", "unread": "due"}
             })],
         ),
-        ("[.[] | status_of(false; false), status_of(true; true), status_of(false; true)]", json!(["In work"]), vec![json!(["In work", "closed", "resolved"])]),
     ]
 }
 

@@ -133,7 +133,7 @@ impl Worker {
                 }
                 Some((id, brought)) = errands.next() => {
                     let (message, bytes) = match brought {
-                        Ok(Brought::Answer(answer)) => wire::answer(id, answer),
+                        Ok(Brought::Answer(answer)) => wire::answer(id, *answer),
                         Ok(Brought::Printed(printed)) => (Tell::Printed { id, took: printed.took }, printed.bytes),
                         Err(failure) => (Tell::Failed(id, Broken::of(&failure)), Vec::new()),
                     };

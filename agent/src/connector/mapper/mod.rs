@@ -88,7 +88,7 @@ enum Wanted {
 /// What it gets.
 #[derive(Debug)]
 enum Brought {
-    Answer(Answer),
+    Answer(Box<Answer>),
     Printed(Printed),
 }
 
@@ -124,7 +124,7 @@ async fn on_behalf(start: &Start, client: &Client, context: &Context, meter: &Me
     let job = job(source, place, task, &context.door, &context.cursors);
     agent::run(start, &job, &source.limits, meter, |wanted| async move {
         match wanted {
-            Wanted::Send(call) => client.web().send(&call, meter).await.map(Brought::Answer),
+            Wanted::Send(call) => client.web().send(&call, meter).await.map(|answer| Brought::Answer(Box::new(answer))),
             Wanted::Run => {
                 let printed = client.run(meter).await?;
                 meter.take_bytes(0, printed.bytes.len() as u64)?;
@@ -158,7 +158,7 @@ where
     let send = &send;
     let outcome = agent::run(start, &job, limits, meter, |wanted| async move {
         match wanted {
-            Wanted::Send(call) => send(*call).await.map(Brought::Answer),
+            Wanted::Send(call) => send(*call).await.map(|answer| Brought::Answer(Box::new(answer))),
             Wanted::Run => Err(another()),
         }
     });

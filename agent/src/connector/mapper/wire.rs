@@ -288,7 +288,7 @@ pub(super) fn brought(frame: Frame<Tell>) -> io::Result<(u64, Result<super::Brou
             let fate = fate.map(|(broken, passing)| Fate { failure: broken.failure(), passing });
             let url = url.parse().map_err(io::Error::other)?;
             let body = Body::new(frame.bytes, content_type);
-            (id, Ok(super::Brought::Answer(Answer { status, url, body, etag, last_modified, next, headers, aside, asked, fate })))
+            (id, Ok(super::Brought::Answer(Box::new(Answer { status, url, body, etag, last_modified, next, headers, aside, asked, fate }))))
         }
         Tell::Printed { id, took } => (id, Ok(super::Brought::Printed(Printed { bytes: frame.bytes, took }))),
         Tell::Failed(id, broken) => (id, Err(broken.failure())),

@@ -204,7 +204,7 @@ impl Agent {
     /// Has a request made.
     pub(in crate::connector) async fn send(&self, call: &Call) -> Result<Answer, Failure> {
         match self.ask(|id| Ask::Send(id, Request::of(call)), call.body.as_deref().unwrap_or_default()).await? {
-            Brought::Answer(answer) => Ok(answer),
+            Brought::Answer(answer) => Ok(*answer),
             Brought::Printed(_) => Err(Failure::internal()),
         }
     }

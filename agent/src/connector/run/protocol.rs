@@ -3,8 +3,6 @@
 //! A connection of GraphQL that ends in the middle is one that says so (`pageInfo { hasNextPage }`), wherever in the answer it lies: the stream's own is
 //! walked by its pages, one inside of a row by a stream that the row's stream names under `connections`. Any other makes the poll incomplete.
 
-use serde_json::Value as Json;
-
 use super::rows::CODES;
 use crate::connector::{
     description::{Connection, Protocol, Request},
@@ -78,7 +76,7 @@ fn jsonrpc(page: u64, body: &Val) -> Result<(), Failure> {
         let told = RPC_CODES.iter().find(|(known, _)| Some(*known) == code).map(|(_, told)| format!(": {told}")).unwrap_or_default();
         return Err(wrong(format!("the answer reports an error{told}")));
     }
-    if expression::to_json(&field(body, "id")) != Json::from(page) {
+    if expression::to_json(&field(body, "id")) != page {
         return Err(wrong("the answer is to another request: its `id` is not the one that was sent"));
     }
     match has(body, "result") {
