@@ -12,7 +12,7 @@ mod tests;
 mod words;
 
 pub(super) use credentials::{App, Oauth2, Sigv4};
-pub(super) use paging::{End, Page, Reread, Said, Window, span};
+pub(super) use paging::{Cursor, End, Page, Reread, Said, Window, span};
 pub use words::refused_words;
 
 use reqwest::header::{HeaderName, HeaderValue};
@@ -426,13 +426,6 @@ pub(super) struct Lookup {
     pub(super) key: Expression,
     /// Whether it gives all rows of a key, as a list.
     pub(super) all: bool,
-}
-
-#[derive(Debug)]
-pub(super) struct Cursor {
-    pub(super) value: Expression,
-    pub(super) overlap_seconds: i64,
-    pub(super) sweep_seconds: i64,
 }
 
 impl Stream {

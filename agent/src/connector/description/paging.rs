@@ -9,6 +9,14 @@ use super::{
 };
 use crate::connector::expression::Expression;
 
+/// How a stream of changes goes on.
+#[derive(Debug)]
+pub(in crate::connector) struct Cursor {
+    pub(in crate::connector) value: Expression,
+    pub(in crate::connector) overlap_seconds: i64,
+    pub(in crate::connector) sweep_seconds: i64,
+}
+
 /// An answer of the upstream that means something.
 #[derive(Debug)]
 pub(in crate::connector) struct Said {
