@@ -240,9 +240,9 @@ fn every_mistake_has_its_message() {
         ),
         (
             "reference",
-            source(", auth: { bearer: \"${exec:printf hush}\" }"),
+            source(", auth: { bearer: \"${exec:printf something}\" }"),
             &[
-                "agent.yaml:3: sources[0].auth.bearer: ${exec:printf hush}; expected `secrets: { exec: true }` in the configuration, since a file that may start programs is another thing than one that may not",
+                "agent.yaml:3: sources[0].auth.bearer: ${exec:printf something}; expected `secrets: { exec: true }` in the configuration, since a file that may start programs is another thing than one that may not",
             ],
         ),
         (
