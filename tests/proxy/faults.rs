@@ -63,8 +63,8 @@ pub const FAULTS: &[Fault] = &[
     Fault { kind: "no JSON", name: "HTML", bend: |_| Some(Reply::new(200, "text/html", "<html>sign in</html>")) },
     Fault { kind: "no JSON", name: "HTML with a status of its own", bend: |_| Some(Reply::new(203, "text/html", "<html>sign in</html>")) },
     Fault { kind: "no JSON", name: "HTML that says it is JSON", bend: |_| Some(Reply::new(200, "application/json", "<!doctype html><p>sign in")) },
-    Fault { kind: "no JSON", name: "JSON that says it is HTML", bend: |case| Some(Reply::new(200, "text/html", text(&case.good))) },
-    Fault { kind: "no JSON", name: "JSON that says it is text", bend: |case| Some(Reply::new(case.good.status, "text/plain", text(&case.good))) },
+    Fault { kind: "no JSON", name: "JSON that says it is HTML", bend: |case| Some(said_to_be(&case.good, "text/html")) },
+    Fault { kind: "no JSON", name: "JSON that says it is text", bend: |case| Some(said_to_be(&case.good, "text/plain")) },
     Fault { kind: "no JSON", name: "an empty body", bend: |_| Some(Reply::new(200, "application/json", "")) },
     Fault { kind: "no JSON", name: "garbage", bend: garbage },
     Fault { kind: "no JSON", name: "two documents", bend: |case| Some(Reply::new(200, "application/json", [text(&case.good), text(&case.good)].concat())) },
@@ -166,6 +166,13 @@ pub fn text(reply: &Reply) -> Vec<u8> {
 
 fn status(status: u16) -> Option<Reply> {
     Some(Reply::new(status, "text/plain", "no"))
+}
+
+/// The same answer under another type. Its other headers stay: where pages are linked by them, an answer without would be a last page.
+fn said_to_be(good: &Reply, content_type: &str) -> Reply {
+    let mut reply = good.clone();
+    reply.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-type"));
+    reply.with("content-type", content_type)
 }
 
 fn first(mut reply: Reply, piece: Piece) -> Reply {
