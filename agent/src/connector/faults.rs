@@ -340,12 +340,13 @@ fn assert_right(name: &str, place: &str, fault: &Fault, failure: &Failure, text:
 const CANARY: &str = "zqx-canary-41";
 const CANARY_NUMBER: i64 = 40_414_243_444_546;
 
-/// Paths to every text and number in an answer, the members of a list taken for one.
-fn leaves(json: &Json, at: &str, into: &mut BTreeSet<String>) {
+/// Paths to every text and number in an answer, the members of a list taken for one, each with a canary of its own type.
+fn leaves(json: &Json, at: &str, into: &mut BTreeMap<String, Json>) {
     match json {
         Json::Array(items) => items.iter().for_each(|item| leaves(item, &format!("{at}/*"), into)),
         Json::Object(entries) => entries.iter().for_each(|(key, value)| leaves(value, &format!("{at}/{key}"), into)),
-        Json::String(_) | Json::Number(_) => drop(into.insert(at.to_owned())),
+        Json::String(_) => drop(into.insert(at.to_owned(), json!(CANARY))),
+        Json::Number(_) => drop(into.insert(at.to_owned(), json!(CANARY_NUMBER))),
         Json::Null | Json::Bool(_) => {}
     }
 }
@@ -379,23 +380,23 @@ async fn quotes_nothing(connector: Connector) {
     let cases = connector.cases(&mut Mistakes::default());
     let case = cases.iter().max_by_key(|case| case.answers(case.now).unwrap().len()).unwrap();
     let kind = if case.auth == Auth::None { connector.description.auth[0] } else { case.auth.kind() };
-    let mut paths = BTreeSet::new();
+    let mut paths = BTreeMap::new();
     for answer in case.answers(case.now).unwrap() {
         serde_json::from_slice(&bytes(&answer.reply)).iter().for_each(|json: &Json| leaves(json, "", &mut paths));
     }
-    let canaries = [json!(CANARY), json!(CANARY_NUMBER), json!([{CANARY: format!("{CANARY} {CANARY}")}])];
-    let everywhere = std::iter::once(None);
+    // At each place one that goes as far as what belongs there, and one of another type.
+    let other = json!([{CANARY: format!("{CANARY} {CANARY}")}]);
+    let everywhere = std::iter::once((None, vec![json!(CANARY), json!(CANARY_NUMBER), other.clone()]));
+    let places = everywhere.chain(paths.into_iter().map(|(path, own)| (Some(path), vec![own, other.clone()])));
     let mut failed = 0;
-    for path in everywhere.chain(paths.into_iter().map(Some)) {
-        for canary in &canaries {
+    for (path, canaries) in places {
+        for canary in canaries {
             let place = format!("{name}/{}: {canary} at {}", case.name, path.as_deref().unwrap_or("every place"));
-            let (path, canary) = (path.clone(), canary.clone());
-            let change = move |_: &Received, reply: Reply| {
-                match serde_json::from_slice::<Json>(&bytes(&reply)) {
-                    Ok(json) => Some(Reply::json(reply.status, &with_canaries(&json, "", path.as_deref(), &canary))),
-                    // A page of text has no places.
-                    Err(_) => Some(before(Reply { length: None, ..reply }, Piece::Bytes(format!("{CANARY}{{{CANARY_NUMBER}\n").into_bytes()))),
-                }
+            let path = path.clone();
+            let change = move |_: &Received, reply: Reply| match serde_json::from_slice::<Json>(&bytes(&reply)) {
+                Ok(json) => Some(Reply::json(reply.status, &with_canaries(&json, "", path.as_deref(), &canary))),
+                // A page of text has no places.
+                Err(_) => Some(before(Reply { length: None, ..reply }, Piece::Bytes(format!("{CANARY}{{{CANARY_NUMBER}\n").into_bytes()))),
             };
             let (outcome, text, ..) = play_changed(&connector, case, Auth::of(kind, "me", SECRET), limits().read, change).await;
             let log = match &outcome {
