@@ -54,7 +54,7 @@ fn open(path: &Path, patience: Duration) -> rusqlite::Result<Connection> {
 
 fn run(mut connection: Connection, query: &Query, most: u64, until: Instant) -> Result<(Connection, Vec<u8>), Failure> {
     let names: Vec<&str> = query.values.keys().map(String::as_str).collect();
-    let (sql, used) = placeholders::positional(trimmed(&query.sql), &names, '?').map_err(|unused| super::unused(unused))?;
+    let (sql, used) = placeholders::positional(trimmed(&query.sql), &names, '?').map_err(super::unused)?;
     connection.progress_handler(STEPS, Some(move || Instant::now() >= until)).map_err(|error| told(&error))?;
     let mut gathered = Gathered::new(most, None);
     let mut rows = || -> Result<(), Failure> {
@@ -62,7 +62,7 @@ fn run(mut connection: Connection, query: &Query, most: u64, until: Instant) -> 
         if !statement.readonly() || statement.column_count() == 0 {
             return Err(Failure::new(FailureReason::Configuration, "the query is no SELECT"));
         }
-        let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
         if let Some(twice) = (1..columns.len()).find(|column| columns[..*column].contains(&columns[*column])) {
             return Err(Failure::new(
                 FailureReason::Configuration,
