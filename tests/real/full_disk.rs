@@ -1,6 +1,7 @@
 //! A disk that is really full, and one that can only be read: file systems made and taken away by the test, which therefore needs root.
 
 use crate::support::agent::{Agent, replace};
+use crate::support::wait::wait_until;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -90,7 +91,11 @@ fn a_folder_that_can_only_be_read_is_noticed_though_nothing_is_written() {
     // The same folder once more over itself, read-only: the system refuses to make one read-only that has files open for writing.
     run("mount", &["--bind", path, path]);
     let over = SmallDisk(disk.0.clone());
-    run("mount", &["-o", "remount,bind,ro", path]);
+    // Refused while the agent happens to have a file open for writing through it.
+    wait_until("the folder to be read-only", &[&agent], || {
+        let status = Command::new("mount").args(["-o", "remount,bind,ro", path]).status().map_err(|error| error.to_string())?;
+        if status.success() { Ok(()) } else { Err("mount: this test needs root".to_owned()) }
+    });
     let reason = agent.wait_unready();
     assert!(reason.contains("can't be written: read-only filesystem"), "{reason}");
     assert_eq!(agent.wait_metric("clause9_store_writable "), "0");
