@@ -40,7 +40,7 @@ fn utc(at: i64) -> String {
 fn row(number: i64, random: &mut Random, now: i64) -> Value {
     let mut row = json!({
         "sys_id": column(&format!("{:032x}", number * 4_294_967_291)), "number": column(&format!("INC{number:07}")), "opened_at": column(&utc(now)),
-        "short_description": column(&format!("Record {number}")), "business_service": column(random.of(&SYSTEMS)), "cmdb_ci": column(""),
+        "short_description": column(&format!("Record {number}")), "business_service": column(random.of::<&str>(&SYSTEMS)), "cmdb_ci": column(""),
         "correlation_id": column(""), "parent": column(""), "due_date": column(""), "resolved_at": column(""), "closed_at": column(""),
     });
     alter(&mut row, random, now);
@@ -51,7 +51,7 @@ fn alter(row: &mut Value, random: &mut Random, now: i64) {
     let (state, name, active) = *random.of(&STATES);
     row["state"] = json!({"value": state, "display_value": name});
     row["active"] = column(if active { "true" } else { "false" });
-    row["priority"] = column(random.of(&["1", "2", "3", "4"]));
+    row["priority"] = column(random.of::<&str>(&["1", "2", "3", "4"]));
     row["sys_updated_on"] = column(&utc(now));
     row["closed_at"] = column(&if active { String::new() } else { utc(now) });
     if state == "6" {
