@@ -84,7 +84,8 @@ const FAULTS: &[Fault] = &[
     Fault {
         name: "pages without end",
         change: |received, reply| endless(received, reply),
-        reasons: &[FailureReason::Incomplete, FailureReason::TooLarge],
+        // Not found: the recordings have no such page.
+        reasons: &[FailureReason::Incomplete, FailureReason::TooLarge, FailureReason::NotFound],
         slow: false,
     },
     Fault {
@@ -150,21 +151,39 @@ fn bomb() -> Reply {
     Reply::new(200, "application/json", BOMB.clone()).with("content-encoding", "gzip")
 }
 
-/// Whatever says how much there is says that there is more, and the page stays the same.
+/// Whatever says how much there is says that there is more, and the page stays the same. `None`: nothing in the answer says it.
 fn endless(received: &Received, reply: Reply) -> Option<Reply> {
     let mut json: Json = serde_json::from_slice(&bytes(&reply)).ok()?;
     let mut next = Url::parse("http://upstream").ok()?;
     next.query_pairs_mut().extend_pairs(&received.query).append_pair("page", "again");
-    let link = format!("<{}?{}>; rel=\"next\"", received.path, next.query()?);
-    if let Some(object) = json.as_object_mut() {
-        for total in ["total", "total_count", "total_entries"] {
-            object.insert(total.to_owned(), json!(10_000));
-        }
-        for token in ["next_page_token", "nextPageToken"] {
-            object.insert(token.to_owned(), json!("again"));
-        }
+    let next = format!("{}?{}", received.path, next.query()?);
+    let is_linked = reply.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("link"));
+    if !goes_on(&mut json, &next) && !is_linked {
+        return None;
     }
-    Some(Reply::json(reply.status, &json).with("link", &link))
+    Some(Reply::json(reply.status, &json).with("link", &format!("<{next}>; rel=\"next\"")))
+}
+
+/// Says wherever it is said that there is more. Whether it is said anywhere.
+fn goes_on(json: &mut Json, next: &str) -> bool {
+    let Json::Object(entries) = json else { return false };
+    let mut is_said = false;
+    for (name, value) in entries.iter_mut() {
+        let more = match name.as_str() {
+            "total" | "total_count" | "total_entries" => json!(10_000),
+            "next_page_token" | "nextPageToken" => json!("again"),
+            "nextLink" => json!(next),
+            "hasNextPage" => json!(true),
+            "isLastBatch" | "isLast" => json!(false),
+            _ => {
+                is_said |= goes_on(value, next);
+                continue;
+            }
+        };
+        *value = more;
+        is_said = true;
+    }
+    is_said
 }
 
 /// A connector of the suite's own, with what the others may lack.
