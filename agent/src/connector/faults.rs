@@ -183,6 +183,9 @@ fn goes_on(json: &mut Json, next: &str) -> bool {
         *value = more;
         is_said = true;
     }
+    if entries.contains_key("isLast") {
+        entries.insert("nextPageToken".to_owned(), json!("again"));
+    }
     is_said
 }
 
