@@ -177,10 +177,7 @@ impl Config {
 
     /// What to say of keys and places that are not for the agent alone.
     pub fn warnings(&self) -> Vec<String> {
-        let keys = self.sources.iter().filter_map(|polled| match &polled.source.location {
-            connector::Location::Http(http) => http.auth.key_file().and_then(open_to_others),
-            connector::Location::Files(_) | connector::Location::Fetched(_) | connector::Location::Program(_) => None,
-        });
+        let keys = self.sources.iter().filter_map(|polled| polled.source.location.http()?.auth.key_file().and_then(open_to_others));
         keys.chain(self.evidence.warnings(&self.data_dir)).collect()
     }
 
@@ -361,12 +358,7 @@ fn review(raw: &raw::Review, reader: &mut Reader<'_>) -> Review {
 
 impl PolledSource {
     fn certificate_files(&self) -> impl Iterator<Item = &Path> {
-        let http = match &self.source.location {
-            connector::Location::Http(http) => Some(http),
-            connector::Location::Fetched(fetched) => Some(&fetched.http),
-            connector::Location::Files(_) | connector::Location::Program(_) => None,
-        };
-        http.into_iter().flat_map(connector::Http::files)
+        self.source.location.http().into_iter().flat_map(connector::Http::files)
     }
 }
 

@@ -118,12 +118,7 @@ fn one(raw: &raw::Source, path: &str, registry: &Registry, reader: &mut Reader<'
         Location::Files(files) => Some(files.path.clone()),
         Location::Http(_) | Location::Fetched(_) | Location::Program(_) => None,
     };
-    let certificates = match &location {
-        Location::Http(http) => Some(http),
-        Location::Fetched(fetched) => Some(&fetched.http),
-        Location::Files(_) | Location::Program(_) => None,
-    };
-    let certificates = certificates.filter(|http| http.files().next().is_some()).map(|http| read::digest(http.files()));
+    let certificates = location.http().filter(|http| http.files().next().is_some()).map(|http| read::digest(http.files()));
     let staleness = staleness(raw.stale_after, &schedule, limits.total, path, reader);
     let source = Source { name: raw.name.clone(), connector, location, limits, settings: raw.settings.clone() };
     if matches!(&source.location, Location::Files(files) if !files.own.removed.is_empty()) && !source.keeps_registers() {
@@ -363,7 +358,7 @@ fn fetched(raw: &raw::Source, path: &str, reader: &mut Reader<'_>) -> Option<Fet
         reader.mistake(&format!("{path}.path"), "either `url`, of one file, or `path`");
     }
     if !Target::AUTH.contains(&raw.auth.kind()) {
-        reader.mistake(&format!("{path}.auth"), "for a file behind a `url`: none or basic or bearer");
+        reader.mistake(&format!("{path}.auth"), format!("for a file behind a `url`: {}", Target::AUTH.map(AuthKind::as_str).join(" or ")));
     }
     let tls = tls(&raw.tls, path, reader);
     let allow_redirects_to = urls(&raw.allow_redirects_to, &format!("{path}.allow_redirects_to"), reader);

@@ -148,11 +148,7 @@ impl Client {
 
     /// The kind of its credentials.
     pub(super) fn auth(&self) -> AuthKind {
-        match &self.0.source.location {
-            Location::Http(http) => http.auth.kind(),
-            Location::Fetched(fetched) => fetched.http.auth.kind(),
-            Location::Files(_) | Location::Program(_) => AuthKind::None,
-        }
+        self.0.source.location.http().map_or(AuthKind::None, |http| http.auth.kind())
     }
 
     pub(super) fn web(&self) -> &Upstream {

@@ -464,6 +464,16 @@ pub(super) fn type_of(value: &Val) -> &'static str {
     }
 }
 
+/// What stands in place of a key, if this is none. A key is a text or a number, or a list of such: of several parts none may be missing.
+pub(super) fn no_key(value: &Val) -> Option<&'static str> {
+    let is_part = |part: &Val| matches!(part, Val::TStr(_) | Val::Num(_));
+    match value {
+        Val::Arr(parts) if parts.is_empty() => Some("nothing"),
+        Val::Arr(parts) => parts.iter().find(|part| !is_part(part)).map(type_of),
+        value => (!is_part(value)).then(|| type_of(value)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

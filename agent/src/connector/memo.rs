@@ -144,8 +144,13 @@ fn validators(call: &Call, answer: &Answer) -> Vec<(HeaderName, HeaderValue)> {
     if !is_conditional(call) || answer.status == 304 || call.headers.iter().any(|(name, _)| [IF_NONE_MATCH, IF_MODIFIED_SINCE].contains(name)) {
         return Vec::new();
     }
-    let both = [(IF_NONE_MATCH, &answer.etag), (IF_MODIFIED_SINCE, &answer.last_modified)];
-    both.into_iter().filter_map(|(name, value)| Some((name, HeaderValue::from_str(value.as_deref()?).ok()?))).collect()
+    conditions(answer.etag.as_deref(), answer.last_modified.as_deref())
+}
+
+/// The headers that ask for an answer only if it is another one than that with these marks.
+pub(super) fn conditions(etag: Option<&str>, last_modified: Option<&str>) -> Vec<(HeaderName, HeaderValue)> {
+    let both = [(IF_NONE_MATCH, etag), (IF_MODIFIED_SINCE, last_modified)];
+    both.into_iter().filter_map(|(name, value)| Some((name, HeaderValue::from_str(value?).ok()?))).collect()
 }
 
 /// Runs the source's program for a poll in full.

@@ -74,19 +74,8 @@ impl<'d> Prepared<'d> {
     pub(super) fn call(&self, base: &Url, additions: &Additions, stream: &str, page: u64, previous: Option<&Url>) -> Result<Call, Failure> {
         if self.request.sql.is_some() {
             let body = self.body.as_ref().map(|body| body.to_string().into_bytes());
-            let (method, headers, shown) = (HttpMethod::POST, Vec::new(), (base.to_string(), String::new()));
-            return Ok(Call {
-                stream: stream.to_owned(),
-                page,
-                method,
-                url: base.clone(),
-                shown,
-                headers,
-                body,
-                accept: Vec::new(),
-                judge: Vec::new(),
-                pause: None,
-            });
+            let shown = (base.to_string(), String::new());
+            return Ok(Call { page, shown, body, ..Call::bare(base, HttpMethod::POST, stream) });
         }
         let shown = (base.origin().ascii_serialization(), format!("{}{}", base.path().trim_end_matches('/'), self.shown));
         let url = match &additions.link {
@@ -118,18 +107,7 @@ impl<'d> Prepared<'d> {
             Method::Post => HttpMethod::POST,
         };
         let body = body.map(|body| body.to_string().into_bytes());
-        Ok(Call {
-            stream: stream.to_owned(),
-            page,
-            method,
-            url,
-            shown,
-            headers: self.headers.clone(),
-            body,
-            accept: Vec::new(),
-            judge: Vec::new(),
-            pause: None,
-        })
+        Ok(Call { page, shown, headers: self.headers.clone(), body, ..Call::bare(&url, method, stream) })
     }
 }
 

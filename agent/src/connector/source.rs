@@ -56,6 +56,17 @@ pub enum Location {
     Program(Program),
 }
 
+impl Location {
+    /// The server, if there is one.
+    pub fn http(&self) -> Option<&Http> {
+        match self {
+            Self::Http(http) => Some(http),
+            Self::Fetched(fetched) => Some(&fetched.http),
+            Self::Files(_) | Self::Program(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for Location {
     /// Without credentials: a server's address has none, and a program gets none as arguments.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -30,28 +30,48 @@ pub(super) enum JsonTemplate {
     Map(Vec<(String, JsonTemplate)>),
 }
 
+/// A piece of a text with braces: what stands as it is, or what stands between them.
+pub(super) enum Piece<'t> {
+    Literal(&'t str),
+    Inside(&'t str),
+}
+
+/// The pieces of a text, in their order, none of the literal ones empty.
+///
+/// # Errors
+/// When braces are not closed: what was expected.
+pub(super) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, String> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("{{") {
+        let Some((inside, after)) = after.split_once("}}") else { return Err("a closing `}}`".to_owned()) };
+        if !before.is_empty() {
+            pieces.push(Piece::Literal(before));
+        }
+        pieces.push(Piece::Inside(inside.trim()));
+        rest = after;
+    }
+    if !rest.is_empty() {
+        pieces.push(Piece::Literal(rest));
+    }
+    Ok(pieces)
+}
+
 impl Template {
     /// Parses a text whose expressions may say `words`.
     pub(super) fn parse(text: &str, words: &Words<'_>) -> Result<Self, String> {
-        let mut parts = Vec::new();
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once("{{") {
-            let Some((inside, after)) = after.split_once("}}") else { return Err("a closing `}}`".to_owned()) };
-            if !before.is_empty() {
-                parts.push(Part::Literal(before.to_owned()));
+        let part = |(position, piece): (usize, Piece<'_>)| match piece {
+            Piece::Literal(literal) => Ok(Part::Literal(literal.to_owned())),
+            Piece::Inside(inside) => {
+                let expression = Expression::compile_bare(inside, words).map_err(|error| format!("a value in {{{{ }}}}: {}", error.message))?;
+                let is_name = |name: &str| name.chars().all(|c| c.is_alphanumeric() || c == '_');
+                // A setting that a path begins with is one, and no segment of it.
+                let own = ["vars.", "settings."].iter().take(if position == 0 { 2 } else { 1 });
+                let own = own.filter_map(|variable| inside.strip_prefix(variable)).any(is_name);
+                Ok(if own { Part::Verbatim(expression) } else { Part::Value(expression) })
             }
-            let expression = Expression::compile_bare(inside.trim(), words).map_err(|error| format!("a value in {{{{ }}}}: {}", error.message))?;
-            let is_name = |name: &str| name.chars().all(|c| c.is_alphanumeric() || c == '_');
-            // A setting that a path begins with is one, and no segment of it.
-            let own = ["vars.", "settings."].iter().take(if parts.is_empty() { 2 } else { 1 });
-            let own = own.filter_map(|variable| inside.trim().strip_prefix(variable)).any(is_name);
-            parts.push(if own { Part::Verbatim(expression) } else { Part::Value(expression) });
-            rest = after;
-        }
-        if !rest.is_empty() {
-            parts.push(Part::Literal(rest.to_owned()));
-        }
-        Ok(Self { parts })
+        };
+        Ok(Self { parts: pieces(text)?.into_iter().enumerate().map(part).collect::<Result<_, String>>()? })
     }
 
     /// Whether there is nothing to put in.

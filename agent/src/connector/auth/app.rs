@@ -1,6 +1,6 @@
 //! An app that is installed at an upstream: a statement signed with the app's key is exchanged for a token of the installation.
 
-use std::{path::PathBuf, sync::Arc};
+use std::path::PathBuf;
 
 use reqwest::Url;
 use serde::Deserialize;
@@ -42,7 +42,7 @@ pub(in crate::connector) struct Ready {
     written: App,
     audience: Option<String>,
     lifetime: i64,
-    key: Arc<TokenKey>,
+    key: TokenKey,
 }
 
 impl App {
@@ -70,7 +70,7 @@ impl App {
             written: self.clone(),
             audience,
             lifetime: described.lifetime_seconds,
-            key: Arc::new(key),
+            key,
         })
     }
 }

@@ -1,9 +1,6 @@
 //! Tokens of an authorisation server (RFC 6749): what a source writes, what its connector adds, and what is asked of the server.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::path::{Path, PathBuf};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use reqwest::Url;
@@ -114,7 +111,7 @@ pub(in crate::connector) struct Ready {
     written: Oauth2,
     grant: Grant,
     client_auth: ClientAuth,
-    key: Option<Arc<TokenKey>>,
+    key: Option<TokenKey>,
     thumbprint: Option<String>,
 }
 
@@ -209,7 +206,7 @@ impl Oauth2 {
             refresh,
             grant,
             client_auth,
-            key: key.transpose()?.map(Arc::new),
+            key: key.transpose()?,
             thumbprint: thumbprint.transpose()?,
             written,
         };

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json};
 
-use crate::connector::template;
+use crate::connector::template::{self, Piece};
 
 /// A text with names in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,28 +21,18 @@ impl Plain {
     /// # Errors
     /// What was expected.
     pub(in crate::connector) fn parse(text: &str, settings: &[&str], variables: &[&str]) -> Result<Self, String> {
-        let mut parts = Vec::new();
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once("{{") {
-            let Some((inside, after)) = after.split_once("}}") else { return Err("a closing `}}`".to_owned()) };
-            if !before.is_empty() {
-                parts.push(Part::Literal(before.to_owned()));
-            }
-            let inside = inside.trim();
-            parts.push(match inside.strip_prefix("settings.") {
-                Some(name) if settings.contains(&name) => Part::Setting(name.to_owned()),
-                None if variables.contains(&inside) => Part::Variable(inside.to_owned()),
+        let part = |piece| match piece {
+            Piece::Literal(literal) => Ok(Part::Literal(literal.to_owned())),
+            Piece::Inside(inside) => match inside.strip_prefix("settings.") {
+                Some(name) if settings.contains(&name) => Ok(Part::Setting(name.to_owned())),
+                None if variables.contains(&inside) => Ok(Part::Variable(inside.to_owned())),
                 _ => {
                     let known = settings.iter().map(|name| format!("`settings.{name}`")).chain(variables.iter().map(|name| format!("`{name}`")));
-                    return Err(format!("between braces one of {}, and no jq", known.collect::<Vec<_>>().join(", ")));
+                    Err(format!("between braces one of {}, and no jq", known.collect::<Vec<_>>().join(", ")))
                 }
-            });
-            rest = after;
-        }
-        if !rest.is_empty() {
-            parts.push(Part::Literal(rest.to_owned()));
-        }
-        Ok(Self(parts))
+            },
+        };
+        template::pieces(text)?.into_iter().map(part).collect::<Result<_, _>>().map(Self)
     }
 
     /// The text.

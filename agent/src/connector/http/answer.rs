@@ -7,6 +7,8 @@ use reqwest::{
     header::{CONTENT_TYPE, ETAG, HeaderMap, LAST_MODIFIED, LINK},
 };
 
+use serde::de::{DeserializeOwned, IgnoredAny};
+
 use super::{classify, origin, retry};
 use crate::{
     connector::{
@@ -60,6 +62,12 @@ pub(in crate::connector) struct Body {
 }
 
 impl Answer {
+    /// One of which nothing is known but what it holds.
+    pub(in crate::connector) fn of(url: reqwest::Url, body: Body) -> Self {
+        let (headers, aside) = (Vec::new(), Vec::new());
+        Self { status: 200, url, body, etag: None, last_modified: None, next: None, headers, aside, asked: None, fate: None }
+    }
+
     /// Reads a response. Decompression happens on the way, so the limits hold for what it unpacks to. Of its headers those are kept that the connector
     /// looks at.
     pub(super) async fn read(mut response: Response, place: &str, connector: &Description, meter: &Meter) -> Result<Self, Failure> {
@@ -136,7 +144,7 @@ impl Body {
             Format::Text => Ok(expression::text(String::from_utf8_lossy(bytes))),
             Format::Ndjson => lines(bytes),
             Format::Prometheus => samples::page(utf8(bytes)?, &self.content_type).map(expression::list),
-            Format::Promql => json(bytes).and_then(|_| samples::answer(bytes)),
+            Format::Promql => json::<IgnoredAny>(bytes).and_then(|_| samples::answer(bytes)),
         }
     }
 }
@@ -145,7 +153,7 @@ fn wrong<T>(what: &str) -> Result<T, Failure> {
     Err(Failure::new(FailureReason::NotExpectedFormat, what))
 }
 
-fn json(bytes: &[u8]) -> Result<Val, Failure> {
+fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
     let value = serde_json::from_slice(bytes).or_else(|error| {
         if error.is_eof() {
             return Err(Failure::new(FailureReason::Truncated, "the answer's JSON ends in the middle"));

@@ -36,12 +36,11 @@ use std::{
 
 use reqwest::{
     Method, Response, StatusCode, Url,
-    header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION},
+    header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION},
     redirect::Policy,
 };
 
 use super::{
-    auth::sigv4,
     description::{Description, Transport},
     expression::{self, Val},
     failure::{Failure, FailureReason},
@@ -80,8 +79,8 @@ pub(super) struct Call {
     pub(super) body: Option<Vec<u8>>,
     /// Statuses beside 2xx whose answer the caller wants.
     pub(super) accept: Vec<u16>,
-    /// Statuses that the connector has verdicts on: the caller wants the answer, and what it means by its status.
-    pub(super) judge: Vec<u16>,
+    /// Whether verdicts count: where the connector has one on the status, the caller wants the answer, and what it means by its status.
+    pub(super) judge: bool,
     /// How long all requests are to be held back before this one, which is made once more.
     pub(super) pause: Option<Duration>,
 }
@@ -96,8 +95,6 @@ pub(super) struct Web {
     /// Where that comes from which shows who asks, and what was fetched of it.
     giver: Giver,
     held: pass::State,
-    /// What signatures are for, where requests are signed.
-    scope: Option<sigv4::Scope>,
     /// By how many seconds the clock of whoever answered last is ahead of this machine's; [`UNKNOWN`] until somebody has said what time it is.
     ahead: AtomicI64,
     settings: Val,
@@ -152,6 +149,13 @@ impl Setback {
 }
 
 impl Call {
+    /// One without anything in it but its address.
+    pub(super) fn bare(url: &Url, method: Method, stream: &str) -> Self {
+        let shown = (url.origin().ascii_serialization(), url.path().to_owned());
+        let (headers, accept) = (Vec::new(), Vec::new());
+        Self { stream: stream.to_owned(), page: 1, method, url: url.clone(), shown, headers, body: None, accept, judge: false, pause: None }
+    }
+
     /// How messages name it.
     pub(super) fn place(&self) -> String {
         self.shown.0.clone() + &self.shown.1
@@ -198,12 +202,12 @@ impl Web {
         }
         let (allow_redirects_to, headers) = (http.allow_redirects_to.clone(), connector.headers.clone());
         let peer = Peer { allow_redirects_to, headers, ..Peer::new(&http.base, &http.tls, limits)? };
-        let (giver, scope) = Giver::new(http, connector, &expression::to_json(&settings), limits)?;
+        let giver = Giver::new(http, connector, &expression::to_json(&settings), limits)?;
         let budget = Budget::new(limits.requests_per_second);
         let (http, limits, connector) = (http.clone(), limits.clone(), Arc::clone(connector));
         let ahead = AtomicI64::new(UNKNOWN);
         let (held, pace, query) = (pass::State::default(), Pace::default(), None);
-        Ok(Self { peer, http, limits, connector, giver, held, scope, ahead, settings, start, budget, pace, query })
+        Ok(Self { peer, http, limits, connector, giver, held, ahead, settings, start, budget, pace, query })
     }
 
     /// The same for a file whose address goes on after `?`.
@@ -315,7 +319,8 @@ impl Web {
 
     /// A setback, with the answer where the connector has verdicts on its status.
     async fn refused(&self, call: &Call, response: Response, setback: Setback, meter: &Meter) -> Setback {
-        if !call.judge.contains(&response.status().as_u16()) {
+        let status = response.status().as_u16();
+        if !(call.judge && self.connector.verdicts.iter().any(|verdict| verdict.statuses.contains(&status))) {
             return setback;
         }
         match Answer::read(response, &call.place(), &self.connector, meter).await {
@@ -336,14 +341,13 @@ impl Web {
             headers.insert(name.clone(), value.clone());
         }
         let body = call.body.as_deref().unwrap_or_default();
-        match (pass, &self.scope) {
-            (Some(Pass::Header(name, value)), _) => drop(headers.insert(name.clone(), value.clone())),
-            (Some(Pass::Keys(keys)), Some(scope)) => {
+        match pass {
+            Some(Pass::Header(name, value)) => drop(headers.insert(name.clone(), value.clone())),
+            Some(Pass::Keys(keys, scope)) => {
                 url = sign::address(url);
                 headers.extend(sign::headers((keys, scope), &call.method, &url, &headers, body, meter.clock())?);
             }
-            (Some(Pass::Keys(_)), None) => return Err(Failure::internal().into()),
-            (None, _) => {}
+            None => {}
         }
         let mut request = peer.client.request(call.method.clone(), url).headers(headers);
         if let Some(body) = &call.body {
@@ -356,9 +360,8 @@ impl Web {
     }
 
     fn compare_clocks(&self, headers: &HeaderMap, meter: &Meter) {
-        let date = headers.get(DATE).and_then(|date| chrono::DateTime::parse_from_rfc2822(date.to_str().ok()?).ok());
-        if let Some(date) = date {
-            self.ahead.store(date.timestamp() - meter.clock(), Ordering::Relaxed);
+        if let Some(sent_at) = retry::sent_at(headers) {
+            self.ahead.store(sent_at - meter.clock(), Ordering::Relaxed);
         }
     }
 }

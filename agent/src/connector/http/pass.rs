@@ -1,6 +1,8 @@
 //! What goes with a request and shows who asks. What had to be fetched is kept between polls, and fetched anew before it ends or when it is refused; all
 //! requests share it, and whoever needs it first fetches it.
 
+use std::sync::Arc;
+
 use reqwest::{
     StatusCode, Url,
     header::{HeaderName, HeaderValue},
@@ -23,7 +25,8 @@ const MARGIN: i64 = 60;
 #[derive(Debug, Clone)]
 pub(super) enum Pass {
     Header(HeaderName, HeaderValue),
-    Keys(sigv4::Keys),
+    /// Keys, and what their signatures are for.
+    Keys(sigv4::Keys, Arc<sigv4::Scope>),
 }
 
 /// Where it comes from.
@@ -35,7 +38,7 @@ pub(super) enum Giver {
     /// With the server of tokens, where that is another than the upstream.
     Oauth2(Box<oauth2::Ready>, Option<Box<Peer>>),
     App(Box<ReadyApp>),
-    Role(Box<sigv4::Origin>),
+    Role(Box<sigv4::Origin>, Arc<sigv4::Scope>),
 }
 
 /// What was fetched, if anything was.
@@ -51,8 +54,8 @@ struct Held {
 }
 
 impl Giver {
-    /// Who gives what a source's credentials are good for, and what a signature is for.
-    pub(super) fn new(http: &Http, connector: &Description, settings: &serde_json::Value, limits: &Limits) -> Result<(Self, Option<sigv4::Scope>), Failure> {
+    /// Who gives what a source's credentials are good for.
+    pub(super) fn new(http: &Http, connector: &Description, settings: &serde_json::Value, limits: &Limits) -> Result<Self, Failure> {
         let wrong = |key: &str, expected: &str| {
             let path = [http.auth.kind().as_str(), key].join(".");
             Failure::new(FailureReason::Configuration, format!("auth.{}: expected {expected}", path.trim_end_matches('.')))
@@ -60,16 +63,16 @@ impl Giver {
         let none = serde_json::Map::new();
         let ready = http.auth.ready(connector, &http.base, settings.as_object().unwrap_or(&none)).map_err(|(key, expected)| wrong(key, &expected))?;
         Ok(match ready {
-            Ready::Header => (Self::Always(http.auth.header(connector.api_key.as_ref())?.map(|(name, value)| Pass::Header(name, value))), None),
-            Ready::Login(login) => (Self::Login(login), None),
+            Ready::Header => Self::Always(http.auth.header(connector.api_key.as_ref())?.map(|(name, value)| Pass::Header(name, value))),
+            Ready::Login(login) => Self::Login(login),
             Ready::Oauth2(oauth2) => {
                 let issuer = server_of_tokens(&oauth2, &http.base, limits)?;
-                (Self::Oauth2(oauth2, issuer.map(Box::new)), None)
+                Self::Oauth2(oauth2, issuer.map(Box::new))
             }
-            Ready::App(app) => (Self::App(app), None),
-            Ready::Sigv4(ready) => match ready.origin {
-                sigv4::Origin::Given(keys) => (Self::Always(Some(Pass::Keys(keys))), Some(ready.scope)),
-                origin => (Self::Role(Box::new(origin)), Some(ready.scope)),
+            Ready::App(app) => Self::App(app),
+            Ready::Sigv4(ready) => match (ready.origin, Arc::new(ready.scope)) {
+                (sigv4::Origin::Given(keys), scope) => Self::Always(Some(Pass::Keys(keys, scope))),
+                (origin, scope) => Self::Role(Box::new(origin), scope),
             },
         })
     }
@@ -79,18 +82,19 @@ impl Giver {
     fn may_have_ended(&self, status: StatusCode) -> bool {
         match self {
             Self::Always(_) => false,
-            Self::Login(_) | Self::Role(_) => matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN),
+            Self::Login(_) | Self::Role(..) => matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN),
             Self::Oauth2(..) | Self::App(_) => status == StatusCode::UNAUTHORIZED,
         }
     }
 
     /// By how many seconds clocks may differ, where what is shown depends on the time.
-    pub(super) fn tolerance(&self, signs: bool) -> Option<i64> {
+    fn tolerance(&self) -> Option<i64> {
         match self {
             Self::Oauth2(oauth2, _) if oauth2.signs => Some(auth::jwt::BACKDATED),
             Self::App(_) => Some(auth::jwt::BACKDATED),
             // What signatures of requests are allowed everywhere.
-            _ => signs.then_some(300),
+            Self::Always(Some(Pass::Keys(..))) | Self::Role(..) => Some(300),
+            _ => None,
         }
     }
 }
@@ -121,7 +125,10 @@ impl Web {
             Giver::Login(login) => (bearer(&self.log_in(login, meter).await?)?, None),
             Giver::Oauth2(oauth2, issuer) => token::of_server(self, oauth2, issuer.as_deref(), meter).await?,
             Giver::App(app) => token::of_app(self, app, meter).await?,
-            Giver::Role(origin) => role::keys(self, origin, meter).await?,
+            Giver::Role(origin, scope) => {
+                let (keys, ends) = role::keys(self, origin, meter).await?;
+                (Pass::Keys(keys, Arc::clone(scope)), ends)
+            }
         };
         let until = ends.map(|ends| ends - MARGIN.min((ends - meter.clock()) / 10));
         *state = Some(Held { generation, pass: pass.clone(), until });
@@ -150,7 +157,7 @@ impl Web {
 
     /// The same, with a word on clocks that differ by more than what is shown allows.
     pub(super) fn dated(&self, failure: Failure) -> Failure {
-        let tolerance = self.giver.tolerance(self.scope.is_some());
+        let tolerance = self.giver.tolerance();
         match self.ahead().zip(tolerance).filter(|(ahead, tolerance)| ahead.abs() > *tolerance) {
             Some((ahead, tolerance)) => {
                 let direction = if ahead > 0 { "ahead of" } else { "behind" };

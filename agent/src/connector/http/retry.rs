@@ -54,6 +54,11 @@ fn date(text: &str) -> Option<i64> {
     DateTime::parse_from_rfc2822(text).ok().map(|moment| moment.timestamp())
 }
 
+/// When an answer was sent by its sender's own clock, epoch seconds.
+pub(super) fn sent_at(headers: &HeaderMap) -> Option<i64> {
+    text(headers, &DATE).and_then(date)
+}
+
 /// The longest pause that anybody means. A number that is larger is another one.
 const MOST_SECONDS: f64 = 31.0 * 86_400.0;
 

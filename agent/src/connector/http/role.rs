@@ -8,7 +8,7 @@ use reqwest::{
 };
 use serde_json::Value as Json;
 
-use super::{Answer, Call, Peer, Web, pass::Pass, token};
+use super::{Answer, Call, Peer, Web, token};
 use crate::connector::{
     auth::{
         self,
@@ -37,8 +37,8 @@ const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
 const ASSUME: [(&str, &str); 3] = [("Action", "AssumeRoleWithWebIdentity"), ("Version", "2011-06-15"), ("DurationSeconds", "3600")];
 
 /// Keys, and when they end, epoch seconds.
-pub(super) async fn keys(web: &Web, origin: &Origin, meter: &Meter) -> Result<(Pass, Option<i64>), Failure> {
-    let (keys, ends) = match origin {
+pub(super) async fn keys(web: &Web, origin: &Origin, meter: &Meter) -> Result<(Keys, Option<i64>), Failure> {
+    Ok(match origin {
         Origin::Given(keys) => (keys.clone(), None),
         Origin::Profile { name, files } => {
             let text = |file: &std::path::PathBuf| std::fs::read_to_string(file).unwrap_or_default();
@@ -52,12 +52,11 @@ pub(super) async fn keys(web: &Web, origin: &Origin, meter: &Meter) -> Result<(P
         Origin::Container { url, authorization } => of_container(web, url, authorization.as_ref(), meter).await?,
         Origin::Instance(url) => of_instance(web, url, meter).await?,
         Origin::WebIdentity { url, role, session, token } => of_identity(web, url, [role, session], token, meter).await?,
-    };
-    Ok((Pass::Keys(keys), ends))
+    })
 }
 
 async fn of_container(web: &Web, url: &Url, authorization: Option<&Authorization>, meter: &Meter) -> Result<(Keys, Option<i64>), Failure> {
-    let mut call = token::bare(url, Method::GET, "keys");
+    let mut call = Call::bare(url, Method::GET, "keys");
     let shown = match authorization {
         None => None,
         Some(Authorization::Given(token)) => Some(token.clone()),
@@ -71,7 +70,7 @@ async fn of_container(web: &Web, url: &Url, authorization: Option<&Authorization
 
 async fn of_instance(web: &Web, url: &Url, meter: &Meter) -> Result<(Keys, Option<i64>), Failure> {
     let peer = beside(web, url)?;
-    let at = |path: &str, method: Method| token::bare(&super::below(url, path, &[]), method, "keys");
+    let at = |path: &str, method: Method| Call::bare(&super::below(url, path, &[]), method, "keys");
     let mut begin = at("/latest/api/token", Method::PUT);
     begin.headers.push(SESSION.clone());
     let session = text(ask(web, &peer, &begin, meter).await?);

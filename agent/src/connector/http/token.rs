@@ -82,7 +82,7 @@ pub(super) async fn of_server(web: &Web, oauth2: &Ready, issuer: Option<&Peer>, 
 /// A token for an app.
 pub(super) async fn of_app(web: &Web, app: &ReadyApp, meter: &Meter) -> Result<Token, Failure> {
     let (name, value) = auth::bearer(&app.statement(meter.clock())?)?;
-    let mut call = bare(&app.url, Method::POST, "token");
+    let mut call = Call::bare(&app.url, Method::POST, "token");
     call.body = (!app.body.is_empty()).then(|| app.body.clone());
     let refused = |failure: Failure| {
         let advice = match failure.reason {
@@ -115,28 +115,11 @@ pub(super) async fn of_app(web: &Web, app: &ReadyApp, meter: &Meter) -> Result<T
     Ok((bearer(&Secret::new(token))?, Some(ends)))
 }
 
-/// A request for a token or keys, without anything in it.
-pub(super) fn bare(url: &Url, method: Method, stream: &str) -> Call {
-    let shown = (url.origin().ascii_serialization(), url.path().to_owned());
-    Call {
-        stream: stream.to_owned(),
-        page: 1,
-        method,
-        url: url.clone(),
-        shown,
-        headers: Vec::new(),
-        body: None,
-        accept: Vec::new(),
-        judge: Vec::new(),
-        pause: None,
-    }
-}
-
 /// A form in the body of a POST.
 pub(super) fn form<'f>(url: &Url, stream: &str, parameters: impl Iterator<Item = (&'f str, &'f str)>) -> Call {
     let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish().into_bytes();
     let headers = vec![(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"))];
-    Call { headers, body: Some(body), accept: vec![400, 401], ..bare(url, Method::POST, stream) }
+    Call { headers, body: Some(body), accept: vec![400, 401], ..Call::bare(url, Method::POST, stream) }
 }
 
 fn call(url: &Url, asked: Form) -> Result<Call, Failure> {

@@ -141,7 +141,7 @@ pub(super) struct Request {
     headers: Vec<(String, Vec<u8>)>,
     has_body: bool,
     accept: Vec<u16>,
-    judge: Vec<u16>,
+    judge: bool,
     pause: Option<Duration>,
 }
 
@@ -238,7 +238,7 @@ impl Request {
         let headers = call.headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect();
         let (method, url, shown) = (call.method.to_string(), call.url.to_string(), call.shown.clone());
         let has_body = call.body.is_some();
-        let (accept, judge, pause) = (call.accept.clone(), call.judge.clone(), call.pause);
+        let (accept, judge, pause) = (call.accept.clone(), call.judge, call.pause);
         Self { stream: call.stream.clone(), page: call.page, method, url, shown, headers, has_body, accept, judge, pause }
     }
 

@@ -335,25 +335,14 @@ fn what_is_held_for_a_poll_in_full_is_bounded() {
         headers: Vec::new(),
         body: None,
         accept: Vec::new(),
-        judge: Vec::new(),
+        judge: false,
         pause: None,
     };
     for page in 1..=3 {
         let bytes = MOST_HELD_BYTES / 2;
         meter.take_bytes(0, bytes).unwrap();
         let body = Body::new(vec![0; usize::try_from(bytes).unwrap()], String::new());
-        let answer = Answer {
-            status: 200,
-            url: call(page).url,
-            body,
-            etag: None,
-            last_modified: None,
-            next: None,
-            headers: Vec::new(),
-            aside: Vec::new(),
-            asked: None,
-            fate: None,
-        };
+        let answer = Answer::of(call(page).url, body);
         meter.trace.hold(call(page), Ok(answer), &meter);
     }
     assert_eq!(meter.bytes(), MOST_HELD_BYTES, "what has to be read again does not count twice");

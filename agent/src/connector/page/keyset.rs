@@ -56,13 +56,7 @@ pub(super) struct State {
 /// Where a row stands.
 pub(super) fn place(by: &Expression, row: &Val, scope: &Scope) -> Result<Val, Failure> {
     let place = by.one(row.clone(), scope).map_err(|error| incomplete(format!("`{}`: {error}", by.shown())))?;
-    let is_part = |part: &Val| matches!(part, Val::TStr(_) | Val::Num(_));
-    let unfit = match &place {
-        Val::Arr(parts) if parts.is_empty() => Some("nothing"),
-        Val::Arr(parts) => parts.iter().find(|part| !is_part(part)).map(expression::type_of),
-        place => (!is_part(place)).then(|| expression::type_of(place)),
-    };
-    match unfit {
+    match expression::no_key(&place) {
         None => Ok(place),
         Some(found) => Err(incomplete(format!("`{}`: expected texts and numbers to order by, found {found}", by.shown()))),
     }

@@ -389,9 +389,10 @@ impl Run {
 
     /// The items of a setting that is walked.
     fn items(&self, setting: &str) -> Vec<Val> {
-        let settings = expression::to_json(&self.client.settings());
-        let items = settings.get(setting).and_then(serde_json::Value::as_array);
-        items.into_iter().flatten().map(expression::from_json).collect()
+        match protocol::field(&self.client.settings(), setting) {
+            Val::Arr(items) => items.to_vec(),
+            _ => Vec::new(),
+        }
     }
 
     /// Whether a setting that names nothing leaves a stream without anything that it could be read from.

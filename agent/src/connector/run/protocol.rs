@@ -131,7 +131,7 @@ fn has(value: &Val, name: &str) -> bool {
 }
 
 /// A field of an object; null for anything else.
-fn field(value: &Val, name: &str) -> Val {
+pub(super) fn field(value: &Val, name: &str) -> Val {
     match value {
         Val::Obj(entries) => entries.get(&expression::text(name)).cloned().unwrap_or_default(),
         _ => Val::Null,

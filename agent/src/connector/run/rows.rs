@@ -357,19 +357,9 @@ fn complete(json: &mut Json, base: Option<&str>) {
 /// A row's key.
 fn key(key: &Expression, row: &Val, scope: &Scope) -> Result<Json, String> {
     let value = key.one(row.clone(), scope).map_err(|error| format!("`{}`: {error}", key.shown()))?;
-    match no_key(&value) {
+    match expression::no_key(&value) {
         None => Ok(expression::to_json(&value)),
         Some(found) => Err(format!("`{}`: {found}", key.shown())),
-    }
-}
-
-/// What stands in place of a key, if this is none. A key is a text or a number, or a list of such: of several parts none may be missing.
-fn no_key(value: &Val) -> Option<&'static str> {
-    let is_part = |part: &Val| matches!(part, Val::TStr(_) | Val::Num(_));
-    match value {
-        Val::Arr(parts) if parts.is_empty() => Some("nothing"),
-        Val::Arr(parts) => parts.iter().find(|part| !is_part(part)).map(expression::type_of),
-        value => (!is_part(value)).then(|| expression::type_of(value)),
     }
 }
 

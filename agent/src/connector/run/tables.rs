@@ -80,13 +80,11 @@ fn read_tables(run: &Run) -> Result<Read, Failure> {
 
 /// Gets the file that a server has, and finds out in which format it is.
 async fn fetch(run: &Run, fetched: &Fetched) -> Result<(Vec<u8>, Format), Failure> {
-    let base = fetched.http.base.clone();
-    let shown = (base.origin().ascii_serialization(), base.path().to_owned());
-    let place = shown.0.clone() + &shown.1;
-    let (method, headers) = (reqwest::Method::GET, vec![(ACCEPT, HeaderValue::from_static("*/*"))]);
+    let headers = vec![(ACCEPT, HeaderValue::from_static("*/*"))];
     run.meter.take_page()?;
     // 304: later polls may ask whether it is still the same.
-    let call = Call { stream: fetched.file.clone(), page: 1, method, url: base, shown, headers, body: None, accept: vec![304], judge: Vec::new(), pause: None };
+    let call = Call { headers, accept: vec![304], ..Call::bare(&fetched.http.base, reqwest::Method::GET, &fetched.file) };
+    let place = call.place();
     let answer = run.client.web().send(&call, &run.meter).await?;
     if answer.status != 200 {
         return Err(Failure::new(FailureReason::UnexpectedStatus, format!("{place} answered {}, and not with the file", answer.status)));

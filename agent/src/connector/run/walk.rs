@@ -5,7 +5,6 @@ use std::{
     sync::Arc,
 };
 
-use reqwest::header::{HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
 use tokio::{sync::Semaphore, task::JoinSet};
 
 use super::{
@@ -21,7 +20,7 @@ use crate::connector::{
     expression::{self, Expression, Scope, Val},
     failure::{Failure, FailureReason},
     http::Call,
-    mapper,
+    mapper, memo,
     meter::LogEntry,
     page::{self, Facts, MOST_WALKS, Seen, Step},
     request::Prepared,
@@ -380,11 +379,7 @@ fn conditions(stream: &Stream, turn: &Turn, call: &mut Call) {
     }
     call.accept.push(304);
     let Some(known) = &turn.known else { return };
-    for (name, value) in [(IF_NONE_MATCH, &known.etag), (IF_MODIFIED_SINCE, &known.last_modified)] {
-        if let Some(value) = value.as_deref().and_then(|value| HeaderValue::from_str(value).ok()) {
-            call.headers.push((name, value));
-        }
-    }
+    call.headers.extend(memo::conditions(known.etag.as_deref(), known.last_modified.as_deref()));
 }
 
 /// A page that came.
@@ -437,17 +432,22 @@ fn take(run: &Run, turn: &Turn, parents: &[Val], arrived: Arrived, mut into: Gat
         let parent = if turn.rereads { &Val::Null } else { parent };
         let mut scope: Scope = answered.clone().with("parent", parent.clone());
         rows::refuse_reported(stream, &body, &scope)?;
-        protocol::refuse_reported(way.request, number, &body)?;
+        // The page is one, however many rows share it.
+        let is_first = index == 0;
+        if is_first {
+            protocol::refuse_reported(way.request, number, &body)?;
+        }
         let rows = rows::rows(way.rows, &body, &scope)?;
-        let facts = page::facts(way.page, &body, &rows, &scope)?;
-        if index == 0 && way.request.protocol == Protocol::Graphql {
-            let more = matches!(facts, Facts::Cursor { more: true, .. });
-            protocol::refuse_unfinished(&stream.connections, &body, &rows, more)?;
+        if is_first {
+            seen.facts = page::facts(way.page, &body, &rows, &scope)?;
+            if way.request.protocol == Protocol::Graphql {
+                let more = matches!(seen.facts, Facts::Cursor { more: true, .. });
+                protocol::refuse_unfinished(&stream.connections, &body, &rows, more)?;
+            }
         }
         let identities = sheet.take(rows, None, parent, &mut scope, &mut into)?;
-        // The page is one, however many rows share it.
-        if index == 0 {
-            (seen.rows, seen.facts) = (identities, facts);
+        if is_first {
+            seen.rows = identities;
         }
     }
     let listed = match &seen.facts {

@@ -91,18 +91,7 @@ impl Database {
         let path = self.base().path().to_owned();
         meter.log(LogEntry { stream: call.stream.clone(), method: "SQL".to_owned(), path, page: call.page, bytes, note, ..LogEntry::default() });
         let body = Body::new(outcome?, "application/x-ndjson".to_owned());
-        Ok(Answer {
-            status: 200,
-            url: self.base().clone(),
-            body,
-            etag: None,
-            last_modified: None,
-            next: None,
-            headers: Vec::new(),
-            aside: Vec::new(),
-            asked: None,
-            fate: None,
-        })
+        Ok(Answer::of(self.base().clone(), body))
     }
 
     async fn run(&self, call: &Call, meter: &Meter) -> Result<Vec<u8>, Failure> {

@@ -51,9 +51,8 @@ impl Drop for Session {
 impl Session {
     pub(super) async fn begin(place: &Http, limits: &Limits) -> Result<Self, Failure> {
         let config = config(place, limits)?;
-        let is_plain = place.base.query() == Some(PLAIN) || (http::is_loopback(&place.base) && place.tls == Default::default());
         let connect = async {
-            if is_plain {
+            if config.get_ssl_mode() == SslMode::Disable {
                 let (client, connection) = config.connect(NoTls).await?;
                 return Ok((client, tokio::spawn(async move { drop(connection.await) })));
             }
@@ -122,11 +121,9 @@ fn config(place: &Http, limits: &Limits) -> Result<Config, Failure> {
     let database = percent_decoded(place.base.path().trim_matches('/'));
     let mut config = Config::new();
     config.host(host.trim_start_matches('[').trim_end_matches(']')).port(place.base.port().unwrap_or(PORT)).dbname(&database);
-    config.user(user).password(password.expose()).application_name("clause9").connect_timeout(limits.connect).ssl_mode(SslMode::Disable);
+    config.user(user).password(password.expose()).application_name("clause9").connect_timeout(limits.connect);
     let is_plain = place.base.query() == Some(PLAIN) || (http::is_loopback(&place.base) && place.tls == Default::default());
-    if !is_plain {
-        config.ssl_mode(SslMode::Require);
-    }
+    config.ssl_mode(if is_plain { SslMode::Disable } else { SslMode::Require });
     Ok(config)
 }
 

@@ -106,7 +106,7 @@ async fn all_queries_of_a_poll_see_one_state() {
             headers: Vec::new(),
             body: Some(body),
             accept: Vec::new(),
-            judge: Vec::new(),
+            judge: false,
             pause: None,
         };
         database.ask(&call, meter).await.unwrap().body.into_parts().0
